@@ -1,0 +1,1 @@
+"""Turns finished runs into tables, pictures and pages."""

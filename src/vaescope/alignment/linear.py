@@ -1,0 +1,98 @@
+"""Closed forms of the linear VAE, where every alignment claim can be checked exactly."""
+
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LinearOptimum:
+    """Where a linear VAE of D latents ends, up to order and sign of the latents.
+
+    Attributes:
+        axes: principal axes of the data, unit columns [X, D], largest variance first; columns of
+            zeros for latents beyond the data's dimension.
+        eigenvalues: variance of the data along the axes [D], data units squared; 0 beyond.
+        decoder: optimal decoder matrix [X, D]; columns of zeros for pruned latents.
+        posterior_variance: of each latent [D]; 1 for pruned latents.
+        num_active: latents that are not pruned.
+    """
+
+    axes: Tensor
+    eigenvalues: Tensor
+    decoder: Tensor
+    posterior_variance: Tensor
+    num_active: int
+
+
+def linear_vae_optimum(covariance: Tensor, beta: float, latent_dim: int) -> LinearOptimum:
+    """Global optimum of squared error plus ``beta`` times KL for a linear VAE; data units.
+
+    Args:
+        covariance: of the data [X, X], symmetric.
+        beta: weight of the KL, above 0, with the error summed over outputs and not halved.
+        latent_dim: number of latents D, at least 1.
+
+    Returns:
+        Axes, decoder and variances, float64. An axis is pruned if its variance is at most
+        ``beta / 2``.
+
+    Raises:
+        ValueError: if ``covariance`` is not square or an argument is not positive.
+
+    Source: Lucas et al. 2019, "Don't Blame the ELBO!", https://arxiv.org/abs/1911.02469, with noise
+    variance beta / 2. Differs: stated for a weight beta instead of a noise variance.
+    """
+    if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
+        raise ValueError(f"covariance has shape {tuple(covariance.shape)}, but [X, X] is needed")
+    if not beta > 0 or latent_dim < 1:
+        raise ValueError(f"beta = {beta} and latent_dim = {latent_dim}, but both must be positive")
+    axes, eigenvalues = _principal_axes(covariance.double(), latent_dim)
+    noise = beta / 2
+    active = eigenvalues > noise
+    variance = torch.where(active, noise / eigenvalues.where(active, 1.0), 1.0)
+    decoder = axes * (eigenvalues - noise).clamp(min=0).sqrt()
+    return LinearOptimum(axes, eigenvalues, decoder, variance, int(active.sum()))
+
+
+def axis_cosines(decoder_columns: Tensor, axes: Tensor) -> Tensor:
+    """How well decoder columns match given axes: |cosine| of matched pairs, 0 to 1 (aligned).
+
+    Args:
+        decoder_columns: decoder matrix or Jacobian [X, D].
+        axes: directions in data space [X, K].
+
+    Returns:
+        Cosines [min(D, K)], float64, of the one-to-one match with the largest sum, in the order
+        of the axes that were matched. A column of zeros has cosine 0 with everything.
+
+    Raises:
+        ValueError: if the two are not finite matrices of equally many rows.
+
+    Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
+    the paper compares by eye.
+    """
+    if decoder_columns.ndim != 2 or axes.ndim != 2 or len(decoder_columns) != len(axes):
+        given = f"{tuple(decoder_columns.shape)} and {tuple(axes.shape)}"
+        raise ValueError(f"shapes {given} given, but [X, D] and [X, K] are needed")
+    cosines = (_unit(axes.double()).T @ _unit(decoder_columns.double())).abs().clamp(max=1)
+    if not bool(cosines.isfinite().all()):
+        raise ValueError("decoder_columns or axes hold NaN or infinite values")
+    rows, columns = linear_sum_assignment(cosines.cpu().numpy(), maximize=True)
+    return cosines[torch.from_numpy(rows), torch.from_numpy(columns)]
+
+
+def _principal_axes(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The first axes [X, count] and eigenvalues [count], padded with zeros."""
+    values, vectors = torch.linalg.eigh(covariance)
+    missing = max(0, count - len(values))
+    axes = torch.nn.functional.pad(vectors.flip(1)[:, :count], (0, missing))
+    eigenvalues = torch.nn.functional.pad(values.flip(0)[:count], (0, missing))
+    return axes, eigenvalues.clamp(min=0)
+
+
+def _unit(columns: Tensor) -> Tensor:
+    norms = columns.norm(dim=0)
+    return columns / norms.where(norms != 0, 1.0)

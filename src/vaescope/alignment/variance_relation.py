@@ -1,0 +1,62 @@
+"""What the optimum asks of posterior variances and Jacobian columns, and by how much it fails."""
+
+import torch
+from torch import Tensor
+
+
+def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> Tensor:
+    """Posterior variance over its optimum for this decoder, above 0; 1 is ideal.
+
+    Args:
+        variance: posterior variances [N, D].
+        gram_diagonal: c_j^T H c_j [N, D], c_j the decoder's Jacobian columns at the posterior
+            means and H the second derivative of the reconstruction loss with respect to the
+            output: 2 for a squared error, 1 for half of one.
+        beta: weight of the KL term, above 0.
+
+    Returns:
+        sigma_j^2 (1 + c_j^T H c_j / beta) [N, D], float64; a switched-off latent gives 1 too.
+
+    Raises:
+        ValueError: if shapes differ or ``beta`` is not positive.
+
+    Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, its diagonal; for the
+    squared error Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: theirs is the
+    optimum, this is the ratio to it; exact for a decoder linear over the posterior's width.
+    """
+    if variance.shape != gram_diagonal.shape:
+        given = f"variance {tuple(variance.shape)} and gram_diagonal {tuple(gram_diagonal.shape)}"
+        raise ValueError(f"{given} given, but equal shapes [N, D] are needed")
+    if not beta > 0:
+        raise ValueError(f"beta = {beta}, but the relation needs a positive weight of the KL term")
+    return variance.double() * (1 + gram_diagonal.double() / beta)
+
+
+def hadamard_gap(gram: Tensor) -> Tensor:
+    """Local IMA contrast in nats, 0 (columns are orthogonal; good) to infinity (dependent).
+
+    Args:
+        gram: J^T J of each Jacobian, or J^T H J, [N, D, D], symmetric. Leave out switched-off
+            latents first: their columns of zeros make it singular.
+
+    Returns:
+        (log det diag G - log det G) / 2 per sample [N], float64; infinite where G is singular to
+        double precision, a column of zeros included.
+
+    Raises:
+        ValueError: if ``gram`` is not a stack of finite square matrices.
+
+    Source: Gresele et al. 2021, https://arxiv.org/abs/2106.05200, c_IMA. Differs: none;
+    computed on columns of unit length, so that scale cannot overflow.
+    """
+    if gram.ndim != 3 or gram.shape[1] != gram.shape[2] or gram.shape[2] == 0:
+        raise ValueError(f"gram has shape {tuple(gram.shape)}, but [N, D, D] is needed")
+    if not bool(gram.isfinite().all()):
+        raise ValueError("gram holds NaN or infinite values: check the decoder's outputs")
+    norms = gram.double().diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+    lengths = norms.where(norms > 0, 1.0)
+    cosines = gram.double() / (lengths[:, :, None] * lengths[:, None, :])
+    spectrum = torch.linalg.eigvalsh(cosines)
+    singular = spectrum[:, 0] <= gram.shape[2] * torch.finfo(torch.float64).eps
+    gaps = -0.5 * spectrum.where(~singular[:, None], 1.0).log().sum(1)
+    return gaps.clamp(min=0).where(~singular, torch.inf)

@@ -1,0 +1,127 @@
+"""Checkpoints that are whole or absent, and hold no objects."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, then renames: a kill at any moment leaves the previous file."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write ``checkpoint`` to ``path``, whole or not at all."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for stale in target.parent.glob(f".{target.name}.*"):
+            stale.unlink()
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        with temporary.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+
+
+class Checkpoint(pl.callbacks.Checkpoint):
+    """Keeps the last and the best state of a run, as ``last.ckpt`` and ``best.ckpt``.
+
+    Args:
+        folder: where the two files go.
+        every_n_steps: updates between two writings; a killed run loses at most these.
+        monitor: logged key that decides which state is best.
+        mode: ``min`` or ``max`` of it.
+
+    Raises:
+        ValueError: for an unknown mode or ``every_n_steps`` below 1.
+    """
+
+    def __init__(
+        self, folder: str, every_n_steps: int = 500, monitor: str = "val/loss", mode: str = "min"
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode={mode!r}: choose min or max")
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps={every_n_steps}: give at least 1")
+        self.last = Path(folder) / "last.ckpt"
+        self.best = Path(folder) / "best.ckpt"
+        self.every_n_steps = every_n_steps
+        self.monitor = monitor
+        self.mode = mode
+        self.best_score: float | None = None
+        self.best_step = 0
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write when it is time or nothing follows; mid-epoch, where the batches' order is known."""
+        step = trainer.global_step
+        if step % self.every_n_steps and not _nothing_follows(trainer):
+            return
+        improved = self._improves(trainer)
+        trainer.save_checkpoint(self.last)
+        if improved:
+            self._keep_as_best()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know of the best state."""
+        return {"best_score": self.best_score, "best_step": self.best_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.best_score = state_dict["best_score"]
+        self.best_step = state_dict["best_step"]
+
+    def _improves(self, trainer: pl.Trainer) -> bool:
+        if self.monitor not in trainer.callback_metrics:
+            return False
+        score = float(trainer.callback_metrics[self.monitor])
+        sign = 1 if self.mode == "min" else -1
+        if self.best_score is not None and sign * score >= sign * self.best_score:
+            return False
+        self.best_score, self.best_step = score, trainer.global_step
+        return True
+
+    def _keep_as_best(self) -> None:
+        """A second name for the file just written; ``last`` will get a new one."""
+        temporary = self.best.with_name(f".{self.best.name}.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(self.last, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(self.last, temporary)
+        temporary.replace(self.best)
+
+
+class KeepConfig(pl.Callback):
+    """Stores in every checkpoint what rebuilds its model: plain containers, no objects.
+
+    Args:
+        record: resolved configuration and facts about the data.
+    """
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the record under the key ``vaescope``."""
+        checkpoint["vaescope"] = self.record
+
+
+def _nothing_follows(trainer: pl.Trainer) -> bool:
+    """Whether this was the last update of the run."""
+    last_of_epoch = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
+    return trainer.global_step == trainer.max_steps or trainer.should_stop or last_of_epoch

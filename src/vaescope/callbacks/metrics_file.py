@@ -1,0 +1,75 @@
+"""``metrics.csv``: every logged number of a run, one row a step."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+
+class MetricsFile(Logger):
+    """Writes ``metrics.csv`` and takes it up again when a run is resumed.
+
+    Lightning's own CSVLogger deletes the file of an earlier run in the same folder.
+
+    Args:
+        folder: where the file lies.
+        flush_every: rows after which it is written; it is written at the end as well.
+    """
+
+    def __init__(self, folder: str, flush_every: int = 20) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.flush_every = flush_every
+        self._rows: dict[int, dict[str, float | str]] = {}
+        self._unwritten = 0
+
+    @property
+    def name(self) -> str:
+        """Kind of logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """One file a run."""
+        return ""
+
+    def resume(self, step: int) -> None:
+        """Keep the file's rows up to ``step``; later ones will be computed again."""
+        if self.path.is_file():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = ({k: v for k, v in row.items() if v} for row in csv.DictReader(file))
+                self._rows = {int(row["step"]): dict(row) for row in rows if int(row["step"]) <= step}
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The configuration is in ``config.yaml``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add numbers to the row of ``step``."""
+        step = int(step or 0)
+        self._rows.setdefault(step, {"step": step}).update({k: float(v) for k, v in metrics.items()})
+        self._unwritten += 1
+        if self._unwritten >= self.flush_every:
+            self.save()
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write all rows, whole or not at all."""
+        if not self._unwritten:
+            return
+        columns = sorted({name for row in self._rows.values() for name in row} - {"step"})
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["step", *columns], restval="")
+            writer.writeheader()
+            writer.writerows(self._rows[step] for step in sorted(self._rows))
+        temporary.replace(self.path)
+        self._unwritten = 0
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()

@@ -1,0 +1,58 @@
+"""Pictures of the model when training ends."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import WandbLogger
+
+from vaescope.callbacks.held_out import look
+from vaescope.models import LatentModel
+from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
+
+
+class Pictures(pl.Callback):
+    """Writes ``traversals.png`` and ``reconstructions.png`` and hands them to wandb.
+
+    Args:
+        folder: where the files go.
+        num_images: reconstructions shown.
+        num_steps: pictures a latent.
+        extent: a latent moves from ``-extent`` to ``extent``.
+    """
+
+    def __init__(
+        self, folder: str, num_images: int = 12, num_steps: int = 11, extent: float = 2.0
+    ) -> None:
+        self.folder = Path(folder)
+        self.num_images = num_images
+        self.num_steps = num_steps
+        self.extent = extent
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw them from the first held-out images."""
+        assert isinstance(pl_module, LatentModel)
+        data = trainer.datamodule  # type: ignore[attr-defined]  set by fit
+        index = data.held_out("val", min(1000, len(data.rows["val"])))
+        held_out = look(pl_module, data.dataset, index, split="val", step=trainer.global_step)
+        if held_out.kl is not None:
+            weight, unit = held_out.kl.mean(0), "nats"
+        else:
+            weight, unit = held_out.mean.std(0), "std"
+        order = weight.argsort(descending=True).tolist()
+        rows = traversals(
+            pl_module, held_out.mean[0], order, extent=self.extent, num_steps=self.num_steps
+        )
+        labels = [f"z{j}  {weight[j]:.2f} {unit}" for j in order]
+        title = f"each latent from {-self.extent:g} to {self.extent:g}, by {unit}"
+        images = data.dataset.batch(index[: self.num_images])["image"].to(torch.float32)
+        figures = {
+            "traversals": traversal_figure(rows, labels, title),
+            "reconstructions": reconstruction_figure(pl_module, images.cpu()),
+        }
+        for name, figure in figures.items():
+            path = self.folder / f"{name}.png"
+            figure.savefig(path, dpi=130)
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    logger.log_image(f"pictures/{name}", [str(path)], step=trainer.global_step)

@@ -1,0 +1,77 @@
+"""What a person sees while a run goes on."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from tqdm.auto import tqdm
+
+from vaescope.callbacks.publish import publish
+
+
+class Progress(pl.Callback):
+    """A bar over the updates with the loss terms, which are logged as ``train/...`` as well.
+
+    Args:
+        every_n_steps: updates between two readings; a reading waits for the device.
+        bar: whether to draw the bar.
+
+    Raises:
+        ValueError: if ``every_n_steps`` is below 1.
+    """
+
+    def __init__(self, every_n_steps: int = 50, bar: bool = True) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps={every_n_steps}: give at least 1")
+        self.every_n_steps = every_n_steps
+        self.bar = bar
+        self._display: tqdm | None = None
+        self._since = (0.0, 0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the bar, at the step from which a resumed run goes on."""
+        self._since = (time.perf_counter(), trainer.global_step)
+        if self.bar:
+            total = trainer.estimated_stepping_batches
+            seconds = 0.5 if sys.stderr.isatty() else 30  # a log file needs few lines
+            self._display = tqdm(
+                total=None if total == float("inf") else int(total),
+                initial=trainer.global_step,
+                unit="step",
+                mininterval=seconds,
+                maxinterval=max(10, seconds),
+                dynamic_ncols=True,
+            )
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Every ``every_n_steps`` updates, read the terms and pass them on."""
+        step = trainer.global_step
+        if step % self.every_n_steps:
+            return
+        terms: Mapping[str, Any] = outputs["terms"]
+        numbers = {"loss": float(outputs["loss"])} | {k: float(v) for k, v in terms.items()}
+        now = time.perf_counter()
+        speed = (step - self._since[1]) / (now - self._since[0])
+        self._since = (now, step)
+        publish(
+            trainer, {f"train/{k}": v for k, v in numbers.items()} | {"train/steps_per_second": speed}, step
+        )
+        if self._display is not None:
+            self._display.set_postfix({k: f"{v:.4g}" for k, v in numbers.items()}, refresh=False)
+            self._display.update(step - self._display.n)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave the bar as it stands."""
+        if self._display is not None:
+            self._display.update(trainer.global_step - self._display.n)
+            self._display.close()
+            self._display = None

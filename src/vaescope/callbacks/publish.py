@@ -1,0 +1,15 @@
+"""One way for numbers to leave a run."""
+
+from collections.abc import Mapping
+
+import pytorch_lightning as pl
+
+
+def publish(trainer: pl.Trainer, numbers: Mapping[str, float], step: int) -> None:
+    """Give ``numbers`` to every logger and to callbacks that monitor a key.
+
+    ``LightningModule.log`` costs about 0.35 ms a call and step; this is called every k steps.
+    """
+    for logger in trainer.loggers:
+        logger.log_metrics(dict(numbers), step)
+    trainer.callback_metrics.update(numbers)  # type: ignore[arg-type]  floats do as well

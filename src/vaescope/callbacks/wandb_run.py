@@ -1,0 +1,63 @@
+"""A wandb run that needs no account."""
+
+import hashlib
+import netrc
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from pytorch_lightning.loggers import WandbLogger
+
+HOST = "https://api.wandb.ai"
+
+
+def wandb_logger(
+    folder: str,
+    project: str = "vaescope",
+    name: str | None = None,
+    group: str | None = None,
+    tags: list[str] | None = None,
+    log_model: bool = False,
+) -> WandbLogger:
+    """Lightning's wandb logger: offline unless the user is logged in or has set ``WANDB_MODE``.
+
+    Args:
+        folder: the run's folder; its name gives the wandb run's id, so that a resumed run goes on.
+        project: wandb project.
+        name: shown name; None: the folder's.
+        group: wandb group; None: the folder above, so that a sweep's jobs stand together.
+        tags: wandb tags.
+        log_model: whether checkpoints are uploaded.
+
+    Returns:
+        The logger; it starts its run at the first use.
+    """
+    path = Path(folder).resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, Any] = {"resume": "allow"}
+    return WandbLogger(
+        name=name or f"{path.parent.name}-{path.name}",
+        save_dir=str(path),
+        id=hashlib.sha256(str(path).encode()).hexdigest()[:12],
+        offline="WANDB_MODE" not in os.environ and not logged_in(),
+        project=project,
+        group=group or path.parent.name,
+        tags=tags,
+        log_model=log_model,
+        **settings,
+    )
+
+
+def logged_in() -> bool:
+    """Whether a wandb key is at hand, in the environment or in the user's netrc file."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", HOST)).hostname or ""
+    places = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
+    for path in (Path(place).expanduser() for place in places if place):
+        try:
+            return netrc.netrc(path).authenticators(host) is not None
+        except (OSError, netrc.NetrcParseError):
+            continue
+    return False

@@ -1,0 +1,91 @@
+"""The command ``vaescope <command> [Hydra overrides]``; imports nothing heavy itself."""
+
+import difflib
+import importlib
+import sys
+from pathlib import Path
+
+from vaescope import __version__
+
+COMMANDS = {
+    "train": "train a model, measure it while it trains, and write a report",
+    "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
+    "data": "list the data sets, verify a user's file, render images: data list|verify|render",
+}
+DATA_ACTIONS = ("list", "verify", "render")
+
+USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
+
+usage: vaescope <command> [Hydra overrides]
+
+commands:
+{chr(10).join(f"  {name:<10}{line}" for name, line in COMMANDS.items())}
+
+examples:
+  vaescope train                                   beta-VAE on dSprites
+  vaescope train model=vae posterior=full seed=1   other groups and values
+  vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
+  vaescope train resume=outputs/RUN                continue a run
+  vaescope train --cfg job                         print the configuration, run nothing
+  vaescope <command> --help                        all groups and their options
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; ``arguments`` default to the command line's.
+
+    Raises:
+        SystemExit: with 2 for a wrong command line, 1 for a failed job.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return
+    if words[0] == "--version":
+        print(__version__)
+        return
+    command, *rest = words
+    if command not in COMMANDS:
+        _refuse(f"no command {command!r}", command, tuple(COMMANDS))
+    if command == "train":
+        rest = _resumed(rest)
+    if command == "data":
+        rest = _with_action(rest)
+    sys.argv = [f"vaescope {command}", *rest]
+    importlib.import_module(f"vaescope.commands.{command}").main()
+
+
+def _with_action(words: list[str]) -> list[str]:
+    """``list data=x`` -> ``action=list data=x``."""
+    if words and words[0].startswith("-"):
+        return words
+    if not words or words[0] not in DATA_ACTIONS:
+        given = words[0] if words else ""
+        _refuse(f"vaescope data needs an action, not {given!r}", given, DATA_ACTIONS)
+    return [f"action={words[0]}", *words[1:]]
+
+
+def _resumed(words: list[str]) -> list[str]:
+    """Let ``resume=DIR`` take DIR's own configuration and go on writing there."""
+    folders = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
+    if not folders or folders[-1] in ("null", ""):
+        return words
+    folder = Path(folders[-1]).expanduser().resolve()
+    if not (folder / "config.yaml").is_file():
+        _stop(f"resume={folders[-1]}: no config.yaml in {folder}; give the folder of a run")
+    if any(word in ("-m", "--multirun") for word in words):
+        _stop("resume=DIR continues one run; it does not go with -m")
+    changes = [word for word in words if not word.startswith("resume=")]
+    paths = [f"resume='{folder}'", f"output_dir='{folder}'", f"hydra.run.dir='{folder}'"]
+    return ["--config-path", str(folder), "--config-name", "config", *changes, *paths]
+
+
+def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> None:
+    near = difflib.get_close_matches(word, allowed, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    _stop(f"{problem}; there are {', '.join(allowed)}{hint}")
+
+
+def _stop(message: str) -> None:
+    print(f"vaescope: {message}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,48 @@
+"""What every command does around its program: messages, ``error.txt``, a clean end."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+from vaescope.errors import VaescopeError
+
+log = logging.getLogger(__name__)
+
+
+def run_job(config: DictConfig, program: Callable[[DictConfig], Any]) -> Any:
+    """Run one job so that its failure is on file and does not touch the next one.
+
+    Args:
+        config: composed configuration with ``output_dir``.
+        program: the job.
+
+    Returns:
+        What the program returns.
+
+    Raises:
+        CompactHydraException: for an error that the user can mend, as one message.
+    """
+    try:
+        return program(config)
+    except Exception as error:
+        record_failure(Path(config.output_dir), error)
+        if isinstance(error, VaescopeError):
+            raise CompactHydraException(str(error)) from error
+        raise
+    finally:
+        if wandb := sys.modules.get("wandb"):
+            wandb.finish()  # else the next job of a sweep would log into this one's run
+
+
+def record_failure(folder: Path, error: BaseException) -> None:
+    """Leave the traceback in the run's log and its ``error.txt``."""
+    text = "".join(traceback.format_exception(error))
+    log.error("%s\n%s", error, text if not isinstance(error, VaescopeError) else "")
+    if folder.is_dir():
+        (folder / "error.txt").write_text(text, encoding="utf-8")

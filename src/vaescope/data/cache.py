@@ -1,0 +1,127 @@
+"""Files that several processes may want at once: whole or not there at all."""
+
+import errno
+import glob
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+from vaescope.errors import DataError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def default_data_dir() -> Path:
+    """Folder for data files: ``$VAESCOPE_DATA_DIR``, else the user's cache folder."""
+    chosen = os.environ.get("VAESCOPE_DATA_DIR")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("vaescope"))
+
+
+def file_checksum(path: Path, algorithm: str) -> str:
+    """Hexadecimal checksum of a whole file.
+
+    Args:
+        path: the file.
+        algorithm: a name that ``hashlib.new`` knows, such as ``"md5"``.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | None = None) -> Path:
+    """Path of a file that exists and is whole, written by exactly one process if it was missing.
+
+    Args:
+        path: the file's final name.
+        write: fills the file whose (temporary) name it is given.
+        num_bytes: size of the finished file, if known: checked against the free space first.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
+    if path.exists():
+        return path
+    with _explained(path, num_bytes):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                _require_space(path, num_bytes)
+                _replace(path, write)
+    return path
+
+
+def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
+    """Path of a file that ``write`` has just made anew, in one step for all readers.
+
+    Args:
+        path: the file's final name.
+        write: fills the file whose (temporary) name it is given.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
+    with _explained(path, None):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            _replace(path, write)
+    return path
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    # only the holder of the lock has temporaries of this name: what lies here is from the dead
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        stale.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _require_space(path: Path, num_bytes: int | None) -> None:
+    if num_bytes is not None and shutil.disk_usage(path.parent).free < num_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+@contextmanager
+def _explained(path: Path, num_bytes: int | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise DataError(_full_disk_message(path, num_bytes)) from error
+        if error.errno in _NOT_WRITABLE:
+            raise DataError(
+                f"cannot write {path.name} into {path.parent} ({error.strerror}); choose another "
+                "folder with data_dir=/path/to/folder"
+            ) from error
+        raise
+
+
+def _full_disk_message(path: Path, num_bytes: int | None) -> str:
+    needed = "" if num_bytes is None else f", {num_bytes:,} bytes are needed"
+    free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
+    return (
+        f"the disk is full: writing {path.name} into {path.parent} failed{needed}, {free:,} are "
+        "free; free some space or choose another folder with data_dir=/path/to/folder"
+    )

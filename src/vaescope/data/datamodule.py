@@ -1,0 +1,222 @@
+"""Batches of a data set for Lightning: split, order, resumption and placement."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from vaescope.data.batches import BatchLoader, EpochBatches, RowNumbers, StepSampler
+from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.factors import Factors
+from vaescope.errors import ConfigError
+from vaescope.streams import stream
+
+SPLITS = ("train", "val", "test")
+
+
+class FactorDataModule(pl.LightningDataModule):
+    """Batches of a ``FactorDataset``; equal for equal seeds, whatever the device or workers.
+
+    Batches are dicts of ``image``, ``factors`` and ``index``. Training that is stopped and resumed
+    sees the batches of an unbroken run. A subclass names its ``dataset_class``, writes ``build``
+    and repeats the arguments in its own constructor.
+
+    Args:
+        batch_size: images per batch; an incomplete last batch of an epoch is left out.
+        split: shares of training, validation and test set, positive, of sum 1; None: each is the
+            whole set.
+        num_workers: worker processes that load batches; unused if the images are on the device.
+        seed: of the order of the training batches.
+        split_seed: of the split and of ``held_out``; shared by all runs that are compared.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class: ClassVar[type[FactorDataset]]
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 64,
+        split: Sequence[float] | None = (0.8, 0.1, 0.1),
+        num_workers: int = 0,
+        seed: int = 0,
+        split_seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check_at_least(1, batch_size=batch_size)
+        _check_at_least(0, num_workers=num_workers, seed=seed, split_seed=split_seed)
+        self.batch_size = batch_size
+        self.split = None if split is None else _checked_split(split)
+        self.num_workers = num_workers
+        self.seed = seed
+        self.split_seed = split_seed
+        self._dataset: FactorDataset | None = None
+        self._rows: dict[str, Tensor] = {}
+
+    def build(self) -> FactorDataset:
+        """The data set; files are read here and not before."""
+        raise NotImplementedError(f"{type(self).__name__} has to define build()")
+
+    @property
+    def factors(self) -> Factors:
+        """What the images vary in; known before ``setup``."""
+        return self.dataset_class.factors
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, ``(C, H, W)`` or ``(X,)``; known before ``setup``."""
+        return self.dataset_class.image_shape
+
+    @property
+    def dataset(self) -> FactorDataset:
+        """The data set, on the device where its images are gathered.
+
+        Raises:
+            RuntimeError: ``setup`` has not run.
+        """
+        if self._dataset is None:
+            raise RuntimeError("the data set is built by setup(); call it first")
+        return self._dataset
+
+    @property
+    def rows(self) -> dict[str, Tensor]:
+        """Row numbers int64 `[n]`, rising, of ``"train"``, ``"val"`` and ``"test"``."""
+        if not self._rows:
+            self._rows = self._draw_split(len(self.dataset))
+        return self._rows
+
+    def setup(self, stage: str | None = None) -> None:
+        """Build the data set, once, and place it."""
+        if self._dataset is None:
+            self._dataset = self.build()
+        place = self._root_device if self.gathers_on_device else torch.device("cpu")
+        if self._dataset.device != place:
+            self._dataset.to(place)
+
+    def epoch_batches(self, seed: int | None = None) -> EpochBatches:
+        """Training batches in the order of ``seed``; None: this module's own."""
+        return EpochBatches(
+            self.rows["train"], self.batch_size, self.seed if seed is None else seed
+        )
+
+    def train_dataloader(self) -> BatchLoader:
+        """Training batches from the trainer's position on."""
+        return self._loader(StepSampler(self.epoch_batches(), self._first_step))
+
+    def val_dataloader(self) -> BatchLoader:
+        """The validation set in order."""
+        return self._loader(self.rows["val"].split(self.batch_size))
+
+    def test_dataloader(self) -> BatchLoader:
+        """The test set in order."""
+        return self._loader(self.rows["test"].split(self.batch_size))
+
+    def held_out(self, split: str, num_samples: int) -> Tensor:
+        """Random rows, int64 `[n]`, of the validation or test set; the same at every call.
+
+        Args:
+            split: ``"val"`` or ``"test"``.
+            num_samples: n, at most the size of that set.
+
+        Raises:
+            ConfigError: there is no such split or it is too small.
+        """
+        if split not in ("val", "test"):
+            raise ConfigError(f"split={split!r} is not held out; choose 'val' or 'test'")
+        rows = self.rows[split]
+        if not 1 <= num_samples <= len(rows):
+            raise ConfigError(
+                f"{num_samples} samples were asked for, but the {split} set has {len(rows)} "
+                f"examples; choose 1..{len(rows)}"
+            )
+        chosen = stream(self.split_seed, f"held_out/{split}").permutation(len(rows))
+        return rows[torch.from_numpy(chosen[:num_samples])]
+
+    @property
+    def gathers_on_device(self) -> bool:
+        """Whether images live on the accelerator that trains; loaders then give row numbers only.
+
+        The one rule of placement: the device is no CPU and half of its free memory holds the set.
+        """
+        device = self._root_device
+        if device.type == "cpu" or self._dataset is None:
+            return False
+        if self._dataset.device.type == device.type:
+            return True
+        if device.type != "cuda":
+            return self._dataset.num_bytes < 2**30
+        return self._dataset.num_bytes < torch.cuda.mem_get_info(device)[0] // 2
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+        """The batch, gathered now where only row numbers were transferred."""
+        return batch if "image" in batch else self.dataset.batch(batch["index"])
+
+    def planned_images(self, num_images: int) -> float:
+        """Number of images this run trains on, repetitions counted; 0 without a trainer.
+
+        Args:
+            num_images: size of the data set.
+        """
+        trainer = self.trainer
+        if trainer is None:
+            return 0
+        if trainer.max_steps >= 0:
+            return trainer.max_steps * self.batch_size * trainer.accumulate_grad_batches
+        limit = trainer.limit_train_batches
+        epoch = limit * self.batch_size if isinstance(limit, int) else limit * num_images
+        return epoch * (math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs)
+
+    @property
+    def _root_device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
+    def _first_step(self) -> int:
+        trainer: Any = self.trainer
+        if trainer is None or trainer.overfit_batches > 0:
+            return 0
+        # unlike global_step it counts batches, however many optimiser steps one takes, and unlike
+        # the counts of the epoch it means the same whichever hook saved the checkpoint
+        return trainer.fit_loop.epoch_loop.batch_progress.total.processed
+
+    def _loader(self, sampler: Any) -> BatchLoader:
+        if self.trainer is not None and self.trainer.world_size > 1:
+            raise ConfigError(
+                f"{self.trainer.world_size} devices were given to one run; a run uses one: set "
+                "trainer.devices=1 and start the runs of a sweep side by side"
+            )
+        if self.gathers_on_device:
+            return BatchLoader(RowNumbers(), sampler, num_workers=0)
+        return BatchLoader(self.dataset, sampler, self.num_workers)
+
+    def _draw_split(self, n: int) -> dict[str, Tensor]:
+        if self.split is None:
+            return dict.fromkeys(SPLITS, torch.arange(n))
+        order = torch.from_numpy(stream(self.split_seed, "split").permutation(n))
+        first, second = round(n * self.split[0]), round(n * (self.split[0] + self.split[1]))
+        parts = (order[:first], order[first:second], order[second:])
+        if not all(len(part) for part in parts):
+            raise ConfigError(
+                f"split={list(self.split)} of {n} examples leaves a part empty; give larger "
+                "shares, or split=null to use the whole set for each"
+            )
+        return {name: part.sort().values for name, part in zip(SPLITS, parts, strict=True)}
+
+
+def _checked_split(split: Sequence[float]) -> tuple[float, ...]:
+    if len(split) != 3 or min(split) <= 0 or not math.isclose(sum(split), 1, abs_tol=1e-6):
+        raise ConfigError(
+            f"split={list(split)} was given; allowed are three positive shares (train, val, test) "
+            "of sum 1, or null for the whole set three times"
+        )
+    return tuple(float(share) for share in split)
+
+
+def _check_at_least(bound: int, **settings: int) -> None:
+    for name, value in settings.items():
+        if value < bound:
+            raise ConfigError(f"{name}={value} was given; it must be at least {bound}")

@@ -1,0 +1,251 @@
+"""dSprites: rendered exactly, or from the user's own copy of the published file."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data import dsprites_files as files
+from vaescope.data.cache import default_data_dir, write_once
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.dsprites_renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
+from vaescope.errors import DataError
+
+RENDERED_SHA256 = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
+RENDERED_ONES = 128_328_864
+OFFICIAL_ONES = 128_328_862
+ROW_BYTES = SIDE * SIDE // 8
+# below this many images of a run packing all of them first costs more than it saves
+_WORTH_PACKING = 200_000
+_RENDER_CHUNK = 2048
+
+
+class DSprites(FactorDataset):
+    """737,280 binary images of a square, an ellipse or a heart, 64x64 pixels.
+
+    If the published file (npz or hdf5, under its own name) lies in ``data_dir`` or
+    ``data_dir/dsprites``, its images are used; else they are rendered, which differs from that
+    file in about two pixels of the whole set.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: whether to keep all images bit-packed (377 MB) in ``data_dir``. True: build that
+            file if it is missing. False: write nothing. None: use the file of the rendered set if
+            it is there already, else render as needed; a published file is packed once (with
+            False: in memory, at every start).
+
+    Raises:
+        DataError: the published file or a packed file is damaged, or the disk is full.
+
+    Source: Matthey et al. 2017, dSprites, https://github.com/deepmind/dsprites-dataset. Differs:
+    the one-valued factor colour is left out.
+    """
+
+    factors = FACTORS
+    image_shape = (1, SIDE, SIDE)
+
+    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
+        folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+        self._renderer = DSpritesRenderer()
+        self._on_device: Tensor | None = None
+        self._packed: np.ndarray | None
+        file = files.find_file(folder)
+        if file is None:
+            self.source = f"rendered exactly (vaescope renderer {RENDERER_VERSION})"
+            self._packed = _rendered(folder, cache)
+        else:
+            self._packed, checksum = _published(file, folder, cache)
+            self.source = f"published file {file.name} (checksum {checksum})"
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` of 0 and 1 with factor values `[B, 5]`."""
+        values = values.to(self.device)
+        if self._packed is None:
+            return self._renderer.render(values).unsqueeze(1).float()
+        return self._gather(self.factors.index(values))
+
+    def batch(self, index: Tensor) -> Batch:
+        """Rows ``index`` `[B]` as one batch: ``image``, ``factors``, ``index``."""
+        if self._packed is None:
+            return super().batch(index)
+        index = index.to(self.device)
+        return {"image": self._gather(index), "factors": self.values(index), "index": index}
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that ``to`` places on a device."""
+        return self._renderer.num_bytes if self._packed is None else self._packed.nbytes
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the packed images, or the renderer's tables, to ``device``; returns the set."""
+        self.device = torch.device(device)
+        if self._packed is None:
+            self._renderer.to(device)
+        elif self.device.type == "cpu":
+            self._on_device = None
+        else:
+            self._on_device = torch.tensor(self._packed, device=self.device)
+        return self
+
+    def _gather(self, index: Tensor) -> Tensor:
+        if self._on_device is not None:
+            bits = unpack_bits(self._on_device[index])
+        else:
+            assert self._packed is not None
+            bits = torch.from_numpy(np.unpackbits(self._packed[index.numpy()], axis=1))
+        return bits.view(-1, *self.image_shape).float()
+
+
+class DSpritesDataModule(FactorDataModule):
+    """Batches of dSprites.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: keep all images bit-packed (377 MB) in ``data_dir``; None: if the run trains on more
+            than 200,000 images, so that small runs write nothing.
+        batch_size: images per batch.
+        split: shares of training, validation and test set; None: each is the whole set.
+        num_workers: worker processes that load batches.
+        seed: of the order of the training batches.
+        split_seed: of the split, shared by all runs.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class = DSprites
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | Path | None = None,
+        cache: bool | None = None,
+        batch_size: int = 64,
+        split: Sequence[float] | None = (0.8, 0.1, 0.1),
+        num_workers: int = 0,
+        seed: int = 0,
+        split_seed: int = 0,
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            split=split,
+            num_workers=num_workers,
+            seed=seed,
+            split_seed=split_seed,
+        )
+        self.data_dir = data_dir
+        self.cache = cache
+
+    def build(self) -> DSprites:
+        """The data set, packed first if this run is long."""
+        cache = self.cache
+        if cache is None and self.planned_images(files.NUM_IMAGES) > _WORTH_PACKING:
+            cache = True
+        return DSprites(self.data_dir, cache)
+
+
+def build_packed(path: Path, progress: files.Progress | None = None) -> Path:
+    """Path of the rendered set, bit-packed uint8 `[737280, 512]` in npy format; 377 MB.
+
+    Args:
+        path: where it is or shall be.
+        progress: called with (images written, images in all).
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
+    return _write_packed(path, render_all, progress)
+
+
+def packed_sha256(path: Path) -> str:
+    """SHA-256, in hexadecimal, of the packed images in ``path`` without the header."""
+    digest = hashlib.sha256()
+    packed = open_packed(path)
+    for start in range(0, len(packed), 65_536):
+        digest.update(packed[start : start + 65_536].data)
+    return digest.hexdigest()
+
+
+def open_packed(path: Path) -> np.ndarray:
+    """Memory-mapped, bit-packed images uint8 `[737280, 512]`, read only.
+
+    Raises:
+        DataError: the file is cut short or is something else.
+    """
+    expected = (files.NUM_IMAGES, ROW_BYTES)
+    try:
+        packed = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
+    if packed.shape != expected or packed.dtype != np.uint8:
+        raise DataError(
+            f"{path} holds {packed.dtype} {list(packed.shape)}, expected uint8 "
+            f"{list(expected)}; delete it and run again"
+        )
+    return packed
+
+
+def unpack_bits(packed: Tensor) -> Tensor:
+    """Bits `[B, 8 * R]`, uint8, of bytes `[B, R]`, highest bit first; on any device."""
+    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=packed.device)
+    return (packed[..., None] >> shifts & 1).flatten(1)
+
+
+def render_all() -> Iterator[np.ndarray]:
+    """All images in the published order, in pieces uint8 `[b, 64, 64]`."""
+    renderer = DSpritesRenderer()
+    for index in torch.arange(files.NUM_IMAGES).split(_RENDER_CHUNK):
+        yield renderer.render(FACTORS.values(index)).numpy()
+
+
+def _rendered(folder: Path, cache: bool | None) -> np.ndarray | None:
+    path = folder / f"dsprites-rendered-v{RENDERER_VERSION}.npy"
+    if cache is False or (cache is None and not path.exists()):
+        return None
+    return open_packed(build_packed(path))
+
+
+def _published(file: Path, folder: Path, cache: bool | None) -> tuple[np.ndarray, str]:
+    if cache is False:
+        return _pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
+    checksum = files.checked_checksum(file, folder / f"{file.name}.checked.json")
+    path = folder / f"dsprites-{checksum[:16]}.npy"
+    return open_packed(_write_packed(path, lambda: files.read_images(file), None)), checksum
+
+
+def _pack(images: np.ndarray) -> np.ndarray:
+    return np.packbits(images.reshape(len(images), -1), axis=1)
+
+
+def _pack_in_memory(pieces: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate([_pack(images) for images in pieces])
+
+
+def _write_packed(
+    path: Path,
+    pieces: Callable[[], Iterator[np.ndarray]],
+    progress: files.Progress | None,
+) -> Path:
+    shape = (files.NUM_IMAGES, ROW_BYTES)
+
+    def write(temporary: Path) -> None:
+        # plain writes: a memory map on a full disk kills the process instead of raising
+        with temporary.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            done = 0
+            for images in pieces():
+                file.write(_pack(images).tobytes())
+                done += len(images)
+                if progress is not None:
+                    progress(done, files.NUM_IMAGES)
+
+    return write_once(path, write, num_bytes=files.NUM_IMAGES * ROW_BYTES + 128)

@@ -1,0 +1,173 @@
+"""The generative factors of a data set and the arithmetic between their values and row numbers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+KINDS = ("ordinal", "circular", "categorical", "continuous")
+
+
+@dataclass(frozen=True)
+class Factors:
+    """K named generative factors, each with a number of values and a kind.
+
+    A combination of values has a row number, its ``index``: mixed radix, last factor fastest.
+
+    Args:
+        names: one name per factor, all different.
+        sizes: number of values of each factor; 0 for a continuous one (any number in [0, 1]).
+        kinds: per factor ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"``.
+
+    Raises:
+        ValueError: lengths differ, a name repeats, a kind is unknown or a size does not fit it.
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    kinds: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for field in ("names", "sizes", "kinds"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        _check(self.names, self.sizes, self.kinds)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def has_continuous(self) -> bool:
+        """Whether some factor may take any number in [0, 1]."""
+        return "continuous" in self.kinds
+
+    @property
+    def num_combinations(self) -> int:
+        """Number of different combinations of values, at least 1.
+
+        Raises:
+            ValueError: a factor is continuous.
+        """
+        self._require_discrete("num_combinations")
+        return math.prod(self.sizes)
+
+    def index(self, values: Tensor) -> Tensor:
+        """Row numbers `[...]` in 0..num_combinations-1 of combinations, last factor fastest.
+
+        Args:
+            values: int64 values `[..., K]`.
+
+        Returns:
+            int64 row numbers `[...]`.
+
+        Raises:
+            ValueError: a value is out of range, K is wrong or a factor is continuous.
+        """
+        self._require_discrete("index")
+        self._require_columns(values)
+        sizes = torch.tensor(self.sizes, device=values.device)
+        if bool(((values < 0) | (values >= sizes)).any()):
+            raise ValueError(
+                f"a factor value is out of range: the largest given are "
+                f"{values.reshape(-1, len(self)).amax(0).tolist()}, the smallest "
+                f"{values.reshape(-1, len(self)).amin(0).tolist()}; allowed are 0 up to, not "
+                f"including, {list(self.sizes)} for {list(self.names)}"
+            )
+        return (values.long() * torch.tensor(self._bases, device=values.device)).sum(-1)
+
+    def values(self, index: Tensor) -> Tensor:
+        """Values `[..., K]` of the combinations with these row numbers; inverse of ``index``.
+
+        Args:
+            index: int64 row numbers `[...]` in 0..num_combinations-1.
+
+        Returns:
+            int64 values `[..., K]`.
+
+        Raises:
+            ValueError: a row number (on the CPU) is out of range or a factor is continuous.
+        """
+        self._require_discrete("values")
+        # on an accelerator a check would wait for the device in every step
+        if index.device.type == "cpu" and index.numel():
+            low, high = (int(bound) for bound in index.aminmax())
+            if low < 0 or high >= self.num_combinations:
+                raise ValueError(
+                    f"row numbers {low}..{high} were given, but there are only rows "
+                    f"0..{self.num_combinations - 1}"
+                )
+        digits = zip(self._bases, self.sizes, strict=True)
+        return torch.stack([index // base % size for base, size in digits], dim=-1)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Tensor:
+        """Uniformly drawn combinations `[n, K]`, factors independent of each other.
+
+        Args:
+            n: number of combinations.
+            rng: source of the random numbers.
+
+        Returns:
+            int64 values `[n, K]`; float32 if a factor is continuous.
+        """
+        if not self.has_continuous:
+            return torch.from_numpy(rng.integers(0, self.sizes, size=(n, len(self))))
+        columns = [rng.integers(0, s, n) if s else rng.random(n) for s in self.sizes]
+        return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
+
+    def resample(self, values: Tensor, changed: Tensor, rng: np.random.Generator) -> Tensor:
+        """Combinations `[n, K]` whose ``changed`` factors are drawn anew, the others kept.
+
+        A new value may by chance equal the old one.
+
+        Args:
+            values: combinations `[n, K]`.
+            changed: bool mask `[n, K]` or `[K]`.
+            rng: source of the random numbers.
+
+        Returns:
+            combinations `[n, K]` of the type and on the device of ``values``.
+        """
+        self._require_columns(values)
+        fresh = self.sample(len(values), rng).to(values)
+        return torch.where(changed.to(values.device), fresh, values)
+
+    @property
+    def _bases(self) -> tuple[int, ...]:
+        return tuple(math.prod(self.sizes[k + 1 :]) for k in range(len(self)))
+
+    def _require_discrete(self, what: str) -> None:
+        if self.has_continuous:
+            names = [
+                n for n, kind in zip(self.names, self.kinds, strict=True) if kind == "continuous"
+            ]
+            raise ValueError(
+                f"{what} needs factors with finitely many values, but {names} are continuous; "
+                "ask the data set for its values instead"
+            )
+
+    def _require_columns(self, values: Tensor) -> None:
+        if values.ndim == 0 or values.shape[-1] != len(self):
+            raise ValueError(
+                f"values of shape {list(values.shape)} were given; the last axis must hold the "
+                f"{len(self)} factors {list(self.names)}"
+            )
+
+
+def _check(names: Sequence[str], sizes: Sequence[int], kinds: Sequence[str]) -> None:
+    if not len(names) == len(sizes) == len(kinds):
+        raise ValueError(
+            f"{len(names)} names, {len(sizes)} sizes and {len(kinds)} kinds were given; "
+            "give one of each per factor"
+        )
+    if len(set(names)) != len(names):
+        raise ValueError(f"factor names {list(names)} repeat; give each factor its own name")
+    for name, size, kind in zip(names, sizes, kinds, strict=True):
+        if kind not in KINDS:
+            raise ValueError(f"factor {name!r} has kind {kind!r}; allowed are {', '.join(KINDS)}")
+        if (size != 0) if kind == "continuous" else (size < 1):
+            raise ValueError(
+                f"factor {name!r} of kind {kind!r} has size {size}; a continuous factor has size "
+                "0, every other one at least 1"
+            )

@@ -1,0 +1,74 @@
+"""A tiny image set for tests and for trying things out."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.factors import Factors
+
+_SIDE = 64
+
+
+class TinySquares(FactorDataset):
+    """192 images of one filled square, 64x64 pixels of 0 and 1; computed, no file.
+
+    The centre is at pixel 11 + 6 position, the half side 4, 7 or 10 pixels: no square is cut.
+    """
+
+    factors = Factors(
+        names=("position_x", "position_y", "size"),
+        sizes=(8, 8, 3),
+        kinds=("ordinal", "ordinal", "ordinal"),
+    )
+    image_shape = (1, _SIDE, _SIDE)
+    source = "rendered exactly (vaescope tiny squares 1)"
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` of factor values `[B, 3]`."""
+        x, y, size = values.to(self.device).unbind(1)
+        half = (4 + 3 * size)[:, None]
+        pixel = torch.arange(_SIDE, device=self.device) + 0.5
+        columns = (pixel - (11 + 6 * x)[:, None]).abs() < half  # [B, 64]
+        rows = (pixel - (11 + 6 * y)[:, None]).abs() < half
+        return (rows[:, None, :, None] & columns[:, None, None, :]).float()
+
+
+class TinySquaresDataModule(FactorDataModule):
+    """Batches of ``TinySquares``.
+
+    Args:
+        batch_size: images per batch.
+        split: shares of training, validation and test set; None: each is the whole set.
+        num_workers: worker processes that load batches.
+        seed: of the order of the training batches.
+        split_seed: of the split, shared by all runs.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class = TinySquares
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 16,
+        split: Sequence[float] | None = (0.8, 0.1, 0.1),
+        num_workers: int = 0,
+        seed: int = 0,
+        split_seed: int = 0,
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            split=split,
+            num_workers=num_workers,
+            seed=seed,
+            split_seed=split_seed,
+        )
+
+    def build(self) -> TinySquares:
+        """The data set."""
+        return TinySquares()

@@ -1,0 +1,102 @@
+"""The final scores of a trained model, for ``train`` and for ``evaluate``."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from vaescope.assembly import about_run, build_data, load_model
+from vaescope.callbacks import Statistic, look, scores_of
+from vaescope.config import build, check, resolved
+from vaescope.data import FactorDataModule
+from vaescope.errors import ConfigError
+from vaescope.models import LatentModel
+from vaescope.report.record import write_scores
+from vaescope.report.terminal import print_scores
+from vaescope.threads import set_threads
+
+
+def evaluate(config: DictConfig) -> list[dict[str, Any]]:
+    """Measure a checkpoint on held-out data and write ``scores.json``.
+
+    Args:
+        config: composed ``evaluate.yaml``.
+
+    Returns:
+        Rows of ``scores.json``: one.
+
+    Raises:
+        ConfigError: for settings that cannot work.
+        DataError: if the checkpoint or the data are missing or corrupt.
+    """
+    check(config)
+    plain = resolved(config)
+    set_threads(plain["threads"])
+    model, saved = load_model(plain["checkpoint"])
+    trained = saved["vaescope"]["config"]
+    data = build_data(trained, plain["data_dir"])
+    statistics = {k: build(v, f"statistics.{k}") for k, v in plain["statistics"].items()}
+    scores = final_scores(
+        model,
+        data,
+        statistics,
+        step=saved["global_step"],
+        split=plain["split"],
+        num_samples=plain["num_samples"],
+        num_jacobians=plain["num_jacobians"],
+        history=saved["callbacks"].get("Evaluation", {}).get("history", ()),
+    )
+    row = about_run(trained) | {"step": saved["global_step"], "split": plain["split"]} | scores
+    about = {"data_source": data.dataset.source, "checkpoint": str(plain["checkpoint"])}
+    write_scores(Path(plain["output_dir"]) / "scores.json", [row], about)
+    print_scores(scores, f"{plain['checkpoint']}: {plain['split']} part")
+    return [row]
+
+
+def final_scores(
+    model: LatentModel,
+    data: FactorDataModule,
+    statistics: Mapping[str, Statistic],
+    *,
+    step: int,
+    split: str = "test",
+    num_samples: int = 10_000,
+    num_jacobians: int = 1000,
+    history: Sequence[Mapping[str, float]] = (),
+) -> dict[str, float]:
+    """All scores of a model on a held-out part.
+
+    Args:
+        model: trained model.
+        data: set up data module.
+        statistics: by name.
+        step: number of updates the model has had.
+        split: ``val`` or ``test``.
+        num_samples: images, at most as many as the part has.
+        num_jacobians: of them, how many for statistics of the decoder.
+        history: looks during training, for shares of training.
+
+    Returns:
+        Log keys and values, with ``num_samples`` as used.
+
+    Raises:
+        ConfigError: for an unknown part or a count below 1.
+    """
+    if split not in ("val", "test"):
+        raise ConfigError(f"split={split!r}: choose val or test")
+    if num_samples < 1 or num_jacobians < 1:
+        raise ConfigError(
+            f"num_samples={num_samples}, num_jacobians={num_jacobians}: give at least 1"
+        )
+    num_samples = min(num_samples, len(data.rows[split]))
+    held_out = look(
+        model,
+        data.dataset,
+        data.held_out(split, num_samples),
+        split=split,
+        step=step,
+        num_jacobians=min(num_jacobians, num_samples),
+        history=history,
+    )
+    return {"num_samples": num_samples, **scores_of(held_out, statistics)}

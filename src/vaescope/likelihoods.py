@@ -1,0 +1,70 @@
+"""Reconstruction losses -log p(x|z): what a decoder's output means.
+
+Every loss is **summed over the observation's dimensions** and left per image, so that a method
+averages it over the batch; the KL is summed over latents. A value of beta means something only
+together with these reductions.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+
+class Bernoulli:
+    """Pixels are coins with the decoder's output as logits; the loss is in nats per image.
+
+    Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, "Bernoulli loss on logits".
+    Differs: none.
+    """
+
+    def nll(self, output: Tensor, image: Tensor) -> Tensor:
+        """-log p(x|z) in nats summed over an image ``[B, ...]`` with values in [0, 1], ``[B]``."""
+        loss = F.binary_cross_entropy_with_logits(output, image, reduction="none")
+        return loss.flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Expected image, probabilities in [0, 1], of the shape of ``output``."""
+        return output.sigmoid()
+
+    def curvature(self, output: Tensor) -> Tensor:
+        """Second derivative of the loss by each entry of ``output``: p (1 - p), same shape."""
+        p = output.sigmoid()
+        return p * (1 - p)
+
+
+class Gaussian:
+    """The decoder's output is the mean of a Gaussian of fixed variance.
+
+    With the default variance 1/2 the loss is the squared error ||x - x_hat||^2, summed over
+    dimensions, as in the CVPR 2019 paper; a beta-VAE then has noise variance beta / 2. Constants
+    that depend on the variance alone are left out.
+
+    Args:
+        variance: of each observed dimension, greater than 0.
+
+    Raises:
+        ValueError: if the variance is not positive.
+
+    Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, section 3.
+    Differs: the variance is an option.
+    """
+
+    def __init__(self, variance: float = 0.5) -> None:
+        if not variance > 0:
+            raise ValueError(f"variance={variance}: give a number greater than 0 (0.5 is ||x - x_hat||^2)")
+        self.variance = variance
+
+    def nll(self, output: Tensor, image: Tensor) -> Tensor:
+        """||x - x_hat||^2 / (2 variance), summed over dimensions ``[B, ...]``, ``[B]``."""
+        return (image - output).square().flatten(1).sum(1) / (2 * self.variance)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Expected observation: ``output`` itself."""
+        return output
+
+    def curvature(self, output: Tensor) -> Tensor:
+        """Second derivative of the loss by each entry of ``output``: 1 / variance, same shape."""
+        return torch.full_like(output, 1 / self.variance)
+
+
+Likelihood = Bernoulli | Gaussian

@@ -1,0 +1,74 @@
+"""Collect codes and factors once per evaluation, for every score that needs them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+
+class HeldOutCodes(Metric):
+    """All codes [N, D] and factors [N, K] of an evaluation, over batches and processes."""
+
+    full_state_update = False
+    codes: list[Tensor]
+    factors: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("codes", default=[], dist_reduce_fx="cat")
+        self.add_state("factors", default=[], dist_reduce_fx="cat")
+
+    def update(self, codes: Tensor, factors: Tensor) -> None:
+        """Keep one batch.
+
+        Args:
+            codes: one number per latent [n, D].
+            factors: values of the factors [n, K].
+
+        Raises:
+            ValueError: if the two are not matrices of equally many rows.
+        """
+        if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
+            shapes = f"{tuple(codes.shape)} and factors {tuple(factors.shape)}"
+            raise ValueError(f"codes {shapes} given, but [n, D] and [n, K] are needed")
+        self.codes.append(codes.detach())
+        self.factors.append(factors.detach())
+
+    def compute(self) -> Any:
+        """All codes [N, D] and factors [N, K], in the order of the updates.
+
+        Returns:
+            The pair of tensors.
+
+        Raises:
+            ValueError: if nothing was collected.
+        """
+        return dim_zero_cat(self.codes), dim_zero_cat(self.factors)
+
+
+class OnCodes(HeldOutCodes):
+    """A score of the collected codes and factors; several in a `MetricCollection` share them.
+
+    Args:
+        score: pure function of codes [N, D] and factors [N, K].
+        kwargs: options of `torchmetrics.Metric`.
+    """
+
+    def __init__(
+        self, score: Callable[[Tensor, Tensor], float | dict[str, float]], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.score = score
+
+    def compute(self) -> float | dict[str, float]:
+        """The score of everything collected.
+
+        Returns:
+            What ``score`` returns.
+
+        Raises:
+            ValueError: if nothing was collected.
+        """
+        return self.score(*super().compute())

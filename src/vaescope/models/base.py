@@ -1,0 +1,145 @@
+"""The training step, optimiser, encoder and decoder that every method shares."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from vaescope.likelihoods import Likelihood
+from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
+from vaescope.streams import stream
+
+NetworkFactory = Callable[[tuple[int, ...], int, int], tuple[nn.Module, nn.Module]]
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every method is built from; a method's own constructor adds only its own symbols.
+
+    Args:
+        image_shape: of one observation, without the batch: ``(C, H, W)`` or ``(X,)``.
+        network: factory ``(image_shape, num_parameters, latent_dim) -> (encoder, decoder)``.
+        posterior: family of q(z|x), a class of ``vaescope.posteriors``.
+        likelihood: what the decoder's output means, an object of ``vaescope.likelihoods``.
+        optimizer: factory ``parameters -> optimiser``.
+        latent_dim: number of latents D, at least 1.
+        seed: of the training noise; the initial weights come from torch's global generator.
+    """
+
+    image_shape: tuple[int, ...]
+    network: NetworkFactory
+    posterior: type[Posterior]
+    likelihood: Likelihood
+    optimizer: OptimizerFactory
+    latent_dim: int = 10
+    seed: int = 0
+
+
+class LatentModel(pl.LightningModule):
+    """An encoder, a decoder and what a method minimises with them; a method writes ``terms``.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+
+    Raises:
+        ValueError: if ``latent_dim`` is below 1 or the method cannot use this posterior.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian, FullGaussian)
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        if problem := self.latent_problem(parts.latent_dim, parts.posterior):
+            raise ValueError(problem)
+        self.latent_dim = parts.latent_dim
+        self.posterior = parts.posterior
+        self.likelihood = parts.likelihood
+        self.seed = parts.seed
+        self.make_optimizer = parts.optimizer
+        self.encoder, self.decoder = parts.network(
+            tuple(parts.image_shape),
+            parts.posterior.num_parameters(parts.latent_dim),
+            parts.latent_dim,
+        )
+
+    @classmethod
+    def latent_problem(cls, latent_dim: int, posterior: type) -> str | None:
+        """Why this method cannot have these latents, in one sentence; None if it can."""
+        if latent_dim < 1:
+            return f"latent_dim={latent_dim}: a model needs at least 1 latent"
+        if posterior not in cls.posteriors:
+            allowed = ", ".join(family.__name__ for family in cls.posteriors)
+            return (
+                f"posterior={posterior.__name__} does not go with {cls.__name__}, "
+                f"which works with {allowed}"
+            )
+        return None
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Named scalars whose sum is the loss; a pure function of the weights and the arguments.
+
+        Args:
+            batch: ``image [B, ...]``, ``factors [B, K]`` and whatever the data's views add.
+            step: number of updates made so far, for schedules.
+            noise: all random numbers, as ``noise_for`` draws them.
+
+        Returns:
+            Scalars that carry gradients, in the method's own weights (beta included).
+        """
+        raise NotImplementedError
+
+    def beta_at(self, step: int) -> float | None:
+        """Weight of the KL after ``step`` updates; None for a method without one."""
+        return None
+
+    def forward(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """``terms``, so that ``torch.func.functional_call`` reaches it."""
+        return self.terms(batch, step, noise)
+
+    def encode(self, image: Tensor) -> Any:
+        """Posterior q(z|x) of images ``[B, ...]``, at least in single precision."""
+        parameters = self.encoder(image)
+        if parameters.dtype in (torch.bfloat16, torch.float16):
+            parameters = parameters.float()
+        return self.posterior.from_parameters(parameters, self.latent_dim)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Decoder output (for a Bernoulli likelihood: logits) of codes ``[B, D]``, ``[B, ...]``."""
+        output = self.decoder(z)
+        return output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
+
+    def decode_mean(self, z: Tensor) -> Tensor:
+        """Expected images of codes ``[B, D]``, ``[B, ...]``."""
+        return self.likelihood.mean(self.decode(z))
+
+    def nll(self, z: Tensor, image: Tensor) -> Tensor:
+        """Reconstruction loss: summed over each image's dimensions, mean over the batch, scalar."""
+        return self.likelihood.nll(self.decode(z), image).mean()
+
+    def noise_for(self, batch_size: int, step: int) -> dict[str, Tensor]:
+        """Random numbers of one training step: ``z [B, D]``, equal on every device and on resume."""
+        rng = stream(self.seed, "noise", step)
+        z = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
+        return {"z": torch.from_numpy(z).to(self.device, self.dtype)}
+
+    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
+        """One summed loss; the terms go to the callbacks beside it."""
+        step = self.global_step
+        terms = self.terms(batch, step, self.noise_for(len(batch["image"]), step))
+        return {
+            "loss": torch.stack(list(terms.values())).sum(),
+            "terms": {name: value.detach() for name, value in terms.items()},
+        }
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The one optimiser over all weights."""
+        return self.make_optimizer(self.parameters())

@@ -1,0 +1,72 @@
+"""The variational autoencoder and its weighted form."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.models.schedules import linear_schedule
+
+
+class BetaVAE(LatentModel):
+    """beta-VAE: reconstruction + beta KL(q(z|x) || N(0, I)), in nats per image.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+        beta: weight of the KL, at least 0; larger means fewer active latents.
+        initial_beta: weight at step 0, from which it goes linearly to ``beta``; None: ``beta``.
+        anneal_steps: number of updates that this takes.
+
+    Raises:
+        ValueError: if a weight is negative, or a start is given without ``anneal_steps``.
+
+    Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl, eq. 4.
+    Differs: the weight may move linearly in time.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        beta: float = 4.0,
+        initial_beta: float | None = None,
+        anneal_steps: int = 0,
+    ) -> None:
+        super().__init__(parts)
+        if beta < 0 or (initial_beta or 0) < 0:
+            raise ValueError(f"beta={beta}, initial_beta={initial_beta}: a weight is at least 0")
+        if initial_beta is not None and anneal_steps < 1:
+            raise ValueError(
+                f"initial_beta={initial_beta} needs anneal_steps of at least 1, not {anneal_steps}"
+            )
+        self.beta = beta
+        self.initial_beta = beta if initial_beta is None else initial_beta
+        self.anneal_steps = anneal_steps
+
+    def beta_at(self, step: int) -> float:
+        """Weight of the KL after ``step`` updates."""
+        return linear_schedule(self.initial_beta, self.beta, self.anneal_steps, step)
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """-log p(x|z) + beta KL(q(z|x) || p(z)), z drawn from q."""
+        q = self.encode(batch["image"])
+        z = q.rsample(noise["z"])
+        return {
+            "reconstruction": self.nll(z, batch["image"]),
+            "kl": self.beta_at(step) * q.kl().sum(-1).mean(),
+        }
+
+
+class VAE(BetaVAE):
+    """VAE: the negative evidence lower bound, in nats per image; a beta-VAE with beta = 1.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+
+    Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, eq. 3. Differs: none.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts, beta=1.0)

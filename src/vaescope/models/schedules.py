@@ -1,0 +1,16 @@
+"""Weights that move in time, as pure functions of the step."""
+
+
+def linear_schedule(start: float, end: float, num_steps: int, step: int) -> float:
+    """Value that goes from ``start`` at step 0 to ``end`` at ``num_steps`` and then stays there.
+
+    Args:
+        start: value at step 0.
+        end: value from step ``num_steps`` on; at once if ``num_steps`` is 0.
+        num_steps: length of the ramp.
+        step: number of updates made so far.
+
+    Returns:
+        The value at ``step``.
+    """
+    return end if step >= num_steps else start + (end - start) * step / num_steps

@@ -1,0 +1,104 @@
+"""Fully connected encoders and decoders, with and without hidden layers."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, get_args
+
+from torch import nn
+
+from vaescope.networks.initialise import Initialisation, initialise
+
+Activation = Literal["relu", "tanh"]
+_ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+def mlp(
+    image_shape: tuple[int, ...],
+    num_parameters: int,
+    latent_dim: int,
+    *,
+    encoder_sizes: Sequence[int] = (1200, 1200),
+    encoder_activation: Activation = "relu",
+    decoder_sizes: Sequence[int] = (1200, 1200, 1200),
+    decoder_activation: Activation = "tanh",
+    initialisation: Initialisation = "torch",
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder of dense layers; the defaults are the CVPR 2019 paper's for dSprites.
+
+    Args:
+        image_shape: any shape; observations are flattened to X numbers.
+        num_parameters: P, what the posterior needs from the encoder for one image.
+        latent_dim: D.
+        encoder_sizes: widths of the encoder's hidden layers.
+        encoder_activation: ``relu`` or ``tanh``, after each hidden layer.
+        decoder_sizes: widths of the decoder's hidden layers.
+        decoder_activation: ``relu`` or ``tanh``, after each hidden layer.
+        initialisation: rule for the initial weights, see ``initialise``.
+
+    Returns:
+        Encoder ``[B, *image_shape] -> [B, P]`` and decoder ``[B, D] -> [B, *image_shape]``.
+
+    Raises:
+        ValueError: for an unknown activation or a width below 1.
+
+    Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, table of
+    architectures. Differs: the initialisation is not printed there; PyTorch's is our default.
+    """
+    _check("encoder", encoder_sizes, encoder_activation)
+    _check("decoder", decoder_sizes, decoder_activation)
+    pixels = math.prod(image_shape)
+    encoder = _dense(pixels, encoder_sizes, num_parameters, encoder_activation)
+    decoder = _dense(latent_dim, decoder_sizes, pixels, decoder_activation)
+    return (
+        nn.Sequential(nn.Flatten(), *initialise(encoder, initialisation).children()),
+        nn.Sequential(
+            *initialise(decoder, initialisation).children(), nn.Unflatten(1, tuple(image_shape))
+        ),
+    )
+
+
+def linear(
+    image_shape: tuple[int, ...],
+    num_parameters: int,
+    latent_dim: int,
+    *,
+    initialisation: Initialisation = "torch",
+) -> tuple[nn.Module, nn.Module]:
+    """One affine map each way: the network for which the closed forms of PCA hold.
+
+    Args:
+        image_shape: any shape; observations are flattened.
+        num_parameters: P, what the posterior needs from the encoder for one image.
+        latent_dim: D.
+        initialisation: rule for the initial weights, see ``initialise``.
+
+    Returns:
+        Encoder ``[B, *image_shape] -> [B, P]`` and decoder ``[B, D] -> [B, *image_shape]``.
+
+    Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, synthetic linear
+    experiment. Differs: the initialisation is not printed there; PyTorch's is our default.
+    """
+    return mlp(
+        image_shape,
+        num_parameters,
+        latent_dim,
+        encoder_sizes=(),
+        decoder_sizes=(),
+        initialisation=initialisation,
+    )
+
+
+def _dense(inputs: int, sizes: Sequence[int], outputs: int, activation: str) -> nn.Module:
+    widths = [inputs, *sizes, outputs]
+    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), _ACTIVATIONS[activation]())]
+    return nn.Sequential(*layers[:-1])
+
+
+def _check(name: str, sizes: Sequence[int], activation: str) -> None:
+    if activation not in get_args(Activation):
+        raise ValueError(
+            f"{name}_activation={activation!r}: choose one of {', '.join(get_args(Activation))}"
+        )
+    if any(size < 1 for size in sizes):
+        raise ValueError(f"{name}_sizes={list(sizes)}: every width is at least 1")

@@ -1,0 +1,145 @@
+"""Distributions over codes, q(z|x): the family is what the thesis turns on.
+
+Each is made from the numbers that an encoder gives out, ``[..., P]`` with ``P = num_parameters(D)``,
+and works on batches of any shape, also under ``torch.func.vmap``.
+"""
+
+import math
+from functools import cache
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class Point:
+    """A single code per image, without noise: the posterior of an autoencoder."""
+
+    def __init__(self, mean: Tensor) -> None:
+        self.mean = mean
+
+    @staticmethod
+    def num_parameters(latent_dim: int) -> int:
+        """Numbers that an encoder must give for one image: D."""
+        return latent_dim
+
+    @classmethod
+    def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
+        """Read the posterior off the encoder's output ``[..., D]``."""
+        return cls(parameters)
+
+    def rsample(self, noise: Tensor) -> Tensor:
+        """The code itself, ``[..., D]``; the noise is not used."""
+        return self.mean
+
+
+class DiagonalGaussian:
+    """N(mean, diag(exp(log_variance))): independent latents, the choice of nearly every VAE.
+
+    Args:
+        mean: ``[..., D]``.
+        log_variance: ``[..., D]``, natural logarithm.
+
+    Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B. Differs: none.
+    """
+
+    def __init__(self, mean: Tensor, log_variance: Tensor) -> None:
+        self.mean = mean
+        self.log_variance = log_variance
+
+    @staticmethod
+    def num_parameters(latent_dim: int) -> int:
+        """Numbers that an encoder must give for one image: 2 D."""
+        return 2 * latent_dim
+
+    @classmethod
+    def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
+        """Read the posterior off the encoder's output ``[..., 2 D]``: means, then log-variances."""
+        return cls(*parameters.split(latent_dim, dim=-1))
+
+    @property
+    def variance(self) -> Tensor:
+        """Posterior variance of each latent, ``[..., D]``."""
+        return self.log_variance.exp()
+
+    def rsample(self, noise: Tensor) -> Tensor:
+        """Reparametrised sample ``[..., D]`` from standard normal noise of the same shape."""
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+    def kl(self) -> Tensor:
+        """KL(q || N(0, I)) of each latent in nats, ``[..., D]``; at least 0, sums to the whole."""
+        return 0.5 * (self.mean.square() + self.variance - self.log_variance - 1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log-density of each latent's marginal at ``z [..., D]`` in nats, ``[..., D]``."""
+        scaled = (z - self.mean).square() / self.variance
+        return -0.5 * (scaled + self.log_variance + math.log(2 * math.pi))
+
+
+class FullGaussian:
+    """N(mean, L L^T) with a lower-triangular L: latents may covary, and rotations cost nothing.
+
+    Args:
+        mean: ``[..., D]``.
+        cholesky: L, ``[..., D, D]``, lower-triangular with a positive diagonal.
+
+    Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, "VAE with full
+    covariance". Differs: the encoder's parametrisation of L (log-diagonal and the entries
+    below it) is ours, the paper states none.
+    """
+
+    def __init__(self, mean: Tensor, cholesky: Tensor) -> None:
+        self.mean = mean
+        self.cholesky = cholesky
+
+    @staticmethod
+    def num_parameters(latent_dim: int) -> int:
+        """Numbers that an encoder must give for one image: D + D (D + 1) / 2."""
+        return latent_dim + latent_dim * (latent_dim + 1) // 2
+
+    @classmethod
+    def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
+        """Read mean, log-diagonal of L and L's entries below the diagonal, in this order."""
+        mean, log_diagonal, below = parameters.tensor_split((latent_dim, 2 * latent_dim), dim=-1)
+        entries = torch.cat([log_diagonal.exp(), below, torch.zeros_like(mean[..., :1])], dim=-1)
+        places = _places_in_cholesky(latent_dim).to(parameters.device)
+        return cls(mean, entries[..., places].unflatten(-1, (latent_dim, latent_dim)))
+
+    @property
+    def variance(self) -> Tensor:
+        """Marginal posterior variance of each latent, ``[..., D]``."""
+        return self.cholesky.square().sum(-1)
+
+    def rsample(self, noise: Tensor) -> Tensor:
+        """Reparametrised sample ``[..., D]`` from standard normal noise of the same shape."""
+        return self.mean + (self.cholesky @ noise.unsqueeze(-1)).squeeze(-1)
+
+    def kl(self) -> Tensor:
+        """KL(q || N(0, I)) in nats by the chain rule over latents, ``[..., D]``; sums to the whole.
+
+        Entry j is the expected KL of q(z_j | z_1 .. z_{j-1}); each is at least 0. Only the sum is
+        independent of the latents' order.
+        """
+        log_diagonal = self.cholesky.diagonal(dim1=-2, dim2=-1).log()
+        return 0.5 * (self.mean.square() + self.variance - 2 * log_diagonal - 1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log-density of each factor of the chain rule at ``z [..., D]`` in nats, ``[..., D]``."""
+        shift = (z - self.mean).unsqueeze(-1)
+        scaled = torch.linalg.solve_triangular(self.cholesky, shift, upper=False).squeeze(-1)
+        log_diagonal = self.cholesky.diagonal(dim1=-2, dim2=-1).log()
+        return -0.5 * (scaled.square() + 2 * log_diagonal + math.log(2 * math.pi))
+
+
+@cache
+def _places_in_cholesky(latent_dim: int) -> Tensor:
+    """Where each entry of L, row by row ``[D * D]``, stands in (diagonal, below, zero)."""
+    places = torch.full((latent_dim, latent_dim), latent_dim * (latent_dim + 1) // 2)
+    places[range(latent_dim), range(latent_dim)] = torch.arange(latent_dim)
+    rows, columns = torch.tril_indices(latent_dim, latent_dim, offset=-1)
+    places[rows, columns] = latent_dim + torch.arange(len(rows))
+    return places.flatten()
+
+
+Posterior = Point | DiagonalGaussian | FullGaussian
+GaussianPosterior = DiagonalGaussian | FullGaussian

@@ -1,0 +1,84 @@
+"""Pictures of what a model does: traversals and reconstructions, for images and for vectors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vaescope.models import LatentModel
+
+
+@torch.no_grad()
+def traversals(
+    model: LatentModel, code: Tensor, order: Sequence[int], *, extent: float = 2.0, num_steps: int = 11
+) -> Tensor:
+    """Expected images as one latent after the other moves through the prior's range.
+
+    Args:
+        model: any model.
+        code: where the other latents stay ``[D]``.
+        order: latents to show, in this order (R of them).
+        extent: from ``-extent`` to ``extent``, in standard deviations of the prior.
+        num_steps: number of values S.
+
+    Returns:
+        ``[R, S, *image_shape]``.
+    """
+    values = torch.linspace(-extent, extent, num_steps)
+    codes = code.expand(len(order), num_steps, -1).clone()
+    for row, latent in enumerate(order):
+        codes[row, :, latent] = values
+    images = model.decode_mean(codes.flatten(0, 1).to(model.device)).cpu()
+    return images.unflatten(0, (len(order), num_steps))
+
+
+def traversal_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
+    """One row of pictures a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` one plot a latent."""
+    if rows.ndim == 5:
+        return _image_grid(rows, labels, title)
+    figure = Figure(figsize=(2.6 * len(rows), 2.6), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(rows), sharey=True))
+    for axis, row, label in zip(axes, rows, labels, strict=True):
+        axis.plot(np.linspace(-2, 2, rows.shape[1]), row)
+        axis.set(title=label, xlabel="latent value")
+    axes[0].set_ylabel("entries of the decoder's output")
+    figure.suptitle(title)
+    return figure
+
+
+@torch.no_grad()
+def reconstruction_figure(model: LatentModel, images: Tensor) -> Figure:
+    """Observations beside their reconstructions at the posterior mean ``[n, *image_shape]``."""
+    rebuilt = model.decode_mean(model.encode(images.to(model.device)).mean).cpu()
+    title = "held-out observations and reconstructions"
+    if images.ndim == 4:
+        pairs = torch.stack([images.cpu(), rebuilt])
+        return _image_grid(pairs, ["given", "rebuilt"], title)
+    centre = images.mean(0)
+    axes = torch.linalg.svd(images - centre, full_matrices=False)[2][:2].T
+    figure = Figure(figsize=(4.5, 4), layout="constrained")
+    axis = figure.subplots()
+    for points, marker, label in ((images, "o", "given"), (rebuilt, "x", "rebuilt")):
+        x, y = ((points - centre) @ axes).T
+        axis.scatter(x, y, marker=marker, s=14, label=label)
+    axis.set(title=title, xlabel="first principal axis", ylabel="second")
+    axis.legend()
+    return figure
+
+
+def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
+    """Pictures ``[R, S, C, H, W]`` with values in [0, 1] in one bitmap, rows labelled."""
+    pictures = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).numpy()  # R, H, S, W, C
+    num_rows, height, num_columns, width, channels = pictures.shape
+    bitmap = pictures.reshape(num_rows * height, num_columns * width, channels)
+    figure = Figure(figsize=(1.6 + 0.62 * num_columns, 0.45 + 0.62 * num_rows), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(bitmap.squeeze(-1) if channels == 1 else bitmap, cmap="gray", vmin=0, vmax=1)
+    axis.set_yticks([height * (row + 0.5) for row in range(num_rows)], labels, fontsize=8)
+    axis.set_xticks([])
+    for line in range(1, num_rows):
+        axis.axhline(line * height - 0.5, color="tab:blue", linewidth=0.5)
+    axis.set_title(title, fontsize=9)
+    return figure
