@@ -26,6 +26,14 @@ class Bernoulli:
         """Expected image, probabilities in [0, 1], of the shape of ``output``."""
         return output.sigmoid()
 
+    def pixel_metric(self, output: Tensor) -> Tensor:
+        """Squared derivative of the expected image by ``output``, (p (1 - p))^2, same shape.
+
+        As a metric it turns the Jacobian of ``output`` into that of the expected image.
+        """
+        p = output.sigmoid()
+        return (p * (1 - p)).square()
+
     def curvature(self, output: Tensor) -> Tensor:
         """Second derivative of the loss by each entry of ``output``: p (1 - p), same shape."""
         p = output.sigmoid()
@@ -61,6 +69,10 @@ class Gaussian:
     def mean(self, output: Tensor) -> Tensor:
         """Expected observation: ``output`` itself."""
         return output
+
+    def pixel_metric(self, output: Tensor) -> Tensor:
+        """Squared derivative of the expected observation by ``output``: 1, same shape."""
+        return torch.ones_like(output)
 
     def curvature(self, output: Tensor) -> Tensor:
         """Second derivative of the loss by each entry of ``output``: 1 / variance, same shape."""

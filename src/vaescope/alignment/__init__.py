@@ -1,6 +1,6 @@
 """Statistics of how latents align with local principal axes: tensors in, numbers out."""
 
-from vaescope.alignment.jacobian import column_norms, decoder_gram, decoder_jacobian
+from vaescope.alignment.jacobian import column_norms, decoder_gram, decoder_grams, decoder_jacobian
 from vaescope.alignment.latents import active_by_mean, active_by_variance
 from vaescope.alignment.linear import LinearOptimum, axis_cosines, linear_vae_optimum
 from vaescope.alignment.orthogonality import (
@@ -24,6 +24,7 @@ __all__ = [
     "axis_cosines",
     "column_norms",
     "decoder_gram",
+    "decoder_grams",
     "decoder_jacobian",
     "distance_to_orthogonality",
     "haar_chance",

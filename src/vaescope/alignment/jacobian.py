@@ -1,6 +1,6 @@
 """Exact Jacobians of a decoder for many codes at once, and their Gram matrices."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -66,14 +66,41 @@ def decoder_gram(
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, section 3; with H, Kumar & Poole
     2020, https://arxiv.org/abs/2002.00041. Differs: H is diagonal.
     """
-    grams = []
+    metric = torch.ones_like if curvature is None else curvature
+    return decoder_grams(decode, codes, {"": metric}, chunk=chunk, memory_mb=memory_mb)[""]
+
+
+def decoder_grams(
+    decode: Decode,
+    codes: Tensor,
+    metrics: Mapping[str, Callable[[Tensor], Tensor]],
+    *,
+    chunk: int | None = None,
+    memory_mb: int = 256,
+) -> dict[str, Tensor]:
+    """J^T H J in several metrics H of the output space, for the price of one; squared units.
+
+    Args:
+        decode: maps codes [n, D] to outputs [n, ...], each sample on its own.
+        codes: where to differentiate [N, D].
+        metrics: by name; each maps flattened outputs [n, X] to the diagonal of H [n, X].
+        chunk: codes differentiated at once; by default as many as fit ``memory_mb``.
+        memory_mb: rough budget for intermediate activations, MiB.
+
+    Returns:
+        Gram matrices [N, D, D] by name, float64.
+
+    Raises:
+        ValueError: as `decoder_jacobian`.
+
+    Source: as `decoder_gram`. Differs: none.
+    """
+    grams: dict[str, list[Tensor]] = {name: [] for name in metrics}
     for output, jacobian in _chunks(decode, codes, chunk, memory_mb):
         columns = jacobian.double()
-        weighted = columns
-        if curvature is not None:
-            weighted = columns * curvature(output).double()[:, :, None]
-        grams.append(weighted.mT @ columns)
-    return torch.cat(grams)
+        for name, metric in metrics.items():
+            grams[name].append((columns * metric(output).double()[:, :, None]).mT @ columns)
+    return {name: torch.cat(parts) for name, parts in grams.items()}
 
 
 def column_norms(gram: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Evaluation(pl.Callback):
         statistics: Mapping[str, Statistic],
         every_n_steps: int = 500,
         num_samples: int = 5000,
-        num_jacobians: int = 256,
+        num_jacobians: int = 128,
     ) -> None:
         for name, count in (
             ("every_n_steps", every_n_steps),

@@ -7,7 +7,7 @@ import torch
 from vaescope.alignment import (
     active_by_mean,
     active_by_variance,
-    decoder_gram,
+    decoder_grams,
     distance_to_orthogonality,
     haar_chance,
     polarization_gap,
@@ -100,7 +100,7 @@ class PolarizedRegime:
         key = "align/polarization_gap"
         gap = polarization_gap(held_out.mean, held_out.variance, active)
         series = [(row["step"], row[key]) for row in held_out.history if key in row]
-        series = [(s, g) for s, g in series if 0 < s < held_out.step] + [(held_out.step, gap)]
+        series = [(s, g) for s, g in series if s < held_out.step] + [(held_out.step, gap)]
         numbers = {key: gap}
         if held_out.step > 0:
             steps, gaps = zip(*series, strict=True)
@@ -126,8 +126,9 @@ class Alignment:
         active = torch.ones(codes.shape[1], dtype=torch.bool)
         if held_out.variance is not None:
             active = active_by_mean(held_out.mean, self.mean_threshold)
-        in_pixels = decoder_gram(model.decode_mean, codes).cpu()
-        in_loss = decoder_gram(model.decode, codes, model.likelihood.curvature).cpu()
+        metrics = {"pixels": model.likelihood.pixel_metric, "loss": model.likelihood.curvature}
+        grams = decoder_grams(model.decode, codes, metrics)
+        in_pixels, in_loss = grams["pixels"].cpu(), grams["loss"].cpu()
         numbers = _orthogonality("dto", in_pixels) | _orthogonality("dto_active", in_pixels, active)
         if isinstance(model.likelihood, Bernoulli):  # else the two metrics differ by a factor
             numbers |= _orthogonality("dto_active_loss_metric", in_loss, active)

@@ -55,8 +55,8 @@ class EpochBatches:
 class StepSampler(SequentialSampler):
     """Batches of one epoch's length, beginning with the step that training has reached.
 
-    It is a ``SequentialSampler`` only in name: Lightning's ``overfit_batches`` replaces any other
-    kind by one that gives single rows.
+    Like ``OrderedBatches`` it is a ``SequentialSampler`` only in name: Lightning's
+    ``overfit_batches`` replaces any other kind by one that gives single rows.
 
     Args:
         batches: the batch of every step.
@@ -74,6 +74,22 @@ class StepSampler(SequentialSampler):
 
     def __len__(self) -> int:
         return len(self.batches)
+
+
+class OrderedBatches(SequentialSampler):
+    """Batches of all rows in the given order; the last one may be short.
+
+    Args:
+        rows: row numbers int64 `[n]`.
+        batch_size: rows per batch.
+    """
+
+    def __init__(self, rows: Tensor, batch_size: int) -> None:
+        self.batches = rows.split(batch_size)
+        super().__init__(self.batches)
+
+    def __iter__(self) -> Iterator[Any]:  # Tensor; the base class says int
+        return iter(self.batches)
 
 
 class BatchLoader(DataLoader[Batch]):

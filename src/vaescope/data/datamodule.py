@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from vaescope.data.batches import BatchLoader, EpochBatches, RowNumbers, StepSampler
+from vaescope.data.batches import BatchLoader, EpochBatches, OrderedBatches, RowNumbers, StepSampler
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
@@ -110,11 +110,11 @@ class FactorDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> BatchLoader:
         """The validation set in order."""
-        return self._loader(self.rows["val"].split(self.batch_size))
+        return self._loader(OrderedBatches(self.rows["val"], self.batch_size))
 
     def test_dataloader(self) -> BatchLoader:
         """The test set in order."""
-        return self._loader(self.rows["test"].split(self.batch_size))
+        return self._loader(OrderedBatches(self.rows["test"], self.batch_size))
 
     def held_out(self, split: str, num_samples: int) -> Tensor:
         """Random rows, int64 `[n]`, of the validation or test set; the same at every call.

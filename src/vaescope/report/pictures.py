@@ -68,6 +68,20 @@ def reconstruction_figure(model: LatentModel, images: Tensor) -> Figure:
     return figure
 
 
+def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
+    """Observations ``[n, *image_shape]`` side by side; of vectors, the first two entries."""
+    if images.ndim == 4:
+        missing = -len(images) % columns
+        filled = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
+        rows = filled.unflatten(0, (-1, columns))
+        return _image_grid(rows, [""] * len(rows), title)
+    figure = Figure(figsize=(4.5, 4), layout="constrained")
+    axis = figure.subplots()
+    axis.scatter(images[:, 0], images[:, 1], s=6)
+    axis.set(title=title, xlabel="x1", ylabel="x2")
+    return figure
+
+
 def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     """Pictures ``[R, S, C, H, W]`` with values in [0, 1] in one bitmap, rows labelled."""
     pictures = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).numpy()  # R, H, S, W, C

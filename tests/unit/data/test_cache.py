@@ -106,7 +106,7 @@ def test_a_folder_without_permission_names_the_way_out(tmp_path):
     def write(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    with pytest.raises(DataError, match="cannot write file into .*data_dir="):
+    with pytest.raises(DataError, match=r"cannot write file into .*data_dir="):
         cache.write_once(tmp_path / "file", write)
 
 

@@ -206,7 +206,7 @@ def test_wrong_shapes_and_values_are_refused(tmp_path, few, suffix):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match="no file .*nowhere.npz"):
+    with pytest.raises(DataError, match=r"no file .*nowhere\.npz"):
         verify(tmp_path / "nowhere.npz")
 
 
@@ -242,6 +242,6 @@ def test_a_full_disk_while_packing(tmp_path, few, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(dsprites, "_pack", full)
-    with pytest.raises(DataError, match="disk is full.*data_dir="):
+    with pytest.raises(DataError, match=r"disk is full.*data_dir="):
         DSprites(tmp_path, cache=True)
     assert not list(tmp_path.glob("*.npy"))

@@ -1,0 +1,24 @@
+"""``vaescope data list|verify|render``."""
+
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from vaescope.commands.job import run_job
+from vaescope.config import config_dir, register_schemas
+
+register_schemas()
+
+
+def _program(config: DictConfig) -> Any:
+    from vaescope import data_sets  # imports torch: not for --help and --cfg
+
+    actions = {"list": data_sets.show_list, "verify": data_sets.verify, "render": data_sets.render}
+    return actions[config.action](config)
+
+
+@hydra.main(version_base="1.3", config_path=config_dir(), config_name="data")
+def main(config: DictConfig) -> None:
+    """List, verify or render."""
+    run_job(config, _program)

@@ -1,0 +1,101 @@
+"""What ``vaescope data`` does: list the sets, compare a user's file, render images."""
+
+import logging
+import time
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+from tqdm.auto import tqdm
+
+from vaescope import data
+from vaescope.config import build, check, config_dir, resolved
+from vaescope.errors import DataError
+from vaescope.report.pictures import sheet_figure
+from vaescope.streams import stream
+
+log = logging.getLogger(__name__)
+
+
+def show_list(config: DictConfig) -> None:
+    """Print every data set of the group ``data`` with its shape and factors."""
+    table = Table(title="data sets: vaescope train data=<name>", title_justify="left")
+    for heading in ("name", "observation", "factors (number of values)", "what it is"):
+        table.add_column(heading)
+    for file in sorted((Path(config_dir()) / "data").glob("*.yaml")):
+        node = OmegaConf.load(file)
+        assert isinstance(node, DictConfig)
+        module = build({"_target_": node["_target_"]}, f"data={file.stem}")
+        factors = ", ".join(
+            f"{name} {size or 'continuous'}"
+            for name, size in zip(module.factors.names, module.factors.sizes, strict=True)
+        )
+        about = (module.dataset_class.__doc__ or "").splitlines()[0]
+        shape = " x ".join(str(side) for side in module.image_shape)
+        table.add_row(file.stem, shape, factors, about)
+    Console().print(table)
+
+
+def verify(config: DictConfig) -> None:
+    """Compare the user's own file with the renderer, pixel by pixel, and print the counts.
+
+    Raises:
+        DataError: if there is no file, or it cannot be read.
+    """
+    check(config)
+    plain = resolved(config)
+    if not plain["data"]["_target_"].endswith("DSpritesDataModule"):
+        raise DataError("this data set is computed, no file of it can differ; verify data=dsprites")
+    folder = _folder(plain["data_dir"])
+    path = data.find_file(folder)
+    if path is None:
+        raise DataError(
+            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for "
+            f"{' and '.join(data.KNOWN_CHECKSUMS)}; put one there or name its folder by data_dir="
+        )
+    with tqdm(total=data.DSprites.factors.num_combinations, unit="image") as bar:
+        found = data.verify(path, lambda done, total: bar.update(done - bar.n))
+    known = "that of the published file" if found.checksum_known else "not that of the published file"
+    order = "agree" if found.classes_agree else "DIFFER"
+    print(
+        f"{found.path}\n"
+        f"  checksum {found.checksum}: {known}\n"
+        f"  factors of the rows and the renderer's order {order}\n"
+        f"  {found.images_compared} images compared, {found.images_different} differ, "
+        f"in {found.pixels_different} of {found.images_compared * 4096} pixels"
+    )
+
+
+def render(config: DictConfig) -> None:
+    """Write a sheet of random images; for dSprites, keep the whole rendered set in ``data_dir``."""
+    check(config)
+    plain = resolved(config)
+    if plain["data"]["_target_"].endswith("DSpritesDataModule"):
+        _pack(_folder(plain["data_dir"]))
+    module = build(plain["data"], "data")
+    module.setup()
+    rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])
+    batch = module.dataset.batch(torch.from_numpy(rows))
+    path = Path(plain["output_dir"]) / "images.png"
+    sheet_figure(batch["image"], f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}").savefig(
+        path, dpi=130
+    )
+    print(f"{path}: {len(rows)} random observations, {module.dataset.source}")
+
+
+def _pack(folder: Path) -> None:
+    path = data.rendered_path(folder)
+    if not path.exists():
+        start = time.perf_counter()
+        with tqdm(total=data.DSprites.factors.num_combinations, unit="image") as bar:
+            data.build_packed(path, lambda done, total: bar.update(done - bar.n))
+        log.info("rendered and packed in %.0f s", time.perf_counter() - start)
+    digest = data.packed_sha256(path)
+    verdict = "as it should be" if digest == data.RENDERED_SHA256 else "WRONG: delete the file"
+    print(f"{path}\n  sha256 of the packed images {digest}: {verdict}")
+
+
+def _folder(data_dir: str | None) -> Path:
+    return data.default_data_dir() if data_dir is None else Path(data_dir).expanduser()
