@@ -45,7 +45,9 @@ def load_model(path: str | Path) -> tuple[LatentModel, Plain]:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         record = saved["vaescope"]
     except (RuntimeError, KeyError, EOFError, OSError, ValueError) as error:
-        raise DataError(f"checkpoint={path}: not a whole checkpoint of vaescope ({error})") from error
+        raise DataError(
+            f"checkpoint={path}: not a whole checkpoint of vaescope ({error})"
+        ) from error
     model = build_model(record["config"], tuple(record["image_shape"]))
     model.load_state_dict(saved["state_dict"])
     return model.eval(), saved

@@ -69,6 +69,7 @@ def _resumed(words: list[str]) -> list[str]:
     """Let ``resume=DIR`` take DIR's own configuration and go on writing there."""
     folders = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
     if not folders or folders[-1] in ("null", ""):
+        _refuse_used_folder(words)
         return words
     folder = Path(folders[-1]).expanduser().resolve()
     if not (folder / "config.yaml").is_file():
@@ -76,8 +77,19 @@ def _resumed(words: list[str]) -> list[str]:
     if any(word in ("-m", "--multirun") for word in words):
         _stop("resume=DIR continues one run; it does not go with -m")
     changes = [word for word in words if not word.startswith("resume=")]
-    paths = [f"resume='{folder}'", f"output_dir='{folder}'", f"hydra.run.dir='{folder}'"]
-    return ["--config-path", str(folder), "--config-name", "config", *changes, *paths]
+    paths = [f"{key}='{folder}'" for key in ("resume", "output_dir", "hydra.run.dir")]
+    keep = "hydra.output_subdir=null"  # the run's own .hydra stays as it was written
+    return ["--config-path", str(folder), "--config-name", "config", *changes, *paths, keep]
+
+
+def _refuse_used_folder(words: list[str]) -> None:
+    """Before Hydra writes into it."""
+    for word in words:
+        folder = Path(word.removeprefix("hydra.run.dir=")).expanduser()
+        if word.startswith("hydra.run.dir=") and (folder / "config.yaml").is_file():
+            _stop(
+                f"{folder} holds a run already; continue it with resume={folder}, or name another"
+            )
 
 
 def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> None:

@@ -132,7 +132,9 @@ def check(config: DictConfig) -> None:
     found = [*problems(config), *_root_problems(config)]
     if found:
         count = f"{len(found)} mistakes" if len(found) > 1 else "1 mistake"
-        raise ConfigError("\n".join([f"{count} in the configuration:", *(f"  - {p}" for p in found)]))
+        raise ConfigError(
+            "\n".join([f"{count} in the configuration:", *(f"  - {p}" for p in found)])
+        )
 
 
 def problems(node: Any, path: str = "config") -> Iterator[str]:
@@ -142,14 +144,16 @@ def problems(node: Any, path: str = "config") -> Iterator[str]:
             yield from problems(node._get_node(position), f"{path}[{position}]")
     if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
         return
-    for key in node:
+    for key in map(str, node):
         if OmegaConf.is_missing(node, key):
             yield f"{path}.{key}: no value given"
         elif not OmegaConf.is_interpolation(node, key):
             yield from problems(node._get_node(key), f"{path}.{key}")
     if "_target_" in node:
         yield from _target_problems(node, path)
-    elif "_taget_" in node or any(difflib.get_close_matches(str(k), ["_target_"], 1, 0.8) for k in node):
+    elif "_taget_" in node or any(
+        difflib.get_close_matches(str(k), ["_target_"], 1, 0.8) for k in node
+    ):
         yield f"{path}: has no _target_; is one of its keys a misspelling of it?"
 
 
@@ -164,13 +168,16 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
         yield f"{path}._target_: there is no {node['_target_']}"
         return
     parameters = inspect.signature(target).parameters
-    named = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    named = [
+        p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     hints = _hints(target)
     for key in (str(k) for k in node if k not in RESERVED):
         if key not in named:
             if not open_ended:
-                yield f"{path}.{key}: {node['_target_']} takes no '{key}'{_did_you_mean(key, named)}"
+                hint = _did_you_mean(key, named)
+                yield f"{path}.{key}: {node['_target_']} takes no '{key}'{hint}"
         elif not OmegaConf.is_missing(node, key) and key in hints:
             value = node[key]
             if not _fits(value, hints[key]):
@@ -193,9 +200,10 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
         posterior = locate(str(config.posterior.get("path")))
         if not isinstance(posterior, type):
             yield f"config.posterior: {config.posterior.get('path')} is not a posterior family"
-        elif isinstance(method, type) and hasattr(method, "latent_problem"):
-            if problem := method.latent_problem(config.latent_dim, posterior):
-                yield f"config: {problem}"
+            return
+        check_latents = getattr(method, "latent_problem", None)
+        if check_latents and (problem := check_latents(config.latent_dim, posterior)):
+            yield f"config: {problem}"
 
 
 def _hints(target: Any) -> dict[str, Any]:
@@ -220,7 +228,9 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is bool or hint is str:
         return isinstance(value, hint)
     if hint in (int, float):
-        return isinstance(value, int if hint is int else (int, float)) and not isinstance(value, bool)
+        return isinstance(value, int if hint is int else (int, float)) and not isinstance(
+            value, bool
+        )
     base = origin or hint
     if base in (list, tuple, Sequence, Collection):
         return isinstance(value, ListConfig | list | tuple)
@@ -235,12 +245,18 @@ def _words(hint: Any) -> str:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " or ".join(_words(arg) for arg in typing.get_args(hint))
     plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
-    return "null" if hint is type(None) else plain.get(hint, str(hint).replace("collections.abc.", ""))
+    return (
+        "null" if hint is type(None) else plain.get(hint, str(hint).replace("collections.abc.", ""))
+    )
 
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean '{near[0]}'?" if near else f"; it takes {', '.join(sorted(known)) or 'nothing'}"
+    return (
+        f"; did you mean '{near[0]}'?"
+        if near
+        else f"; it takes {', '.join(sorted(known)) or 'nothing'}"
+    )
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from tqdm.auto import tqdm
 
-from vaescope import data
 from vaescope.config import build, check, config_dir, resolved
+from vaescope.data import DSprites, default_data_dir, dsprites_files
+from vaescope.data import verify as compare
+from vaescope.data.dsprites import RENDERED_SHA256, build_packed, packed_sha256, rendered_path
 from vaescope.errors import DataError
 from vaescope.report.pictures import sheet_figure
 from vaescope.streams import stream
@@ -49,15 +51,18 @@ def verify(config: DictConfig) -> None:
     if not plain["data"]["_target_"].endswith("DSpritesDataModule"):
         raise DataError("this data set is computed, no file of it can differ; verify data=dsprites")
     folder = _folder(plain["data_dir"])
-    path = data.find_file(folder)
+    path = dsprites_files.find_file(folder)
     if path is None:
+        names = " and ".join(dsprites_files.KNOWN_CHECKSUMS)
         raise DataError(
-            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for "
-            f"{' and '.join(data.KNOWN_CHECKSUMS)}; put one there or name its folder by data_dir="
+            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
+            "put one there or name its folder by data_dir="
         )
-    with tqdm(total=data.DSprites.factors.num_combinations, unit="image") as bar:
-        found = data.verify(path, lambda done, total: bar.update(done - bar.n))
-    known = "that of the published file" if found.checksum_known else "not that of the published file"
+    with tqdm(total=DSprites.factors.num_combinations, unit="image") as bar:
+        found = compare(path, lambda done, total: bar.update(done - bar.n))
+    known = (
+        "that of the published file" if found.checksum_known else "not that of the published file"
+    )
     order = "agree" if found.classes_agree else "DIFFER"
     print(
         f"{found.path}\n"
@@ -79,23 +84,23 @@ def render(config: DictConfig) -> None:
     rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])
     batch = module.dataset.batch(torch.from_numpy(rows))
     path = Path(plain["output_dir"]) / "images.png"
-    sheet_figure(batch["image"], f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}").savefig(
-        path, dpi=130
-    )
+    sheet_figure(
+        batch["image"], f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
+    ).savefig(path, dpi=130)
     print(f"{path}: {len(rows)} random observations, {module.dataset.source}")
 
 
 def _pack(folder: Path) -> None:
-    path = data.rendered_path(folder)
+    path = rendered_path(folder)
     if not path.exists():
         start = time.perf_counter()
-        with tqdm(total=data.DSprites.factors.num_combinations, unit="image") as bar:
-            data.build_packed(path, lambda done, total: bar.update(done - bar.n))
+        with tqdm(total=DSprites.factors.num_combinations, unit="image") as bar:
+            build_packed(path, lambda done, total: bar.update(done - bar.n))
         log.info("rendered and packed in %.0f s", time.perf_counter() - start)
-    digest = data.packed_sha256(path)
-    verdict = "as it should be" if digest == data.RENDERED_SHA256 else "WRONG: delete the file"
+    digest = packed_sha256(path)
+    verdict = "as it should be" if digest == RENDERED_SHA256 else "WRONG: delete the file"
     print(f"{path}\n  sha256 of the packed images {digest}: {verdict}")
 
 
 def _folder(data_dir: str | None) -> Path:
-    return data.default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+    return default_data_dir() if data_dir is None else Path(data_dir).expanduser()

@@ -6,7 +6,7 @@ together with these reductions.
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -59,7 +59,9 @@ class Gaussian:
 
     def __init__(self, variance: float = 0.5) -> None:
         if not variance > 0:
-            raise ValueError(f"variance={variance}: give a number greater than 0 (0.5 is ||x - x_hat||^2)")
+            raise ValueError(
+                f"variance={variance}: give a number greater than 0 (0.5 is ||x - x_hat||^2)"
+            )
         self.variance = variance
 
     def nll(self, output: Tensor, image: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Distributions over codes, q(z|x): the family is what the thesis turns on.
 
-Each is made from the numbers that an encoder gives out, ``[..., P]`` with ``P = num_parameters(D)``,
+Each is made from the numbers ``[..., P]`` that an encoder gives out, ``P = num_parameters(D)``,
 and works on batches of any shape, also under ``torch.func.vmap``.
 """
 
@@ -132,6 +132,7 @@ class FullGaussian:
 
 
 @cache
+@torch.inference_mode(False)  # the first call may be a look, whose tensors cannot train
 def _places_in_cholesky(latent_dim: int) -> Tensor:
     """Where each entry of L, row by row ``[D * D]``, stands in (diagonal, below, zero)."""
     places = torch.full((latent_dim, latent_dim), latent_dim * (latent_dim + 1) // 2)

@@ -67,7 +67,9 @@ def _checkpoint_to_resume(plain: Plain, folder: Path) -> Path | None:
             )
         return None
     if not last.is_file():
-        raise ConfigError(f"resume={folder}: no {last}, so there is nothing to continue; start anew")
+        raise ConfigError(
+            f"resume={folder}: no {last}, so there is nothing to continue; start anew"
+        )
     step = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["global_step"]
     if 0 < plain["trainer"]["max_steps"] <= step:
         raise ConfigError(
@@ -78,7 +80,9 @@ def _checkpoint_to_resume(plain: Plain, folder: Path) -> Path | None:
 
 
 def _trainer(plain: Plain, data: FactorDataModule, resume: Path | None) -> pl.Trainer:
-    callbacks = [build(node, f"callbacks.{name}") for name, node in (plain["callbacks"] or {}).items()]
+    callbacks = [
+        build(node, f"callbacks.{name}") for name, node in (plain["callbacks"] or {}).items()
+    ]
     loggers = [build(node, f"logger.{name}") for name, node in (plain["logger"] or {}).items()]
     for logger in loggers:
         if isinstance(logger, MetricsFile) and resume is not None:
@@ -116,9 +120,14 @@ def _fit(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*|.*no `validation_step`.*")
+        warnings.filterwarnings(
+            "ignore", message=".*have no `val_dataloader`.*|.*no `validation_step`.*"
+        )
         trainer.fit(
-            model, datamodule=data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True
+            model,
+            datamodule=data,
+            ckpt_path=str(checkpoint) if checkpoint else None,
+            weights_only=True,
         )
 
 
@@ -142,6 +151,7 @@ def _finish(
     write_scores(folder / "scores.json", [row], {"data_source": data.dataset.source})
     write_report(folder)
     print_scores(scores, f"{folder}: test part, {scores['num_samples']} observations")
+    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt that was resumed since
     log.info("report: %s", folder / "report.html")
     return row
 

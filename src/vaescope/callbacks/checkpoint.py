@@ -65,7 +65,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Write when it is time or nothing follows; mid-epoch, where the batches' order is known."""
+        """Write when it is time or nothing follows; mid-epoch, where the next batch is known."""
         step = trainer.global_step
         if step % self.every_n_steps and not _nothing_follows(trainer):
             return

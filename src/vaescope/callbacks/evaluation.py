@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
 from vaescope.callbacks.statistics import Statistic
+from vaescope.data import FactorDataModule
 from vaescope.models import LatentModel
 
 
@@ -79,7 +80,7 @@ class Evaluation(pl.Callback):
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, LatentModel)
-        data = trainer.datamodule  # type: ignore[attr-defined]  set by fit
+        data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         step = trainer.global_step
         held_out = look(
             pl_module,

@@ -83,7 +83,7 @@ def look(
     model.train(training)
     mean, factors = codes.compute()
     means = {name: metric.compute().item() for name, metric in losses.items()}
-    known = {k: v.compute() if v.update_called else None for k, v in spread.items()}
+    gaussian = spread["kl"].update_called
     return HeldOut(
         model=model,
         step=step,
@@ -91,6 +91,7 @@ def look(
         mean=mean,
         factors=factors,
         losses={"loss": sum(means.values()), **means},
-        **known,
+        variance=spread["variance"].compute() if gaussian else None,
+        kl=spread["kl"].compute() if gaussian else None,
         **about,
     )

@@ -41,7 +41,9 @@ class MetricsFile(Logger):
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = ({k: v for k, v in row.items() if v} for row in csv.DictReader(file))
-                self._rows = {int(row["step"]): dict(row) for row in rows if int(row["step"]) <= step}
+                self._rows = {
+                    int(row["step"]): dict(row) for row in rows if int(row["step"]) <= step
+                }
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The configuration is in ``config.yaml``."""
@@ -50,7 +52,9 @@ class MetricsFile(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Add numbers to the row of ``step``."""
         step = int(step or 0)
-        self._rows.setdefault(step, {"step": step}).update({k: float(v) for k, v in metrics.items()})
+        self._rows.setdefault(step, {"step": step}).update(
+            {k: float(v) for k, v in metrics.items()}
+        )
         self._unwritten += 1
         if self._unwritten >= self.flush_every:
             self.save()

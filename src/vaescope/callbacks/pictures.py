@@ -7,6 +7,7 @@ import torch
 from pytorch_lightning.loggers import WandbLogger
 
 from vaescope.callbacks.held_out import look
+from vaescope.data import FactorDataModule
 from vaescope.models import LatentModel
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
 
@@ -32,7 +33,7 @@ class Pictures(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw them from the first held-out images."""
         assert isinstance(pl_module, LatentModel)
-        data = trainer.datamodule  # type: ignore[attr-defined]  set by fit
+        data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         index = data.held_out("val", min(1000, len(data.rows["val"])))
         held_out = look(pl_module, data.dataset, index, split="val", step=trainer.global_step)
         if held_out.kl is not None:

@@ -63,7 +63,9 @@ class Progress(pl.Callback):
         speed = (step - self._since[1]) / (now - self._since[0])
         self._since = (now, step)
         publish(
-            trainer, {f"train/{k}": v for k, v in numbers.items()} | {"train/steps_per_second": speed}, step
+            trainer,
+            {f"train/{k}": v for k, v in numbers.items()} | {"train/steps_per_second": speed},
+            step,
         )
         if self._display is not None:
             self._display.set_postfix({k: f"{v:.4g}" for k, v in numbers.items()}, refresh=False)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytorch_lightning as pl
+import torch
 
 
 def publish(trainer: pl.Trainer, numbers: Mapping[str, float], step: int) -> None:
@@ -12,4 +13,4 @@ def publish(trainer: pl.Trainer, numbers: Mapping[str, float], step: int) -> Non
     """
     for logger in trainer.loggers:
         logger.log_metrics(dict(numbers), step)
-    trainer.callback_metrics.update(numbers)  # type: ignore[arg-type]  floats do as well
+    trainer.callback_metrics.update({key: torch.tensor(value) for key, value in numbers.items()})

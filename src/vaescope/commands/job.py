@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from vaescope.errors import VaescopeError
+from vaescope.errors import ConfigError, VaescopeError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ def run_job(config: DictConfig, program: Callable[[DictConfig], Any]) -> Any:
     Raises:
         CompactHydraException: for an error that the user can mend, as one message.
     """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     try:
         return program(config)
     except Exception as error:
@@ -41,8 +44,10 @@ def run_job(config: DictConfig, program: Callable[[DictConfig], Any]) -> Any:
 
 
 def record_failure(folder: Path, error: BaseException) -> None:
-    """Leave the traceback in the run's log and its ``error.txt``."""
-    text = "".join(traceback.format_exception(error))
-    log.error("%s\n%s", error, text if not isinstance(error, VaescopeError) else "")
-    if folder.is_dir():
+    """Leave the traceback in ``error.txt``; a run that was refused its folder leaves nothing."""
+    refused = isinstance(error, ConfigError) and (folder / "config.yaml").is_file()
+    if folder.is_dir() and not refused:
+        text = "".join(traceback.format_exception(error))
         (folder / "error.txt").write_text(text, encoding="utf-8")
+    if HydraConfig.get().mode is RunMode.MULTIRUN:  # Hydra itself tells only the first failure
+        log.error("job failed: %s", error)

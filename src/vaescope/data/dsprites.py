@@ -165,6 +165,11 @@ def build_packed(path: Path, progress: files.Progress | None = None) -> Path:
     return _write_packed(path, render_all, progress)
 
 
+def rendered_path(folder: Path) -> Path:
+    """Where the packed rendered set is kept in a folder of data files."""
+    return folder / f"dsprites-rendered-v{RENDERER_VERSION}.npy"
+
+
 def packed_sha256(path: Path) -> str:
     """SHA-256, in hexadecimal, of the packed images in ``path`` without the header."""
     digest = hashlib.sha256()
@@ -207,7 +212,7 @@ def render_all() -> Iterator[np.ndarray]:
 
 
 def _rendered(folder: Path, cache: bool | None) -> np.ndarray | None:
-    path = folder / f"dsprites-rendered-v{RENDERER_VERSION}.npy"
+    path = rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
     return open_packed(build_packed(path))

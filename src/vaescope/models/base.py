@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.likelihoods import Likelihood
-from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
+from vaescope.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from vaescope.streams import stream
 
 NetworkFactory = Callable[[tuple[int, ...], int, int], tuple[nn.Module, nn.Module]]
@@ -126,10 +126,10 @@ class LatentModel(pl.LightningModule):
         return self.likelihood.nll(self.decode(z), image).mean()
 
     def noise_for(self, batch_size: int, step: int) -> dict[str, Tensor]:
-        """Random numbers of one training step: ``z [B, D]``, equal on every device and on resume."""
+        """Random numbers of one training step, ``z [B, D]``: the same on every device."""
         rng = stream(self.seed, "noise", step)
         z = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
-        return {"z": torch.from_numpy(z).to(self.device, self.dtype)}
+        return {"z": torch.from_numpy(z).to(next(self.parameters()))}
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
         """One summed loss; the terms go to the callbacks beside it."""

@@ -25,7 +25,9 @@ def initialise(network: nn.Module, rule: Initialisation) -> nn.Module:
     Differs: none.
     """
     if rule not in get_args(Initialisation):
-        raise ValueError(f"initialisation={rule!r}: choose one of {', '.join(get_args(Initialisation))}")
+        raise ValueError(
+            f"initialisation={rule!r}: choose one of {', '.join(get_args(Initialisation))}"
+        )
     if rule == "glorot":
         for layer in network.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

@@ -91,7 +91,11 @@ def linear(
 
 def _dense(inputs: int, sizes: Sequence[int], outputs: int, activation: str) -> nn.Module:
     widths = [inputs, *sizes, outputs]
-    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), _ACTIVATIONS[activation]())]
+    layers = [
+        layer
+        for a, b in pairwise(widths)
+        for layer in (nn.Linear(a, b), _ACTIVATIONS[activation]())
+    ]
     return nn.Sequential(*layers[:-1])
 
 

@@ -68,7 +68,11 @@ def _alignment(series: Mapping[str, Series]) -> Figure | None:
     left.axhline(1, color="black", linestyle=":", linewidth=1)
     left.set(xlabel="step", ylabel="DtO / DtO of a random rotation", ylim=(0, None))
     left.legend(frameon=False)
-    for key, label in (("val/mig", "MIG"), ("val/mig_chance", "chance"), ("val/mig_ceiling", "ceiling")):
+    for key, label in (
+        ("val/mig", "MIG"),
+        ("val/mig_chance", "chance"),
+        ("val/mig_ceiling", "ceiling"),
+    ):
         if key in series:
             style = "-" if key == "val/mig" else ":"
             right.plot(*series[key], style, marker="." if style == "-" else "", label=label)
@@ -91,7 +95,9 @@ def _lines(
     figure, axis = _panel(ylabel)
     for key, label in sorted(labels.items()):
         thin = key.startswith("train/")
-        axis.plot(*series[key], label=label, linewidth=0.7 if thin else 1.5, alpha=0.6 if thin else 1)
+        axis.plot(
+            *series[key], label=label, linewidth=0.7 if thin else 1.5, alpha=0.6 if thin else 1
+        )
     if log:
         axis.set_yscale("log")
     axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))

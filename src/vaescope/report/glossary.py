@@ -33,4 +33,6 @@ def name_of(key: str) -> str:
 def in_order(keys: list[str]) -> list[str]:
     """The keys that the glossary explains, in its order."""
     known = list(GLOSSARY)
-    return sorted((k for k in keys if name_of(k) in GLOSSARY), key=lambda k: known.index(name_of(k)))
+    return sorted(
+        (k for k in keys if name_of(k) in GLOSSARY), key=lambda k: known.index(name_of(k))
+    )

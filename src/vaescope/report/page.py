@@ -33,7 +33,9 @@ def write_report(folder: Path) -> Path:
         "about": scores["about"],
         "scores": _score_lines(scores["rows"][0]),
         "curves": [(title, note, _svg(figure)) for title, note, figure in curves(series)],
-        "pictures": [(name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")],
+        "pictures": [
+            (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
+        ],
         "config": (folder / "config.yaml").read_text(encoding="utf-8"),
         "environment": json.loads((folder / "environment.json").read_text(encoding="utf-8")),
     }

@@ -12,7 +12,12 @@ from vaescope.models import LatentModel
 
 @torch.no_grad()
 def traversals(
-    model: LatentModel, code: Tensor, order: Sequence[int], *, extent: float = 2.0, num_steps: int = 11
+    model: LatentModel,
+    code: Tensor,
+    order: Sequence[int],
+    *,
+    extent: float = 2.0,
+    num_steps: int = 11,
 ) -> Tensor:
     """Expected images as one latent after the other moves through the prior's range.
 
@@ -35,7 +40,7 @@ def traversals(
 
 
 def traversal_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
-    """One row of pictures a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` one plot a latent."""
+    """A row of pictures a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` a plot a latent."""
     if rows.ndim == 5:
         return _image_grid(rows, labels, title)
     figure = Figure(figsize=(2.6 * len(rows), 2.6), layout="constrained")
@@ -87,7 +92,9 @@ def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     pictures = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).numpy()  # R, H, S, W, C
     num_rows, height, num_columns, width, channels = pictures.shape
     bitmap = pictures.reshape(num_rows * height, num_columns * width, channels)
-    figure = Figure(figsize=(1.6 + 0.62 * num_columns, 0.45 + 0.62 * num_rows), layout="constrained")
+    figure = Figure(
+        figsize=(1.6 + 0.62 * num_columns, 0.45 + 0.62 * num_rows), layout="constrained"
+    )
     axis = figure.subplots()
     axis.imshow(bitmap.squeeze(-1) if channels == 1 else bitmap, cmap="gray", vmin=0, vmax=1)
     axis.set_yticks([height * (row + 0.5) for row in range(num_rows)], labels, fontsize=8)

@@ -37,7 +37,7 @@ def environment(threads: int) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the checkout that holds ``folder`` and whether files differ from it; None outside."""
+    """Commit of the checkout around ``folder``, and whether files differ; None outside one."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return {"commit": commit, "changed": bool(_git(folder, "status", "--porcelain"))}

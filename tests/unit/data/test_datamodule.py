@@ -15,11 +15,6 @@ from vaescope.data import (
 )
 from vaescope.errors import ConfigError
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-    # Lightning 2.6 on torch 2.13
-    pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec:FutureWarning"),
-]
 MODULES = [
     DSpritesDataModule,
     SyntheticLinearDataModule,
@@ -143,14 +138,13 @@ def test_stop_and_resume_sees_the_batches_of_an_unbroken_run(tmp_path, hook, ste
     assert first + resumed == expected_batches(30)
 
 
-@pytest.mark.parametrize("step", [4, 8, 12])
+@pytest.mark.parametrize("step", [4, 8, 13])
 def test_resume_from_a_checkpoint_of_a_validation_between_batches(tmp_path, step):
     path = tmp_path / "middle.ckpt"
     save = SaveAt("on_validation_end", step, path)
     run(tmp_path, val_check_interval=4, callbacks=[save])
     resumed = run(tmp_path, val_check_interval=4, ckpt_path=path)
-    assert resumed[-12:] == expected_batches(30)[-12:]
-    assert resumed == expected_batches(30)[-len(resumed) :]
+    assert resumed == expected_batches(30)[step:]
 
 
 @pytest.mark.parametrize("step", [4, 9, 14])

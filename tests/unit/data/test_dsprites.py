@@ -34,11 +34,10 @@ def test_rendering_does_not_depend_on_the_batch(some_rows):
 def test_the_whole_rendered_set_has_the_known_checksum(packed_dir):
     path = packed_dir / "dsprites-rendered-v1.npy"
     assert dsprites.packed_sha256(path) == dsprites.RENDERED_SHA256
-    ones = np.unpackbits(dsprites.open_packed(path)[:1000]).sum()
-    bits = np.array([bin(byte).count("1") for byte in range(256)])
-    counts = np.bincount(dsprites.open_packed(path).ravel(), minlength=256)
-    assert int(bits @ counts) == dsprites.RENDERED_ONES == 128_328_864
-    assert ones == DSpritesRenderer().render(FACTORS.values(torch.arange(1000))).sum()
+    bits = np.array([bin(byte).count("1") for byte in range(256)], dtype=np.uint8)
+    pieces = np.array_split(dsprites.open_packed(path), 100)
+    ones = sum(int(bits[piece].sum(dtype=np.int64)) for piece in pieces)
+    assert ones == dsprites.RENDERED_ONES == 128_328_864
 
 
 @pytest.mark.slow
