@@ -21,7 +21,7 @@ def test_equal_arguments_give_equal_numbers_whatever_was_drawn_before():
 def test_numbers_do_not_move_between_machines_or_versions():
     """Philox4x64 is specified to the bit; a changed key layout would change every recorded run."""
     got = stream(1, "noise", 2).integers(0, 2**63, 3)
-    assert got.tolist() == EXPECTED
+    assert got.tolist() == [8229581102362090303, 8419822013061624534, 5831764739432617153]
 
 
 @pytest.mark.parametrize("other", [(4, "noise", 7), (3, "batches", 7), (3, "noise", 8)])

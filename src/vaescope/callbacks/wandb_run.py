@@ -35,17 +35,19 @@ def wandb_logger(
     """
     path = Path(folder).resolve()
     path.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {"resume": "allow"}
+    offline = "WANDB_MODE" not in os.environ and not logged_in()
+    more: dict[str, Any] = {"resume": "allow"}
+    if offline:  # not WandbLogger's own ``offline``: that sets WANDB_MODE for all later jobs
+        more |= {"mode": "offline", "settings": {"quiet": True, "console": "off"}}
     return WandbLogger(
         name=name or f"{path.parent.name}-{path.name}",
         save_dir=str(path),
         id=hashlib.sha256(str(path).encode()).hexdigest()[:12],
-        offline="WANDB_MODE" not in os.environ and not logged_in(),
         project=project,
         group=group or path.parent.name,
         tags=tags,
         log_model=log_model,
-        **settings,
+        **more,
     )
 
 

@@ -6,6 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
+from vaescope.commands.sweep import SweepTable
 from vaescope.config import config_dir, register_schemas
 
 register_schemas()
@@ -18,7 +19,14 @@ def _program(config: DictConfig) -> Any:
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="train")
-def main(config: DictConfig) -> float | None:
-    """Train one model; a sweep calls this once a job."""
-    rows = run_job(config, _program)
-    return rows[0].get("val/loss", rows[0].get("test/loss"))
+def _jobs(config: DictConfig) -> float:
+    """Train one model, once a job of a sweep; the final loss is for sweepers that search."""
+    return run_job(config, _program)[0]["test/loss"]
+
+
+def main() -> None:
+    """Train one model or a sweep of them."""
+    try:
+        _jobs()
+    finally:
+        SweepTable.finish()

@@ -33,7 +33,7 @@ class BetaVAE(LatentModel):
         anneal_steps: int = 0,
     ) -> None:
         super().__init__(parts)
-        if beta < 0 or (initial_beta or 0) < 0:
+        if not (beta >= 0 and (initial_beta or 0) >= 0):  # so that NaN is refused, too
             raise ValueError(f"beta={beta}, initial_beta={initial_beta}: a weight is at least 0")
         if initial_beta is not None and anneal_steps < 1:
             raise ValueError(

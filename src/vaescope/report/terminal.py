@@ -1,6 +1,7 @@
 """Final scores on the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -29,3 +30,26 @@ def print_scores(scores: Mapping[str, float], title: str) -> None:
     console = Console()
     console.print(f"\n{title}", highlight=False, soft_wrap=True)
     console.print(table)
+
+
+def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: str) -> None:
+    """Print one line a job: what is special about it, its chief scores or its error.
+
+    Args:
+        jobs: each with ``name``, ``overrides``, ``row`` and ``error``.
+        keys: scores to show.
+        title: heading above the table.
+    """
+    shared = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
+    table = Table("job", "overrides", *(name_of(key) for key in keys), box=box.SIMPLE_HEAD)
+    for job in jobs:
+        special = " ".join(word for word in job["overrides"] if word not in shared)
+        state = special if job["row"] else f"{special} FAILED"
+        values = [f"{job['row'][key]:.4g}" if key in job["row"] else "" for key in keys]
+        table.add_row(job["name"], state, *values)
+    console = Console()
+    console.print(f"\n{title}", highlight=False, soft_wrap=True)
+    console.print(table)
+    for job in jobs:
+        if job["error"]:
+            console.print(f"job {job['name']}: {job['error']}", highlight=False, soft_wrap=True)

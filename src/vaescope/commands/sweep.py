@@ -1,0 +1,57 @@
+"""What a sweep leaves beside its jobs: their scores in one table."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+SHOWN = ("test/loss", "test/mig", "align/dto", "align/dto_active", "align/dto_active_chance")
+
+
+class SweepTable(Callback):
+    """Collects the jobs' ``scores.json`` into the sweep folder's and prints the chief scores.
+
+    Hydra's own ``on_multirun_end`` is not reached if a job fails, so the command calls ``finish``.
+    """
+
+    folder: ClassVar[Path | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Remember where the sweep is."""
+        SweepTable.folder = Path(config.hydra.sweep.dir).resolve()
+
+    @classmethod
+    def finish(cls) -> None:
+        """Read every job's folder, those that failed as well; nothing after a single run."""
+        if cls.folder is None:
+            return
+        from vaescope.report.record import write_scores
+        from vaescope.report.terminal import print_jobs
+
+        folder, cls.folder = cls.folder, None
+        jobs = [read_job(path.parent) for path in sorted(folder.glob("*/.hydra"), key=_number)]
+        rows = [job["row"] | {"job": job["name"]} for job in jobs if job["row"]]
+        write_scores(folder / "scores.json", rows, {"jobs": len(jobs), "finished": len(rows)})
+        print_jobs(jobs, SHOWN, f"{folder}: {len(rows)} of {len(jobs)} jobs finished")
+
+
+def read_job(folder: Path) -> dict[str, Any]:
+    """One job's name, overrides, scores (empty if there are none) and the end of its error."""
+    scores, error = folder / "scores.json", folder / "error.txt"
+    overrides = OmegaConf.load(folder / ".hydra" / "overrides.yaml")
+    lines = error.read_text(encoding="utf-8").strip().splitlines() if error.is_file() else []
+    return {
+        "name": folder.name,
+        "overrides": list(overrides),
+        "row": json.loads(scores.read_text(encoding="utf-8"))["rows"][0]
+        if scores.is_file()
+        else {},
+        "error": lines[-1] if lines else "",
+    }
+
+
+def _number(path: Path) -> tuple[bool, int, str]:
+    name = path.parent.name
+    return (not name.isdigit(), int(name) if name.isdigit() else 0, name)

@@ -1,0 +1,298 @@
+"""Every file of ``conf/``: it composes, has no problems, builds, and says what its class says."""
+
+import inspect
+from collections import defaultdict
+from pathlib import Path
+from pydoc import locate
+
+import pytest
+import torch
+import yaml
+from omegaconf import OmegaConf
+
+from vaescope.assembly import build_model
+from vaescope.config import GIVEN_BY_CODE, RESERVED, build, check, config_dir, problems, resolved
+from vaescope.errors import ConfigError
+
+CONF = Path(config_dir())
+GROUPS = defaultdict(list)
+for _path in sorted(CONF.glob("*/*.yaml")):
+    if _path.parent.name != "local":  # a machine's own, git-ignored
+        GROUPS[_path.parent.name].append(_path.stem)
+OPTIONS = [(group, option) for group, options in GROUPS.items() for option in options]
+ROOTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("*.yaml")}
+MANY = {
+    group
+    for root in ROOTS.values()
+    for entry in root["defaults"]
+    if isinstance(entry, dict)
+    for group, choice in entry.items()
+    if isinstance(choice, list)
+}
+# a file of differences to a whole configuration, not of one object
+DIFFERENCES = {"experiment", "setting", "pair", "sweep", "debug"}
+SUBSETS = ("pytorch_lightning.", "torch.optim.")
+MODELS, DATA = GROUPS["model"], GROUPS["data"]
+
+
+def chosen(group, option):
+    """Overrides that choose one option as a user would."""
+    if group == "pair":
+        return max(
+            ([f"data={d}", f"model={m}"] for d in DATA for m in MODELS if f"{d}_{m}" == option),
+            key=len,
+        )
+    if group == "setting":
+        return [f"data={option}"]
+    if group == "model":
+        return [f"data=tiny", f"model={option}"]
+    if group == "posterior":
+        return [f"posterior={option}", f"model={model_for(option)}"]
+    return [f"{group}=[{option}]" if group in MANY else f"{group}={option}"]
+
+
+def model_for(posterior):
+    """A model that takes this posterior."""
+    family = locate(yaml.safe_load((CONF / "posterior" / f"{posterior}.yaml").read_text())["path"])
+    for name in MODELS:
+        method = locate(yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text())["_target_"])
+        if family in method.posteriors:
+            return name
+    raise AssertionError(f"no model takes {posterior}")
+
+
+def test_the_groups_are_found():
+    assert {"data", "model", "network", "posterior", "likelihood", "optimizer"} <= GROUPS.keys()
+    assert {"statistics", "callbacks", "logger"} <= MANY
+
+
+@pytest.mark.parametrize("name", [name for name in ROOTS if name != "data"])
+def test_every_command_composes_without_problems(config, name):
+    overrides = {"evaluate": ["checkpoint=some.ckpt"]}.get(name, [])
+    check(config(*overrides, name=name))
+
+
+@pytest.mark.parametrize("action", ["list", "verify", "render"])
+def test_the_data_command_composes_without_problems(config, action):
+    check(config(f"action={action}", name="data"))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_without_problems(config, group, option):
+    composed = config(*chosen(group, option))
+    assert list(problems(composed)) == []
+    check(composed)
+    if group in MANY:
+        assert list(composed[group]) == [option]  # one entry, under the file's own name
+
+
+@pytest.mark.parametrize("option", GROUPS["pair"])
+def test_every_pair_belongs_to_a_data_set_and_a_model(option):
+    assert option in {f"{data}_{model}" for data in DATA for model in MODELS}
+
+
+@pytest.mark.parametrize("option", GROUPS["setting"])
+def test_every_setting_belongs_to_a_data_set(option):
+    assert option in DATA
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] in ("pair", "setting")])
+def test_settings_and_pairs_reach_the_configuration(config, group, option):
+    """Unless the other of the two, which comes later, says otherwise."""
+    said = OmegaConf.create((CONF / group / f"{option}.yaml").read_text())
+    composed = config(*chosen(group, option), *(["model=vae"] if group == "setting" else []))
+    merged = OmegaConf.merge(composed, said)
+    assert OmegaConf.to_container(merged) == OmegaConf.to_container(composed)
+
+
+def built(composed, *groups):
+    plain = resolved(composed)
+    return {group: build(plain[group], group) for group in groups}
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_builds_and_fits_every_data_set(config, data, model):
+    composed = config(f"data={data}", f"model={model}")
+    check(composed)
+    plain = resolved(composed)
+    shape = build(plain["data"], "data").image_shape
+    made = build_model(plain, shape)
+    image = torch.rand(2, *shape)
+    batch = {"image": image, "factors": torch.zeros(2, 2), "index": torch.arange(2)}
+    assert sum(made.terms(batch, 0, made.noise_for(2, 0)).values()).isfinite()
+    assert made.decode_mean(made.encode(image).mean).shape == image.shape
+    assert isinstance(made.configure_optimizers(), torch.optim.Optimizer)
+
+
+@pytest.mark.parametrize("group", ["network", "posterior", "likelihood", "optimizer"])
+@pytest.mark.parametrize("data", DATA)
+def test_every_part_of_a_model_goes_with_every_data_set_or_says_why_not(config, group, data):
+    for option in GROUPS[group]:
+        composed = config(f"data={data}", *chosen(group, option))
+        check(composed)
+        plain = resolved(composed)
+        shape = tuple(build(plain["data"], "data").image_shape)
+        try:
+            made = build_model(plain, shape)
+        except ConfigError as refusal:
+            assert group == "network", refusal  # noqa: PT017
+            assert str(list(shape)) in str(refusal)  # noqa: PT017
+            continue
+        assert made.encode(torch.rand(2, *shape)).mean.shape == (2, plain["latent_dim"])
+
+
+@pytest.mark.parametrize("group", sorted({"statistics", "callbacks", "logger"} & GROUPS.keys()))
+def test_every_entry_of_the_groups_of_many_builds(config, group, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    plain = resolved(config(f"{group}=[{','.join(GROUPS[group])}]"))
+    objects = {name: build(node, f"{group}.{name}") for name, node in plain[group].items()}
+    assert list(objects) == GROUPS[group]
+    if group == "callbacks":
+        statistics = objects["evaluation"].statistics
+        assert all(callable(statistic) for statistic in statistics.values())
+        assert list(statistics) == list(plain["statistics"])
+
+
+@pytest.mark.parametrize("option", GROUPS["trainer"])
+def test_every_trainer_builds(config, option, tmp_path):
+    node = resolved(config(f"trainer={option}", "trainer.accelerator=cpu"))["trainer"]
+    trainer = build(node, "trainer", logger=False, default_root_dir=str(tmp_path), callbacks=[])
+    assert trainer.max_steps == node["max_steps"]
+
+
+# YAML = constructor, both ways
+
+
+def raw(group, option):
+    return yaml.safe_load((CONF / group / f"{option}.yaml").read_text()) or {}
+
+
+def objects():
+    """(group, option, key in the configuration, mapping with a target) of every object in conf/."""
+    for group, option in OPTIONS:
+        if group in DIFFERENCES:
+            continue
+        node = raw(group, option)
+        if "_target_" in node:
+            yield pytest.param(f"config.{group}", node, id=f"{group}-{option}")
+        for name, entry in node.items():
+            if isinstance(entry, dict) and "_target_" in entry:
+                yield pytest.param(f"config.{group}.{name}", entry, id=f"{group}-{option}")
+
+
+def signature(node):
+    target = locate(node["_target_"])
+    assert target is not None, node["_target_"]
+    return inspect.signature(target).parameters
+
+
+def is_ours(node):
+    return node["_target_"].startswith("vaescope.")
+
+
+OBJECTS = list(objects())
+OURS = [case for case in OBJECTS if is_ours(case.values[1])]
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] not in DIFFERENCES])
+def test_every_file_describes_an_object_or_derives_from_another(group, option):
+    node = raw(group, option)
+    entries = [node] if group not in MANY else list(node.values())
+    assert all("_target_" in entry or "defaults" in entry for entry in entries)
+    if group in MANY:
+        assert list(node) == [option]
+
+
+@pytest.mark.parametrize(("key", "node"), OBJECTS)
+def test_every_key_is_an_argument(key, node):
+    assert node.keys() - RESERVED - {"defaults"} <= signature(node).keys()
+
+
+@pytest.mark.parametrize(("key", "node"), OURS)
+def test_every_argument_of_ours_is_a_key(key, node):
+    """Except those that only code can give: of a factory the ones without a default."""
+    arguments = signature(node)
+    given = set(GIVEN_BY_CODE.get(key, ()))
+    if node.get("_partial_"):
+        given |= {n for n, p in arguments.items() if p.default is inspect.Parameter.empty}
+    assert arguments.keys() - given == node.keys() - RESERVED - {"defaults"}
+
+
+@pytest.mark.parametrize(("key", "node"), OURS)
+def test_values_of_ours_are_the_classes_own_defaults(key, node):
+    for name, value in node.items():
+        default = signature(node)[name].default if name in signature(node) else inspect.Parameter.empty
+        if default is inspect.Parameter.empty or "${" in str(value):
+            continue
+        if isinstance(default, list | tuple) and isinstance(value, list | tuple):
+            value, default = list(value), list(default)
+        if value == [] and default is None:
+            continue
+        assert value == default, name
+        assert type(value) is type(default), name
+
+
+@pytest.mark.parametrize(("key", "node"), [c for c in OBJECTS if not is_ours(c.values[1])])
+def test_other_targets_are_known_ones(key, node):
+    """A subset of their arguments is what these files hold; any other target needs a decision."""
+    assert node["_target_"].startswith(SUBSETS) or node["_target_"] == "hydra.utils.get_class"
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] not in DIFFERENCES | MANY])
+def test_files_that_derive_say_only_what_differs(config, group, option):
+    node = raw(group, option)
+    parents = [entry for entry in node.get("defaults", ()) if entry in GROUPS[group]]
+    for parent in parents:
+        own = {k: v for k, v in node.items() if k != "defaults"}
+        assert own
+        assert all(raw(group, parent)[key] != value for key, value in own.items())
+
+
+# what a user says on the shell beats what one group says about another
+
+
+def target(composed, group):
+    node = composed[group]
+    return str(node.get("path") or node._target_).rsplit(".", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], {"network": "conv64", "likelihood": "Bernoulli", "posterior": "DiagonalGaussian"}),
+        (["model=autoencoder"], {"model": "Autoencoder", "posterior": "Point"}),
+        (["model=autoencoder", "posterior=full"], {"posterior": "FullGaussian"}),
+        (["posterior=full", "model=autoencoder"], {"posterior": "FullGaussian"}),
+        (["data=synthetic_linear"], {"network": "linear", "likelihood": "Gaussian"}),
+        (["data=synthetic_linear", "network=mlp"], {"network": "mlp", "likelihood": "Gaussian"}),
+        (["data=synthetic_linear", "likelihood=bernoulli"], {"likelihood": "Bernoulli"}),
+        (["data=synthetic_nonlinear"], {"network": "mlp", "likelihood": "Gaussian"}),
+        (["data=synthetic_linear", "model=autoencoder"], {"network": "linear", "posterior": "Point"}),
+    ],
+)
+def test_the_shell_beats_a_groups_own_choice(config, overrides, expected):
+    composed = config(*overrides)
+    assert {group: target(composed, group) for group in expected} == expected
+
+
+def test_the_shell_beats_settings_and_pairs(config):
+    composed = config("data=synthetic_linear", "model.beta=7", "latent_dim=5", "trainer.max_steps=3")
+    assert (composed.model.beta, composed.latent_dim, composed.trainer.max_steps) == (7, 5, 3)
+
+
+def test_a_pair_is_only_for_its_two(config):
+    assert config("data=dsprites", "model=beta_vae").model.initial_beta is not None
+    assert config("data=tiny", "model=beta_vae").model.initial_beta is None
+    assert list(config("data=dsprites", "model=vae").model) == ["_target_"]
+
+
+def test_the_seed_reaches_data_and_the_split_stays(config):
+    composed = config("seed=7", "data=tiny")
+    assert (composed.data.seed, composed.data.split_seed) == (7, 0)
+
+
+def test_entries_of_many_can_be_left_out(config):
+    composed = config("~callbacks.pictures", "logger=[csv]")
+    assert "pictures" not in composed.callbacks
+    assert list(composed.logger) == ["csv"]

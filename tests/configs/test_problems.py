@@ -1,0 +1,186 @@
+"""What a user is told about a configuration that cannot work."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from vaescope.config import build, check, problems
+from vaescope.errors import ConfigError, DataError, VaescopeError
+
+
+def found(node):
+    return list(problems(OmegaConf.create(node)))
+
+
+def told(composed):
+    with pytest.raises(ConfigError) as refusal:
+        check(composed)
+    return str(refusal.value)
+
+
+def refuse(message="no", error=ValueError):
+    raise error(message)
+
+
+def refuse_data():
+    refuse("the file is missing; get it with CURL", DataError)
+
+
+def number(value: int = 1) -> int:
+    return value
+
+
+def two_words(first: str, second: str = "b") -> str:
+    return first + second
+
+
+def plain_types(*, words: list, table: dict) -> tuple:
+    return type(words), type(table), type(table["inner"])
+
+
+HERE = __name__
+
+
+def test_a_correct_configuration_has_none(config):
+    check(config())
+    assert list(problems(config())) == []
+
+
+def test_all_mistakes_are_listed_at_once(config):
+    composed = config(
+        "+model.betta=3",
+        "data.batch_size=many",
+        "latent_dim=0",
+        "trainer.max_steps=1.5",
+        "callbacks.finite._target_=vaescope.callbacks.FiniteTerm",
+        "seed=-1",
+        "threads=0",
+    )
+    text = told(composed)
+    assert text.startswith("7 mistakes in the configuration:\n  - ")
+    assert len(text.splitlines()) == 8
+    for line in (
+        "config.model.betta: vaescope.models.BetaVAE takes no 'betta'; did you mean 'beta'?",
+        "config.data.batch_size: 'many' is not an integer",
+        "config.trainer.max_steps: 1.5 is not an integer",
+        "config.callbacks.finite._target_: there is no vaescope.callbacks.FiniteTerm",
+        "config: latent_dim=0: a model needs at least 1 latent",
+        "config.seed: -1 is below 0",
+        "config.threads: 0 is below 1; null chooses by the idle cores",
+    ):
+        assert f"  - {line}" in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model.beta=big"], "config.model.beta: 'big' is not a number"),
+        (["model.beta=true"], "config.model.beta: True is not a number"),
+        (["model.initial_beta=x"], "config.model.initial_beta: 'x' is not a number or null"),
+        (["model.anneal_steps=2.5"], "config.model.anneal_steps: 2.5 is not an integer"),
+        (["data.batch_size=null"], "config.data.batch_size: None is not an integer"),
+        (["data.batch_size=???"], "config.data.batch_size: no value given"),
+        (["callbacks.progress.bar=1"], "config.callbacks.progress.bar: 1 is not true or false"),
+        (["logger.wandb.project=3"], "config.logger.wandb.project: 3 is not text"),
+        (
+            ["network.initialisation=xavier"],
+            "config.network.initialisation: 'xavier' is not one of 'glorot', 'torch'",
+        ),
+        (
+            ["posterior=point"],
+            "config: posterior=Point does not go with BetaVAE, "
+            "which works with DiagonalGaussian, FullGaussian",
+        ),
+        (
+            ["model=autoencoder", "posterior=full"],
+            "config: posterior=FullGaussian does not go with Autoencoder, which works with Point",
+        ),
+        (
+            ["posterior.path=vaescope.posteriors.Diagonal"],
+            "config.posterior: vaescope.posteriors.Diagonal is not a posterior family",
+        ),
+        (["latent_dim=-3"], "config: latent_dim=-3: a model needs at least 1 latent"),
+        (["+likelihood.variance=1.0"], "config.likelihood.variance: vaescope.likelihoods.Bernoulli takes no 'variance'; it takes nothing"),
+        (["model._target_=vaescope.model.VAE"], "config.model._target_: there is no vaescope.model.VAE"),
+        (["+optimizer.learning_rate=1"], "config.optimizer.learning_rate: torch.optim.Adam takes no 'learning_rate'"),
+    ],
+)
+def test_each_mistake_is_told_with_its_key(config, overrides, message):
+    text = told(config(*overrides))
+    assert text.startswith("1 mistake in the configuration:\n")
+    assert f"  - {message}" in text
+
+
+def test_mistakes_inside_lists_and_mappings_have_a_path():
+    node = {"steps": [{"_target_": f"{HERE}.number"}, {"_target_": f"{HERE}.number", "valeu": 2}]}
+    assert found(node) == [
+        f"config.steps[1].valeu: {HERE}.number takes no 'valeu'; did you mean 'value'?"
+    ]
+    assert found({"a": {"b": {"_target_": f"{HERE}.number", "value": "x"}}}) == [
+        "config.a.b.value: 'x' is not an integer"
+    ]
+
+
+def test_an_argument_without_a_value_is_missed():
+    assert found({"a": {"_target_": f"{HERE}.two_words"}}) == [
+        f"config.a.first: {HERE}.two_words needs it"
+    ]
+    assert found({"a": {"_target_": f"{HERE}.two_words", "_partial_": True}}) == []
+
+
+def test_values_by_interpolation_are_checked_too():
+    root = OmegaConf.create({"n": "x", "a": {"_target_": f"{HERE}.number", "value": "${n}"}})
+    assert list(problems(root)) == ["config.a.value: 'x' is not an integer"]
+
+
+@pytest.mark.parametrize("key", ["_taget_", "_target", "target_", "_traget_"])
+def test_a_misspelt_target_is_noticed(key):
+    (problem,) = found({"a": {key: f"{HERE}.number"}})
+    assert problem == "config.a: has no _target_; is one of its keys a misspelling of it?"
+
+
+def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    (tmp_path / "broken_for_vaescope.py").write_text("import not_there_at_all")
+    monkeypatch.syspath_prepend(tmp_path)
+    (problem,) = found({"a": {"_target_": "broken_for_vaescope.Thing"}})
+    assert problem.startswith("config.a._target_: importing broken_for_vaescope.Thing fails")
+    assert "not_there_at_all" in problem
+
+
+@pytest.mark.parametrize("node", [None, {}, {"beta": 1}, [1], "text"])
+def test_build_needs_a_target(node):
+    with pytest.raises(ConfigError, match=r"^config\.model: has no _target_, so there is nothing"):
+        build(node, "model")
+
+
+@pytest.mark.parametrize("given", [{}, {"message": "too small"}])
+def test_build_names_the_key_and_the_root_cause(given):
+    with pytest.raises(ConfigError) as refusal:
+        build({"_target_": f"{HERE}.refuse"}, "callbacks.x", **given)
+    assert str(refusal.value) == f"config.callbacks.x: {given.get('message', 'no')}"
+
+
+def test_build_names_the_root_cause_inside_a_nested_node():
+    inner = {"_target_": f"{HERE}.refuse", "message": "deep"}
+    with pytest.raises(ConfigError, match=r"^config\.a: deep$"):
+        build({"_target_": f"{HERE}.two_words", "first": inner}, "a")
+
+
+def test_build_leaves_errors_that_are_not_the_configurations():
+    with pytest.raises(DataError, match="^the file is missing; get it with CURL$"):
+        build({"_target_": f"{HERE}.refuse_data"}, "data")
+
+
+def test_build_tells_a_constructors_refusal(config):
+    with pytest.raises(ConfigError, match=r"^config\.likelihood: variance=-1: give a number greater"):
+        build({"_target_": "vaescope.likelihoods.Gaussian", "variance": -1}, "likelihood")
+    assert issubclass(ConfigError, VaescopeError)
+
+
+def test_objects_get_plain_containers():
+    node = {"_target_": f"{HERE}.plain_types", "words": ["a"], "table": {"inner": {"b": 1}}}
+    assert build(OmegaConf.create(node), "x") == (list, dict, dict)
+
+
+def test_arguments_given_by_code_arrive_as_they_are():
+    thing = object()
+    assert build({"_target_": f"{HERE}.number"}, "x", value=thing) is thing
