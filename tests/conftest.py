@@ -1,6 +1,7 @@
 """What all tests share: one thread, no wandb account, and configurations composed as by a user."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
@@ -13,15 +14,28 @@ torch.set_num_threads(1)
 
 @pytest.fixture
 def config(tmp_path):
-    """Factory ``config(*overrides, name="train")`` of composed configurations that write below tmp_path."""
+    """Factory ``config(*overrides, name="train")`` of composed configurations for tmp_path.
+
+    The machine's own ``conf/local/default.yaml`` is left out.
+    """
     from hydra import compose, initialize_config_dir
 
     from vaescope.config import config_dir, register_schemas
 
     register_schemas()
+    own = ["~local"] if Path(config_dir(), "local").is_dir() else []
 
     def composed(*overrides, name="train"):
         with initialize_config_dir(config_dir(), version_base="1.3", job_name="test"):
-            return compose(name, [f"output_dir='{tmp_path}'", *overrides])
+            return compose(name, [f"output_dir='{tmp_path}'", *own, *overrides])
 
     return composed
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the loss curves anew")
+
+
+@pytest.fixture
+def update_golden(request):
+    return request.config.getoption("--update-golden")

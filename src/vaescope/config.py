@@ -6,7 +6,7 @@ import os
 import types
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pydoc import ErrorDuringImport, locate
 from typing import Any
@@ -32,9 +32,9 @@ class TrainSchema:
     posterior: Any = MISSING
     likelihood: Any = MISSING
     optimizer: Any = MISSING
-    statistics: Any = MISSING
-    callbacks: Any = MISSING
-    logger: Any = MISSING
+    statistics: Any = field(default_factory=dict)
+    callbacks: Any = None  # none chosen: callbacks=[]
+    logger: Any = None  # none chosen: logger=[]
     trainer: Any = MISSING
     seed: int = MISSING
     latent_dim: int = MISSING
@@ -50,7 +50,7 @@ class TrainSchema:
 class EvaluateSchema:
     """Root keys of ``evaluate.yaml`` and their types."""
 
-    statistics: Any = MISSING
+    statistics: Any = field(default_factory=dict)
     checkpoint: str = MISSING
     split: str = MISSING
     num_samples: int = MISSING

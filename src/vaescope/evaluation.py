@@ -36,7 +36,7 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
     model, saved = load_model(plain["checkpoint"])
     trained = saved["vaescope"]["config"]
     data = build_data(trained, plain["data_dir"])
-    statistics = {k: build(v, f"statistics.{k}") for k, v in plain["statistics"].items()}
+    statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     scores = final_scores(
         model,
         data,

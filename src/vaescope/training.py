@@ -136,7 +136,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Final scores on the test part, to the terminal, to files and to the loggers."""
     evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
-    statistics = {k: build(v, f"statistics.{k}") for k, v in plain["statistics"].items()}
+    statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     scores = final_scores(
         model,
         data,

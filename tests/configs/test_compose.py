@@ -32,23 +32,30 @@ MANY = {
 # a file of differences to a whole configuration, not of one object
 DIFFERENCES = {"experiment", "setting", "pair", "sweep", "debug"}
 SUBSETS = ("pytorch_lightning.", "torch.optim.")
-MODELS, DATA = GROUPS["model"], GROUPS["data"]
+MODELS, DATA, PAIRS = GROUPS["model"], GROUPS["data"], GROUPS["pair"]
+KNOWN = {
+    g.removeprefix("optional ")
+    for e in ROOTS["train"]["defaults"]
+    if isinstance(e, dict)
+    for g in e
+}
 
 
 def chosen(group, option):
     """Overrides that choose one option as a user would."""
     if group == "pair":
-        return max(
-            ([f"data={d}", f"model={m}"] for d in DATA for m in MODELS if f"{d}_{m}" == option),
-            key=len,
+        return next(
+            [f"data={d}", f"model={m}"] for d in DATA for m in MODELS if f"{d}_{m}" == option
         )
     if group == "setting":
-        return [f"data={option}"]
-    if group == "model":
-        return [f"data=tiny", f"model={option}"]
+        return [
+            f"data={option}",
+            f"model={next(m for m in MODELS if f'{option}_{m}' not in PAIRS)}",
+        ]
     if group == "posterior":
         return [f"posterior={option}", f"model={model_for(option)}"]
-    return [f"{group}=[{option}]" if group in MANY else f"{group}={option}"]
+    new = "" if group in KNOWN else "+"
+    return [f"{group}=[{option}]" if group in MANY else f"{new}{group}={option}"]
 
 
 def model_for(posterior):
@@ -98,16 +105,10 @@ def test_every_setting_belongs_to_a_data_set(option):
 
 @pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] in ("pair", "setting")])
 def test_settings_and_pairs_reach_the_configuration(config, group, option):
-    """Unless the other of the two, which comes later, says otherwise."""
     said = OmegaConf.create((CONF / group / f"{option}.yaml").read_text())
-    composed = config(*chosen(group, option), *(["model=vae"] if group == "setting" else []))
+    composed = config(*chosen(group, option))
     merged = OmegaConf.merge(composed, said)
     assert OmegaConf.to_container(merged) == OmegaConf.to_container(composed)
-
-
-def built(composed, *groups):
-    plain = resolved(composed)
-    return {group: build(plain[group], group) for group in groups}
 
 
 @pytest.mark.parametrize("data", DATA)
@@ -222,7 +223,9 @@ def test_every_argument_of_ours_is_a_key(key, node):
 @pytest.mark.parametrize(("key", "node"), OURS)
 def test_values_of_ours_are_the_classes_own_defaults(key, node):
     for name, value in node.items():
-        default = signature(node)[name].default if name in signature(node) else inspect.Parameter.empty
+        default = (
+            signature(node)[name].default if name in signature(node) else inspect.Parameter.empty
+        )
         if default is inspect.Parameter.empty or "${" in str(value):
             continue
         if isinstance(default, list | tuple) and isinstance(value, list | tuple):
@@ -239,7 +242,9 @@ def test_other_targets_are_known_ones(key, node):
     assert node["_target_"].startswith(SUBSETS) or node["_target_"] == "hydra.utils.get_class"
 
 
-@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] not in DIFFERENCES | MANY])
+@pytest.mark.parametrize(
+    ("group", "option"), [o for o in OPTIONS if o[0] not in DIFFERENCES | MANY]
+)
 def test_files_that_derive_say_only_what_differs(config, group, option):
     node = raw(group, option)
     parents = [entry for entry in node.get("defaults", ()) if entry in GROUPS[group]]
@@ -268,7 +273,10 @@ def target(composed, group):
         (["data=synthetic_linear", "network=mlp"], {"network": "mlp", "likelihood": "Gaussian"}),
         (["data=synthetic_linear", "likelihood=bernoulli"], {"likelihood": "Bernoulli"}),
         (["data=synthetic_nonlinear"], {"network": "mlp", "likelihood": "Gaussian"}),
-        (["data=synthetic_linear", "model=autoencoder"], {"network": "linear", "posterior": "Point"}),
+        (
+            ["data=synthetic_linear", "model=autoencoder"],
+            {"network": "linear", "posterior": "Point"},
+        ),
     ],
 )
 def test_the_shell_beats_a_groups_own_choice(config, overrides, expected):
@@ -277,7 +285,9 @@ def test_the_shell_beats_a_groups_own_choice(config, overrides, expected):
 
 
 def test_the_shell_beats_settings_and_pairs(config):
-    composed = config("data=synthetic_linear", "model.beta=7", "latent_dim=5", "trainer.max_steps=3")
+    composed = config(
+        "data=synthetic_linear", "model.beta=7", "latent_dim=5", "trainer.max_steps=3"
+    )
     assert (composed.model.beta, composed.latent_dim, composed.trainer.max_steps) == (7, 5, 3)
 
 
@@ -296,3 +306,10 @@ def test_entries_of_many_can_be_left_out(config):
     composed = config("~callbacks.pictures", "logger=[csv]")
     assert "pictures" not in composed.callbacks
     assert list(composed.logger) == ["csv"]
+
+
+@pytest.mark.parametrize("group", sorted(MANY))
+def test_groups_of_many_may_be_empty(config, group):
+    composed = config(f"{group}=[]")
+    check(composed)
+    assert not composed[group]

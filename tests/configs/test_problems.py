@@ -1,6 +1,7 @@
 """What a user is told about a configuration that cannot work."""
 
 import pytest
+from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from vaescope.config import build, check, problems
@@ -99,15 +100,50 @@ def test_all_mistakes_are_listed_at_once(config):
             "config.posterior: vaescope.posteriors.Diagonal is not a posterior family",
         ),
         (["latent_dim=-3"], "config: latent_dim=-3: a model needs at least 1 latent"),
-        (["+likelihood.variance=1.0"], "config.likelihood.variance: vaescope.likelihoods.Bernoulli takes no 'variance'; it takes nothing"),
-        (["model._target_=vaescope.model.VAE"], "config.model._target_: there is no vaescope.model.VAE"),
-        (["+optimizer.learning_rate=1"], "config.optimizer.learning_rate: torch.optim.Adam takes no 'learning_rate'"),
+        (
+            ["+likelihood.variance=1.0"],
+            "config.likelihood.variance: vaescope.likelihoods.Bernoulli takes no 'variance'; "
+            "it takes nothing",
+        ),
+        (
+            ["model._target_=vaescope.model.VAE"],
+            "config.model._target_: there is no vaescope.model.VAE",
+        ),
+        (
+            ["+optimizer.learning_rate=1"],
+            "config.optimizer.learning_rate: torch.optim.Adam takes no 'learning_rate'",
+        ),
     ],
 )
 def test_each_mistake_is_told_with_its_key(config, overrides, message):
     text = told(config(*overrides))
     assert text.startswith("1 mistake in the configuration:\n")
     assert f"  - {message}" in text
+
+
+def of_a_user(folder, text):
+    """Overrides that choose an experiment file written by a user."""
+    (folder / "experiment").mkdir()
+    (folder / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    return [f"hydra.searchpath=[file://{folder}]", "experiment=mine"]
+
+
+def test_typos_inside_yaml_files_are_told(config, tmp_path):
+    text = told(config(*of_a_user(tmp_path, "model: {bta: 3}\ntrainer: {max_stps: 3}")))
+    assert "BetaVAE takes no 'bta'; did you mean 'beta'?" in text
+    assert "Trainer takes no 'max_stps'; did you mean 'max_steps'?" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("latent_dimm: 3", "Key 'latent_dimm' not in 'TrainSchema'"),
+        ("seed: x", "'x' of type 'str'"),
+    ],
+)
+def test_the_root_takes_only_its_own_keys_and_types(config, tmp_path, text, message):
+    with pytest.raises(ConfigCompositionException, match=message):
+        config(*of_a_user(tmp_path, text))
 
 
 def test_mistakes_inside_lists_and_mappings_have_a_path():
@@ -166,12 +202,14 @@ def test_build_names_the_root_cause_inside_a_nested_node():
 
 
 def test_build_leaves_errors_that_are_not_the_configurations():
-    with pytest.raises(DataError, match="^the file is missing; get it with CURL$"):
+    with pytest.raises(DataError, match=r"^the file is missing; get it with CURL$"):
         build({"_target_": f"{HERE}.refuse_data"}, "data")
 
 
 def test_build_tells_a_constructors_refusal(config):
-    with pytest.raises(ConfigError, match=r"^config\.likelihood: variance=-1: give a number greater"):
+    with pytest.raises(
+        ConfigError, match=r"^config\.likelihood: variance=-1: give a number greater"
+    ):
         build({"_target_": "vaescope.likelihoods.Gaussian", "variance": -1}, "likelihood")
     assert issubclass(ConfigError, VaescopeError)
 

@@ -32,7 +32,16 @@ ARROWS = {
     "models": LEAVES | {"likelihoods", "networks"},
     "config": {"errors"},
 }
-PURE = ("errors", "streams", "posteriors", "likelihoods", "networks", "metrics", "alignment", "data/factors")
+PURE = (
+    "errors",
+    "streams",
+    "posteriors",
+    "likelihoods",
+    "networks",
+    "metrics",
+    "alignment",
+    "data/factors",
+)
 MAY_CONFIGURE = {"config", "commands", "assembly", "training", "evaluation", "data_sets"}
 
 
@@ -171,7 +180,9 @@ def methods():
     return [
         value
         for name in models.__all__
-        if inspect.isclass(value := getattr(models, name)) and issubclass(value, base) and value is not base
+        if inspect.isclass(value := getattr(models, name))
+        and issubclass(value, base)
+        and value is not base
     ]
 
 

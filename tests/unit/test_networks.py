@@ -23,7 +23,9 @@ def size(module):
 
 
 def layers(module):
-    return [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    return [
+        m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+    ]
 
 
 def fitting(factory):

@@ -1,4 +1,4 @@
-"""The posterior families against torch.distributions, closed forms and the thesis' symmetry argument."""
+"""The posterior families against torch.distributions, closed forms and the symmetry argument."""
 
 import math
 
@@ -161,7 +161,9 @@ def test_any_leading_shape_gives_what_each_row_gives(family, shape):
     dim, parameters = 3, randn(*shape, family.num_parameters(3))
     noise = randn(*shape, dim, seed=2)
     whole = family.from_parameters(parameters, dim)
-    rows = [family.from_parameters(row, dim) for row in parameters.reshape(-1, parameters.shape[-1])]
+    rows = [
+        family.from_parameters(row, dim) for row in parameters.reshape(-1, parameters.shape[-1])
+    ]
     draws = [row.rsample(eps) for row, eps in zip(rows, noise.reshape(-1, dim), strict=True)]
     torch.testing.assert_close(whole.rsample(noise), torch.stack(draws).reshape(*shape, dim))
     if family in GAUSSIANS:

@@ -70,6 +70,8 @@ class Checkpoint(pl.callbacks.Checkpoint):
         if step % self.every_n_steps and not _nothing_follows(trainer):
             return
         improved = self._improves(trainer)
+        for logger in trainer.loggers:
+            logger.save()  # a resumed run takes up the numbers of all steps before this one
         trainer.save_checkpoint(self.last)
         if improved:
             self._keep_as_best()

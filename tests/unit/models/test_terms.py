@@ -1,6 +1,6 @@
 """Loss terms of every method: pure, differentiable, batched over seeds, and what the paper says.
 
-Methods are found in ``vaescope.models``, each is tested with every posterior and likelihood it takes.
+Methods are found in ``vaescope.models``; each is tested with every posterior and likelihood.
 """
 
 import inspect
@@ -43,7 +43,12 @@ NETWORKS = {
     "conv64": ((1, 64, 64), networks.conv64),
 }
 CASES = [
-    pytest.param(method, posterior, likelihood, id=f"{method.__name__}-{posterior.__name__}-{likelihood.__name__}")
+    pytest.param(
+        method,
+        posterior,
+        likelihood,
+        id=f"{method.__name__}-{posterior.__name__}-{likelihood.__name__}",
+    )
     for method in METHODS
     for posterior in method.posteriors
     for likelihood in LIKELIHOODS
@@ -122,7 +127,9 @@ class TestEveryMethod:
         assert method.latent_problem(3, posterior) is None
         for other in set(Posterior.__args__) - set(method.posteriors):
             message = f"posterior={other.__name__} does not go with {method.__name__}"
-            with pytest.raises(ValueError, match=f"{message}, which works with {method.posteriors[0].__name__}"):
+            with pytest.raises(
+                ValueError, match=f"{message}, which works with {method.posteriors[0].__name__}"
+            ):
                 made(method, other, likelihood)
 
     def test_latent_dim_of_zero_is_refused(self, method, posterior, likelihood):
@@ -147,7 +154,9 @@ class TestEveryMethod:
         def loss(*arguments):
             return sum(terms(*arguments).values())
 
-        stacked = ({k: torch.stack([b[k] for b in many]) for k in many[0]} for many in (batches, noises))
+        stacked = (
+            {k: torch.stack([b[k] for b in many]) for k in many[0]} for many in (batches, noises)
+        )
         arguments = (weights, buffers, *stacked)
         together, slopes = vmap(terms)(*arguments), vmap(grad(loss))(*arguments)
         for i, (member, batch, noise) in enumerate(zip(members, batches, noises, strict=True)):
@@ -245,7 +254,10 @@ class TestBetaVAE:
         ({"beta": 4.0}, {0: 4, 10**6: 4}),
         ({"beta": 0.0}, {0: 0, 5: 0}),
         ({"beta": 4.0, "anneal_steps": 10}, {0: 4, 5: 4, 10: 4}),
-        ({"beta": 4.0, "initial_beta": 0.0, "anneal_steps": 10}, {0: 0, 5: 2, 9: 3.6, 10: 4, 11: 4}),
+        (
+            {"beta": 4.0, "initial_beta": 0.0, "anneal_steps": 10},
+            {0: 0, 5: 2, 9: 3.6, 10: 4, 11: 4},
+        ),
         ({"beta": 1.0, "initial_beta": 3.0, "anneal_steps": 4}, {0: 3, 1: 2.5, 4: 1, 40: 1}),
     ],
 )
@@ -325,7 +337,11 @@ VARIANCES = torch.tensor([0.05, 0.3, 0.9], dtype=torch.float64)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_an_autoencoder_does_not_see_rotations(likelihood, seed):
-    model, batch, u = made(Autoencoder, Point, likelihood, "linear"), batch_of("linear"), orthogonal(3, seed)
+    model, batch, u = (
+        made(Autoencoder, Point, likelihood, "linear"),
+        batch_of("linear"),
+        orthogonal(3, seed),
+    )
     noise = model.noise_for(4, 0)
     before = model.terms(batch, 0, noise)["reconstruction"]
     with_rotated_means(model, u)
@@ -338,7 +354,11 @@ def test_an_autoencoder_does_not_see_rotations(likelihood, seed):
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_vae_of_full_covariance_does_not_see_rotations(likelihood, seed):
     """Same noise up to the rotation of the standard normal that Q = L'^-1 U L makes of it."""
-    model, batch, u = made(VAE, FullGaussian, likelihood, "linear"), batch_of("linear"), orthogonal(3, seed)
+    model, batch, u = (
+        made(VAE, FullGaussian, likelihood, "linear"),
+        batch_of("linear"),
+        orthogonal(3, seed),
+    )
     z = model.noise_for(4, 0)["z"]
     sigma = torch.diag(VARIANCES)
     with_constant_covariance(model, cholesky_parameters(sigma))

@@ -1,0 +1,55 @@
+"""Small runs, made as a user makes them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from vaescope.config import register_schemas
+
+TINY = (
+    "data=tiny",
+    "network=mlp_60_40_20",
+    "latent_dim=3",
+    "logger=[csv]",
+    "callbacks.progress.bar=false",
+    "callbacks.progress.every_n_steps=1",
+    "callbacks.finite.every_n_steps=4",
+    "callbacks.evaluation.every_n_steps=5",
+    "callbacks.checkpoint.every_n_steps=5",
+    "trainer.accelerator=cpu",
+    "threads=1",
+)
+
+
+@pytest.fixture
+def tiny(config):
+    """Factory of configurations of small runs: ``tiny(folder, *overrides)``."""
+    register_schemas()
+
+    def compose(folder, *overrides):
+        folder.mkdir(parents=True, exist_ok=True)
+        return config(*TINY, *overrides, f"output_dir='{folder}'")
+
+    return compose
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Run ``vaescope`` in a process of its own, in an empty folder."""
+
+    def run(*words, code=0, **environment):
+        import os
+
+        done = subprocess.run(
+            [sys.executable, "-m", "vaescope", *words],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run

@@ -1,0 +1,107 @@
+"""What goes wrong is said once and clearly, and costs nothing that was there before."""
+
+import pytest
+import torch
+
+from vaescope.errors import ConfigError, DataError, TrainingDivergedError
+from vaescope.evaluation import final_scores
+from vaescope.models import BetaVAE
+from vaescope.training import train
+
+
+@pytest.mark.parametrize(("bad_step", "good"), [(2, None), (7, 5), (11, 10)])
+def test_nan_stops_with_step_term_and_last_good_checkpoint(
+    tiny, tmp_path, monkeypatch, bad_step, good
+):
+    plain = BetaVAE.terms
+
+    def poisoned(self, batch, step, noise):
+        terms = plain(self, batch, step, noise)
+        if step == bad_step - 1 and self.training:  # the update that makes it ``bad_step`` updates
+            terms["kl"] = terms["kl"] * float("nan")
+        return terms
+
+    monkeypatch.setattr(BetaVAE, "terms", poisoned)
+    with pytest.raises(TrainingDivergedError, match=rf"'kl' = nan at step {bad_step}\.") as error:
+        train(tiny(tmp_path, "trainer.max_steps=20"))
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    if good is None:
+        assert "none was written yet" in str(error.value)
+    else:
+        assert str(last) in str(error.value)
+        state = torch.load(last, weights_only=True)
+        assert state["global_step"] == good
+        assert all(torch.isfinite(weight).all() for weight in state["state_dict"].values())
+
+
+def test_infinite_weights_reach_no_checkpoint(tiny, tmp_path):
+    with pytest.raises(TrainingDivergedError, match="not a finite number"):
+        train(tiny(tmp_path, "optimizer.lr=1e38", "trainer.max_steps=20", "trainer=float32"))
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+def test_new_run_does_not_write_over_an_old_one(tiny, tmp_path):
+    train(tiny(tmp_path, "trainer.max_steps=5"))
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(ConfigError, match="holds a run already; continue it with resume="):
+        train(tiny(tmp_path, "trainer.max_steps=5"))
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_nothing_to_resume(tiny, tmp_path):
+    with pytest.raises(ConfigError, match="nothing to continue"):
+        train(tiny(tmp_path, f"resume='{tmp_path}'"))
+
+
+def test_all_mistakes_on_the_command_line_at_once(shell, tmp_path):
+    done = shell(
+        "train", "data=tiny", "+model.btea=3", "latent_dim=0", "posterior=point", code=1
+    )
+    assert "2 mistakes in the configuration" in done.stderr
+    assert "takes no 'btea'; did you mean 'beta'?" in done.stderr
+    assert "latent_dim=0: a model needs at least 1 latent" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("outputs/*/*/checkpoints"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("trian",), "did you mean 'train'"),
+        (("data", "lst"), "did you mean 'list'"),
+        (("train", "resume=nowhere"), "give the folder of a run"),
+        (("train", "resume=nowhere", "-m"), "give the folder of a run"),
+    ],
+)
+def test_wrong_command_line(shell, words, message):
+    assert message in shell(*words, code=2).stderr
+
+
+def test_missing_and_damaged_checkpoints(tiny, tmp_path, shell):
+    assert "no such file" in shell("evaluate", "checkpoint=nowhere.ckpt", code=1).stderr
+    train(tiny(tmp_path / "run", "trainer.max_steps=5"))
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    assert "not a whole checkpoint" in shell("evaluate", f"checkpoint={last}", code=1).stderr
+
+
+def test_failing_job_leaves_its_error_and_the_others_go_on(shell, tmp_path):
+    words = ("data=tiny", "trainer.max_steps=3", "logger=[csv]", "model.beta=1,-1,2")
+    done = shell("train", "-m", *words, "hydra.sweep.dir=sweep", "data.batch_size=8", code=1)
+    assert "2 of 3 jobs finished" in done.stdout
+    assert "beta=-1" in (tmp_path / "sweep" / "1" / "error.txt").read_text()
+    for job in ("0", "2"):
+        assert (tmp_path / "sweep" / job / "scores.json").is_file()
+        assert not (tmp_path / "sweep" / job / "error.txt").exists()
+
+
+def test_scores_of_an_unknown_part():
+    with pytest.raises(ConfigError, match="choose val or test"):
+        final_scores(None, None, {}, step=0, split="train")
+
+
+def test_data_error_is_no_config_error(tiny, tmp_path):
+    (tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz").write_bytes(b"no zip")
+    words = ("data=dsprites", "network=linear", f"data_dir='{tmp_path}'", "trainer.max_steps=2")
+    with pytest.raises(DataError, match="vaescope data verify"):
+        train(tiny(tmp_path / "run", *words))

@@ -1,0 +1,50 @@
+"""Every method of ``conf/model``: it learns, and its loss curve is on file."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vaescope.assembly import build_data, build_model
+from vaescope.config import config_dir, resolved
+
+METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def losses(plain, num_steps, seed=0):
+    """Losses of a plain loop in float64, without a trainer."""
+    data = build_data(plain)
+    torch.manual_seed(seed)
+    model = build_model(plain, data.image_shape).double()
+    optimizer = model.configure_optimizers()
+    batches = data.epoch_batches()
+    curve = []
+    for step in range(num_steps):
+        batch = data.dataset.batch(batches.indices(step))
+        batch["image"] = batch["image"].double()
+        loss = sum(model.terms(batch, step, model.noise_for(len(batch["image"]), step)).values())
+        optimizer.zero_grad()
+        loss.backward()
+        assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+        optimizer.step()
+        curve.append(loss.item())
+    return curve
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_golden_loss_curve(config, method, update_golden):
+    """A change of these numbers has to be explained in the CHANGELOG."""
+    plain = resolved(config("data=tiny", f"model={method}", "latent_dim=4"))
+    curve = losses(plain, 20)
+    path = GOLDEN / f"{method}.txt"
+    if update_golden:
+        path.write_text("".join(f"{loss!r}\n" for loss in curve))
+    assert curve == pytest.approx([float(line) for line in path.read_text().split()], rel=1e-7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_method_learns_the_tiny_set(config, method):
+    words = ("data=tiny", "network=mlp", "network.encoder_sizes=[64]", "network.decoder_sizes=[64]")
+    curve = losses(resolved(config(*words, f"model={method}", "latent_dim=3")), 150)
+    assert sum(curve[-10:]) < 0.35 * sum(curve[:10])

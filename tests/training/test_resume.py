@@ -1,0 +1,116 @@
+"""A run that was stopped and resumed is the unbroken run."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from vaescope.training import train
+
+METHODS = {
+    "beta_vae": ("model.initial_beta=20", "model.anneal_steps=12"),
+    "vae": ("posterior=full",),
+    "autoencoder": ("optimizer=adagrad",),
+}
+
+
+def saved(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def rows(folder):
+    """Everything logged but the speed, by step; rows without numbers left out."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        table = {
+            int(row["step"]): {k: v for k, v in row.items() if v and "per_second" not in k}
+            for row in csv.DictReader(file)
+        }
+    return {step: row for step, row in table.items() if len(row) > 1}
+
+
+def equal_states(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("stop", [7, 10, 19])  # between checkpoints, at one, past an epoch (9)
+@pytest.mark.parametrize("method", METHODS)
+def test_resumed_run_equals_unbroken_run(tiny, tmp_path, method, stop):
+    words = (f"model={method}", *METHODS[method])
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(tiny(whole, *words, "trainer.max_steps=23"))
+    train(tiny(broken, *words, f"trainer.max_steps={stop}"))
+    train(tiny(broken, *words, "trainer.max_steps=23", f"resume='{broken}'"))
+    a, b = saved(whole), saved(broken)
+    assert a["global_step"] == b["global_step"] == 23
+    assert equal_states(a["state_dict"], b["state_dict"])
+    assert a["optimizer_states"][0]["state"].keys() == b["optimizer_states"][0]["state"].keys()
+    assert a["callbacks"]["Evaluation"] == b["callbacks"]["Evaluation"]
+    logged, again = rows(whole), rows(broken)
+    training = {step: {k: v for k, v in row.items() if "train/" in k} for step, row in logged.items()}
+    for step, row in training.items():
+        assert {k: v for k, v in again[step].items() if "train/" in k} == row
+
+
+def test_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path):
+    runs = {name: tmp_path / name for name in ("a", "b", "c")}
+    for name, folder in runs.items():
+        train(tiny(folder, "trainer.max_steps=12", f"seed={int(name == 'c')}"))
+    a, b, c = (saved(folder)["state_dict"] for folder in runs.values())
+    assert equal_states(a, b)
+    assert not equal_states(a, c)
+    assert rows(runs["a"]) == rows(runs["b"])
+
+
+def test_resume_on_the_command_line(tiny, tmp_path, shell):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(tiny(whole, "trainer.max_steps=12"))
+    train(tiny(broken, "trainer.max_steps=6"))
+    shell("train", f"resume={broken}", "trainer.max_steps=12")
+    assert equal_states(saved(whole)["state_dict"], saved(broken)["state_dict"])
+    refused = shell("train", f"resume={broken}", code=1)
+    assert "has all its 12 steps" in refused.stderr
+    assert not (broken / "error.txt").exists()
+
+
+KILLED_WHILE_WRITING = """
+    import os, signal, sys, torch
+    from pathlib import Path
+    from omegaconf import OmegaConf
+    from vaescope.training import train
+
+    whole, written = torch.save, []
+
+    def save(content, file):
+        written.append(1)
+        if len(written) == 3:
+            file.write(b"half a checkpoint")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(content, file)
+
+    torch.save = save
+    train(OmegaConf.load(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_kill_while_a_checkpoint_is_written_loses_one_interval(tiny, tmp_path):
+    from omegaconf import OmegaConf
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    words = ("trainer.max_steps=23",)
+    train(tiny(whole, *words))
+    OmegaConf.save(tiny(killed, *words), tmp_path / "killed.yaml")
+    program = textwrap.dedent(KILLED_WHILE_WRITING)
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "killed.yaml")])
+    assert done.returncode == -signal.SIGKILL
+    assert saved(killed)["global_step"] == 10  # the third writing was to be at 15
+    train(tiny(killed, *words, f"resume='{killed}'"))
+    assert equal_states(saved(whole)["state_dict"], saved(killed)["state_dict"])
+    assert rows(killed) == rows(whole)
+    assert sorted(p.name for p in (killed / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
