@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from tqdm.auto import tqdm
 
-from vaescope.config import build, check, config_dir, resolved
+from vaescope.config import build, config_dir, resolved
 from vaescope.data import DSprites, default_data_dir, dsprites_files
 from vaescope.data import verify as compare
 from vaescope.data.dsprites import RENDERED_SHA256, build_packed, packed_sha256, rendered_path
 from vaescope.errors import DataError
+from vaescope.problems import check
 from vaescope.report.pictures import sheet_figure
 from vaescope.streams import stream
 

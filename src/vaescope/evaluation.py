@@ -8,10 +8,11 @@ from omegaconf import DictConfig
 
 from vaescope.assembly import about_run, build_data, load_model
 from vaescope.callbacks import Statistic, look, scores_of
-from vaescope.config import build, check, resolved
+from vaescope.config import build, resolved
 from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError
 from vaescope.models import LatentModel
+from vaescope.problems import check
 from vaescope.report.record import write_scores
 from vaescope.report.terminal import print_scores
 from vaescope.threads import set_threads

@@ -8,6 +8,7 @@ import math
 from functools import cache
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -102,7 +103,7 @@ class FullGaussian:
         """Read mean, log-diagonal of L and L's entries below the diagonal, in this order."""
         mean, log_diagonal, below = parameters.tensor_split((latent_dim, 2 * latent_dim), dim=-1)
         entries = torch.cat([log_diagonal.exp(), below, torch.zeros_like(mean[..., :1])], dim=-1)
-        places = _places_in_cholesky(latent_dim).to(parameters.device)
+        places = torch.from_numpy(_places_in_cholesky(latent_dim)).to(parameters.device)
         return cls(mean, entries[..., places].unflatten(-1, (latent_dim, latent_dim)))
 
     @property
@@ -131,14 +132,13 @@ class FullGaussian:
         return -0.5 * (scaled.square() + 2 * log_diagonal + math.log(2 * math.pi))
 
 
-@cache
-@torch.inference_mode(False)  # the first call may be a look, whose tensors cannot train
-def _places_in_cholesky(latent_dim: int) -> Tensor:
+@cache  # of numpy: a tensor would stay in the mode (inference, vmap) of the first call
+def _places_in_cholesky(latent_dim: int) -> np.ndarray:
     """Where each entry of L, row by row ``[D * D]``, stands in (diagonal, below, zero)."""
-    places = torch.full((latent_dim, latent_dim), latent_dim * (latent_dim + 1) // 2)
-    places[range(latent_dim), range(latent_dim)] = torch.arange(latent_dim)
-    rows, columns = torch.tril_indices(latent_dim, latent_dim, offset=-1)
-    places[rows, columns] = latent_dim + torch.arange(len(rows))
+    places = np.full((latent_dim, latent_dim), latent_dim * (latent_dim + 1) // 2)
+    np.fill_diagonal(places, np.arange(latent_dim))
+    below = np.tril_indices(latent_dim, -1)
+    places[below] = latent_dim + np.arange(len(below[0]))
     return places.flatten()
 
 

@@ -11,11 +11,12 @@ from omegaconf import DictConfig
 
 from vaescope.assembly import Plain, about_run, build_model
 from vaescope.callbacks import AtomicCheckpointIO, Checkpoint, Evaluation, KeepConfig, MetricsFile
-from vaescope.config import build, check, resolved, save_yaml
+from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError
 from vaescope.evaluation import final_scores
 from vaescope.models import LatentModel
+from vaescope.problems import check
 from vaescope.report.page import write_report
 from vaescope.report.record import environment, write_json, write_scores
 from vaescope.report.terminal import print_scores

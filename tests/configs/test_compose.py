@@ -11,8 +11,9 @@ import yaml
 from omegaconf import OmegaConf
 
 from vaescope.assembly import build_model
-from vaescope.config import GIVEN_BY_CODE, RESERVED, build, check, config_dir, problems, resolved
+from vaescope.config import build, config_dir, resolved
 from vaescope.errors import ConfigError
+from vaescope.problems import GIVEN_BY_CODE, RESERVED, check, problems
 
 CONF = Path(config_dir())
 GROUPS = defaultdict(list)

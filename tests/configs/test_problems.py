@@ -4,8 +4,9 @@ import pytest
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from vaescope.config import build, check, problems
+from vaescope.config import build
 from vaescope.errors import ConfigError, DataError, VaescopeError
+from vaescope.problems import check, problems
 
 
 def found(node):
@@ -171,7 +172,7 @@ def test_values_by_interpolation_are_checked_too():
 @pytest.mark.parametrize("key", ["_taget_", "_target", "target_", "_traget_"])
 def test_a_misspelt_target_is_noticed(key):
     (problem,) = found({"a": {key: f"{HERE}.number"}})
-    assert problem == "config.a: has no _target_; is one of its keys a misspelling of it?"
+    assert problem == f"config.a: has no _target_; did you mean it by {key}?"
 
 
 def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
@@ -222,3 +223,19 @@ def test_objects_get_plain_containers():
 def test_arguments_given_by_code_arrive_as_they_are():
     thing = object()
     assert build({"_target_": f"{HERE}.number"}, "x", value=thing) is thing
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data.batch_size=${nope}"], "config.data.batch_size: Interpolation key 'nope' not found"),
+        (["data.split=[0.5,a]"], "config.data.split: [0.5, 'a'] is not"),
+        (["optimizer.lr=fast"], "config.optimizer.lr: 'fast' is not"),
+        (["++callbacks.pictures=3"], "config.callbacks.pictures: 3 describes no object"),
+        (["~callbacks.progress._target_"], "config.callbacks.progress: has no _target_"),
+        (["model.anneal_steps=a"], "config.model.anneal_steps: 'a' is not an integer"),
+        (["seed=-1"], "config.seed: -1 is below 0"),
+    ],
+)
+def test_mistake_is_named(config, words, message):
+    assert message in told(config(*words))

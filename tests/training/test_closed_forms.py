@@ -51,7 +51,7 @@ def test_axes_and_variances_of_a_trained_linear_vae(trained, latent_dim):
 @pytest.mark.parametrize(("beta", "num_active"), [(0.12, 2), (0.22, 1), (0.8, 0)])
 def test_pruning_at_the_predicted_beta(trained, beta, num_active):
     """The eigenvalues 1/3 and 1/12 are pruned from beta = 2/3 and 1/6 on."""
-    _, q, optimum, row = trained(beta)
+    _, q, optimum, _ = trained(beta)
     assert optimum.num_active == num_active
     explained = q.mean.var(0).double().sort(descending=True).values
     predicted = (1 - optimum.posterior_variance).clamp(min=0).sort(descending=True).values

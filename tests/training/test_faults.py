@@ -54,9 +54,7 @@ def test_nothing_to_resume(tiny, tmp_path):
 
 
 def test_all_mistakes_on_the_command_line_at_once(shell, tmp_path):
-    done = shell(
-        "train", "data=tiny", "+model.btea=3", "latent_dim=0", "posterior=point", code=1
-    )
+    done = shell("train", "data=tiny", "+model.btea=3", "latent_dim=0", "posterior=point", code=1)
     assert "2 mistakes in the configuration" in done.stderr
     assert "takes no 'btea'; did you mean 'beta'?" in done.stderr
     assert "latent_dim=0: a model needs at least 1 latent" in done.stderr

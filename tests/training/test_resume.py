@@ -51,7 +51,9 @@ def test_resumed_run_equals_unbroken_run(tiny, tmp_path, method, stop):
     assert a["optimizer_states"][0]["state"].keys() == b["optimizer_states"][0]["state"].keys()
     assert a["callbacks"]["Evaluation"] == b["callbacks"]["Evaluation"]
     logged, again = rows(whole), rows(broken)
-    training = {step: {k: v for k, v in row.items() if "train/" in k} for step, row in logged.items()}
+    training = {
+        step: {k: v for k, v in row.items() if "train/" in k} for step, row in logged.items()
+    }
     for step, row in training.items():
         assert {k: v for k, v in again[step].items() if "train/" in k} == row
 

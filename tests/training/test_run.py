@@ -111,7 +111,9 @@ def test_sweep_of_two_is_two_wandb_runs(shell, tmp_path):
     shell("train", "-m", *words, "hydra.sweep.dir=sweep", WANDB_MODE="offline")
     runs = sorted(tmp_path.glob("sweep/*/wandb/offline-run-*/*.wandb"))
     assert [path.parents[2].name for path in runs] == ["0", "1"]
-    for path, method in zip(runs, (b"vaescope.models.VAE", b"vaescope.models.BetaVAE"), strict=True):
+    for path, method in zip(
+        runs, (b"vaescope.models.VAE", b"vaescope.models.BetaVAE"), strict=True
+    ):
         content = path.read_bytes()
         assert method in content  # the configuration
         assert b"test/mig" in content  # the summary

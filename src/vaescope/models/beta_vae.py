@@ -35,9 +35,9 @@ class BetaVAE(LatentModel):
         super().__init__(parts)
         if not (beta >= 0 and (initial_beta or 0) >= 0):  # so that NaN is refused, too
             raise ValueError(f"beta={beta}, initial_beta={initial_beta}: a weight is at least 0")
-        if initial_beta is not None and anneal_steps < 1:
+        if anneal_steps < (0 if initial_beta is None else 1):
             raise ValueError(
-                f"initial_beta={initial_beta} needs anneal_steps of at least 1, not {anneal_steps}"
+                f"anneal_steps={anneal_steps}: give at least 0, with initial_beta at least 1"
             )
         self.beta = beta
         self.initial_beta = beta if initial_beta is None else initial_beta

@@ -1,0 +1,175 @@
+"""Everything that cannot work in a configuration, found before anything is built."""
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pydoc import ErrorDuringImport, locate
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vaescope.errors import ConfigError
+
+RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+GIVEN_BY_CODE = {"config.model": {"parts"}, "config.trainer": {"callbacks", "logger", "plugins"}}
+ONE_OBJECT = ("data", "model", "network", "posterior", "likelihood", "optimizer", "trainer")
+MANY_OBJECTS = ("statistics", "callbacks", "logger")
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a configuration that cannot work.
+
+    Raises:
+        ConfigError: listing every mistake found.
+    """
+    found = [*problems(config), *_group_problems(config), *_root_problems(config)]
+    if found:
+        count = f"{len(found)} mistakes" if len(found) > 1 else "1 mistake"
+        lines = [f"{count} in the configuration:", *(f"  - {problem}" for problem in found)]
+        raise ConfigError("\n".join(lines))
+
+
+def problems(node: Any, path: str = "config") -> Iterator[str]:
+    """Yield one sentence for each ``_target_`` argument that cannot work; builds nothing."""
+    if isinstance(node, ListConfig):
+        for position in range(len(node)):
+            yield from problems(node._get_node(position), f"{path}[{position}]")
+    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
+        return
+    for key in map(str, node):
+        if OmegaConf.is_missing(node, key):
+            yield f"{path}.{key}: no value given"
+        elif not OmegaConf.is_interpolation(node, key):
+            yield from problems(node._get_node(key), f"{path}.{key}")
+    if "_target_" in node:
+        yield from _target_problems(node, path)
+    elif near := difflib.get_close_matches("_target_", map(str, node), 1, 0.8):
+        yield f"{path}: has no _target_; did you mean it by {near[0]}?"
+
+
+def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
+    """Mistakes in one node that has a ``_target_``."""
+    try:
+        target = locate(str(node["_target_"]))
+    except ErrorDuringImport as error:
+        yield f"{path}._target_: importing {node['_target_']} fails: {error}"
+        return
+    if not callable(target):
+        yield f"{path}._target_: there is no {node['_target_']}"
+        return
+    kinds = {p.name: p.kind for p in inspect.signature(target).parameters.values()}
+    named = [n for n, k in kinds.items() if k in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)]
+    open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
+    hints = _hints(target)
+    for key in (str(k) for k in node if k not in RESERVED):
+        if key in named:
+            yield from _value_problems(node, key, hints.get(key, Any), f"{path}.{key}")
+        elif not open_ended:
+            yield f"{path}.{key}: {node['_target_']} takes no '{key}'{_did_you_mean(key, named)}"
+    if not node.get("_partial_"):
+        known = {*node, *GIVEN_BY_CODE.get(path, ())}
+        for parameter in inspect.signature(target).parameters.values():
+            required = parameter.name in named and parameter.default is inspect.Parameter.empty
+            if required and parameter.name not in known:
+                yield f"{path}.{parameter.name}: {node['_target_']} needs it"
+
+
+def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterator[str]:
+    """Mistakes in the value of one argument."""
+    if OmegaConf.is_missing(node, key):
+        return
+    try:
+        value = node[key]
+    except OmegaConfBaseException as error:
+        yield f"{path}: {str(error).splitlines()[0]}"
+        return
+    if not _fits(value, hint):
+        yield f"{path}: {value!r} is not {_words(hint)}"
+
+
+def _group_problems(config: DictConfig) -> Iterator[str]:
+    """Groups and entries that describe no object."""
+    groups = [(f"config.{name}", config.get(name)) for name in ONE_OBJECT if name in config]
+    for name in MANY_OBJECTS:
+        entries = config.get(name) or {}
+        groups += [(f"config.{name}.{entry}", node) for entry, node in entries.items()]
+    for path, node in groups:
+        if not isinstance(node, DictConfig):
+            yield f"{path}: {node!r} describes no object; choose an option of the group"
+        elif "_target_" not in node:
+            yield f"{path}: has no _target_, so there is nothing to build"
+
+
+def _root_problems(config: DictConfig) -> Iterator[str]:
+    """Mistakes that concern the root's own values or several groups at once."""
+    if config.get("seed") is not None and config.seed < 0:
+        yield f"config.seed: {config.seed} is below 0"
+    if config.get("threads") is not None and config.threads < 1:
+        yield f"config.threads: {config.threads} is below 1; null chooses by the idle cores"
+    model, posterior = config.get("model"), config.get("posterior")
+    if not isinstance(model, DictConfig) or not isinstance(posterior, DictConfig):
+        return
+    family = locate(str(posterior.get("path")))
+    if not isinstance(family, type):
+        yield f"config.posterior: {posterior.get('path')} is not a posterior family"
+        return
+    check_latents = getattr(locate(str(model.get("_target_"))), "latent_problem", None)
+    if check_latents and (problem := check_latents(config.latent_dim, family)):
+        yield f"config: {problem}"
+
+
+def _hints(target: Any) -> dict[str, Any]:
+    """Annotations of a callable's arguments; none where they cannot be resolved."""
+    try:
+        return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a YAML value may be passed where ``hint`` is asked for; unknown hints accept all."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (Any, object) or (isinstance(value, DictConfig) and "_target_" in value):
+        return True
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, arg) for arg in args)
+    if origin is typing.Literal:
+        return value in args
+    if hint in (type(None), None):
+        return value is None
+    if hint in (int, float):
+        number = isinstance(value, int if hint is int else int | float)
+        return number and not isinstance(value, bool)
+    base = origin or hint
+    if base in (list, tuple, Sequence, Collection):
+        elements = next((a for a in args if a is not Ellipsis), Any)
+        same = base is not tuple or len(set(args) - {Ellipsis}) <= 1  # else each its own hint
+        return isinstance(value, ListConfig | list | tuple) and (
+            not same or all(_fits(element, elements) for element in value)
+        )
+    if base in (dict, Mapping):
+        return isinstance(value, DictConfig | dict)
+    if inspect.isclass(hint) and isinstance(value, str | int | float):
+        return isinstance(value, hint)
+    return True
+
+
+def _words(hint: Any) -> str:
+    """A type hint as a user would say it."""
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(repr(a) for a in typing.get_args(hint))
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(_words(arg) for arg in typing.get_args(hint))
+    plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+    if hint is type(None):
+        return "null"
+    return plain.get(hint, str(hint).replace("collections.abc.", ""))
+
+
+def _did_you_mean(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    names = ", ".join(sorted(known)) or "nothing"
+    return f"; did you mean '{near[0]}'?" if near else f"; it takes {names}"
