@@ -42,7 +42,9 @@ PURE = (
     "alignment",
     "data/factors",
 )
-MAY_CONFIGURE = {"config", "commands", "assembly", "training", "evaluation", "data_sets"}
+MAY_CONFIGURE = {
+    *("config", "problems", "commands", "assembly", "training", "evaluation", "data_sets"),
+}
 
 
 def imports(tree, at_load_only=False):

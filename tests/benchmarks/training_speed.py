@@ -1,0 +1,151 @@
+"""Training steps per second: a plain PyTorch loop against vaescope, in one process.
+
+Model: the conv64 beta-VAE on dSprites, batch 64, fused Adam. One round runs, one after the other,
+
+* plain: gather of random rows of a float32 tensor of images in memory, ``torch.randn`` noise,
+  forward and loss (written out here) under autocast, backward, Adam;
+* bare: ``vaescope train`` with ``callbacks=[] logger=[]``;
+* default: ``vaescope train`` with the default callbacks and loggers (wandb offline): a look at
+  5,000 held-out images with all statistics and a checkpoint every 500 steps, terms every 50.
+
+Timed are ``--steps`` updates after ``--warmup`` more; imports, packing of the data, the look before
+the first update, the pictures and the report at the end are not. Let ``--steps`` be a multiple of
+500, so that looks and checkpoints have their share. vaescope reads the bit-packed cache of the
+rendered set (built at the first run, read once beforehand, so that it lies in the page cache).
+Ratios are medians over rounds of the ratio within a round: above 1 vaescope is faster. CPU time is
+that of the process, all threads together; it is steadier on a busy machine.
+
+Run: python tests/benchmarks/training_speed.py --threads 1 --steps 500 --rounds 5 2>/dev/null
+"""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+import wandb
+from common import elapsed, head, interleaved, now, plain_config, ratios, table
+
+from vaescope import training
+from vaescope.assembly import build_model
+from vaescope.config import build
+from vaescope.data import DSprites
+
+NUM_IMAGES = 20_000  # of the plain loop, 328 MB
+Times = tuple[float, float]
+
+
+class Clock(pl.Callback):
+    """Seconds of the updates ``first`` to ``last``, all callbacks before it included."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.taken: Times = (0.0, 0.0)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.first:
+            self.start = now()
+        elif trainer.global_step == self.last:
+            self.taken = elapsed(self.start)
+
+
+def plain_loop(settings: argparse.Namespace, overrides: list[str], images: torch.Tensor) -> Times:
+    plain = plain_config("/unused", *overrides)
+    torch.manual_seed(0)
+    device = images.device
+    model = build_model(plain, (1, 64, 64)).to(device)  # for the same weights, nothing else
+    encoder, decoder = model.encoder, model.decoder
+    if plain["channels_last"]:
+        encoder.to(memory_format=torch.channels_last)
+        decoder.to(memory_format=torch.channels_last)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    low = plain["trainer"]["precision"] == "bf16-mixed"
+    for step in range(settings.warmup + settings.steps):
+        if step == settings.warmup:
+            start = now()
+        x = images[torch.randint(len(images), (64,), device=device)]
+        noise = torch.randn(64, 10, device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+            mean, log_variance = encoder(x).float().chunk(2, dim=1)
+            logits = decoder(mean + (0.5 * log_variance).exp() * noise).float()
+            nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+            kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+            loss = nll.flatten(1).sum(1).mean() + 10 * kl.sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return elapsed(start)
+
+
+def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> Times:
+    last = settings.warmup + settings.steps
+    with tempfile.TemporaryDirectory() as folder:
+        # one more update, so that the checkpoint of the last one is not in the time
+        steps = f"trainer.max_steps={last + 1}"
+        plain = plain_config(folder, "data.cache=true", steps, *overrides)
+        pl.seed_everything(plain["seed"], workers=True, verbose=False)
+        data = build(plain["data"], "data")
+        model = build_model(plain, data.image_shape)
+        trainer = training._trainer(plain, data, resume=None)
+        training._prepare(model, plain)
+        clock = Clock(settings.warmup, last)
+        trainer.callbacks.append(clock)
+        training._fit(trainer, model, data, None)
+        wandb.finish()
+    return clock.taken
+
+
+def measure(settings: argparse.Namespace, precision: str, channels_last: bool, device: str) -> None:
+    cases, rows = {}, []
+    overrides = [
+        f"trainer.precision={precision}",
+        f"channels_last={str(channels_last).lower()}",
+        f"trainer.accelerator={device}",
+    ]
+    images = DSprites(cache=True).batch(torch.arange(0, 737_280, 737_280 // NUM_IMAGES))["image"]
+    images = images.to("cpu" if device == "cpu" else "cuda")
+    cases["plain"] = lambda: plain_loop(settings, overrides, images)
+    bare = [*overrides, "callbacks=[]", "logger=[]"]
+    cases["vaescope, bare"] = lambda: vaescope_loop(settings, bare)
+    if "default" in settings.variants:
+        cases["vaescope, default"] = lambda: vaescope_loop(settings, overrides)
+    taken = interleaved(cases, settings.rounds)
+    for name, times in taken.items():
+        wall, cpu = (settings.steps / min(t[clock] for t in times) for clock in (0, 1))
+        row: list[Any] = [f"{precision} {'nhwc' if channels_last else 'nchw'} {name}", wall, cpu]
+        for clock in (0, 1):
+            median, span = ratios(taken, name, "plain", clock)
+            row += [f"{median:.3f}", span]
+        rows.append(row)
+    table(["variant", "steps/s", "steps/CPU s", "ratio", "range", "CPU ratio", "range"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--warmup", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--precisions", nargs="+", default=["32-true", "bf16-mixed"])
+    parser.add_argument("--layouts", nargs="+", default=["nhwc"], choices=["nhwc", "nchw"])
+    parser.add_argument("--variants", nargs="+", default=["bare", "default"])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    settings = parser.parse_args()
+    torch.set_num_threads(settings.threads)
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    head("Training speed; best round, ratios: median (and range) over rounds", vars(settings))
+    file = DSprites(cache=True)._packed
+    Path(file.base.filename).read_bytes()  # into the page cache
+    for precision in settings.precisions:
+        for layout in settings.layouts:
+            measure(settings, precision, layout == "nhwc", settings.device)
+
+
+if __name__ == "__main__":
+    main()
