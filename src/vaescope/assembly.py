@@ -67,5 +67,6 @@ def about_run(plain: Plain) -> dict[str, Any]:
     """What tells one row of scores from another: seed, data, method."""
     names = ("data", "model", "network", "likelihood")
     targets = {name: plain[name]["_target_"].rsplit(".", 1)[-1] for name in names}
+    targets["data"] = targets["data"].removesuffix("DataModule")
     posterior = plain["posterior"]["path"].rsplit(".", 1)[-1]
     return {"seed": plain["seed"], **targets, "posterior": posterior}

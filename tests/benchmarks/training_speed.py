@@ -8,8 +8,8 @@ Model: the conv64 beta-VAE on dSprites, batch 64, fused Adam. One round runs, on
 * default: ``vaescope train`` with the default callbacks and loggers (wandb offline): a look at
   5,000 held-out images with all statistics and a checkpoint every 500 steps, terms every 50.
 
-Timed are ``--steps`` updates after ``--warmup`` more; imports, packing of the data, the look before
-the first update, the pictures and the report at the end are not. Let ``--steps`` be a multiple of
+Timed are ``--steps`` updates after ``--warmup``; imports, packing, the look before the first update
+and the pictures and report at the end are not. Let ``--steps`` be a multiple of
 500, so that looks and checkpoints have their share. vaescope reads the bit-packed cache of the
 rendered set (built at the first run, read once beforehand, so that it lies in the page cache).
 Ratios are medians over rounds of the ratio within a round: above 1 vaescope is faster. CPU time is
@@ -101,7 +101,6 @@ def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> Times:
 
 
 def measure(settings: argparse.Namespace, precision: str, channels_last: bool, device: str) -> None:
-    cases, rows = {}, []
     overrides = [
         f"trainer.precision={precision}",
         f"channels_last={str(channels_last).lower()}",
@@ -109,12 +108,13 @@ def measure(settings: argparse.Namespace, precision: str, channels_last: bool, d
     ]
     images = DSprites(cache=True).batch(torch.arange(0, 737_280, 737_280 // NUM_IMAGES))["image"]
     images = images.to("cpu" if device == "cpu" else "cuda")
-    cases["plain"] = lambda: plain_loop(settings, overrides, images)
+    cases = {"plain": lambda: plain_loop(settings, overrides, images)}
     bare = [*overrides, "callbacks=[]", "logger=[]"]
     cases["vaescope, bare"] = lambda: vaescope_loop(settings, bare)
     if "default" in settings.variants:
         cases["vaescope, default"] = lambda: vaescope_loop(settings, overrides)
     taken = interleaved(cases, settings.rounds)
+    rows = []
     for name, times in taken.items():
         wall, cpu = (settings.steps / min(t[clock] for t in times) for clock in (0, 1))
         row: list[Any] = [f"{precision} {'nhwc' if channels_last else 'nchw'} {name}", wall, cpu]

@@ -120,7 +120,7 @@ def _variance_relation(series: Mapping[str, Series]) -> Figure | None:
     figure, axis = _panel("median")
     axis.plot(*series["align/variance_relation"], marker=".")
     axis.axhline(1, color="black", linestyle=":", linewidth=1)
-    axis.set_ylim(0, None)
+    axis.set_ylim(0, max(1.2, *series["align/variance_relation"][1]))
     return figure
 
 

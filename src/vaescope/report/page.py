@@ -31,6 +31,7 @@ def write_report(folder: Path) -> Path:
         "title": folder.name,
         "row": scores["rows"][0],
         "about": scores["about"],
+        "summary": _summary(scores["rows"][0]),
         "scores": _score_lines(scores["rows"][0]),
         "curves": [(title, note, _svg(figure)) for title, note, figure in curves(series)],
         "pictures": [
@@ -63,8 +64,31 @@ def read_series(path: Path) -> dict[str, Series]:
     return series
 
 
-def _score_lines(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    return [(key, f"{row[key]:.4g}", GLOSSARY[name_of(key)]) for key in in_order(list(row))]
+def _score_lines(row: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Key, value, chance level and meaning of every score that the glossary explains."""
+    lines = []
+    for key in in_order(list(row)):
+        chance = row.get(f"{key}_chance")
+        shown = "" if chance is None else f"{chance:.3g}"
+        lines.append((key, f"{row[key]:.4g}", shown, GLOSSARY[name_of(key)]))
+    return lines
+
+
+def _summary(row: Mapping[str, Any]) -> str:
+    """The run in one sentence, as far as its statistics go."""
+    parts = []
+    if "align/dto_active_ratio" in row:
+        parts.append(
+            f"On its {row['test/active_by_mean']:.0f} active latents the decoder's "
+            f"Jacobian is {row['align/dto_active']:.2f} from orthogonal columns, "
+            f"{row['align/dto_active_ratio']:.2f} of what a random rotation has."
+        )
+    if "test/mig" in row:
+        parts.append(
+            f"The MIG is {row['test/mig']:.2f} (shuffled factors: {row['test/mig_chance']:.4f}, "
+            f"a perfect code: {row['test/mig_ceiling']:.2f})."
+        )
+    return " ".join(parts)
 
 
 def _svg(figure: Figure) -> str:

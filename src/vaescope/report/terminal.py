@@ -27,7 +27,7 @@ def print_scores(scores: Mapping[str, float], title: str) -> None:
             chance = scores.get(f"{key}_chance")
             shown = "" if chance is None else f"{chance:.3g}"
             table.add_row(key, f"{scores[key]:.4g}", shown, GLOSSARY[name_of(key)])
-    console = Console()
+    console = _console()
     console.print(f"\n{title}", highlight=False, soft_wrap=True)
     console.print(table)
 
@@ -47,9 +47,15 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
         state = special if job["row"] else f"{special} FAILED"
         values = [f"{job['row'][key]:.4g}" if key in job["row"] else "" for key in keys]
         table.add_row(job["name"], state, *values)
-    console = Console()
+    console = _console()
     console.print(f"\n{title}", highlight=False, soft_wrap=True)
     console.print(table)
     for job in jobs:
         if job["error"]:
             console.print(f"job {job['name']}: {job['error']}", highlight=False, soft_wrap=True)
+
+
+def _console() -> Console:
+    """Standard output; wide where it is a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(120, console.width))
