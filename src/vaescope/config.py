@@ -66,10 +66,18 @@ class DataSchema:
 
 
 def register_schemas() -> None:
-    """Make the schemas known to Hydra under the names in the defaults lists."""
+    """Make the schemas known to Hydra under the names in the defaults lists, and one resolver."""
+    OmegaConf.register_new_resolver("fast_precision", _fast_precision, replace=True)
     store = ConfigStore.instance()
     for schema in (TrainSchema, EvaluateSchema, DataSchema):
         store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
+
+
+def _fast_precision() -> str:
+    """Known only on the machine that trains; written into the run's ``config.yaml``."""
+    from vaescope.hardware import fast_precision  # imports torch: not for --help and --cfg
+
+    return fast_precision()
 
 
 def config_dir() -> str:

@@ -11,11 +11,11 @@ from vaescope.callbacks import Statistic, look, scores_of
 from vaescope.config import build, resolved
 from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError
+from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.problems import check
 from vaescope.report.record import write_scores
 from vaescope.report.terminal import print_scores
-from vaescope.threads import set_threads
 
 
 def evaluate(config: DictConfig) -> list[dict[str, Any]]:

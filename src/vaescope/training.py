@@ -15,12 +15,12 @@ from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError
 from vaescope.evaluation import final_scores
+from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.problems import check
 from vaescope.report.page import write_report
 from vaescope.report.record import environment, write_json, write_scores
 from vaescope.report.terminal import print_scores
-from vaescope.threads import set_threads
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
     data = build(plain["data"], "data")
     model = build_model(plain, data.image_shape)
     trainer = _trainer(plain, data, resume=checkpoint)
+    log.info("precision: %s", plain["trainer"]["precision"])
     save_yaml(plain | {"resume": None}, folder / "config.yaml")
     write_json(folder / "environment.json", environment(threads))
     _prepare(model, plain)
@@ -110,8 +111,8 @@ def _prepare(model: LatentModel, plain: Plain) -> None:
     if plain["channels_last"]:
         model.to(memory_format=torch.channels_last)
     if plain["compile"]:
-        model.encoder.compile()
-        model.decoder.compile()
+        for network in (model.encoder, model.decoder):  # Module.compile() compiles nothing here
+            network.forward = torch.compile(network.forward)
 
 
 def _fit(
@@ -136,6 +137,7 @@ def _finish(
     trainer: pl.Trainer, model: LatentModel, data: FactorDataModule, plain: Plain, folder: Path
 ) -> dict[str, Any]:
     """Final scores on the test part, to the terminal, to files and to the loggers."""
+    model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
     evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     scores = final_scores(

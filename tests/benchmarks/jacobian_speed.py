@@ -99,7 +99,8 @@ def main() -> None:
         ours, ours_cpu = (min(t[clock] for t in taken["ours"]) for clock in (0, 1))
         difference = float((found[name] - found["ours"][:n]).abs().max())
         label = f"loop, {name}" if name in LOOPS else "ours, batched"
-        rows.append([label, n, wall, cpu, wall / ours, cpu / ours_cpu, difference])
+        compared = f"{difference:.2g}" if name in LOOPS else "-"
+        rows.append([label, n, wall, cpu, wall / ours, cpu / ours_cpu, compared])
     columns = ["way", "codes run", f"s for {settings.num_codes}", "CPU s", "times ours", "in CPU s"]
     table([*columns, "max difference"], rows)
     print(

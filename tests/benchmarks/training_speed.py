@@ -2,18 +2,18 @@
 
 Model: the conv64 beta-VAE on dSprites, batch 64, fused Adam. One round runs, one after the other,
 
-* plain: gather of random rows of a float32 tensor of images in memory, ``torch.randn`` noise,
-  forward and loss (written out here) under autocast, backward, Adam;
+* plain: gather of random rows of a uint8 tensor of images in memory, conversion to float32 (faster
+  than gathering float32), ``torch.randn`` noise, forward and loss (written out here) under autocast, backward, Adam;
 * bare: ``vaescope train`` with ``callbacks=[] logger=[]``;
 * default: ``vaescope train`` with the default callbacks and loggers (wandb offline): a look at
   5,000 held-out images with all statistics and a checkpoint every 500 steps, terms every 50.
 
 Timed are ``--steps`` updates after ``--warmup``; imports, packing, the look before the first update
-and the pictures and report at the end are not. Let ``--steps`` be a multiple of
-500, so that looks and checkpoints have their share. vaescope reads the bit-packed cache of the
-rendered set (built at the first run, read once beforehand, so that it lies in the page cache).
-Ratios are medians over rounds of the ratio within a round: above 1 vaescope is faster. CPU time is
-that of the process, all threads together; it is steadier on a busy machine.
+and the pictures and report at the end are not. Let ``--steps`` be a multiple of 500, so that looks
+and checkpoints have their share. vaescope reads the bit-packed cache (built at the first run, read
+once beforehand, so that it lies in the page cache). Ratios are medians over rounds of the ratio
+within a round: above 1 vaescope is faster. CPU time is that of all threads of this process, without
+wandb's own; it is steadier on a busy machine. ``--network linear`` shows the loop's own cost.
 
 Run: python tests/benchmarks/training_speed.py --threads 1 --steps 500 --rounds 5 2>/dev/null
 """
@@ -35,7 +35,7 @@ from vaescope.assembly import build_model
 from vaescope.config import build
 from vaescope.data import DSprites
 
-NUM_IMAGES = 20_000  # of the plain loop, 328 MB
+NUM_IMAGES = 20_000  # of the plain loop, 82 MB
 Times = tuple[float, float]
 
 
@@ -68,7 +68,7 @@ def plain_loop(settings: argparse.Namespace, overrides: list[str], images: torch
     for step in range(settings.warmup + settings.steps):
         if step == settings.warmup:
             start = now()
-        x = images[torch.randint(len(images), (64,), device=device)]
+        x = images[torch.randint(len(images), (64,), device=device)].float()
         noise = torch.randn(64, 10, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=low):
             mean, log_variance = encoder(x).float().chunk(2, dim=1)
@@ -102,12 +102,13 @@ def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> Times:
 
 def measure(settings: argparse.Namespace, precision: str, channels_last: bool, device: str) -> None:
     overrides = [
+        f"network={settings.network}",
         f"trainer.precision={precision}",
         f"channels_last={str(channels_last).lower()}",
         f"trainer.accelerator={device}",
     ]
     images = DSprites(cache=True).batch(torch.arange(0, 737_280, 737_280 // NUM_IMAGES))["image"]
-    images = images.to("cpu" if device == "cpu" else "cuda")
+    images = images.to("cpu" if device == "cpu" else "cuda", torch.uint8)
     cases = {"plain": lambda: plain_loop(settings, overrides, images)}
     bare = [*overrides, "callbacks=[]", "logger=[]"]
     cases["vaescope, bare"] = lambda: vaescope_loop(settings, bare)
@@ -117,12 +118,14 @@ def measure(settings: argparse.Namespace, precision: str, channels_last: bool, d
     rows = []
     for name, times in taken.items():
         wall, cpu = (settings.steps / min(t[clock] for t in times) for clock in (0, 1))
-        row: list[Any] = [f"{precision} {'nhwc' if channels_last else 'nchw'} {name}", wall, cpu]
+        label = f"{precision} {'nhwc' if channels_last else 'nchw'} {name}"
+        row: list[Any] = [label, wall, 1e3 / wall, cpu, 1e3 / cpu]
         for clock in (0, 1):
             median, span = ratios(taken, name, "plain", clock)
             row += [f"{median:.3f}", span]
         rows.append(row)
-    table(["variant", "steps/s", "steps/CPU s", "ratio", "range", "CPU ratio", "range"], rows)
+    speeds = ["steps/s", "ms", "steps/CPU s", "CPU ms"]
+    table(["variant", *speeds, "ratio", "range", "CPU ratio", "range"], rows)
 
 
 def main() -> None:
@@ -132,6 +135,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--precisions", nargs="+", default=["32-true", "bf16-mixed"])
+    parser.add_argument("--network", default="conv64", help="linear: the cost of the loop alone")
     parser.add_argument("--layouts", nargs="+", default=["nhwc"], choices=["nhwc", "nchw"])
     parser.add_argument("--variants", nargs="+", default=["bare", "default"])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

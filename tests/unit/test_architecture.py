@@ -30,7 +30,7 @@ ARROWS = {
     "data/factors": LEAVES,
     "data": LEAVES,
     "models": LEAVES | {"likelihoods", "networks"},
-    "config": {"errors"},
+    "config": {"errors", "hardware"},
 }
 PURE = (
     "errors",

@@ -9,6 +9,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from vaescope.callbacks.ending import is_last_update
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target, then renames: a kill at any moment leaves the previous file."""
@@ -67,7 +69,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
     ) -> None:
         """Write when it is time or nothing follows; mid-epoch, where the next batch is known."""
         step = trainer.global_step
-        if step % self.every_n_steps and not _nothing_follows(trainer):
+        if step % self.every_n_steps and not is_last_update(trainer):
             return
         improved = self._improves(trainer)
         for logger in trainer.loggers:
@@ -121,9 +123,3 @@ class KeepConfig(pl.Callback):
     ) -> None:
         """Add the record under the key ``vaescope``."""
         checkpoint["vaescope"] = self.record
-
-
-def _nothing_follows(trainer: pl.Trainer) -> bool:
-    """Whether this was the last update of the run."""
-    last_of_epoch = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
-    return trainer.global_step == trainer.max_steps or trainer.should_stop or last_of_epoch

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from vaescope.callbacks.ending import is_last_update
 from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
 from vaescope.callbacks.statistics import Statistic
@@ -21,7 +22,7 @@ def scores_of(held_out: HeldOut, statistics: Mapping[str, Statistic]) -> dict[st
 
 
 class Evaluation(pl.Callback):
-    """Looks at the validation part before the first update and every ``every_n_steps`` after.
+    """Looks at the validation part before the first update, every ``every_n_steps``, at the end.
 
     Args:
         statistics: by name; each maps a look to named numbers.
@@ -66,8 +67,8 @@ class Evaluation(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Every ``every_n_steps`` updates, one more look."""
-        if trainer.global_step % self.every_n_steps == 0:
+        """Every ``every_n_steps`` updates and after the last, one more look."""
+        if trainer.global_step % self.every_n_steps == 0 or is_last_update(trainer):
             self._look(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,8 +76,9 @@ class Evaluation(pl.Callback):
         return {"history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up again."""
-        self.history = list(state_dict["history"])
+        """Take them up again, without the look at an end that has been put off."""
+        rows = state_dict["history"]
+        self.history = [row for row in rows if row["step"] % self.every_n_steps == 0]
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, LatentModel)

@@ -1,6 +1,7 @@
 """dSprites: rendered exactly, or from the user's own copy of the published file."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,8 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.dsprites_renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
 from vaescope.errors import DataError
+
+log = logging.getLogger(__name__)
 
 RENDERED_SHA256 = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
 RENDERED_ONES = 128_328_864
@@ -215,6 +218,8 @@ def _rendered(folder: Path, cache: bool | None) -> np.ndarray | None:
     path = rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
+    if not path.exists():
+        log.info("rendering all %d images once into %s (377 MB)", files.NUM_IMAGES, path)
     return open_packed(build_packed(path))
 
 
