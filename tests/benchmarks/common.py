@@ -63,11 +63,11 @@ def interleaved(
 
 def ratios(
     taken: Mapping[str, Sequence[tuple[float, float]]], name: str, base: str, clock: int
-) -> tuple[float, str]:
+) -> tuple[str, str]:
     """Median over rounds of how many times faster ``name`` was than ``base``, and the range."""
     pairs = zip(taken[base], taken[name], strict=True)
     each = [b[clock] / a[clock] for b, a in pairs]
-    return statistics.median(each), f"{min(each):.3f}-{max(each):.3f}"
+    return f"{statistics.median(each):.3f}", f"{min(each):.3f}-{max(each):.3f}"
 
 
 def now() -> tuple[float, float]:

@@ -37,15 +37,13 @@ from vaescope.assembly import build_model
 from vaescope.config import build
 from vaescope.data import DSprites
 
-Times = tuple[float, float]
-
 
 class Clock(pl.Callback):
-    """Seconds of the updates ``first`` to ``last``, all callbacks before it included."""
+    """Seconds from update ``first`` to ``last``, with the callbacks that stand before it."""
 
     def __init__(self, first: int, last: int) -> None:
         self.first, self.last = first, last
-        self.taken: Times = (0.0, 0.0)
+        self.taken = (0.0, 0.0)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         if trainer.global_step == self.first:
@@ -54,16 +52,17 @@ class Clock(pl.Callback):
             self.taken = elapsed(self.start)
 
 
-def plain_loop(settings: argparse.Namespace, overrides: list[str], images: Tensor) -> Times:
+def plain_loop(
+    settings: argparse.Namespace, overrides: list[str], images: Tensor
+) -> tuple[float, float]:
     plain = plain_config("/unused", *overrides)
     torch.manual_seed(0)
-    device = images.device
-    model = build_model(plain, (1, 64, 64)).to(device)  # for the same weights, nothing else
+    device, low = images.device, plain["trainer"]["precision"] == "bf16-mixed"
+    model = build_model(plain, (1, 64, 64)).to(device)  # for its networks, nothing else
     if plain["channels_last"]:
         model.to(memory_format=torch.channels_last)
     encoder, decoder = model.encoder, model.decoder
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    low = plain["trainer"]["precision"] == "bf16-mixed"
     for step in range(settings.warmup + settings.steps):
         if step == settings.warmup:
             start = now()
@@ -81,11 +80,10 @@ def plain_loop(settings: argparse.Namespace, overrides: list[str], images: Tenso
     return elapsed(start)
 
 
-def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> Times:
+def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> tuple[float, float]:
     last = settings.warmup + settings.steps
     with tempfile.TemporaryDirectory() as folder:
-        # one more update, so that the checkpoint of the last one is not in the time
-        steps = f"trainer.max_steps={last + 1}"
+        steps = f"trainer.max_steps={last + 1}"  # the last one's checkpoint is not timed
         plain = plain_config(folder, "data.cache=true", steps, *overrides)
         pl.seed_everything(plain["seed"], workers=True, verbose=False)
         data = build(plain["data"], "data")
@@ -106,20 +104,20 @@ def measure(settings: argparse.Namespace, precision: str, layout: str, images: T
         f"channels_last={'true' if layout == 'nhwc' else 'false'}",
         f"trainer.accelerator={settings.device}",
     ]
-    cases = {"plain": lambda: plain_loop(settings, overrides, images)}
     bare = [*overrides, "callbacks=[]", "logger=[]"]
-    cases["vaescope, bare"] = lambda: vaescope_loop(settings, bare)
-    if "default" in settings.variants:
-        cases["vaescope, default"] = lambda: vaescope_loop(settings, overrides)
-    taken = interleaved(cases, settings.rounds)
-    rows = []
+    cases = {
+        "plain": lambda: plain_loop(settings, overrides, images),
+        "vaescope, bare": lambda: vaescope_loop(settings, bare),
+        "vaescope, default": lambda: vaescope_loop(settings, overrides),
+    }
+    if settings.bare_only:
+        del cases["vaescope, default"]
+    rows, taken = [], interleaved(cases, settings.rounds)
     for name, times in taken.items():
         wall, cpu = (settings.steps / min(t[clock] for t in times) for clock in (0, 1))
-        row: list[Any] = [f"{precision} {layout} {name}", wall, 1e3 / wall, cpu, 1e3 / cpu]
-        for clock in (0, 1):
-            median, span = ratios(taken, name, "plain", clock)
-            row += [f"{median:.3f}", span]
-        rows.append(row)
+        speeds = [wall, 1e3 / wall, cpu, 1e3 / cpu]
+        compared = [*ratios(taken, name, "plain", 0), *ratios(taken, name, "plain", 1)]
+        rows.append([f"{precision} {layout} {name}", *speeds, *compared])
     speeds = ["steps/s", "ms", "steps/CPU s", "CPU ms"]
     table(["variant", *speeds, "ratio", "range", "CPU ratio", "range"], rows)
 
@@ -133,17 +131,16 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", default=["32-true", "bf16-mixed"])
     parser.add_argument("--network", default="conv64", help="linear: the cost of the loop alone")
     parser.add_argument("--layouts", nargs="+", default=["nhwc"], choices=["nhwc", "nchw"])
-    parser.add_argument("--variants", nargs="+", default=["bare", "default"])
+    parser.add_argument("--bare-only", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     settings = parser.parse_args()
     torch.set_num_threads(settings.threads)
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)
     head("Training speed; best round, ratios: median (and range) over rounds", vars(settings))
     dataset = DSprites(cache=True)
     dataset._packed.sum()  # into the page cache
-    images = dataset.batch(torch.arange(0, len(dataset), 37))["image"]  # 82 MB
-    images = images.to("cpu" if settings.device == "cpu" else "cuda", torch.uint8)
+    images = dataset.batch(torch.arange(0, len(dataset), 37))["image"]  # 82 MB as uint8
+    images = images.to(settings.device, torch.uint8)
     for precision, layout in product(settings.precisions, settings.layouts):
         measure(settings, precision, layout, images)
 

@@ -15,7 +15,7 @@ _LIVE_ACTIVATIONS = 6
 
 
 def decoder_jacobian(
-    decode: Decode, codes: Tensor, *, chunk: int | None = None, memory_mb: int = 256
+    decode: Decode, codes: Tensor, *, chunk: int | None = None, memory_mb: int = 96
 ) -> Tensor:
     """Derivative of every output with respect to every latent, at each code; output units.
 
@@ -45,7 +45,7 @@ def decoder_gram(
     curvature: Callable[[Tensor], Tensor] | None = None,
     *,
     chunk: int | None = None,
-    memory_mb: int = 256,
+    memory_mb: int = 96,
 ) -> Tensor:
     """Inner products of the decoder's Jacobian columns, J^T H J; squared output units.
 
@@ -76,7 +76,7 @@ def decoder_grams(
     metrics: Mapping[str, Callable[[Tensor], Tensor]],
     *,
     chunk: int | None = None,
-    memory_mb: int = 256,
+    memory_mb: int = 96,
 ) -> dict[str, Tensor]:
     """J^T H J in several metrics H of the output space, for the price of one; squared units.
 

@@ -28,6 +28,7 @@ class Evaluation(pl.Callback):
         statistics: by name; each maps a look to named numbers.
         every_n_steps: updates between two looks.
         num_samples: held-out images in a look.
+        num_losses: of them, how many for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
 
     Raises:
@@ -39,11 +40,13 @@ class Evaluation(pl.Callback):
         statistics: Mapping[str, Statistic],
         every_n_steps: int = 500,
         num_samples: int = 5000,
+        num_losses: int = 1000,
         num_jacobians: int = 128,
     ) -> None:
         for name, count in (
             ("every_n_steps", every_n_steps),
             ("num_samples", num_samples),
+            ("num_losses", num_losses),
             ("num_jacobians", num_jacobians),
         ):
             if count < 1:
@@ -51,6 +54,7 @@ class Evaluation(pl.Callback):
         self.statistics = statistics
         self.every_n_steps = every_n_steps
         self.num_samples = num_samples
+        self.num_losses = num_losses
         self.num_jacobians = num_jacobians
         self.history: list[dict[str, float]] = []
 
@@ -90,6 +94,7 @@ class Evaluation(pl.Callback):
             data.held_out("val", min(self.num_samples, len(data.rows["val"]))),
             split="val",
             step=step,
+            num_losses=self.num_losses,
             num_jacobians=self.num_jacobians,
             history=self.history,
         )

@@ -25,7 +25,7 @@ class HeldOut:
         variance: marginal posterior variances ``[N, D]``; None for an autoencoder.
         kl: KL per latent ``[N, D]``, nats; None for an autoencoder.
         factors: generative factors ``[N, K]``.
-        losses: mean of every loss term over the images, and their sum as ``loss``.
+        losses: mean of every loss term over the first images, and their sum as ``loss``.
         num_jacobians: for how many of the N images decoder Jacobians are computed.
         history: scores of the earlier looks of this run, each with its ``step``.
     """
@@ -50,10 +50,11 @@ def look(
     *,
     split: str,
     step: int,
-    batch_size: int = 256,
+    num_losses: int | None = None,
+    batch_size: int = 64,
     **about: Any,
 ) -> HeldOut:
-    """Encode and reconstruct the images ``index [N]`` of ``dataset``, in full precision.
+    """Encode the images ``index [N]`` of ``dataset``, and compute losses, in full precision.
 
     Args:
         model: any model, left in the mode it was in.
@@ -61,6 +62,7 @@ def look(
         index: which images.
         split: name of the held-out part.
         step: number of updates the model has had.
+        num_losses: about how many of the images enter the loss terms; None: all.
         batch_size: images at a time.
         **about: the remaining attributes of ``HeldOut``.
 
@@ -78,8 +80,10 @@ def look(
         if hasattr(q, "variance"):
             spread["variance"].update(q.variance.cpu())
             spread["kl"].update(q.kl().cpu())
-        for name, term in model.terms(batch, step, model.noise_for(len(chunk), number)).items():
-            losses.setdefault(name, MeanMetric()).update(term.cpu(), weight=len(chunk))
+        if num_losses is None or number * batch_size < num_losses:
+            noise = model.noise_for(len(chunk), number)
+            for name, term in model.terms(batch, step, noise).items():
+                losses.setdefault(name, MeanMetric()).update(term.cpu(), weight=len(chunk))
     model.train(training)
     mean, factors = codes.compute()
     means = {name: metric.compute().item() for name, metric in losses.items()}

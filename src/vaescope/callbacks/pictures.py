@@ -35,7 +35,8 @@ class Pictures(pl.Callback):
         assert isinstance(pl_module, LatentModel)
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         index = data.held_out("val", min(1000, len(data.rows["val"])))
-        held_out = look(pl_module, data.dataset, index, split="val", step=trainer.global_step)
+        step = trainer.global_step
+        held_out = look(pl_module, data.dataset, index, split="val", step=step, num_losses=1)
         if held_out.kl is not None:
             weight, unit = held_out.kl.mean(0), "nats"
         else:

@@ -98,8 +98,8 @@ class Factors:
                     f"row numbers {low}..{high} were given, but there are only rows "
                     f"0..{self.num_combinations - 1}"
                 )
-        digits = zip(self._bases, self.sizes, strict=True)
-        return torch.stack([index // base % size for base, size in digits], dim=-1)
+        bases, sizes = (torch.tensor(n, device=index.device) for n in (self._bases, self.sizes))
+        return index[..., None] // bases % sizes
 
     def sample(self, n: int, rng: np.random.Generator) -> Tensor:
         """Uniformly drawn combinations `[n, K]`, factors independent of each other.
