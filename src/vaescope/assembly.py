@@ -1,6 +1,7 @@
 """Models and data from a resolved configuration, or from a checkpoint that holds one."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -39,18 +40,30 @@ def load_model(path: str | Path) -> tuple[LatentModel, Plain]:
     Raises:
         DataError: if the file is missing, unreadable or not one of ours.
     """
-    if not Path(path).is_file():
-        raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        record = saved["vaescope"]
-    except (RuntimeError, KeyError, EOFError, OSError, ValueError) as error:
-        raise DataError(
-            f"checkpoint={path}: not a whole checkpoint of vaescope ({error})"
-        ) from error
+    saved = read_checkpoint(path)
+    record = saved["vaescope"]
     model = build_model(record["config"], tuple(record["image_shape"]))
     model.load_state_dict(saved["state_dict"])
     return model.eval(), saved
+
+
+def read_checkpoint(path: str | Path) -> Plain:
+    """The content of a checkpoint, on the CPU; no code in it is run.
+
+    Raises:
+        DataError: if the file is missing, unreadable or not one of ours.
+    """
+    if not Path(path).is_file():
+        raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
+    unreadable = (RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, UnpicklingError)
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        _ = saved["vaescope"]["config"], saved["state_dict"], saved["global_step"]
+    except unreadable as error:
+        raise DataError(
+            f"checkpoint={path}: not a whole checkpoint of vaescope ({error})"
+        ) from error
+    return saved
 
 
 def build_data(plain: Plain, data_dir: str | None = None) -> FactorDataModule:

@@ -12,6 +12,10 @@ COMMANDS = {
     "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
     "data": "list the data sets, verify a user's file, render images: data list|verify|render",
 }
+GROUPS = (
+    *("data", "model", "network", "posterior", "likelihood", "optimizer", "statistics"),
+    *("callbacks", "logger", "trainer", "experiment"),
+)
 DATA_ACTIONS = ("list", "verify", "render")
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
@@ -77,6 +81,9 @@ def _resumed(words: list[str]) -> list[str]:
     if any(word in ("-m", "--multirun") for word in words):
         _stop("resume=DIR continues one run; it does not go with -m")
     changes = [word for word in words if not word.startswith("resume=")]
+    for word in changes:
+        if word.split("=")[0] in GROUPS:
+            _stop(f"a resumed run keeps its groups; {word} would make it another run")
     paths = [f"{key}='{folder}'" for key in ("resume", "output_dir", "hydra.run.dir")]
     keep = "hydra.output_subdir=null"  # the run's own .hydra stays as it was written
     return ["--config-path", str(folder), "--config-name", "config", *changes, *paths, keep]
@@ -85,11 +92,15 @@ def _resumed(words: list[str]) -> list[str]:
 def _refuse_used_folder(words: list[str]) -> None:
     """Before Hydra writes into it."""
     for word in words:
-        folder = Path(word.removeprefix("hydra.run.dir=")).expanduser()
-        if word.startswith("hydra.run.dir=") and (folder / "config.yaml").is_file():
+        key, _, value = word.partition("=")
+        folder = Path(value.strip("'\"")).expanduser()
+        ended = any((folder / name).is_file() for name in ("checkpoints/last.ckpt", "scores.json"))
+        if key == "hydra.run.dir" and ended:
             _stop(
-                f"{folder} holds a run already; continue it with resume={folder}, or name another"
+                f"{folder} holds a run already; continue it with resume={folder}, or take another"
             )
+        if key == "hydra.sweep.dir" and (folder / "multirun.yaml").is_file():
+            _stop(f"{folder} holds a sweep already; name another folder")
 
 
 def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> None:

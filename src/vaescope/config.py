@@ -1,6 +1,5 @@
 """Where the YAML files are, what the root of a configuration holds, and how objects come of it."""
 
-import os
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,10 @@ from hydra.errors import InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from vaescope.errors import ConfigError, VaescopeError
+from vaescope.files import replacing
+
+# what a constructor raises to refuse its arguments; anything else is a fault of the program
+REFUSALS = (ValueError, TypeError, RuntimeError, ImportError, InstantiationException)
 
 
 @dataclass
@@ -63,6 +66,7 @@ class DataSchema:
     data_dir: str | None = None
     output_dir: str = MISSING
     num_images: int = MISSING
+    threads: int | None = None
 
 
 def register_schemas() -> None:
@@ -73,11 +77,11 @@ def register_schemas() -> None:
         store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
 
 
-def _fast_precision() -> str:
+def _fast_precision(accelerator: str) -> str:
     """Known only on the machine that trains; written into the run's ``config.yaml``."""
     from vaescope.hardware import fast_precision  # imports torch: not for --help and --cfg
 
-    return fast_precision()
+    return fast_precision(accelerator)
 
 
 def config_dir() -> str:
@@ -114,7 +118,9 @@ def build(node: Any, key: str, **given: Any) -> Any:
         cause = root_cause(error)
         if isinstance(cause, VaescopeError) and not isinstance(cause, ConfigError):
             raise cause from error
-        raise ConfigError(f"config.{key}: {cause}") from error
+        if isinstance(cause, REFUSALS):
+            raise ConfigError(f"config.{key}: {cause}") from error
+        raise
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -131,6 +137,5 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 def save_yaml(config: Mapping[str, Any], path: Path) -> None:
     """Write plain containers as YAML, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")

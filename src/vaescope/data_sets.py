@@ -85,6 +85,7 @@ def render(config: DictConfig) -> None:
     rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])
     batch = module.dataset.batch(torch.from_numpy(rows))
     path = Path(plain["output_dir"]) / "images.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
     sheet_figure(
         batch["image"], f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
     ).savefig(path, dpi=130)

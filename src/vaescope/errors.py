@@ -1,5 +1,8 @@
 """Errors whose message alone tells a user what was given, what is allowed and what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class VaescopeError(Exception):
     """A mistake that the user can mend; shown as one message, without a traceback."""
@@ -9,9 +12,37 @@ class ConfigError(VaescopeError, ValueError):
     """One or more settings cannot work; the message lists all of them."""
 
 
+class RunFolderError(ConfigError):
+    """The folder given for a run holds another, or none to continue; it is left as it is."""
+
+
 class DataError(VaescopeError, RuntimeError):
     """A data file is missing, corrupt or not what it claims to be."""
 
 
 class TrainingDivergedError(VaescopeError, FloatingPointError):
     """A loss term or a weight stopped being a finite number."""
+
+
+class Mistakes:
+    """Collects configuration errors of several steps, to tell all of them at once."""
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Keep a ``ConfigError`` of the block and go on behind it."""
+        try:
+            yield
+        except ConfigError as error:
+            self._messages.append(str(error))
+
+    def tell(self) -> None:
+        """Raise what was kept, if anything.
+
+        Raises:
+            ConfigError: with all messages.
+        """
+        if self._messages:
+            raise ConfigError("\n".join(self._messages))

@@ -33,6 +33,7 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
     """
     check(config)
     plain = resolved(config)
+    Path(plain["output_dir"]).mkdir(parents=True, exist_ok=True)
     set_threads(plain["threads"])
     model, saved = load_model(plain["checkpoint"])
     trained = saved["vaescope"]["config"]

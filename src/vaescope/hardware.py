@@ -1,13 +1,17 @@
 """Threads and precision that suit the machine at hand."""
 
 import logging
+import math
 import os
 from functools import cache
+from pathlib import Path
 
 import psutil
 import torch
 
 log = logging.getLogger(__name__)
+
+MOST_THREADS = 8  # batches of 64 small images do not keep more of them busy
 
 
 def set_threads(wanted: int | None) -> int:
@@ -33,14 +37,17 @@ def set_threads(wanted: int | None) -> int:
     return threads
 
 
-def fast_precision() -> str:
-    """Lightning's name of the fastest precision that was shown not to change the science.
+def fast_precision(accelerator: str = "auto") -> str:
+    """Lightning's name of the fastest precision that suits the device.
+
+    Args:
+        accelerator: Lightning's name of what trains.
 
     Returns:
         ``bf16-mixed`` where the processor multiplies bfloat16 natively, else ``32-true``: elsewhere
         bfloat16 is emulated and slower.
     """
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda"):
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:  # private names, which not every version of torch has
         names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -50,9 +57,19 @@ def fast_precision() -> str:
 
 @cache  # a later job of a sweep must not count its predecessor's load
 def _idle_cores(seconds: float = 0.5) -> tuple[int, str]:
-    """Cores of this process that were idle for a moment, at least 1."""
+    """Cores of this process that were idle for a moment, from 1 to MOST_THREADS."""
     affinity = getattr(psutil.Process(), "cpu_affinity", None)
     cores = affinity() if affinity else list(range(psutil.cpu_count() or 1))
     busy = psutil.cpu_percent(interval=seconds, percpu=True)
     load = sum(busy[core] for core in cores if core < len(busy)) / 100
-    return max(1, round(len(cores) - load)), f"{len(cores)} cores with a load of {load:.1f}"
+    usable = min(len(cores) - load, _cpu_quota(), MOST_THREADS)
+    return max(1, round(usable)), f"{len(cores)} cores with a load of {load:.1f}"
+
+
+def _cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
+    """Cores that a container may use; infinite without a limit."""
+    try:
+        quota, period = path.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return math.inf
+    return math.inf if quota == "max" else int(quota) / int(period)

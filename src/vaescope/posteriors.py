@@ -113,7 +113,8 @@ class FullGaussian:
 
     def rsample(self, noise: Tensor) -> Tensor:
         """Reparametrised sample ``[..., D]`` from standard normal noise of the same shape."""
-        return self.mean + (self.cholesky @ noise.unsqueeze(-1)).squeeze(-1)
+        # not a matrix product, which autocast would round to bfloat16
+        return self.mean + (self.cholesky * noise.unsqueeze(-2)).sum(-1)
 
     def kl(self) -> Tensor:
         """KL(q || N(0, I)) in nats by the chain rule over latents, ``[..., D]``; sums to the whole.

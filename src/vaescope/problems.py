@@ -14,7 +14,14 @@ from omegaconf.errors import OmegaConfBaseException
 from vaescope.errors import ConfigError
 
 RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
-GIVEN_BY_CODE = {"config.model": {"parts"}, "config.trainer": {"callbacks", "logger", "plugins"}}
+GIVEN_BY_CODE = {
+    "config.model": {"parts"},
+    "config.trainer": {
+        *("callbacks", "logger", "plugins", "default_root_dir", "enable_checkpointing"),
+        *("enable_progress_bar", "enable_model_summary", "limit_val_batches"),
+        *("num_sanity_val_steps", "log_every_n_steps"),
+    },
+}
 ONE_OBJECT = ("data", "model", "network", "posterior", "likelihood", "optimizer", "trainer")
 MANY_OBJECTS = ("statistics", "callbacks", "logger")
 
@@ -65,7 +72,9 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
     open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
     hints = _hints(target)
     for key in (str(k) for k in node if k not in RESERVED):
-        if key in named:
+        if key in GIVEN_BY_CODE.get(path, ()):
+            yield f"{path}.{key}: vaescope sets this itself"
+        elif key in named:
             yield from _value_problems(node, key, hints.get(key, Any), f"{path}.{key}")
         elif not open_ended:
             yield f"{path}.{key}: {node['_target_']} takes no '{key}'{_did_you_mean(key, named)}"
@@ -109,6 +118,7 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
         yield f"config.seed: {config.seed} is below 0"
     if config.get("threads") is not None and config.threads < 1:
         yield f"config.threads: {config.threads} is below 1; null chooses by the idle cores"
+    yield from _trainer_problems(config)
     model, posterior = config.get("model"), config.get("posterior")
     if not isinstance(model, DictConfig) or not isinstance(posterior, DictConfig):
         return
@@ -119,6 +129,24 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
     check_latents = getattr(locate(str(model.get("_target_"))), "latent_problem", None)
     if check_latents and (problem := check_latents(config.latent_dim, family)):
         yield f"config: {problem}"
+
+
+def _trainer_problems(config: DictConfig) -> Iterator[str]:
+    """Settings of Lightning that do not go together, or not with this project."""
+    trainer, optimizer = config.get("trainer"), config.get("optimizer")
+    if not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
+        return
+    precision = str(trainer.get("precision"))
+    if precision in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
+        yield (
+            f"config.trainer.precision: {precision} would round latents and losses as well; "
+            "choose bf16-mixed, 16-mixed or 32-true"
+        )
+    if trainer.get("gradient_clip_val") and "mixed" in precision and optimizer.get("fused"):
+        yield (
+            "config.trainer.gradient_clip_val: Lightning does not clip for a fused optimiser in "
+            f"{precision}; add optimizer.fused=false"
+        )
 
 
 def _hints(target: Any) -> dict[str, Any]:

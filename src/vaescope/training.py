@@ -1,6 +1,8 @@
 """From a configuration to a trained, measured and reported model."""
 
+import json
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 
-from vaescope.assembly import Plain, about_run, build_model
+from vaescope.assembly import Plain, about_run, build_model, read_checkpoint
 from vaescope.callbacks import AtomicCheckpointIO, Checkpoint, Evaluation, KeepConfig, MetricsFile
 from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
-from vaescope.errors import ConfigError
+from vaescope.errors import Mistakes, RunFolderError
 from vaescope.evaluation import final_scores
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
@@ -35,62 +38,78 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
         Rows of ``scores.json``: one, with the final scores on the test part.
 
     Raises:
-        ConfigError: listing every mistake in the configuration.
+        ConfigError: listing the mistakes in the configuration.
+        RunFolderError: if the folder holds another run, or none to continue.
         DataError: if data are missing or corrupt.
         TrainingDivergedError: if the loss stops being a finite number.
     """
     check(config)
     plain = resolved(config)
     folder = Path(plain["output_dir"])
-    checkpoint = _checkpoint_to_resume(plain, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    done = _steps_to_resume(plain, folder)
     threads = set_threads(plain["threads"])
     pl.seed_everything(plain["seed"], workers=True, verbose=False)
-    data = build(plain["data"], "data")
-    model = build_model(plain, data.image_shape)
-    trainer = _trainer(plain, data, resume=checkpoint)
+    trainer, model, data = _build(plain)
     log.info("precision: %s", plain["trainer"]["precision"])
-    save_yaml(plain | {"resume": None}, folder / "config.yaml")
-    write_json(folder / "environment.json", environment(threads))
+    save_yaml(_movable(plain), folder / "config.yaml")
+    _add_environment(folder / "environment.json", environment(threads))
     _prepare(model, plain)
     for logger in trainer.loggers:
         logger.log_hyperparams(plain)
-    _fit(trainer, model, data, checkpoint)
+        if isinstance(logger, MetricsFile) and done is not None:
+            logger.resume(done)
+    _fit(trainer, model, data, folder / "checkpoints" / "last.ckpt" if done is not None else None)
     return [_finish(trainer, model, data, plain, folder)]
 
 
-def _checkpoint_to_resume(plain: Plain, folder: Path) -> Path | None:
-    """Last checkpoint of the run to continue; a new run may not write over an old one."""
-    last = folder / "checkpoints" / "last.ckpt"
+def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
+    """Updates that the run to continue has had; None for a new run, which may not meet an old one.
+
+    Raises:
+        RunFolderError: if the folder holds what it should not, or not what it should.
+    """
+    last, scores = folder / "checkpoints" / "last.ckpt", folder / "scores.json"
     if plain["resume"] is None:
-        if last.exists() or (folder / "scores.json").exists():
-            raise ConfigError(
+        if last.exists() or scores.exists():
+            raise RunFolderError(
                 f"output_dir={folder} holds a run already; continue it with resume={folder}, "
                 "or leave output_dir and hydra.run.dir to their defaults"
             )
         return None
     if not last.is_file():
-        raise ConfigError(
+        raise RunFolderError(
             f"resume={folder}: no {last}, so there is nothing to continue; start anew"
         )
-    step = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["global_step"]
-    if 0 < plain["trainer"]["max_steps"] <= step:
-        raise ConfigError(
+    step = read_checkpoint(last)["global_step"]
+    if 0 < plain["trainer"]["max_steps"] <= step and scores.is_file():
+        raise RunFolderError(
             f"resume={folder}: the run has all its {step} steps; "
             f"add trainer.max_steps=N with N above {step} to go on"
         )
-    return last
+    return step
 
 
-def _trainer(plain: Plain, data: FactorDataModule, resume: Path | None) -> pl.Trainer:
-    callbacks = [
-        build(node, f"callbacks.{name}") for name, node in (plain["callbacks"] or {}).items()
-    ]
-    loggers = [build(node, f"logger.{name}") for name, node in (plain["logger"] or {}).items()]
-    for logger in loggers:
-        if isinstance(logger, MetricsFile) and resume is not None:
-            logger.resume(torch.load(resume, weights_only=True, mmap=True)["global_step"])
+def _build(plain: Plain) -> tuple[pl.Trainer, LatentModel, FactorDataModule]:
+    """Everything that a run needs; all refusals are told together."""
+    mistakes = Mistakes()
+    callbacks: list[pl.Callback] = []
+    loggers: list[Logger] = []
+    with mistakes.noted():
+        data = build(plain["data"], "data")
+        model = build_model(plain, data.image_shape)
+    for name, node in (plain["statistics"] or {}).items():
+        with mistakes.noted():
+            build(node, f"statistics.{name}")
+    for name, node in (plain["callbacks"] or {}).items():
+        with mistakes.noted():
+            callbacks.append(build(node, f"callbacks.{name}"))
+    for name, node in (plain["logger"] or {}).items():
+        with mistakes.noted():
+            loggers.append(build(node, f"logger.{name}"))
+    mistakes.tell()
     record = {"config": plain | {"resume": None}, "image_shape": list(data.image_shape)}
-    return build(
+    trainer = build(
         plain["trainer"],
         "trainer",
         callbacks=[*callbacks, KeepConfig(record)],
@@ -104,10 +123,34 @@ def _trainer(plain: Plain, data: FactorDataModule, resume: Path | None) -> pl.Tr
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
+    return trainer, model, data
+
+
+def _movable(plain: Plain) -> Plain:
+    """The configuration for ``config.yaml``: values, but for paths that follow the run's folder."""
+    folder = plain["output_dir"]
+
+    def linked(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: linked(value) for key, value in node.items()}
+        if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
+            return "${output_dir}" + node[len(folder) :]
+        return node
+
+    config = linked(plain) | {"output_dir": folder, "resume": None}
+    if "data_dir" in config["data"]:
+        config["data"]["data_dir"] = "${data_dir}"
+    return config
+
+
+def _add_environment(path: Path, facts: dict[str, Any]) -> None:
+    """One entry a session: a resumed run may go on with other versions or machines."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    write_json(path, [*before, facts])
 
 
 def _prepare(model: LatentModel, plain: Plain) -> None:
-    """Settings of the machine, not of the science: memory layout and compilation."""
+    """Settings of the machine: memory layout of convolutions, and compilation."""
     if plain["channels_last"]:
         model.to(memory_format=torch.channels_last)
     if plain["compile"]:
@@ -149,7 +192,7 @@ def _finish(
     )
     row = about_run(plain) | {"step": trainer.global_step, "split": "test"} | scores
     for logger in trainer.loggers:
-        logger.log_metrics({k: v for k, v in scores.items() if k.startswith("test/")}, row["step"])
+        logger.log_metrics({k: v for k, v in scores.items() if "/" in k}, row["step"])
         logger.save()
     write_scores(folder / "scores.json", [row], {"data_source": data.dataset.source})
     write_report(folder)

@@ -30,8 +30,8 @@ from scipy import stats
 REFERENCE = "32-true"
 SCORES = {
     "MIG": "test/mig",
-    "DtO, active latents": "align/dto_active",
-    "DtO / chance, active": "align/dto_active_ratio",
+    "DtO, active latents": "test/dto_active",
+    "DtO / chance, active": "test/dto_active_ratio",
     "active latents": "test/active_by_mean",
     "reconstruction, nats": "test/reconstruction",
     "KL, nats": "test/kl_total",
@@ -48,7 +48,7 @@ def read(folders: list[Path]) -> tuple[Runs, int, list[str]]:
             unfinished += 1
             continue
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        about = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+        about = json.loads((run / "environment.json").read_text(encoding="utf-8"))[-1]
         seed, precision = config["seed"], config["trainer"]["precision"]
         if seed in runs[precision]:
             sys.exit(f"{run}: a second run with seed {seed} and precision {precision}")

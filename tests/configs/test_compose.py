@@ -293,9 +293,15 @@ def test_the_shell_beats_settings_and_pairs(config):
 
 
 def test_a_pair_is_only_for_its_two(config):
-    assert config("data=dsprites", "model=beta_vae").model.initial_beta is not None
-    assert config("data=tiny", "model=beta_vae").model.initial_beta is None
-    assert list(config("data=dsprites", "model=vae").model) == ["_target_"]
+    assert config("data=synthetic_linear", "model=beta_vae").model.beta == 1e-4
+    assert config("data=synthetic_nonlinear", "model=beta_vae").model.beta == 1e-3
+    assert config("data=dsprites", "model=beta_vae").model.beta == 4.0
+
+
+def test_default_job_anneals_and_the_plain_method_does_not(config):
+    assert config().model.initial_beta > config().model.beta
+    assert config("model=beta_vae").model.initial_beta is None
+    assert config("data=tiny").model.initial_beta is None  # computed sets name their own method
 
 
 def test_the_seed_reaches_data_and_the_split_stays(config):

@@ -43,8 +43,8 @@ def test_axes_and_variances_of_a_trained_linear_vae(trained, latent_dim):
     expected = 0.02 / optimum.eigenvalues[:2]
     assert q.variance[:, order].mean(0).double() == pytest.approx(expected, rel=0.05)
     assert q.variance[:, order[1:]].std() < 1e-2  # the same for every observation
-    assert row["align/variance_relation"] == pytest.approx(1, abs=0.05)
-    assert row["align/dto_active"] < 0.1 * row["align/dto_active_chance"]
+    assert row["test/variance_relation"] == pytest.approx(1, abs=0.05)
+    assert row["test/dto_active"] < 0.1 * row["test/dto_active_chance"]
 
 
 @pytest.mark.slow

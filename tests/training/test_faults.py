@@ -9,7 +9,7 @@ from vaescope.models import BetaVAE
 from vaescope.training import train
 
 
-@pytest.mark.parametrize(("bad_step", "good"), [(2, None), (7, 5), (11, 10)])
+@pytest.mark.parametrize(("bad_step", "good"), [(2, None), (7, 5), (10, 5), (11, 10)])
 def test_nan_stops_with_step_term_and_last_good_checkpoint(
     tiny, tmp_path, monkeypatch, bad_step, good
 ):
@@ -69,9 +69,12 @@ def test_all_mistakes_on_the_command_line_at_once(shell, tmp_path):
         (("data", "lst"), "did you mean 'list'"),
         (("train", "resume=nowhere"), "give the folder of a run"),
         (("train", "resume=nowhere", "-m"), "give the folder of a run"),
+        (("train", "resume=run", "model=vae"), "keeps its groups; model=vae"),
     ],
 )
-def test_wrong_command_line(shell, words, message):
+def test_wrong_command_line(shell, tmp_path, words, message):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").touch()
     assert message in shell(*words, code=2).stderr
 
 
@@ -103,3 +106,78 @@ def test_data_error_is_no_config_error(tiny, tmp_path):
     words = ("data=dsprites", "network=linear", f"data_dir='{tmp_path}'", "trainer.max_steps=2")
     with pytest.raises(DataError, match="vaescope data verify"):
         train(tiny(tmp_path / "run", *words))
+
+
+def test_weights_that_break_in_the_last_update_before_a_look_are_named(tiny, tmp_path):
+    words = ("callbacks.finite.every_n_steps=50", "callbacks.evaluation.every_n_steps=1")
+    with pytest.raises(TrainingDivergedError, match="not a finite number"):
+        train(tiny(tmp_path, *words, "optimizer.lr=1e38", "trainer.max_steps=9", "trainer=float32"))
+
+
+def test_look_keeps_a_nan(tiny, tmp_path, monkeypatch):
+    plain = BetaVAE.terms
+    monkeypatch.setattr(
+        BetaVAE,
+        "terms",
+        lambda self, batch, step, noise: (
+            plain(self, batch, step, noise) if self.training else {"kl": torch.tensor(torch.nan)}
+        ),
+    )
+    row = train(tiny(tmp_path, "trainer.max_steps=2"))[0]
+    assert row["test/loss"] != row["test/loss"]
+
+
+def test_refusals_of_several_objects_are_told_together(tiny, tmp_path):
+    words = (
+        "model.beta=-1",
+        "callbacks.finite.every_n_steps=0",
+        "statistics.disentanglement.bins=1",
+    )
+    with pytest.raises(ConfigError) as refusal:
+        train(tiny(tmp_path / "run", *words))
+    for word in ("config.model: beta=-1", "config.callbacks.finite", "config.statistics.dis"):
+        assert word in str(refusal.value)
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("trainer.gradient_clip_val=1", "trainer.precision=bf16-mixed"), "optimizer.fused=false"),
+        (("trainer.precision=bf16-true",), "choose bf16-mixed"),
+        (("+trainer.enable_progress_bar=true",), "vaescope sets this itself"),
+    ],
+)
+def test_settings_that_do_not_go_together(tiny, tmp_path, words, message):
+    with pytest.raises(ConfigError, match=message):
+        train(tiny(tmp_path, *words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trainer.gradient_clip_val=1", "optimizer.fused=false", "trainer.precision=bf16-mixed"),
+        ("trainer.precision=64-true",),
+        ("trainer.max_epochs=1", "trainer.max_steps=-1"),
+        ("posterior=full", "latent_dim=1"),
+        ("statistics=[disentanglement,alignment]", "model=autoencoder"),
+        ("model.beta=1000",),
+    ],
+)
+def test_settings_that_do(tiny, tmp_path, words):
+    train(tiny(tmp_path / "not yet there", "trainer.max_steps=6", *words))
+    assert (tmp_path / "not yet there" / "report.html").is_file()
+
+
+def test_time_limit_leaves_a_look_and_a_checkpoint_of_the_end(tiny, tmp_path):
+    train(tiny(tmp_path, "trainer.max_steps=-1", "trainer.max_time=00:00:00:02"))
+    state = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    history = state["callbacks"]["Evaluation"]["history"]
+    assert history[-1]["step"] == state["global_step"] > 0
+    assert (tmp_path / "checkpoints" / "best.ckpt").is_file()
+
+
+def test_job_refused_by_its_data_leaves_error_txt(shell, tmp_path):
+    shell("train", "data=tiny", "data.batch_size=1000", "hydra.run.dir=run", code=1)
+    assert "batch_size" in (tmp_path / "run" / "error.txt").read_text()
+    assert "no config.yaml" in shell("train", "resume=run", code=2).stderr

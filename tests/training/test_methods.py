@@ -47,4 +47,4 @@ def test_golden_loss_curve(config, method, update_golden):
 def test_method_learns_the_tiny_set(config, method):
     words = ("data=tiny", "network=mlp", "network.encoder_sizes=[64]", "network.decoder_sizes=[64]")
     curve = losses(resolved(config(*words, f"model={method}", "latent_dim=3")), 150)
-    assert sum(curve[-10:]) < 0.35 * sum(curve[:10])
+    assert sum(curve[-10:]) < 0.5 * sum(curve[:10])

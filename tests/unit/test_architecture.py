@@ -30,7 +30,7 @@ ARROWS = {
     "data/factors": LEAVES,
     "data": LEAVES,
     "models": LEAVES | {"likelihoods", "networks"},
-    "config": {"errors", "hardware"},
+    "config": {"errors", "files", "hardware"},
 }
 PURE = (
     "errors",

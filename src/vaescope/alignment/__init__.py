@@ -15,7 +15,7 @@ from vaescope.alignment.polarized import (
     polarized_share,
     simplified_kl,
 )
-from vaescope.alignment.variance_relation import hadamard_gap, variance_relation
+from vaescope.alignment.variance_relation import ima_contrast, variance_relation
 
 __all__ = [
     "LinearOptimum",
@@ -28,7 +28,7 @@ __all__ = [
     "decoder_jacobian",
     "distance_to_orthogonality",
     "haar_chance",
-    "hadamard_gap",
+    "ima_contrast",
     "kl_diagonal",
     "linear_vae_optimum",
     "nearest_signed_permutation",

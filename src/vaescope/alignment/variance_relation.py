@@ -32,7 +32,7 @@ def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> T
     return variance.double() * (1 + gram_diagonal.double() / beta)
 
 
-def hadamard_gap(gram: Tensor) -> Tensor:
+def ima_contrast(gram: Tensor) -> Tensor:
     """Local IMA contrast in nats, 0 (columns are orthogonal; good) to infinity (dependent).
 
     Args:

@@ -8,8 +8,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
-from vaescope.callbacks.ending import is_last_update
+from vaescope.callbacks.updates import made_update
+from vaescope.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -19,16 +21,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write ``checkpoint`` to ``path``, whole or not at all."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for stale in target.parent.glob(f".{target.name}.*"):
-            stale.unlink()
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        with temporary.open("wb") as file:
+        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
 
 
 class Checkpoint(pl.callbacks.Checkpoint):
@@ -58,6 +52,8 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self.mode = mode
         self.best_score: float | None = None
         self.best_step = 0
+        self._written = -1
+        self._judged: Tensor | None = None
 
     def on_train_batch_end(
         self,
@@ -67,10 +63,17 @@ class Checkpoint(pl.callbacks.Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Write when it is time or nothing follows; mid-epoch, where the next batch is known."""
-        step = trainer.global_step
-        if step % self.every_n_steps and not is_last_update(trainer):
-            return
+        """Write when it is time."""
+        if made_update(trainer, batch_idx) and trainer.global_step % self.every_n_steps == 0:
+            self._write(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the end, whatever ended the run."""
+        if self._written != trainer.global_step:
+            self._write(trainer)
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        self._written = trainer.global_step
         improved = self._improves(trainer)
         for logger in trainer.loggers:
             logger.save()  # a resumed run takes up the numbers of all steps before this one
@@ -88,9 +91,10 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self.best_step = state_dict["best_step"]
 
     def _improves(self, trainer: pl.Trainer) -> bool:
-        if self.monitor not in trainer.callback_metrics:
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None or value is self._judged:  # not measured since the last writing
             return False
-        score = float(trainer.callback_metrics[self.monitor])
+        self._judged, score = value, float(value)
         sign = 1 if self.mode == "min" else -1
         if self.best_score is not None and sign * score >= sign * self.best_score:
             return False
@@ -99,13 +103,11 @@ class Checkpoint(pl.callbacks.Checkpoint):
 
     def _keep_as_best(self) -> None:
         """A second name for the file just written; ``last`` will get a new one."""
-        temporary = self.best.with_name(f".{self.best.name}.{os.getpid()}")
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(self.last, temporary)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(self.last, temporary)
-        temporary.replace(self.best)
+        with replacing(self.best) as temporary:
+            try:
+                os.link(self.last, temporary)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(self.last, temporary)
 
 
 class KeepConfig(pl.Callback):

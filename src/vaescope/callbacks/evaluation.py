@@ -5,10 +5,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from vaescope.callbacks.ending import is_last_update
 from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
 from vaescope.callbacks.statistics import Statistic
+from vaescope.callbacks.updates import made_update
 from vaescope.data import FactorDataModule
 from vaescope.models import LatentModel
 
@@ -71,8 +71,13 @@ class Evaluation(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Every ``every_n_steps`` updates and after the last, one more look."""
-        if trainer.global_step % self.every_n_steps == 0 or is_last_update(trainer):
+        """Every ``every_n_steps`` updates, one more look."""
+        if made_update(trainer, batch_idx) and trainer.global_step % self.every_n_steps == 0:
+            self._look(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The last look, whatever ended the run."""
+        if not self.history or self.history[-1]["step"] != trainer.global_step:
             self._look(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:

@@ -47,9 +47,15 @@ class FiniteTerms(pl.Callback):
     ) -> None:
         """Let no checkpoint hold weights that are not finite."""
         self._look(trainer)
-        for name, weight in pl_module.named_parameters():
-            if not torch.isfinite(weight).all():
-                raise self._diverged(trainer, f"weight {name}", trainer.global_step)
+        self._look_at_weights(trainer, pl_module)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Name the cause of what failed on numbers that are none: a statistic, for example."""
+        if isinstance(exception, Exception) and not isinstance(exception, TrainingDivergedError):
+            self._look(trainer)
+            self._look_at_weights(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at what is left."""
@@ -67,11 +73,17 @@ class FiniteTerms(pl.Callback):
             raise self._diverged(trainer, term, self._terms[row][0])
         self._terms.clear()
 
+    def _look_at_weights(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for name, weight in pl_module.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise self._diverged(trainer, f"weight {name}", trainer.global_step)
+
     def _diverged(self, trainer: pl.Trainer, what: str, step: int) -> TrainingDivergedError:
         checkpoint = trainer.checkpoint_callback
         last = checkpoint.last if isinstance(checkpoint, Checkpoint) else None
         good = str(last) if last and last.is_file() else "none was written yet"
         return TrainingDivergedError(
             f"not a finite number: {what} at step {step}. Last good checkpoint: {good}. "
-            "Try a lower optimizer.lr, trainer.gradient_clip_val=1 or trainer=float32"
+            "Try a lower optimizer.lr, trainer=float32, or trainer.gradient_clip_val=1 with "
+            "optimizer.fused=false"
         )

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import CatMetric, MeanMetric
 
 from vaescope.data import FactorDataset
 from vaescope.metrics import HeldOutCodes
@@ -41,6 +40,10 @@ class HeldOut:
     num_jacobians: int = 256
     history: Sequence[Mapping[str, float]] = field(default_factory=tuple)
 
+    def key(self, group: str, name: str) -> str:
+        """Log key: ``val/...`` and ``align/...`` while training, ``test/...`` for final scores."""
+        return f"{group if self.split == 'val' else self.split}/{name}"
+
 
 @torch.no_grad()
 def look(
@@ -55,6 +58,8 @@ def look(
     **about: Any,
 ) -> HeldOut:
     """Encode the images ``index [N]`` of ``dataset``, and compute losses, in full precision.
+
+    The losses have the weights of the end of the method's schedules: looks at any step compare.
 
     Args:
         model: any model, left in the mode it was in.
@@ -71,31 +76,38 @@ def look(
     """
     training = model.training
     model.eval()
-    codes, spread = HeldOutCodes(), {"variance": CatMetric(), "kl": CatMetric()}
-    losses: dict[str, MeanMetric] = {}
+    codes = HeldOutCodes()
+    variances, kls, losses = [], [], []
     for number, chunk in enumerate(index.split(batch_size)):
-        batch = {k: v.to(model.device) for k, v in dataset.batch(chunk).items()}
+        batch = {name: value.to(model.device) for name, value in dataset.batch(chunk).items()}
+        batch["image"] = batch["image"].to(next(model.parameters()))
         q = model.encode(batch["image"])
         codes.update(q.mean.cpu(), batch["factors"].cpu())
         if hasattr(q, "variance"):
-            spread["variance"].update(q.variance.cpu())
-            spread["kl"].update(q.kl().cpu())
+            variances.append(q.variance.cpu())
+            kls.append(q.kl().cpu())
         if num_losses is None or number * batch_size < num_losses:
-            noise = model.noise_for(len(chunk), number)
-            for name, term in model.terms(batch, step, noise).items():
-                losses.setdefault(name, MeanMetric()).update(term.cpu(), weight=len(chunk))
+            noise = model.noise_for(len(chunk), number, use="held out")
+            terms = model.terms(batch, max(step, model.schedule_end), noise)
+            losses.append((len(chunk), terms))
     model.train(training)
     mean, factors = codes.compute()
-    means = {name: metric.compute().item() for name, metric in losses.items()}
-    gaussian = spread["kl"].update_called
     return HeldOut(
         model=model,
         step=step,
         split=split,
         mean=mean,
         factors=factors,
-        losses={"loss": sum(means.values()), **means},
-        variance=spread["variance"].compute() if gaussian else None,
-        kl=spread["kl"].compute() if gaussian else None,
+        variance=torch.cat(variances) if variances else None,
+        kl=torch.cat(kls) if kls else None,
+        losses=_weighted_means(losses),
         **about,
     )
+
+
+def _weighted_means(losses: Sequence[tuple[int, Mapping[str, Tensor]]]) -> dict[str, float]:
+    """Mean over all images of every term, and their sum as ``loss``."""
+    total = sum(count for count, _ in losses)
+    names = losses[0][1] if losses else ()
+    means = {n: sum(count * terms[n].item() for count, terms in losses) / total for n in names}
+    return {"loss": sum(means.values()), **means} if means else {}

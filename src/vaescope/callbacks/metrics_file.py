@@ -1,12 +1,13 @@
 """``metrics.csv``: every logged number of a run, one row a step."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from vaescope.files import replacing
 
 
 class MetricsFile(Logger):
@@ -37,10 +38,13 @@ class MetricsFile(Logger):
         return ""
 
     def resume(self, step: int) -> None:
-        """Keep the file's rows up to ``step``; later ones will be computed again."""
+        """Keep the file's rows up to ``step``, without final scores: the run has not ended."""
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as file:
-                rows = ({k: v for k, v in row.items() if v} for row in csv.DictReader(file))
+                rows = (
+                    {k: v for k, v in row.items() if v and not k.startswith("test/")}
+                    for row in csv.DictReader(file)
+                )
                 self._rows = {
                     int(row["step"]): dict(row) for row in rows if int(row["step"]) <= step
                 }
@@ -65,12 +69,13 @@ class MetricsFile(Logger):
         if not self._unwritten:
             return
         columns = sorted({name for row in self._rows.values() for name in row} - {"step"})
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(self.path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, ["step", *columns], restval="")
             writer.writeheader()
             writer.writerows(self._rows[step] for step in sorted(self._rows))
-        temporary.replace(self.path)
         self._unwritten = 0
 
     @rank_zero_only

@@ -9,6 +9,7 @@ from pytorch_lightning.loggers import WandbLogger
 from vaescope.callbacks.held_out import look
 from vaescope.data import FactorDataModule
 from vaescope.models import LatentModel
+from vaescope.posteriors import DiagonalGaussian
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
 
 
@@ -20,24 +21,32 @@ class Pictures(pl.Callback):
         num_images: reconstructions shown.
         num_steps: pictures a latent.
         extent: a latent moves from ``-extent`` to ``extent``.
+
+    Raises:
+        ValueError: for a count below 1 or an extent that is not positive.
     """
 
     def __init__(
         self, folder: str, num_images: int = 12, num_steps: int = 11, extent: float = 2.0
     ) -> None:
+        for name, count in (("num_images", num_images), ("num_steps", num_steps)):
+            if count < 1:
+                raise ValueError(f"{name}={count}: give at least 1")
+        if not extent > 0:
+            raise ValueError(f"extent={extent}: give a number above 0")
         self.folder = Path(folder)
         self.num_images = num_images
         self.num_steps = num_steps
         self.extent = extent
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw them from the first held-out images."""
         assert isinstance(pl_module, LatentModel)
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         index = data.held_out("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
-        held_out = look(pl_module, data.dataset, index, split="val", step=step, num_losses=1)
-        if held_out.kl is not None:
+        held_out = look(pl_module, data.dataset, index, split="val", step=step, num_losses=0)
+        if held_out.kl is not None and pl_module.posterior is DiagonalGaussian:
             weight, unit = held_out.kl.mean(0), "nats"
         else:
             weight, unit = held_out.mean.std(0), "std"
@@ -49,7 +58,7 @@ class Pictures(pl.Callback):
         title = f"each latent from {-self.extent:g} to {self.extent:g}, by {unit}"
         images = data.dataset.batch(index[: self.num_images])["image"].to(torch.float32)
         figures = {
-            "traversals": traversal_figure(rows, labels, title),
+            "traversals": traversal_figure(rows, labels, title, extent=self.extent),
             "reconstructions": reconstruction_figure(pl_module, images.cpu()),
         }
         for name, figure in figures.items():

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from tqdm.auto import tqdm
 
 from vaescope.callbacks.publish import publish
+from vaescope.callbacks.updates import made_update
 
 
 class Progress(pl.Callback):
@@ -55,7 +56,7 @@ class Progress(pl.Callback):
     ) -> None:
         """Every ``every_n_steps`` updates, read the terms and pass them on."""
         step = trainer.global_step
-        if step % self.every_n_steps:
+        if step % self.every_n_steps or not made_update(trainer, batch_idx):
             return
         terms: Mapping[str, Any] = outputs["terms"]
         numbers = {"loss": float(outputs["loss"])} | {k: float(v) for k, v in terms.items()}

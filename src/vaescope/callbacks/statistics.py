@@ -34,9 +34,14 @@ class Disentanglement:
 
     Args:
         bins: equal-width bins over each latent's range.
+
+    Raises:
+        ValueError: for fewer than 2 bins.
     """
 
     def __init__(self, bins: int = 20) -> None:
+        if bins < 2:
+            raise ValueError(f"bins={bins}: give at least 2")
         self.bins = bins
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
@@ -44,11 +49,12 @@ class Disentanglement:
         codes, factors = held_out.mean, held_out.factors
         if factors.shape[1] == 0:
             return {}
-        return {
-            f"{held_out.split}/mig": information_gaps(codes, factors, bins=self.bins).score,
-            f"{held_out.split}/mig_chance": mig_chance(codes, factors, bins=self.bins),
-            f"{held_out.split}/mig_ceiling": mig_ceiling(factors, bins=self.bins),
+        numbers = {
+            "mig": information_gaps(codes, factors, bins=self.bins).score,
+            "mig_chance": mig_chance(codes, factors, bins=self.bins),
+            "mig_ceiling": mig_ceiling(factors, bins=self.bins),
         }
+        return {held_out.key("val", name): value for name, value in numbers.items()}
 
 
 class Latents:
@@ -65,19 +71,16 @@ class Latents:
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
         """Counts of active latents in [0, D], KL in nats per image."""
-        split = held_out.split
         by_mean = active_by_mean(held_out.mean, self.mean_threshold)
-        numbers = {f"{split}/active_by_mean": float(by_mean.sum())}
-        if held_out.variance is None or held_out.kl is None:
-            return numbers
-        by_variance = active_by_variance(held_out.variance, self.variance_threshold)
-        per_latent = held_out.kl.mean(0)
-        return (
-            numbers
-            | {f"{split}/active_by_variance": float(by_variance.sum())}
-            | {f"{split}/kl_total": float(per_latent.sum())}
-            | {f"{split}/kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
-        )
+        numbers = {"active_by_mean": float(by_mean.sum())}
+        if held_out.variance is not None and held_out.kl is not None:
+            by_variance = active_by_variance(held_out.variance, self.variance_threshold)
+            numbers["active_by_variance"] = float(by_variance.sum())
+            numbers["kl_total"] = float(held_out.kl.sum(1).mean())
+            if held_out.model.posterior is DiagonalGaussian:  # else a latent has no KL of its own
+                per_latent = held_out.kl.mean(0)
+                numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
+        return {held_out.key("val", name): value for name, value in numbers.items()}
 
 
 class PolarizedRegime:
@@ -101,12 +104,12 @@ class PolarizedRegime:
         gap = polarization_gap(held_out.mean, held_out.variance, active)
         series = [(row["step"], row[key]) for row in held_out.history if key in row]
         series = [(s, g) for s, g in series if s < held_out.step] + [(held_out.step, gap)]
-        numbers = {key: gap}
+        numbers = {"polarization_gap": gap}
         if held_out.step > 0:
             steps, gaps = zip(*series, strict=True)
             share = polarized_share(steps, gaps, held_out.step, self.threshold)
-            numbers["align/polarized_share"] = share
-        return numbers
+            numbers["polarized_share"] = share
+        return {held_out.key("align", name): value for name, value in numbers.items()}
 
 
 class Alignment:
@@ -122,7 +125,7 @@ class Alignment:
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
         """Distances to orthogonality with their chance levels; the variance relation (ideal 1)."""
         model, codes = held_out.model, held_out.mean[: held_out.num_jacobians]
-        codes = codes.to(model.device)
+        codes = codes.to(next(model.parameters()))
         active = torch.ones(codes.shape[1], dtype=torch.bool)
         if held_out.variance is not None:
             active = active_by_mean(held_out.mean, self.mean_threshold)
@@ -133,11 +136,13 @@ class Alignment:
         if isinstance(model.likelihood, Bernoulli):  # else the two metrics differ by a factor
             numbers |= _orthogonality("dto_active_loss_metric", in_loss, active)
         beta = model.beta_at(held_out.step)
-        if held_out.variance is not None and beta and active.any():
+        diagonal = model.posterior is DiagonalGaussian  # the relation is that of its optimum
+        if held_out.variance is not None and diagonal and beta and active.any():
             lengths = in_loss.diagonal(dim1=1, dim2=2)
             relation = variance_relation(held_out.variance[: len(codes)], lengths, beta)
             numbers["variance_relation"] = float(relation[:, active].median())
-        return {f"align/{name}": value for name, value in numbers.items()}
+        numbers["active_latents"] = float(active.sum())
+        return {held_out.key("align", name): value for name, value in numbers.items()}
 
 
 def _orthogonality(

@@ -1,8 +1,8 @@
 """A wandb run that needs no account."""
 
-import hashlib
 import netrc
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -18,17 +18,15 @@ def wandb_logger(
     name: str | None = None,
     group: str | None = None,
     tags: list[str] | None = None,
-    log_model: bool = False,
 ) -> WandbLogger:
     """Lightning's wandb logger: offline unless the user is logged in or has set ``WANDB_MODE``.
 
     Args:
-        folder: the run's folder; its name gives the wandb run's id, so that a resumed run goes on.
+        folder: the run's folder; it keeps the wandb run's id, so that a resumed run goes on.
         project: wandb project.
         name: shown name; None: the folder's.
         group: wandb group; None: the folder above, so that a sweep's jobs stand together.
         tags: wandb tags.
-        log_model: whether checkpoints are uploaded.
 
     Returns:
         The logger; it starts its run at the first use.
@@ -42,13 +40,19 @@ def wandb_logger(
     return WandbLogger(
         name=name or f"{path.parent.name}-{path.name}",
         save_dir=str(path),
-        id=hashlib.sha256(str(path).encode()).hexdigest()[:12],
+        id=_kept_id(path / "wandb-id.txt"),
         project=project,
         group=group or path.parent.name,
         tags=tags,
-        log_model=log_model,
         **more,
     )
+
+
+def _kept_id(path: Path) -> str:
+    """A random name, the same whenever the run is taken up again."""
+    if not path.is_file():
+        path.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def logged_in() -> bool:

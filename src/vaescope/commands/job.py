@@ -12,7 +12,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from vaescope.errors import ConfigError, VaescopeError
+from vaescope.errors import RunFolderError, VaescopeError
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +31,29 @@ def run_job(config: DictConfig, program: Callable[[DictConfig], Any]) -> Any:
         CompactHydraException: for an error that the user can mend, as one message.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
+    folder = Path(config.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         return program(config)
     except Exception as error:
-        record_failure(Path(config.output_dir), error)
+        record_failure(folder, error)
+        _finish_wandb(exit_code=1)
         if isinstance(error, VaescopeError):
             raise CompactHydraException(str(error)) from error
         raise
     finally:
-        if wandb := sys.modules.get("wandb"):
-            wandb.finish()  # else the next job of a sweep would log into this one's run
+        _finish_wandb()  # else the next job of a sweep would log into this one's run
 
 
 def record_failure(folder: Path, error: BaseException) -> None:
     """Leave the traceback in ``error.txt``; a run that was refused its folder leaves nothing."""
-    refused = isinstance(error, ConfigError) and (folder / "config.yaml").is_file()
-    if folder.is_dir() and not refused:
+    if not isinstance(error, RunFolderError):
         text = "".join(traceback.format_exception(error))
         (folder / "error.txt").write_text(text, encoding="utf-8")
     if HydraConfig.get().mode is RunMode.MULTIRUN:  # Hydra itself tells only the first failure
         log.error("job failed: %s", error)
+
+
+def _finish_wandb(exit_code: int = 0) -> None:
+    if wandb := sys.modules.get("wandb"):
+        wandb.finish(exit_code=exit_code)

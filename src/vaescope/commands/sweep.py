@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-SHOWN = ("test/loss", "test/mig", "align/dto", "align/dto_active", "align/dto_active_chance")
+SHOWN = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/dto_active_chance")
 
 
 class SweepTable(Callback):
@@ -31,6 +31,8 @@ class SweepTable(Callback):
         from vaescope.report.terminal import print_jobs
 
         folder, cls.folder = cls.folder, None
+        if not folder.is_dir():  # Hydra refused the sweep before its first job
+            return
         jobs = [read_job(path.parent) for path in sorted(folder.glob("*/.hydra"), key=_number)]
         rows = [job["row"] | {"job": job["name"]} for job in jobs if job["row"]]
         write_scores(folder / "scores.json", rows, {"jobs": len(jobs), "finished": len(rows)})

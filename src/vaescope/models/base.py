@@ -99,6 +99,11 @@ class LatentModel(pl.LightningModule):
         """Weight of the KL after ``step`` updates; None for a method without one."""
         return None
 
+    @property
+    def schedule_end(self) -> int:
+        """Number of updates after which no weight in ``terms`` moves any more."""
+        return 0
+
     def forward(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -125,16 +130,24 @@ class LatentModel(pl.LightningModule):
         """Reconstruction loss: summed over each image's dimensions, mean over the batch, scalar."""
         return self.likelihood.nll(self.decode(z), image).mean()
 
-    def noise_for(self, batch_size: int, step: int) -> dict[str, Tensor]:
-        """Random numbers of one training step, ``z [B, D]``: the same on every device."""
-        rng = stream(self.seed, "noise", step)
+    def noise_for(self, batch_size: int, batch: int, use: str = "noise") -> dict[str, Tensor]:
+        """Random numbers for one batch, ``z [B, D]``: the same on every device.
+
+        Args:
+            batch_size: B.
+            batch: how many batches came before; without accumulated gradients, the step.
+            use: training's ``"noise"`` or another independent stream.
+        """
+        rng = stream(self.seed, use, batch)
         z = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
         return {"z": torch.from_numpy(z).to(next(self.parameters()))}
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
         """One summed loss; the terms go to the callbacks beside it."""
         step = self.global_step
-        terms = self.terms(batch, step, self.noise_for(len(batch["image"]), step))
+        accumulated = self.trainer.accumulate_grad_batches
+        number = step * accumulated + batch_idx % accumulated
+        terms = self.terms(batch, step, self.noise_for(len(batch["image"]), number))
         return {
             "loss": torch.stack(list(terms.values())).sum(),
             "terms": {name: value.detach() for name, value in terms.items()},

@@ -47,6 +47,11 @@ class BetaVAE(LatentModel):
         """Weight of the KL after ``step`` updates."""
         return linear_schedule(self.initial_beta, self.beta, self.anneal_steps, step)
 
+    @property
+    def schedule_end(self) -> int:
+        """Number of updates after which beta stays."""
+        return self.anneal_steps
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:

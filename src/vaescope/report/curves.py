@@ -28,7 +28,7 @@ def curves(series: Mapping[str, Series]) -> list[tuple[str, str, Figure]]:
         (
             "Losses",
             "Training terms of single batches and their means over held-out observations.",
-            _lines(series, "nats per observation", _losses(series), log=True),
+            _lines(series, "per observation", _losses(series), log=True),
         ),
         (
             "KL of each latent",

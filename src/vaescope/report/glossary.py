@@ -15,6 +15,7 @@ GLOSSARY = {
     "dto": "distance to orthogonality, all latents; 0 is orthogonal",
     "dto_chance": "the same of a random rotation (Haar)",
     "dto_ratio": "dto / dto_chance; 1 is chance, 0 is orthogonal",
+    "active_latents": "latents that the statistics of the active ones are about",
     "dto_active": "distance to orthogonality, active latents",
     "dto_active_chance": "the same of a random rotation of as many latents",
     "dto_active_ratio": "dto_active / dto_active_chance; 1 is chance, 0 is orthogonal",

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
+from vaescope.files import replacing
 from vaescope.report.curves import Series, curves
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
 
@@ -38,15 +39,14 @@ def write_report(folder: Path) -> Path:
             (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
         ],
         "config": (folder / "config.yaml").read_text(encoding="utf-8"),
-        "environment": json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        "environment": json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1],
     }
     pages = Environment(
         loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
     )
     path = folder / "report.html"
-    temporary = folder / ".report.html"
-    temporary.write_text(pages.get_template("report.html").render(**content), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(pages.get_template("report.html").render(**content), encoding="utf-8")
     return path
 
 
@@ -76,17 +76,17 @@ def _score_lines(row: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def _summary(row: Mapping[str, Any]) -> str:
     """The run in one sentence, as far as its statistics go."""
-    parts = []
-    if "align/dto_active_ratio" in row:
+    parts, scores = [], {name_of(key): value for key, value in row.items()}
+    if "dto_active" in scores:
         parts.append(
-            f"On its {row['test/active_by_mean']:.0f} active latents the decoder's "
-            f"Jacobian is {row['align/dto_active']:.2f} from orthogonal columns, "
-            f"{row['align/dto_active_ratio']:.2f} of what a random rotation has."
+            f"On its {scores['active_latents']:.0f} active latents the decoder's Jacobian is "
+            f"{scores['dto_active']:.2f} from orthogonal columns, "
+            f"{scores['dto_active_ratio']:.2f} of what a random rotation has."
         )
-    if "test/mig" in row:
+    if "mig" in scores:
         parts.append(
-            f"The MIG is {row['test/mig']:.2f} (shuffled factors: {row['test/mig_chance']:.4f}, "
-            f"a perfect code: {row['test/mig_ceiling']:.2f})."
+            f"The MIG is {scores['mig']:.2f} (shuffled factors: {scores['mig_chance']:.4f}, "
+            f"a perfect code: {scores['mig_ceiling']:.2f})."
         )
     return " ".join(parts)
 

@@ -35,18 +35,18 @@ def traversals(
     codes = code.expand(len(order), num_steps, -1).clone()
     for row, latent in enumerate(order):
         codes[row, :, latent] = values
-    images = model.decode_mean(codes.flatten(0, 1).to(model.device)).cpu()
+    images = model.decode_mean(codes.flatten(0, 1).to(next(model.parameters()))).float().cpu()
     return images.unflatten(0, (len(order), num_steps))
 
 
-def traversal_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
+def traversal_figure(rows: Tensor, labels: Sequence[str], title: str, *, extent: float) -> Figure:
     """A row of pictures a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` a plot a latent."""
     if rows.ndim == 5:
         return _image_grid(rows, labels, title)
     figure = Figure(figsize=(2.6 * len(rows), 2.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(rows), sharey=True))
     for axis, row, label in zip(axes, rows, labels, strict=True):
-        axis.plot(np.linspace(-2, 2, rows.shape[1]), row)
+        axis.plot(np.linspace(-extent, extent, rows.shape[1]), row)
         axis.set(title=label, xlabel="latent value")
     axes[0].set_ylabel("entries of the decoder's output")
     figure.suptitle(title)
@@ -56,7 +56,9 @@ def traversal_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
 @torch.no_grad()
 def reconstruction_figure(model: LatentModel, images: Tensor) -> Figure:
     """Observations beside their reconstructions at the posterior mean ``[n, *image_shape]``."""
-    rebuilt = model.decode_mean(model.encode(images.to(model.device)).mean).cpu()
+    rebuilt = (
+        model.decode_mean(model.encode(images.to(next(model.parameters()))).mean).float().cpu()
+    )
     title = "held-out observations and reconstructions"
     if images.ndim == 4:
         pairs = torch.stack([images.cpu(), rebuilt])

@@ -1,7 +1,6 @@
 """What a run was made with, and what came of it, as JSON files that are whole or absent."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from vaescope.files import replacing
 
 PACKAGES = (
     "vaescope",
@@ -37,8 +38,9 @@ def environment(threads: int) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the checkout around ``folder``, and whether files differ; None outside one."""
+    """Commit of the checkout that tracks ``folder``'s files, and whether they differ; else None."""
     try:
+        _git(folder, "ls-files", "--error-unmatch", str(Path(__file__)))
         commit = _git(folder, "rev-parse", "HEAD")
         return {"commit": commit, "changed": bool(_git(folder, "status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
@@ -47,9 +49,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
