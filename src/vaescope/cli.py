@@ -26,7 +26,7 @@ commands:
 {chr(10).join(f"  {name:<10}{line}" for name, line in COMMANDS.items())}
 
 examples:
-  vaescope train                                   beta-VAE on dSprites
+  vaescope train                                   annealed beta-VAE on dSprites
   vaescope train model=vae posterior=full seed=1   other groups and values
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
   vaescope train resume=outputs/RUN                continue a run

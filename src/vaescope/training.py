@@ -48,6 +48,7 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
     folder = Path(plain["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)
     done = _steps_to_resume(plain, folder)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     threads = set_threads(plain["threads"])
     pl.seed_everything(plain["seed"], workers=True, verbose=False)
     trainer, model, data = _build(plain)

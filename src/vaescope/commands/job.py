@@ -30,7 +30,6 @@ def run_job(config: DictConfig, program: Callable[[DictConfig], Any]) -> Any:
     Raises:
         CompactHydraException: for an error that the user can mend, as one message.
     """
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     try:
