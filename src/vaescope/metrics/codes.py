@@ -15,8 +15,8 @@ class HeldOutCodes(Metric):
     codes: list[Tensor]
     factors: list[Tensor]
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self) -> None:
+        super().__init__()
         self.add_state("codes", default=[], dist_reduce_fx="cat")
         self.add_state("factors", default=[], dist_reduce_fx="cat")
 
@@ -53,13 +53,10 @@ class OnCodes(HeldOutCodes):
 
     Args:
         score: pure function of codes [N, D] and factors [N, K].
-        kwargs: options of `torchmetrics.Metric`.
     """
 
-    def __init__(
-        self, score: Callable[[Tensor, Tensor], float | dict[str, float]], **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, score: Callable[[Tensor, Tensor], float | dict[str, float]]) -> None:
+        super().__init__()
         self.score = score
 
     def compute(self) -> float | dict[str, float]:
