@@ -9,8 +9,6 @@ from urllib.parse import urlparse
 
 from pytorch_lightning.loggers import WandbLogger
 
-HOST = "https://api.wandb.ai"
-
 
 def wandb_logger(
     folder: str,
@@ -59,7 +57,9 @@ def logged_in() -> bool:
     """Whether a wandb key is at hand, in the environment or in the user's netrc file."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", HOST)).hostname or ""
+    import wandb  # slow, and not for runs without it
+
+    host = urlparse(wandb.Settings().base_url).hostname or ""
     places = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
     for path in (Path(place).expanduser() for place in places if place):
         try:
