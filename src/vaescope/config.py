@@ -61,6 +61,10 @@ class DataSchema:
     """Root keys of ``data.yaml`` and their types."""
 
     data: Any = MISSING
+    model: Any = MISSING
+    network: Any = MISSING
+    posterior: Any = MISSING
+    likelihood: Any = MISSING
     action: str = MISSING
     seed: int = MISSING
     data_dir: str | None = None

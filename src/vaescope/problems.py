@@ -120,7 +120,8 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
         yield f"config.threads: {config.threads} is below 1; null chooses by the idle cores"
     yield from _trainer_problems(config)
     model, posterior = config.get("model"), config.get("posterior")
-    if not isinstance(model, DictConfig) or not isinstance(posterior, DictConfig):
+    groups = isinstance(model, DictConfig) and isinstance(posterior, DictConfig)
+    if not groups or "latent_dim" not in config:
         return
     family = locate(str(posterior.get("path")))
     if not isinstance(family, type):

@@ -14,8 +14,9 @@ def test_list_has_every_data_set(shell):
         assert f" {path.stem} " in printed.replace("│", " ")
 
 
-def test_render_writes_a_sheet(shell, tmp_path):
-    printed = shell("data", "render", "data=tiny", "num_images=5", "output_dir=.").stdout
+@pytest.mark.parametrize("name", ["tiny", "synthetic_linear", "synthetic_nonlinear"])
+def test_render_writes_a_sheet(shell, tmp_path, name):
+    printed = shell("data", "render", f"data={name}", "num_images=5", "output_dir=.").stdout
     assert "5 random observations" in printed
     assert (tmp_path / "images.png").read_bytes().startswith(b"\x89PNG")
 

@@ -59,7 +59,8 @@ def logged_in() -> bool:
         return True
     import wandb  # slow, and not for runs without it
 
-    host = urlparse(wandb.Settings().base_url).hostname or ""
+    url = os.environ.get("WANDB_BASE_URL", wandb.Settings().base_url)
+    host = urlparse(url).hostname or ""
     places = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
     for path in (Path(place).expanduser() for place in places if place):
         try:
