@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
@@ -17,12 +18,13 @@ from vaescope.streams import stream
 SPLITS = ("train", "val", "test")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class FactorDataModule(pl.LightningDataModule):
     """Batches of a ``FactorDataset``; equal for equal seeds, whatever the device or workers.
 
     Batches are dicts of ``image``, ``factors`` and ``index``. Training that is stopped and resumed
-    sees the batches of an unbroken run. A subclass names its ``dataset_class``, writes ``build``
-    and repeats the arguments in its own constructor.
+    sees the batches of an unbroken run. A subclass is a dataclass, too: it adds its own options as
+    fields, names its ``dataset_class`` and writes ``build``.
 
     Args:
         batch_size: images per batch; an incomplete last batch of an epoch is left out.
@@ -38,23 +40,17 @@ class FactorDataModule(pl.LightningDataModule):
 
     dataset_class: ClassVar[type[FactorDataset]]
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 64,
-        split: Sequence[float] | None = (0.8, 0.1, 0.1),
-        num_workers: int = 0,
-        seed: int = 0,
-        split_seed: int = 0,
-    ) -> None:
+    batch_size: int = 64
+    split: Sequence[float] | None = (0.8, 0.1, 0.1)
+    num_workers: int = 0
+    seed: int = 0
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
         super().__init__()
-        _check_at_least(1, batch_size=batch_size)
-        _check_at_least(0, num_workers=num_workers, seed=seed, split_seed=split_seed)
-        self.batch_size = batch_size
-        self.split = None if split is None else _checked_split(split)
-        self.num_workers = num_workers
-        self.seed = seed
-        self.split_seed = split_seed
+        _check_at_least(1, batch_size=self.batch_size)
+        _check_at_least(0, num_workers=self.num_workers, seed=self.seed, split_seed=self.split_seed)
+        self.split = None if self.split is None else _checked_split(self.split)
         self._dataset: FactorDataset | None = None
         self._rows: dict[str, Tensor] = {}
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -104,6 +105,7 @@ class DSprites(FactorDataset):
         return bits.view(-1, *self.image_shape).float()
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DSpritesDataModule(FactorDataModule):
     """Batches of dSprites.
 
@@ -111,38 +113,14 @@ class DSpritesDataModule(FactorDataModule):
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         cache: keep all images bit-packed (377 MB) in ``data_dir``; None: if the run trains on more
             than 200,000 images, so that small runs write nothing.
-        batch_size: images per batch.
-        split: shares of training, validation and test set; None: each is the whole set.
-        num_workers: worker processes that load batches.
-        seed: of the order of the training batches.
-        split_seed: of the split, shared by all runs.
 
-    Raises:
-        ConfigError: a setting cannot work.
+    The other arguments are those of ``FactorDataModule``.
     """
 
     dataset_class = DSprites
 
-    def __init__(
-        self,
-        *,
-        data_dir: str | Path | None = None,
-        cache: bool | None = None,
-        batch_size: int = 64,
-        split: Sequence[float] | None = (0.8, 0.1, 0.1),
-        num_workers: int = 0,
-        seed: int = 0,
-        split_seed: int = 0,
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            split=split,
-            num_workers=num_workers,
-            seed=seed,
-            split_seed=split_seed,
-        )
-        self.data_dir = data_dir
-        self.cache = cache
+    data_dir: str | Path | None = None
+    cache: bool | None = None
 
     def build(self) -> DSprites:
         """The data set, packed first if this run is long."""

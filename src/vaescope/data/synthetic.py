@@ -1,7 +1,7 @@
 """The synthetic vector data of Rolinek, Zietlow and Martius (CVPR 2019)."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -103,6 +103,7 @@ class SyntheticNonlinear(_Points):
         return hidden @ self._weight2.T + self._bias2
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SyntheticLinearDataModule(FactorDataModule):
     """Batches of ``SyntheticLinear``.
 
@@ -110,46 +111,22 @@ class SyntheticLinearDataModule(FactorDataModule):
         num_points: size of the set.
         ratio: by how much the first factor's axis is stretched.
         data_seed: of the points.
-        batch_size: vectors per batch.
-        split: shares of training, validation and test set; None: each is the whole set.
-        num_workers: worker processes that load batches.
-        seed: of the order of the training batches.
-        split_seed: of the split, shared by all runs.
 
-    Raises:
-        ConfigError: a setting cannot work.
+    The other arguments are those of ``FactorDataModule``.
     """
 
     dataset_class = SyntheticLinear
 
-    def __init__(
-        self,
-        *,
-        num_points: int = 50_000,
-        ratio: float = 2.0,
-        data_seed: int = 0,
-        batch_size: int = 64,
-        split: Sequence[float] | None = (0.8, 0.1, 0.1),
-        num_workers: int = 0,
-        seed: int = 0,
-        split_seed: int = 0,
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            split=split,
-            num_workers=num_workers,
-            seed=seed,
-            split_seed=split_seed,
-        )
-        self.num_points = num_points
-        self.ratio = ratio
-        self.data_seed = data_seed
+    num_points: int = 50_000
+    ratio: float = 2.0
+    data_seed: int = 0
 
     def build(self) -> SyntheticLinear:
         """The data set."""
         return SyntheticLinear(self.num_points, self.ratio, self.data_seed)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SyntheticNonlinearDataModule(FactorDataModule):
     """Batches of ``SyntheticNonlinear``.
 
@@ -157,40 +134,15 @@ class SyntheticNonlinearDataModule(FactorDataModule):
         num_points: size of the set.
         hidden: units of the hidden layer of the mixing network.
         data_seed: of the points and the network.
-        batch_size: vectors per batch.
-        split: shares of training, validation and test set; None: each is the whole set.
-        num_workers: worker processes that load batches.
-        seed: of the order of the training batches.
-        split_seed: of the split, shared by all runs.
 
-    Raises:
-        ConfigError: a setting cannot work.
+    The other arguments are those of ``FactorDataModule``.
     """
 
     dataset_class = SyntheticNonlinear
 
-    def __init__(
-        self,
-        *,
-        num_points: int = 50_000,
-        hidden: int = 10,
-        data_seed: int = 0,
-        batch_size: int = 64,
-        split: Sequence[float] | None = (0.8, 0.1, 0.1),
-        num_workers: int = 0,
-        seed: int = 0,
-        split_seed: int = 0,
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            split=split,
-            num_workers=num_workers,
-            seed=seed,
-            split_seed=split_seed,
-        )
-        self.num_points = num_points
-        self.hidden = hidden
-        self.data_seed = data_seed
+    num_points: int = 50_000
+    hidden: int = 10
+    data_seed: int = 0
 
     def build(self) -> SyntheticNonlinear:
         """The data set."""

@@ -1,6 +1,6 @@
 """A tiny image set for tests and for trying things out."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -36,38 +36,16 @@ class TinySquares(FactorDataset):
         return (rows[:, None, :, None] & columns[:, None, None, :]).float()
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TinySquaresDataModule(FactorDataModule):
     """Batches of ``TinySquares``.
 
-    Args:
-        batch_size: images per batch.
-        split: shares of training, validation and test set; None: each is the whole set.
-        num_workers: worker processes that load batches.
-        seed: of the order of the training batches.
-        split_seed: of the split, shared by all runs.
-
-    Raises:
-        ConfigError: a setting cannot work.
+    Args: see ``FactorDataModule``.
     """
 
     dataset_class = TinySquares
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 16,
-        split: Sequence[float] | None = (0.8, 0.1, 0.1),
-        num_workers: int = 0,
-        seed: int = 0,
-        split_seed: int = 0,
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            split=split,
-            num_workers=num_workers,
-            seed=seed,
-            split_seed=split_seed,
-        )
+    batch_size: int = 16
 
     def build(self) -> TinySquares:
         """The data set."""
