@@ -19,7 +19,16 @@ REFUSALS = (ValueError, TypeError, RuntimeError, ImportError, InstantiationExcep
 
 
 @dataclass
-class TrainSchema:
+class MachineSchema:
+    """Root keys of every command: what a machine's own ``conf/local/default.yaml`` may set."""
+
+    data_dir: str | None = None
+    output_dir: str = MISSING
+    threads: int | None = None
+
+
+@dataclass
+class TrainSchema(MachineSchema):
     """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
 
     data: Any = MISSING
@@ -34,16 +43,13 @@ class TrainSchema:
     trainer: Any = MISSING
     seed: int = MISSING
     latent_dim: int = MISSING
-    data_dir: str | None = None
-    output_dir: str = MISSING
     resume: str | None = None
-    threads: int | None = None
     channels_last: bool = MISSING
     compile: bool = MISSING
 
 
 @dataclass
-class EvaluateSchema:
+class EvaluateSchema(MachineSchema):
     """Root keys of ``evaluate.yaml`` and their types."""
 
     statistics: Any = field(default_factory=dict)
@@ -51,13 +57,10 @@ class EvaluateSchema:
     split: str = MISSING
     num_samples: int = MISSING
     num_jacobians: int = MISSING
-    data_dir: str | None = None
-    output_dir: str = MISSING
-    threads: int | None = None
 
 
 @dataclass
-class DataSchema:
+class DataSchema(MachineSchema):
     """Root keys of ``data.yaml`` and their types."""
 
     data: Any = MISSING
@@ -67,10 +70,7 @@ class DataSchema:
     likelihood: Any = MISSING
     action: str = MISSING
     seed: int = MISSING
-    data_dir: str | None = None
-    output_dir: str = MISSING
     num_images: int = MISSING
-    threads: int | None = None
 
 
 def register_schemas() -> None:
