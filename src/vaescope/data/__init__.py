@@ -1,4 +1,4 @@
-"""Data sets whose generative factors are known, and their batches."""
+"""Data sets, most of them with known generative factors, and their batches."""
 
 from vaescope.data.batches import EpochBatches
 from vaescope.data.cache import default_data_dir
@@ -8,6 +8,7 @@ from vaescope.data.dsprites import DSprites, DSpritesDataModule
 from vaescope.data.dsprites_files import Verification, verify
 from vaescope.data.dsprites_renderer import RENDERER_VERSION, DSpritesRenderer
 from vaescope.data.factors import Factors
+from vaescope.data.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
 from vaescope.data.synthetic import (
     SyntheticLinear,
     SyntheticLinearDataModule,
@@ -17,6 +18,7 @@ from vaescope.data.synthetic import (
 from vaescope.data.tiny import TinySquares, TinySquaresDataModule
 
 __all__ = [
+    "MNIST",
     "RENDERER_VERSION",
     "DSprites",
     "DSpritesDataModule",
@@ -25,6 +27,9 @@ __all__ = [
     "FactorDataModule",
     "FactorDataset",
     "Factors",
+    "FashionMNIST",
+    "FashionMNISTDataModule",
+    "MNISTDataModule",
     "SyntheticLinear",
     "SyntheticLinearDataModule",
     "SyntheticNonlinear",

@@ -1,6 +1,6 @@
 """Which rows make which training batch: a pure function of seed and step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ class EpochBatches:
     """Rows of the batch of every training step, each row once per epoch in a fresh order.
 
     Step t is batch ``t % n`` of epoch ``t // n``; the rows left over by n whole batches are not
-    used in that epoch. Members of an ensemble have one each.
+    used in that epoch.
 
     Args:
         index: row numbers of the training set, int64 `[N]`.
@@ -52,6 +52,24 @@ class EpochBatches:
         return self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
 
 
+class MemberBatches:
+    """Rows of the batches of all members of an ensemble, one member after the other.
+
+    Args:
+        members: of each member, in their order.
+    """
+
+    def __init__(self, members: Sequence[EpochBatches]) -> None:
+        self.members = members
+
+    def __len__(self) -> int:
+        return len(self.members[0])
+
+    def indices(self, step: int) -> Tensor:
+        """Rows int64 `[S * B]` of the batches of training step ``step`` (from 0)."""
+        return torch.cat([batches.indices(step) for batches in self.members])
+
+
 class StepSampler(SequentialSampler):
     """Batches of one epoch's length, beginning with the step that training has reached.
 
@@ -63,7 +81,9 @@ class StepSampler(SequentialSampler):
         first_step: the number of batches trained on so far, asked whenever an iteration begins.
     """
 
-    def __init__(self, batches: EpochBatches, first_step: Callable[[], int]) -> None:
+    def __init__(
+        self, batches: EpochBatches | MemberBatches, first_step: Callable[[], int]
+    ) -> None:
         super().__init__(batches)
         self.batches = batches
         self.first_step = first_step

@@ -9,7 +9,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from vaescope.data.batches import BatchLoader, EpochBatches, OrderedBatches, RowNumbers, StepSampler
+from vaescope.data.batches import (
+    BatchLoader,
+    EpochBatches,
+    MemberBatches,
+    OrderedBatches,
+    RowNumbers,
+    StepSampler,
+)
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
@@ -53,6 +60,7 @@ class FactorDataModule(pl.LightningDataModule):
         self.split = None if self.split is None else _checked_split(self.split)
         self._dataset: FactorDataset | None = None
         self._rows: dict[str, Tensor] = {}
+        self._member_seeds: tuple[int, ...] = ()
 
     def build(self) -> FactorDataset:
         """The data set; files are read here and not before."""
@@ -100,9 +108,16 @@ class FactorDataModule(pl.LightningDataModule):
             self.rows["train"], self.batch_size, self.seed if seed is None else seed
         )
 
+    def serve_members(self, seeds: Sequence[int]) -> None:
+        """From now on give the batches of an ensemble's members: `[S * B]` rows, seed by seed."""
+        self._member_seeds = tuple(seeds)
+
     def train_dataloader(self) -> BatchLoader:
         """Training batches from the trainer's position on."""
-        return self._loader(StepSampler(self.epoch_batches(), self._first_step))
+        batches: EpochBatches | MemberBatches = self.epoch_batches()
+        if self._member_seeds:
+            batches = MemberBatches([self.epoch_batches(seed) for seed in self._member_seeds])
+        return self._loader(StepSampler(batches, self._first_step))
 
     def val_dataloader(self) -> BatchLoader:
         """The validation set in order."""
@@ -161,10 +176,12 @@ class FactorDataModule(pl.LightningDataModule):
         trainer = self.trainer
         if trainer is None:
             return 0
+        batch = self.batch_size * max(1, len(self._member_seeds))
         if trainer.max_steps >= 0:
-            return trainer.max_steps * self.batch_size * trainer.accumulate_grad_batches
+            return trainer.max_steps * batch * trainer.accumulate_grad_batches
         limit = trainer.limit_train_batches
-        epoch = limit * self.batch_size if isinstance(limit, int) else limit * num_images
+        share = limit * self.batch_size if isinstance(limit, int) else limit * num_images
+        epoch = share * max(1, len(self._member_seeds))
         return epoch * (math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs)
 
     @property

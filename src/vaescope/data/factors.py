@@ -16,6 +16,7 @@ class Factors:
     """K named generative factors, each with a number of values and a kind.
 
     A combination of values has a row number, its ``index``: mixed radix, last factor fastest.
+    K may be 0, for a data set without known factors: values are `[..., 0]`, one combination.
 
     Args:
         names: one name per factor, all different.
@@ -67,7 +68,7 @@ class Factors:
         """
         self._require_discrete("index")
         self._require_columns(values)
-        sizes = torch.tensor(self.sizes, device=values.device)
+        sizes, bases = self._integers(self.sizes, values), self._integers(self._bases, values)
         if bool(((values < 0) | (values >= sizes)).any()):
             raise ValueError(
                 f"a factor value is out of range: the largest given are "
@@ -75,7 +76,7 @@ class Factors:
                 f"{values.reshape(-1, len(self)).amin(0).tolist()}; allowed are 0 up to, not "
                 f"including, {list(self.sizes)} for {list(self.names)}"
             )
-        return (values.long() * torch.tensor(self._bases, device=values.device)).sum(-1)
+        return (values.long() * bases).sum(-1)
 
     def values(self, index: Tensor) -> Tensor:
         """Values `[..., K]` of the combinations with these row numbers; inverse of ``index``.
@@ -98,7 +99,7 @@ class Factors:
                     f"row numbers {low}..{high} were given, but there are only rows "
                     f"0..{self.num_combinations - 1}"
                 )
-        bases, sizes = (torch.tensor(n, device=index.device) for n in (self._bases, self.sizes))
+        sizes, bases = self._integers(self.sizes, index), self._integers(self._bases, index)
         return index[..., None] // bases % sizes
 
     def sample(self, n: int, rng: np.random.Generator) -> Tensor:
@@ -136,6 +137,11 @@ class Factors:
     @property
     def _bases(self) -> tuple[int, ...]:
         return tuple(math.prod(self.sizes[k + 1 :]) for k in range(len(self)))
+
+    @staticmethod
+    def _integers(numbers: Sequence[int], beside: Tensor) -> Tensor:
+        """int64 (also where there are none) on the device of ``beside``."""
+        return torch.tensor(numbers, dtype=torch.int64, device=beside.device)
 
     def _require_discrete(self, what: str) -> None:
         if self.has_continuous:

@@ -13,6 +13,7 @@ from vaescope.data import (
     TinySquares,
     TinySquaresDataModule,
 )
+from vaescope.data.batches import MemberBatches
 from vaescope.errors import ConfigError
 
 MODULES = [
@@ -98,6 +99,16 @@ def test_epoch_batches_are_a_function_of_seed_and_step():
     for step in (19, 0, 7, 18, 3):
         assert jumping.indices(step).tolist() == rows[step]
     assert EpochBatches(index, 8, seed=3).indices(0).tolist() != rows[0]
+
+
+def test_batches_of_members_are_their_own_one_after_the_other():
+    index = torch.arange(50)
+    members = [EpochBatches(index, 8, seed) for seed in (2, 3)]
+    batches = MemberBatches(members)
+    assert len(batches) == len(members[0]) == 6
+    for step in (19, 0, 7):
+        own = [EpochBatches(index, 8, seed).indices(step).tolist() for seed in (2, 3)]
+        assert batches.indices(step).tolist() == own[0] + own[1]
 
 
 @pytest.mark.parametrize("batch_size", [0, 51])

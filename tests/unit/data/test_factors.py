@@ -96,6 +96,22 @@ def test_impossible_factors_are_refused(names, sizes, kinds, message):
         Factors(names, sizes, kinds)
 
 
+def test_a_set_may_have_no_factors():
+    none = make(())
+    assert (len(none), none.num_combinations, none.has_continuous) == (0, 1, False)
+    drawn = none.sample(3, np.random.default_rng(0))
+    values = none.values(torch.zeros(2, 3, dtype=torch.int64))
+    assert (drawn.shape, values.shape) == ((3, 0), (2, 3, 0))
+    assert drawn.dtype == values.dtype == none.index(values).dtype == torch.int64
+    assert torch.equal(none.index(values), torch.zeros(2, 3, dtype=torch.int64))
+    changed = torch.ones(0, dtype=torch.bool)
+    assert none.resample(drawn, changed, np.random.default_rng(0)).shape == (3, 0)
+    with pytest.raises(ValueError, match=r"only rows 0\.\.0"):
+        none.values(torch.tensor([1]))
+    with pytest.raises(ValueError, match="last axis must hold the 0 factors"):
+        none.index(torch.zeros(3, 1))
+
+
 def test_values_and_rows_out_of_range_are_refused():
     factors = make((2, 3))
     with pytest.raises(ValueError, match="out of range"):
