@@ -1,8 +1,29 @@
 """Statistics of how latents align with local principal axes: tensors in, numbers out."""
 
+from vaescope.alignment.gaps import (
+    deterministic_surrogate,
+    gram_deviation,
+    hadamard_gap,
+    isometry_deviation,
+)
+from vaescope.alignment.intrinsic_dimension import fondue, mle_dimension, two_nn_dimension
 from vaescope.alignment.jacobian import column_norms, decoder_gram, decoder_grams, decoder_jacobian
+from vaescope.alignment.latent_types import (
+    LatentType,
+    gaussian_total_correlation,
+    latent_entropies,
+    latent_types,
+    sampled_total_correlation,
+)
 from vaescope.alignment.latents import active_by_mean, active_by_variance
 from vaescope.alignment.linear import LinearOptimum, axis_cosines, linear_vae_optimum
+from vaescope.alignment.local_pca import (
+    local_axis_cosines,
+    local_principal_axes,
+    pca_correlations,
+    rotated_axis_cosines,
+)
+from vaescope.alignment.off_axis import off_axis_derivatives, off_axis_share
 from vaescope.alignment.orthogonality import (
     distance_to_orthogonality,
     haar_chance,
@@ -15,26 +36,71 @@ from vaescope.alignment.polarized import (
     polarized_share,
     simplified_kl,
 )
+from vaescope.alignment.rotation import (
+    plane_rotation,
+    predicted_rise,
+    rotated_losses,
+    rotated_posterior,
+)
+from vaescope.alignment.similarity import (
+    centred_kernel_alignment,
+    correlation_match,
+    linear_alignment,
+    matched_correlation,
+    orthogonal_alignment,
+    pairwise,
+)
+from vaescope.alignment.spectrum import norm_spectrum_error, order_agreement
 from vaescope.alignment.variance_relation import ima_contrast, variance_relation
 
 __all__ = [
+    "LatentType",
     "LinearOptimum",
     "active_by_mean",
     "active_by_variance",
     "axis_cosines",
+    "centred_kernel_alignment",
     "column_norms",
+    "correlation_match",
     "decoder_gram",
     "decoder_grams",
     "decoder_jacobian",
+    "deterministic_surrogate",
     "distance_to_orthogonality",
+    "fondue",
+    "gaussian_total_correlation",
+    "gram_deviation",
     "haar_chance",
+    "hadamard_gap",
     "ima_contrast",
+    "isometry_deviation",
     "kl_diagonal",
+    "latent_entropies",
+    "latent_types",
+    "linear_alignment",
     "linear_vae_optimum",
+    "local_axis_cosines",
+    "local_principal_axes",
+    "matched_correlation",
+    "mle_dimension",
     "nearest_signed_permutation",
+    "norm_spectrum_error",
+    "off_axis_derivatives",
+    "off_axis_share",
+    "order_agreement",
+    "orthogonal_alignment",
+    "pairwise",
+    "pca_correlations",
+    "plane_rotation",
     "polarization_gap",
     "polarized_share",
+    "predicted_rise",
     "right_singular_vectors",
+    "rotated_axis_cosines",
+    "rotated_losses",
+    "rotated_posterior",
+    "sampled_total_correlation",
     "simplified_kl",
+    "two_nn_dimension",
     "variance_relation",
 ]

@@ -118,43 +118,56 @@ def column_norms(gram: Tensor) -> Tensor:
     return gram.double().diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
 
 
+def check_codes(codes: Tensor) -> None:
+    """Refuse codes that are not a non-empty matrix [N, D]."""
+    if codes.ndim != 2 or 0 in codes.shape:
+        raise ValueError(f"codes have shape {tuple(codes.shape)}, but a non-empty [N, D] is needed")
+
+
+def check_chunk(chunk: int) -> None:
+    """Refuse a chunk below one code."""
+    if chunk < 1:
+        raise ValueError(f"chunk = {chunk}, but at least one code at a time is needed")
+
+
+def push_units(decode: Decode, codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs [n, X] and Jacobians [n, X, D] at once; forward mode can differentiate them again."""
+    num_codes, dim = codes.shape
+    units = torch.eye(dim, dtype=codes.dtype, device=codes.device)
+    tangents = units[:, None, :].expand(dim, num_codes, dim)
+    shared_output: Any = (None, 0)
+    push = vmap(lambda tangent: jvp(decode, (codes,), (tangent,)), out_dims=shared_output)
+    output, columns = push(tangents)[:2]
+    if output.ndim < 2 or len(output) != num_codes:
+        given = f"{num_codes} codes to an output of shape {tuple(output.shape)}"
+        raise ValueError(f"decode maps {given}, but [{num_codes}, ...] is needed")
+    return output.flatten(1), columns.flatten(2).permute(1, 2, 0)
+
+
+def room_for(decode: Decode, codes: Tensor, memory_mb: int) -> int:
+    """How many copies of one code's activations (values or tangents) fit the budget."""
+    largest = _LargestTensor()
+    with torch.no_grad(), largest:
+        decode(codes[:1])
+    return memory_mb * 2**20 // max(1, _LIVE_ACTIVATIONS * largest.num_bytes)
+
+
 def _chunks(
     decode: Decode, codes: Tensor, chunk: int | None, memory_mb: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Outputs [n, X] and Jacobians [n, X, D] of one chunk of codes after the other."""
-    if codes.ndim != 2 or 0 in codes.shape:
-        raise ValueError(f"codes have shape {tuple(codes.shape)}, but a non-empty [N, D] is needed")
+    check_codes(codes)
     if chunk is None:
-        chunk = _chunk_for(decode, codes, memory_mb)
-    if chunk < 1:
-        raise ValueError(f"chunk = {chunk}, but at least one code at a time is needed")
+        chunk = max(1, room_for(decode, codes, memory_mb) // (codes.shape[1] + 1))
+    check_chunk(chunk)
     for part in codes.split(chunk):
         yield _linearise(decode, part)
 
 
 def _linearise(decode: Decode, codes: Tensor) -> tuple[Tensor, Tensor]:
-    num_codes, dim = codes.shape
     # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.
     with torch.inference_mode(False), torch.no_grad():
-        codes = codes.clone()
-        units = torch.eye(dim, dtype=codes.dtype, device=codes.device)
-        tangents = units[:, None, :].expand(dim, num_codes, dim)
-        shared_output: Any = (None, 0)
-        push = vmap(lambda tangent: jvp(decode, (codes,), (tangent,)), out_dims=shared_output)
-        output, columns = push(tangents)[:2]
-        if output.ndim < 2 or len(output) != num_codes:
-            given = f"{num_codes} codes to an output of shape {tuple(output.shape)}"
-            raise ValueError(f"decode maps {given}, but [{num_codes}, ...] is needed")
-        return output.flatten(1), columns.flatten(2).permute(1, 2, 0)
-
-
-def _chunk_for(decode: Decode, codes: Tensor, memory_mb: int) -> int:
-    """Number of codes whose activations and tangents fit the budget, at least 1."""
-    largest = _LargestTensor()
-    with torch.no_grad(), largest:
-        decode(codes[:1])
-    per_code = _LIVE_ACTIVATIONS * (codes.shape[1] + 1) * largest.num_bytes
-    return max(1, memory_mb * 2**20 // max(1, per_code))
+        return push_units(decode, codes.clone())
 
 
 class _LargestTensor(TorchDispatchMode):

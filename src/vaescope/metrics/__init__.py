@@ -9,10 +9,13 @@ from vaescope.metrics.mig import (
     mutual_information_gap,
 )
 from vaescope.metrics.mutual_information import discretise, entropy, mutual_information
+from vaescope.metrics.neighbours import NeighbourScore, neighbour_chance, neighbour_score
+from vaescope.metrics.udr import udr
 
 __all__ = [
     "HeldOutCodes",
     "InformationGaps",
+    "NeighbourScore",
     "OnCodes",
     "discretise",
     "entropy",
@@ -21,4 +24,7 @@ __all__ = [
     "mig_chance",
     "mutual_information",
     "mutual_information_gap",
+    "neighbour_chance",
+    "neighbour_score",
+    "udr",
 ]

@@ -1,0 +1,225 @@
+"""What a rotation of the latent space costs: nothing by design, except for diagonal posteriors."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vaescope.posteriors import DiagonalGaussian, FullGaussian, GaussianPosterior, Posterior
+
+_ORTHOGONAL_WITHIN = 1e-4
+
+
+def plane_rotation(dim: int, i: int, j: int, angle: float) -> Tensor:
+    """Rotation of the plane of two latents, from latent i towards latent j; orthogonal.
+
+    Args:
+        dim: number of latents D.
+        i: first latent, 0 to D - 1.
+        j: second latent, another one.
+        angle: radians.
+
+    Returns:
+        U [D, D], float64, for codes as columns: z' = U z.
+
+    Raises:
+        ValueError: if the latents are equal or out of range, or the angle is not finite.
+
+    Source: Golub & Van Loan 2013, "Matrix Computations", section 5.1.8. Differs: the sign of the
+    angle, here counterclockwise.
+    """
+    if not (0 <= i < dim and 0 <= j < dim and i != j):
+        raise ValueError(f"i = {i} and j = {j}, but two different latents of {dim} are needed")
+    if not math.isfinite(angle):
+        raise ValueError(f"angle = {angle}, but a finite number of radians is needed")
+    rotation = torch.eye(dim, dtype=torch.float64)
+    rotation[i, i] = rotation[j, j] = math.cos(angle)
+    rotation[i, j], rotation[j, i] = -math.sin(angle), math.sin(angle)
+    return rotation
+
+
+def rotated_posterior(
+    posterior: GaussianPosterior, rotation: Tensor, precision: Tensor | None = None
+) -> GaussianPosterior:
+    """Posterior of the rotated code z' = U z, within the same family; float64.
+
+    A full Gaussian becomes N(U mu, U S U^T). A diagonal one cannot; it becomes the diagonal q
+    nearest to p = N(U mu, P^-1), P = U S^-1 U^T, in KL(q || p). In the variances s_j of q,
+    2 KL = sum_j (s_j P_jj - log s_j) + const, which is smallest at s_j = 1 / P_jj: the diagonal of
+    the precision is kept.
+
+    Args:
+        posterior: N(mu, S) of B images, a `DiagonalGaussian` or `FullGaussian`.
+        rotation: orthogonal U [D, D], for codes as columns.
+        precision: for a diagonal posterior, the inverse covariances [B, D, D] to take for S^-1.
+            With I + G / beta, G the decoder's Gram matrices in the metric of the loss, the result
+            is the best diagonal posterior of the rotated decoder, for a decoder linear over the
+            posterior's width. By default what the encoder says, without off-diagonal entries: the
+            same as long as the decoder's columns are orthogonal.
+
+    Returns:
+        The posterior of the rotated codes [B, D], on the device of ``posterior``.
+
+    Raises:
+        ValueError: if the posterior is of another family, ``rotation`` is not orthogonal or
+            ``precision`` does not fit.
+
+    Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the argument on rotations; Bishop
+    2006, "Pattern Recognition and Machine Learning", section 10.1.2, the diagonal of the precision.
+    Differs: the paper has no such experiment.
+    """
+    if not isinstance(posterior, DiagonalGaussian | FullGaussian):
+        given = type(posterior).__name__
+        raise ValueError(
+            f"posterior is a {given}, but a DiagonalGaussian or FullGaussian is needed"
+        )
+    mean = posterior.mean.detach().double()
+    turn = _checked_rotation(rotation, mean)
+    if isinstance(posterior, FullGaussian):
+        if precision is not None:
+            raise ValueError("precision is for diagonal posteriors: a full one rotates exactly")
+        root = turn @ posterior.cholesky.detach().double()
+        return FullGaussian(mean @ turn.T, torch.linalg.cholesky(root @ root.mT))
+    if precision is None:
+        diagonal = (-posterior.log_variance.detach().double()).exp() @ turn.square().T
+    else:
+        diagonal = _rotated_diagonal(_checked_stack("precision", precision, mean), turn)
+        if not bool((diagonal > 0).all()):
+            raise ValueError("precision must be positive definite, but a variance is not positive")
+    return DiagonalGaussian(mean @ turn.T, -diagonal.log())
+
+
+def rotated_losses(
+    decode: Callable[[Tensor], Tensor],
+    nll: Callable[[Tensor, Tensor], Tensor],
+    image: Tensor,
+    posterior: Posterior,
+    rotation: Tensor,
+    *,
+    beta: float | None = None,
+    noise: Tensor | None = None,
+    precision: Tensor | None = None,
+) -> Tensor:
+    """Loss of each image in a rotated latent space, in the loss's units; less is better.
+
+    The rotated model has codes z' = U z, decoder Dec(U^T z') and `rotated_posterior`. Its loss is
+    the old one for an autoencoder and for a full posterior, up to rounding. A diagonal posterior
+    at its optimum pays for every rotation away from orthogonal columns of the decoder; before it
+    is there, a rotation may also happen to help.
+
+    Args:
+        decode: maps codes [B, D] to outputs [B, ...], each sample on its own (batch norm in
+            evaluation mode); ``LatentModel.decode``.
+        nll: maps outputs and images to reconstruction losses [B]; ``LatentModel.likelihood.nll``.
+        image: images [B, ...].
+        posterior: of these images; ``LatentModel.encode``.
+        rotation: orthogonal U [D, D], for codes as columns; the identity gives the model's loss.
+        beta: weight of the KL term, above 0; not used for a `Point`.
+        noise: M standard normal draws [M, B, D]; not used for a `Point`. It is rotated along with
+            the codes, so that one noise serves all rotations: differences between them are then
+            far less noisy than the losses, and a permutation of latents costs 0 up to rounding.
+        precision: as in `rotated_posterior`.
+
+    Returns:
+        Reconstruction loss, averaged over the noise, plus beta times the exact KL divergence [B],
+        float64, without an autograd graph. The decoder is evaluated in the posterior's precision.
+
+    Raises:
+        ValueError: as `rotated_posterior`, or if ``beta`` or ``noise`` is missing or does not fit.
+
+    Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the argument on rotations.
+    Differs: the paper argues, this measures; an autoencoder's loss is the reconstruction loss.
+    """
+    turn = _checked_rotation(rotation, posterior.mean)
+
+    def reconstruction(code: Tensor) -> Tensor:
+        # codes are rows: U^T z' is z' @ U
+        return nll(decode((code @ turn).to(posterior.mean.dtype)), image).double()
+
+    with torch.no_grad():
+        if not isinstance(posterior, DiagonalGaussian | FullGaussian):
+            return reconstruction(posterior.mean.double() @ turn.T)
+        after = rotated_posterior(posterior, rotation, precision)
+        weight, draws = _checked_draws(beta, noise, posterior.mean)
+        if isinstance(posterior, FullGaussian):  # U L U^T: a root of U S U^T for the rotated noise
+            root = turn @ posterior.cholesky.double() @ turn.T
+        else:
+            root = after.variance.sqrt().diag_embed()
+        total = torch.zeros_like(after.mean[:, 0])
+        for draw in draws:  # not all at once: M times as many images would have to fit
+            turned = draw.double() @ turn.T
+            total += reconstruction(after.mean + (root @ turned[:, :, None]).squeeze(2))
+        return total / len(draws) + weight * after.kl().sum(1)
+
+
+def predicted_rise(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
+    """Rise of a diagonal posterior's loss under a rotation, in its units; 0 for no rotation.
+
+    To second order in the posterior's width, with the best variances before and after:
+    beta/2 sum_j [log(1 + (U G U^T)_jj / beta) - log(1 + G_jj / beta)]. At least 0 if the decoder's
+    columns are orthogonal (G diagonal), and 0 for every rotation if they are also equally long;
+    negative where a rotation makes the columns more orthogonal.
+
+    Args:
+        gram: G = J^T H J of each image [N, D, D], H the second derivative of the reconstruction
+            loss with respect to the output: 2 for a squared error.
+        rotation: orthogonal U [D, D], for codes as columns.
+        beta: weight of the KL term, above 0.
+
+    Returns:
+        Rises [N], float64; exact for a linear decoder with a Gaussian likelihood.
+
+    Raises:
+        ValueError: if ``gram`` is not a stack of finite square matrices, ``rotation`` is not
+            orthogonal or ``beta`` is not positive.
+
+    Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, the second-order loss of a
+    beta-VAE; Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: neither states the
+    rise; it is the difference of the loss at its optimal variances.
+    """
+    squares = _checked_stack("gram", gram, gram[..., 0])
+    turn = _checked_rotation(rotation, squares[..., 0])
+    if not beta > 0:
+        raise ValueError(f"beta = {beta}, but the weight of the KL term must be above 0")
+    after = _rotated_diagonal(squares, turn).clamp(min=0)
+    before = squares.diagonal(dim1=1, dim2=2).clamp(min=0)
+    return 0.5 * beta * ((after / beta).log1p() - (before / beta).log1p()).sum(1)
+
+
+def _rotated_diagonal(matrices: Tensor, turn: Tensor) -> Tensor:
+    """Diagonals of U M U^T for matrices M [B, D, D], [B, D]."""
+    return ((turn @ matrices) * turn).sum(2)
+
+
+def _checked_rotation(rotation: Tensor, like: Tensor) -> Tensor:
+    """The rotation in float64, on the device and for the latents of ``like`` [B, D]."""
+    dim = like.shape[-1]
+    if like.ndim != 2 or rotation.shape != (dim, dim):
+        given = f"rotation {tuple(rotation.shape)} and codes {tuple(like.shape)}"
+        raise ValueError(f"{given} given, but [D, D] and [B, D] are needed")
+    turn = rotation.detach().to(like.device, torch.float64)
+    deviation = float((turn @ turn.T - torch.eye(dim, device=turn.device)).abs().max())
+    if not deviation <= _ORTHOGONAL_WITHIN:
+        raise ValueError(f"rotation is off by {deviation:.1e} from U U^T = I: orthogonalise it")
+    return turn
+
+
+def _checked_stack(name: str, matrices: Tensor, like: Tensor) -> Tensor:
+    """Symmetric matrices in float64, one for each row of ``like`` [B, D]."""
+    if like.ndim != 2 or 0 in like.shape or matrices.shape != (*like.shape, like.shape[1]):
+        raise ValueError(f"{name} has shape {tuple(matrices.shape)}, but [N, D, D] is needed")
+    if not bool(matrices.isfinite().all()):
+        raise ValueError(f"{name} holds NaN or infinite values: check the decoder's outputs")
+    return matrices.detach().to(like.device, torch.float64)
+
+
+def _checked_draws(beta: float | None, noise: Tensor | None, mean: Tensor) -> tuple[float, Tensor]:
+    if beta is None or not beta > 0:
+        raise ValueError(f"beta = {beta}, but a Gaussian posterior needs a weight above 0")
+    if noise is None or noise.ndim != 3 or noise.shape[1:] != mean.shape or len(noise) == 0:
+        given = None if noise is None else tuple(noise.shape)
+        raise ValueError(
+            f"noise is {given}, but [M, B, D] with B, D = {tuple(mean.shape)} is needed"
+        )
+    return float(beta), noise
