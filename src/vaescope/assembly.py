@@ -4,11 +4,13 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from vaescope.config import build
 from vaescope.data import FactorDataModule
-from vaescope.errors import DataError
+from vaescope.ensemble import Ensemble
+from vaescope.errors import ConfigError, DataError
 from vaescope.models import LatentModel, Parts
 
 Plain = dict[str, Any]
@@ -28,23 +30,73 @@ def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
     return build(plain["model"], "model", parts=parts)
 
 
-def load_model(path: str | Path) -> tuple[LatentModel, Plain]:
+def seeded_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
+    """``build_model`` with the initial weights that the configuration's seed gives."""
+    pl.seed_everything(plain["seed"], workers=True, verbose=False)
+    return build_model(plain, image_shape)
+
+
+def build_ensemble(plain: Plain, image_shape: tuple[int, ...]) -> Ensemble:
+    """All members, each initialised as its seed alone would be.
+
+    Raises:
+        ConfigError: if they cannot be batched.
+    """
+    members = [seeded_model(plain | {"seed": seed}, image_shape) for seed in member_seeds(plain)]
+    try:
+        return Ensemble(members, plain["ensemble"]["batched"])
+    except ValueError as error:
+        raise ConfigError(f"config.ensemble.size={len(members)}: {error}") from error
+
+
+def member_seeds(plain: Plain) -> list[int]:
+    """Seeds of a run's members: ``seed``, ``seed + 1``, ...; one if it is no ensemble."""
+    return [plain["seed"] + number for number in range(plain["ensemble"]["size"])]
+
+
+def load_model(path: str | Path, seed: int | None = None) -> tuple[LatentModel, Plain]:
     """Rebuild a model from a checkpoint alone.
 
     Args:
         path: ``last.ckpt`` or ``best.ckpt`` of a run.
+        seed: which member of an ensemble; None: the first.
 
     Returns:
         The model in evaluation mode on the CPU, and the whole checkpoint.
 
     Raises:
+        DataError: if the file is missing, unreadable or not one of ours, or has no such member.
+    """
+    models, saved = load_models(path)
+    by_seed = {model.seed: model for model in models}
+    if not by_seed or seed not in (None, *by_seed):
+        raise DataError(f"checkpoint={path}: no seed {seed} in it; there are {list(by_seed)}")
+    return (models[0] if seed is None else by_seed[seed]), saved
+
+
+def load_models(path: str | Path) -> tuple[list[LatentModel], Plain]:
+    """All models in a checkpoint: one, or the members of an ensemble that have not diverged.
+
+    Args:
+        path: ``last.ckpt`` or ``best.ckpt`` of a run.
+
+    Returns:
+        The models in evaluation mode on the CPU, each with its ``seed``, and the whole checkpoint.
+
+    Raises:
         DataError: if the file is missing, unreadable or not one of ours.
     """
     saved = read_checkpoint(path)
-    record = saved["vaescope"]
-    model = build_model(record["config"], tuple(record["image_shape"]))
-    model.load_state_dict(saved["state_dict"])
-    return model.eval(), saved
+    config, shape = saved["vaescope"]["config"], tuple(saved["vaescope"]["image_shape"])
+    if config["ensemble"]["size"] == 1:
+        model = build_model(config, shape)
+        model.load_state_dict(saved["state_dict"])
+        return [model.eval()], saved
+    ensemble = Ensemble(
+        [build_model(config | {"seed": seed}, shape) for seed in member_seeds(config)]
+    )
+    ensemble.load_state_dict(saved["state_dict"])
+    return list(ensemble.eval().members()), saved
 
 
 def read_checkpoint(path: str | Path) -> Plain:
@@ -58,7 +110,7 @@ def read_checkpoint(path: str | Path) -> Plain:
     unreadable = (RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, UnpicklingError)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        _ = saved["vaescope"]["config"], saved["state_dict"], saved["global_step"]
+        _ = saved["vaescope"]["config"]["ensemble"], saved["state_dict"], saved["global_step"]
     except unreadable as error:
         raise DataError(
             f"checkpoint={path}: not a whole checkpoint of vaescope ({error})"

@@ -10,12 +10,14 @@ from vaescope import __version__
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
     "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
+    "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
     "data": "list the data sets, verify a user's file, render images: data list|verify|render",
 }
 GROUPS = (
     *("data", "model", "network", "posterior", "likelihood", "optimizer", "statistics"),
     *("callbacks", "logger", "trainer", "experiment"),
 )
+PAPERS = ("cvpr2019",)
 DATA_ACTIONS = ("list", "verify", "render")
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
@@ -23,13 +25,14 @@ USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
 usage: vaescope <command> [Hydra overrides]
 
 commands:
-{chr(10).join(f"  {name:<10}{line}" for name, line in COMMANDS.items())}
+{chr(10).join(f"  {name:<11}{line}" for name, line in COMMANDS.items())}
 
 examples:
   vaescope train                                   annealed beta-VAE on dSprites
   vaescope train model=vae posterior=full seed=1   other groups and values
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
   vaescope train resume=outputs/RUN                continue a run
+  vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
   vaescope train --cfg job                         print the configuration, run nothing
   vaescope <command> --help                        all groups and their options
 """
@@ -54,19 +57,21 @@ def main(arguments: list[str] | None = None) -> None:
     if command == "train":
         rest = _resumed(rest)
     if command == "data":
-        rest = _with_action(rest)
+        rest = _with_first(rest, "action", DATA_ACTIONS, "vaescope data needs an action")
+    if command == "reproduce":
+        rest = _with_first(rest, "paper", PAPERS, "vaescope reproduce needs a paper")
     sys.argv = [f"vaescope {command}", *rest]
     importlib.import_module(f"vaescope.commands.{command}").main()
 
 
-def _with_action(words: list[str]) -> list[str]:
+def _with_first(words: list[str], key: str, allowed: tuple[str, ...], need: str) -> list[str]:
     """``list data=x`` -> ``action=list data=x``."""
     if words and words[0].startswith("-"):
         return words
-    if not words or words[0] not in DATA_ACTIONS:
+    if not words or words[0] not in allowed:
         given = words[0] if words else ""
-        _refuse(f"vaescope data needs an action, not {given!r}", given, DATA_ACTIONS)
-    return [f"action={words[0]}", *words[1:]]
+        _refuse(f"{need}, not {given!r}", given, allowed)
+    return [f"{key}={words[0]}", *words[1:]]
 
 
 def _resumed(words: list[str]) -> list[str]:

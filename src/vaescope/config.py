@@ -28,6 +28,14 @@ class MachineSchema:
 
 
 @dataclass
+class EnsembleSchema:
+    """How many seeds a run trains as one program: ``seed``, ``seed + 1``, ..."""
+
+    size: int = 1
+    batched: bool | None = None
+
+
+@dataclass
 class TrainSchema(MachineSchema):
     """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
 
@@ -43,6 +51,8 @@ class TrainSchema(MachineSchema):
     trainer: Any = MISSING
     seed: int = MISSING
     latent_dim: int = MISSING
+    ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
+    published: dict[str, Any] = field(default_factory=dict)
     resume: str | None = None
     channels_last: bool = MISSING
     compile: bool = MISSING
@@ -73,11 +83,23 @@ class DataSchema(MachineSchema):
     num_images: int = MISSING
 
 
+@dataclass
+class ReproduceSchema(MachineSchema):
+    """Root keys of ``reproduce.yaml`` and their types."""
+
+    paper: Any = MISSING
+    table: int | None = None
+    part: list[str] | None = None
+    scale: str = MISSING
+    jobs: int | None = None
+    only: str | None = None
+
+
 def register_schemas() -> None:
     """Make the schemas known to Hydra under the names in the defaults lists, and one resolver."""
     OmegaConf.register_new_resolver("fast_precision", _fast_precision, replace=True)
     store = ConfigStore.instance()
-    for schema in (TrainSchema, EvaluateSchema, DataSchema):
+    for schema in (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema):
         store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
 
 
@@ -143,3 +165,8 @@ def save_yaml(config: Mapping[str, Any], path: Path) -> None:
     """Write plain containers as YAML, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What ``save_yaml`` wrote, as plain containers with all links followed."""
+    return resolved(typing.cast(DictConfig, OmegaConf.load(path)))

@@ -11,7 +11,14 @@ from rich.table import Table
 from tqdm.auto import tqdm
 
 from vaescope.config import build, config_dir, resolved
-from vaescope.data import DSprites, default_data_dir, dsprites_files
+from vaescope.data import (
+    DSprites,
+    DSpritesDataModule,
+    FashionMNISTDataModule,
+    MNISTDataModule,
+    default_data_dir,
+    dsprites_files,
+)
 from vaescope.data import verify as compare
 from vaescope.data.dsprites import RENDERED_SHA256, build_packed, packed_sha256, rendered_path
 from vaescope.errors import DataError
@@ -35,6 +42,7 @@ def show_list(config: DictConfig) -> None:
             f"{name} {size or 'continuous'}"
             for name, size in zip(module.factors.names, module.factors.sizes, strict=True)
         )
+        factors = factors or "none known"
         about = (module.dataset_class.__doc__ or "").splitlines()[0]
         shape = " x ".join(str(side) for side in module.image_shape)
         table.add_row(file.stem, shape, factors, about)
@@ -42,16 +50,31 @@ def show_list(config: DictConfig) -> None:
 
 
 def verify(config: DictConfig) -> None:
-    """Compare the user's own file with the renderer, pixel by pixel, and print the counts.
+    """Check the user's own files: dSprites pixel by pixel, others by their checksums.
 
     Raises:
-        DataError: if there is no file, or it cannot be read.
+        DataError: if there is no file, it cannot be read, or its checksum is wrong.
     """
     check(config)
     plain = resolved(config)
-    if not plain["data"]["_target_"].endswith("DSpritesDataModule"):
-        raise DataError("this data set is computed, no file of it can differ; verify data=dsprites")
-    folder = _folder(plain["data_dir"])
+    module = build(plain["data"], "data")
+    if isinstance(module, DSpritesDataModule):
+        _verify_dsprites(_folder(plain["data_dir"]))
+    elif isinstance(module, MNISTDataModule | FashionMNISTDataModule):
+        dataset = module.build()
+        for file, path in zip(dataset.files, dataset.paths, strict=True):
+            print(
+                f"{path}\n  md5 of its bytes, decompressed, {file.md5}: that of the published file"
+            )
+        print(f"{len(dataset)} images, of each class {dataset.labels.bincount().tolist()}")
+    else:
+        raise DataError(
+            "this data set is computed, no file of it can differ; verify data=dsprites, data=mnist "
+            "or data=fashion_mnist"
+        )
+
+
+def _verify_dsprites(folder: Path) -> None:
     path = dsprites_files.find_file(folder)
     if path is None:
         names = " and ".join(dsprites_files.KNOWN_CHECKSUMS)

@@ -1,13 +1,13 @@
 """The final scores of a trained model, for ``train`` and for ``evaluate``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from vaescope.assembly import about_run, build_data, load_model
-from vaescope.callbacks import Statistic, look, scores_of
+from vaescope.assembly import about_run, build_data, load_models
+from vaescope.callbacks import Statistics, history_of, look, scores_of_members
 from vaescope.config import build, resolved
 from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError
@@ -25,7 +25,7 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
         config: composed ``evaluate.yaml``.
 
     Returns:
-        Rows of ``scores.json``: one.
+        Rows of ``scores.json``: one, or one a member of an ensemble.
 
     Raises:
         ConfigError: for settings that cannot work.
@@ -35,12 +35,12 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
     plain = resolved(config)
     Path(plain["output_dir"]).mkdir(parents=True, exist_ok=True)
     set_threads(plain["threads"])
-    model, saved = load_model(plain["checkpoint"])
+    models, saved = load_models(plain["checkpoint"])
     trained = saved["vaescope"]["config"]
     data = build_data(trained, plain["data_dir"])
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     scores = final_scores(
-        model,
+        models,
         data,
         statistics,
         step=saved["global_step"],
@@ -49,38 +49,43 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
         num_jacobians=plain["num_jacobians"],
         history=saved["callbacks"].get("Evaluation", {}).get("history", ()),
     )
-    row = about_run(trained) | {"step": saved["global_step"], "split": plain["split"]} | scores
+    about_scores = {"step": saved["global_step"], "split": plain["split"]}
+    rows = [
+        about_run(trained) | {"seed": seed} | about_scores | numbers
+        for seed, numbers in scores.items()
+    ]
     about = {"data_source": data.dataset.source, "checkpoint": str(plain["checkpoint"])}
-    write_scores(Path(plain["output_dir"]) / "scores.json", [row], about)
-    print_scores(scores, f"{plain['checkpoint']}: {plain['split']} part")
-    return [row]
+    write_scores(Path(plain["output_dir"]) / "scores.json", rows, about)
+    title = f"{plain['checkpoint']}: {plain['split']} part"
+    print_scores(rows, title, trained["published"])
+    return rows
 
 
 def final_scores(
-    model: LatentModel,
+    models: Iterable[LatentModel],
     data: FactorDataModule,
-    statistics: Mapping[str, Statistic],
+    statistics: Statistics,
     *,
     step: int,
     split: str = "test",
     num_samples: int = 10_000,
     num_jacobians: int = 1000,
     history: Sequence[Mapping[str, float]] = (),
-) -> dict[str, float]:
-    """All scores of a model on a held-out part.
+) -> dict[int, dict[str, float]]:
+    """All scores of trained models on a held-out part.
 
     Args:
-        model: trained model.
+        models: one, or the members of an ensemble.
         data: set up data module.
         statistics: by name.
-        step: number of updates the model has had.
+        step: number of updates the models have had.
         split: ``val`` or ``test``.
         num_samples: images, at most as many as the part has.
         num_jacobians: of them, how many for statistics of the decoder.
         history: looks during training, for shares of training.
 
     Returns:
-        Log keys and values, with ``num_samples`` as used.
+        Log keys and values by seed, with ``num_samples`` as used.
 
     Raises:
         ConfigError: for an unknown part or a count below 1.
@@ -92,13 +97,18 @@ def final_scores(
             f"num_samples={num_samples}, num_jacobians={num_jacobians}: give at least 1"
         )
     num_samples = min(num_samples, len(data.rows[split]))
-    held_out = look(
-        model,
-        data.dataset,
-        data.held_out(split, num_samples),
-        split=split,
-        step=step,
-        num_jacobians=min(num_jacobians, num_samples),
-        history=history,
+    index = data.held_out(split, num_samples)
+    looks = (
+        look(
+            model,
+            data.dataset,
+            index,
+            split=split,
+            step=step,
+            num_jacobians=min(num_jacobians, num_samples),
+            history=history_of(history, model.seed),
+        )
+        for model in models
     )
-    return {"num_samples": num_samples, **scores_of(held_out, statistics)}
+    scores = scores_of_members(looks, statistics)
+    return {seed: {"num_samples": num_samples, **numbers} for seed, numbers in scores.items()}

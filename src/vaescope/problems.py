@@ -23,6 +23,21 @@ GIVEN_BY_CODE = {
     },
 }
 ONE_OBJECT = ("data", "model", "network", "posterior", "likelihood", "optimizer", "trainer")
+# optimisers that treat each weight by itself, so that stacked members do not touch each other
+ELEMENTWISE = tuple(
+    f"torch.optim.{name}"
+    for name in (
+        "Adam",
+        "AdamW",
+        "Adamax",
+        "NAdam",
+        "RAdam",
+        "Adagrad",
+        "Adadelta",
+        "RMSprop",
+        "SGD",
+    )
+)
 MANY_OBJECTS = ("statistics", "callbacks", "logger")
 
 
@@ -119,6 +134,7 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
     if config.get("threads") is not None and config.threads < 1:
         yield f"config.threads: {config.threads} is below 1; null chooses by the idle cores"
     yield from _trainer_problems(config)
+    yield from _ensemble_problems(config)
     model, posterior = config.get("model"), config.get("posterior")
     groups = isinstance(model, DictConfig) and isinstance(posterior, DictConfig)
     if not groups or "latent_dim" not in config:
@@ -147,6 +163,31 @@ def _trainer_problems(config: DictConfig) -> Iterator[str]:
         yield (
             "config.trainer.gradient_clip_val: Lightning does not clip for a fused optimiser in "
             f"{precision}; add optimizer.fused=false"
+        )
+
+
+def _ensemble_problems(config: DictConfig) -> Iterator[str]:
+    """Settings under which members of an ensemble would not be what they are alone."""
+    size = config.get("ensemble", {}).get("size", 1)
+    if size < 1:
+        yield f"config.ensemble.size: {size} was given; it is at least 1"
+    trainer, optimizer = config.get("trainer"), config.get("optimizer")
+    if size < 2 or not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
+        return
+    if trainer.get("gradient_clip_val"):
+        yield (
+            "config.trainer.gradient_clip_val: the norm would be that of all members together; "
+            "leave it null, or train single runs with -m seed=..."
+        )
+    if trainer.get("precision") == "16-mixed":
+        yield (
+            "config.trainer.precision: 16-mixed leaves out updates of all members when one "
+            "overflows; choose bf16-mixed or 32-true, or train single runs with -m seed=..."
+        )
+    if optimizer.get("_target_") not in ELEMENTWISE:
+        yield (
+            f"config.optimizer: {optimizer.get('_target_')} may mix the members' weights, so it "
+            f"cannot be batched; choose one of {', '.join(ELEMENTWISE)}, or train single runs"
         )
 
 

@@ -12,11 +12,19 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
-from vaescope.assembly import Plain, about_run, build_model, read_checkpoint
-from vaescope.callbacks import AtomicCheckpointIO, Checkpoint, Evaluation, KeepConfig, MetricsFile
+from vaescope.assembly import Plain, about_run, build_ensemble, read_checkpoint, seeded_model
+from vaescope.callbacks import (
+    AtomicCheckpointIO,
+    Checkpoint,
+    Evaluation,
+    KeepConfig,
+    MetricsFile,
+    publish,
+)
 from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
-from vaescope.errors import Mistakes, RunFolderError
+from vaescope.ensemble import Ensemble
+from vaescope.errors import Mistakes, RunFolderError, TrainingDivergedError
 from vaescope.evaluation import final_scores
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
@@ -27,15 +35,17 @@ from vaescope.report.terminal import print_scores
 
 log = logging.getLogger(__name__)
 
+Model = LatentModel | Ensemble
+
 
 def train(config: DictConfig) -> list[dict[str, Any]]:
-    """Train, measure and report one model; or continue to, with ``resume``.
+    """Train, measure and report one model, or an ensemble; or continue to, with ``resume``.
 
     Args:
         config: composed ``train.yaml``.
 
     Returns:
-        Rows of ``scores.json``: one, with the final scores on the test part.
+        Rows of ``scores.json``: the final scores on the test part, one row a seed.
 
     Raises:
         ConfigError: listing the mistakes in the configuration.
@@ -50,7 +60,6 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
     done = _steps_to_resume(plain, folder)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     threads = set_threads(plain["threads"])
-    pl.seed_everything(plain["seed"], workers=True, verbose=False)
     trainer, model, data = _build(plain)
     log.info("precision: %s", plain["trainer"]["precision"])
     save_yaml(_movable(plain), folder / "config.yaml")
@@ -61,7 +70,7 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
         if isinstance(logger, MetricsFile) and done is not None:
             logger.resume(done)
     _fit(trainer, model, data, folder / "checkpoints" / "last.ckpt" if done is not None else None)
-    return [_finish(trainer, model, data, plain, folder)]
+    return _finish(trainer, model, data, plain, folder)
 
 
 def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
@@ -82,7 +91,14 @@ def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
         raise RunFolderError(
             f"resume={folder}: no {last}, so there is nothing to continue; start anew"
         )
-    step = read_checkpoint(last)["global_step"]
+    saved = read_checkpoint(last)
+    before, step = saved["vaescope"]["config"], saved["global_step"]
+    for name in ("seed", "ensemble"):
+        if plain[name] != before[name]:
+            raise RunFolderError(
+                f"resume={folder}: its {name} is {before[name]}, and {plain[name]} was given; a "
+                "resumed run keeps its seeds"
+            )
     if 0 < plain["trainer"]["max_steps"] <= step and scores.is_file():
         raise RunFolderError(
             f"resume={folder}: the run has all its {step} steps; "
@@ -91,14 +107,20 @@ def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
     return step
 
 
-def _build(plain: Plain) -> tuple[pl.Trainer, LatentModel, FactorDataModule]:
+def _build(plain: Plain) -> tuple[pl.Trainer, Model, FactorDataModule]:
     """Everything that a run needs; all refusals are told together."""
     mistakes = Mistakes()
     callbacks: list[pl.Callback] = []
     loggers: list[Logger] = []
     with mistakes.noted():
         data = build(plain["data"], "data")
-        model = build_model(plain, data.image_shape)
+        if plain["ensemble"]["size"] == 1:
+            model: Model = seeded_model(plain, data.image_shape)
+        else:
+            model = build_ensemble(plain, data.image_shape)
+            own = plain["data"]["seed"]  # the members' own, unless it was set apart from theirs
+            follows = own == plain["seed"]
+            data.serve_members(model.seeds if follows else [own] * len(model.seeds))
     for name, node in (plain["statistics"] or {}).items():
         with mistakes.noted():
             build(node, f"statistics.{name}")
@@ -150,8 +172,14 @@ def _add_environment(path: Path, facts: dict[str, Any]) -> None:
     write_json(path, [*before, facts])
 
 
-def _prepare(model: LatentModel, plain: Plain) -> None:
-    """Settings of the machine: memory layout of convolutions, and compilation."""
+def _prepare(model: Model, plain: Plain) -> None:
+    """Settings of the machine: number format, memory layout of convolutions, and compilation."""
+    if plain["trainer"]["precision"] == "64-true":
+        model.double()  # Lightning would do so after it has read a checkpoint, and round that
+    if isinstance(model, Ensemble):  # stacked weights have no such layout
+        if plain["compile"]:
+            model.compile_terms()
+        return
     if plain["channels_last"]:
         model.to(memory_format=torch.channels_last)
     if plain["compile"]:
@@ -160,7 +188,7 @@ def _prepare(model: LatentModel, plain: Plain) -> None:
 
 
 def _fit(
-    trainer: pl.Trainer, model: LatentModel, data: FactorDataModule, checkpoint: Path | None
+    trainer: pl.Trainer, model: Model, data: FactorDataModule, checkpoint: Path | None
 ) -> None:
     """Train under Lightning without its advice on data loaders, which are vectorised here."""
     with warnings.catch_warnings():
@@ -178,29 +206,41 @@ def _fit(
 
 
 def _finish(
-    trainer: pl.Trainer, model: LatentModel, data: FactorDataModule, plain: Plain, folder: Path
-) -> dict[str, Any]:
+    trainer: pl.Trainer, model: Model, data: FactorDataModule, plain: Plain, folder: Path
+) -> list[dict[str, Any]]:
     """Final scores on the test part, to the terminal, to files and to the loggers."""
     model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
     evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
+    about_scores = {"step": trainer.global_step, "split": "test"}
     scores = final_scores(
-        model,
+        model.members(),
         data,
         statistics,
         step=trainer.global_step,
         history=evaluation.history if evaluation else (),
     )
-    row = about_run(plain) | {"step": trainer.global_step, "split": "test"} | scores
+    rows = [
+        about_run(plain) | {"seed": seed} | about_scores | numbers
+        for seed, numbers in scores.items()
+    ]
+    if isinstance(model, Ensemble) and not rows:
+        raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")
+    numbers = {r["seed"]: {k: v for k, v in r.items() if "/" in k} for r in rows}
+    publish(trainer, numbers, trainer.global_step)
     for logger in trainer.loggers:
-        logger.log_metrics({k: v for k, v in scores.items() if "/" in k}, row["step"])
         logger.save()
-    write_scores(folder / "scores.json", [row], {"data_source": data.dataset.source})
+    about: dict[str, Any] = {"data_source": data.dataset.source}
+    if isinstance(model, Ensemble):
+        diverged = [{"seed": seed, "step": step} for seed, step in model.diverged.items()]
+        about |= {"members": len(model.seeds), "finished": len(rows), "diverged": diverged}
+    write_scores(folder / "scores.json", rows, about)
     write_report(folder)
-    print_scores(scores, f"{folder}: test part, {scores['num_samples']} observations")
+    shown = rows[0]["num_samples"]
+    print_scores(rows, f"{folder}: test part, {shown} observations", plain["published"])
     (folder / "error.txt").unlink(missing_ok=True)  # of an attempt that was resumed since
     log.info("report: %s", folder / "report.html")
-    return row
+    return rows
 
 
 def _callbacks(trainer: pl.Trainer) -> list[pl.Callback]:

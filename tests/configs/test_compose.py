@@ -11,6 +11,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from vaescope.assembly import build_model
+from vaescope.callbacks import GroupStatistic
 from vaescope.config import build, config_dir, resolved
 from vaescope.errors import ConfigError
 from vaescope.problems import GIVEN_BY_CODE, RESERVED, check, problems
@@ -20,6 +21,7 @@ GROUPS = defaultdict(list)
 for _path in sorted(CONF.glob("*/*.yaml")):
     if _path.parent.name != "local":  # a machine's own, git-ignored
         GROUPS[_path.parent.name].append(_path.stem)
+PAPERS = GROUPS.pop("paper")  # of ``reproduce`` alone, and no objects
 OPTIONS = [(group, option) for group, options in GROUPS.items() for option in options]
 ROOTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("*.yaml")}
 MANY = {
@@ -83,6 +85,11 @@ def test_every_command_composes_without_problems(config, name):
 @pytest.mark.parametrize("action", ["list", "verify", "render"])
 def test_the_data_command_composes_without_problems(config, action):
     check(config(f"action={action}", name="data"))
+
+
+@pytest.mark.parametrize("option", PAPERS)
+def test_every_paper_composes_without_problems(config, option):
+    check(config(f"paper={option}", name="reproduce"))
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
@@ -152,7 +159,7 @@ def test_every_entry_of_the_groups_of_many_builds(config, group, monkeypatch):
     assert list(objects) == GROUPS[group]
     if group == "callbacks":
         statistics = objects["evaluation"].statistics
-        assert all(callable(statistic) for statistic in statistics.values())
+        assert all(callable(s) or isinstance(s, GroupStatistic) for s in statistics.values())
         assert list(statistics) == list(plain["statistics"])
 
 

@@ -98,7 +98,7 @@ def test_failing_job_leaves_its_error_and_the_others_go_on(shell, tmp_path):
 
 def test_scores_of_an_unknown_part():
     with pytest.raises(ConfigError, match="choose val or test"):
-        final_scores(None, None, {}, step=0, split="train")
+        final_scores([], None, {}, step=0, split="train")
 
 
 def test_data_error_is_no_config_error(tiny, tmp_path):

@@ -30,6 +30,7 @@ ARROWS = {
     "data/factors": LEAVES,
     "data": LEAVES,
     "models": LEAVES | {"likelihoods", "networks"},
+    "ensemble": {"models", "streams"},
     "config": {"errors", "files", "hardware"},
 }
 PURE = (

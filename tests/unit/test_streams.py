@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vaescope.streams import stream
+from vaescope.streams import Rewinder, stream
 
 
 def draw(*arguments, size=64):
@@ -40,3 +40,16 @@ def test_steps_do_not_overlap_even_for_long_draws():
 def test_numbers_across_steps_are_standard_normal():
     numbers = np.array([draw(0, "noise", step, size=1)[0] for step in range(2000)])
     assert stats.kstest(numbers, "norm").pvalue > 1e-3
+
+
+def test_a_rewound_generator_gives_the_streams_numbers():
+    rewinder = Rewinder()
+    places = [(3, "noise", 7), (3, "noise", 0), (4, "noise", 7), (3, "batches", 7), (3, "noise", 7)]
+    for place in places:
+        rng, alone = rewinder.at(*place), stream(*place)
+        for size in (1, 5, 64):  # odd numbers leave words in the buffer
+            np.testing.assert_array_equal(
+                rng.standard_normal(size, dtype=np.float32),
+                alone.standard_normal(size, dtype=np.float32),
+            )
+            np.testing.assert_array_equal(rng.permutation(size), alone.permutation(size))

@@ -1,23 +1,45 @@
 """Statistics on held-out data while a run goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
 from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
-from vaescope.callbacks.statistics import Statistic
+from vaescope.callbacks.statistics import Drift, GroupStatistic, Statistics
 from vaescope.callbacks.updates import made_update
 from vaescope.data import FactorDataModule
+from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 
 
-def scores_of(held_out: HeldOut, statistics: Mapping[str, Statistic]) -> dict[str, float]:
-    """All numbers of one look: the loss terms and what every statistic gives."""
-    scores = {f"{held_out.split}/{name}": value for name, value in held_out.losses.items()}
+def scores_of_members(
+    looks: Iterable[HeldOut], statistics: Statistics
+) -> dict[int, dict[str, float]]:
+    """All numbers of one look at every member: loss terms, statistics, and those of the group.
+
+    Args:
+        looks: at a single model or at each member; the models are let go one by one.
+        statistics: by name.
+
+    Returns:
+        Log keys and values by seed.
+    """
+    scores: dict[int, dict[str, float]] = {}
+    codes = []
+    for held_out in looks:
+        numbers = held_out.named(held_out.split, held_out.losses)
+        for statistic in statistics.values():
+            if not isinstance(statistic, GroupStatistic):
+                numbers |= statistic(held_out)
+        scores[held_out.model.seed] = numbers
+        codes.append(held_out.codes())
     for statistic in statistics.values():
-        scores |= statistic(held_out)
+        if isinstance(statistic, GroupStatistic) and len(codes) > 1:
+            for seed, more in zip(scores, statistic.together(codes), strict=True):
+                scores[seed] |= more
     return scores
 
 
@@ -37,7 +59,7 @@ class Evaluation(pl.Callback):
 
     def __init__(
         self,
-        statistics: Mapping[str, Statistic],
+        statistics: Statistics,
         every_n_steps: int = 500,
         num_samples: int = 5000,
         num_losses: int = 1000,
@@ -56,7 +78,8 @@ class Evaluation(pl.Callback):
         self.num_samples = num_samples
         self.num_losses = num_losses
         self.num_jacobians = num_jacobians
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, float]] = []  # one row a look and member
+        self._kept: dict[int, Tensor] = {}  # mean codes at the last regular look, by seed
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The first look, at the untrained model."""
@@ -81,28 +104,47 @@ class Evaluation(pl.Callback):
             self._look(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """All looks so far: shares of training are counted over them."""
-        return {"history": self.history}
+        """All looks so far, over which shares of training are counted, and the codes to compare."""
+        return {"history": self.history, "kept": self._kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take them up again, without the look at an end that has been put off."""
         rows = state_dict["history"]
         self.history = [row for row in rows if row["step"] % self.every_n_steps == 0]
+        self._kept = state_dict.get("kept", {})
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, LatentModel)
+        assert isinstance(pl_module, LatentModel | Ensemble)
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         step = trainer.global_step
-        held_out = look(
-            pl_module,
-            data.dataset,
-            data.held_out("val", min(self.num_samples, len(data.rows["val"]))),
-            split="val",
-            step=step,
-            num_losses=self.num_losses,
-            num_jacobians=self.num_jacobians,
-            history=self.history,
-        )
-        scores = scores_of(held_out, self.statistics)
-        self.history.append({"step": step, **scores})
-        publish(trainer, scores, step)
+        rows = scores_of_members(self._looks(pl_module, data, step), self.statistics)
+        self.history += [{"step": step, "seed": seed, **row} for seed, row in rows.items()]
+        publish(trainer, rows, step)
+
+    def _looks(
+        self, module: LatentModel | Ensemble, data: FactorDataModule, step: int
+    ) -> Iterator[HeldOut]:
+        """A look at each member, its codes kept for the next one."""
+        index = data.held_out("val", min(self.num_samples, len(data.rows["val"])))
+        drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
+        num_kept = max((drift.num_samples for drift in drifts), default=0)
+        for model in module.members():
+            held_out = look(
+                model,
+                data.dataset,
+                index,
+                split="val",
+                step=step,
+                num_losses=self.num_losses,
+                num_jacobians=self.num_jacobians,
+                history=history_of(self.history, model.seed),
+                previous=self._kept.get(model.seed),
+            )
+            if num_kept and step % self.every_n_steps == 0:  # an end may be put off
+                self._kept[model.seed] = held_out.mean[:num_kept].clone()
+            yield held_out
+
+
+def history_of(rows: Sequence[Mapping[str, float]], seed: int) -> list[Mapping[str, float]]:
+    """The looks at one member."""
+    return [row for row in rows if row["seed"] == seed]

@@ -1,5 +1,6 @@
 """A run must not go on with numbers that are none."""
 
+import logging
 from typing import Any
 
 import pytorch_lightning as pl
@@ -7,11 +8,16 @@ import torch
 from torch import Tensor
 
 from vaescope.callbacks.checkpoint import Checkpoint
+from vaescope.ensemble import Ensemble
 from vaescope.errors import TrainingDivergedError
+
+log = logging.getLogger(__name__)
 
 
 class FiniteTerms(pl.Callback):
     """Stops a run at a NaN or an infinity, with the step, the term and the last good checkpoint.
+
+    Of an ensemble, it tells which member has diverged and lets the others go on.
 
     The terms of all updates are kept where they are computed and looked at every
     ``every_n_steps`` updates and before each checkpoint, so that a GPU is not made to wait.
@@ -28,6 +34,12 @@ class FiniteTerms(pl.Callback):
             raise ValueError(f"every_n_steps={every_n_steps}: give at least 1")
         self.every_n_steps = every_n_steps
         self._terms: list[tuple[int, dict[str, Tensor]]] = []
+        self._told: set[int] = set()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What a resumed run has told already."""
+        if isinstance(pl_module, Ensemble):
+            self._told = set(pl_module.diverged)
 
     def on_train_batch_end(
         self,
@@ -40,13 +52,13 @@ class FiniteTerms(pl.Callback):
         """Keep the terms; look at them when it is time."""
         self._terms.append((trainer.global_step, outputs["terms"]))
         if len(self._terms) >= self.every_n_steps:
-            self._look(trainer)
+            self._look(trainer, pl_module)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Let no checkpoint hold weights that are not finite."""
-        self._look(trainer)
+        self._look(trainer, pl_module)
         self._look_at_weights(trainer, pl_module)
 
     def on_exception(
@@ -54,26 +66,56 @@ class FiniteTerms(pl.Callback):
     ) -> None:
         """Name the cause of what failed on numbers that are none: a statistic, for example."""
         if isinstance(exception, Exception) and not isinstance(exception, TrainingDivergedError):
-            self._look(trainer)
+            self._look(trainer, pl_module)
             self._look_at_weights(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at what is left."""
-        self._look(trainer)
+        self._look(trainer, pl_module)
 
-    def _look(self, trainer: pl.Trainer) -> None:
-        if not self._terms:
-            return
-        names = list(self._terms[0][1])
-        values = torch.stack([torch.stack([terms[n] for n in names]) for _, terms in self._terms])
-        bad = (~torch.isfinite(values)).nonzero()
-        if len(bad):
-            row, column = bad[0].tolist()
-            term = f"loss term '{names[column]}' = {values[row, column].item()}"
-            raise self._diverged(trainer, term, self._terms[row][0])
+    def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if isinstance(pl_module, Ensemble):
+            self._tell_of_members(trainer, pl_module)
+        elif bad := self._first_bad():
+            raise self._diverged(trainer, *bad)
         self._terms.clear()
 
+    def _first_bad(self, number: int = 0) -> tuple[str, int] | None:
+        """The first term of a member that is not finite, and its step, in the terms kept."""
+        if not self._terms:
+            return None
+        names = list(self._terms[0][1])
+        rows = [
+            torch.stack([terms[n].reshape(-1)[number] for n in names]) for _, terms in self._terms
+        ]
+        values = torch.stack(rows)
+        bad = (~torch.isfinite(values)).nonzero()
+        if not len(bad):
+            return None
+        row, column = bad[0].tolist()
+        return f"loss term '{names[column]}' = {values[row, column].item()}", self._terms[row][0]
+
+    def _tell_of_members(self, trainer: pl.Trainer, ensemble: Ensemble) -> None:
+        diverged = ensemble.diverged
+        for number, seed in enumerate(ensemble.seeds):
+            if seed in diverged and seed not in self._told:
+                self._told.add(seed)
+                what, step = self._first_bad(number) or ("its weights", diverged[seed])
+                left = len(ensemble.seeds) - len(diverged)
+                log.warning(
+                    "seed %d has diverged and is frozen: not a finite number: %s at step %d; "
+                    "%d of %d members go on",
+                    *(seed, what, step, left, len(ensemble.seeds)),
+                )
+        if len(diverged) == len(ensemble.seeds):
+            last = max(diverged, key=lambda seed: diverged[seed])
+            raise self._diverged(
+                trainer, f"all members; the last one, seed {last},", diverged[last]
+            )
+
     def _look_at_weights(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if isinstance(pl_module, Ensemble):
+            return  # a frozen member's weights may be anything
         for name, weight in pl_module.named_parameters():
             if not torch.isfinite(weight).all():
                 raise self._diverged(trainer, f"weight {name}", trainer.global_step)

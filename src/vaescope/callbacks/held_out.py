@@ -1,48 +1,107 @@
 """What a model says about held-out images, computed once for all statistics."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from vaescope.alignment import active_by_mean, decoder_grams
 from vaescope.data import FactorDataset
 from vaescope.metrics import HeldOutCodes
 from vaescope.models import LatentModel
+from vaescope.posteriors import Posterior
+
+_NUMBERS_AT_A_TIME = 2**18
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """One look at a model: its codes of N held-out images.
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    """What an encoder says about N held-out images.
 
     Attributes:
-        model: the model itself, for statistics of its decoder.
-        step: number of updates it has had.
+        step: number of updates the model has had.
         split: name of the held-out part, ``val`` or ``test``; it begins the log keys.
+        posterior: family of q(z|x), a class of ``vaescope.posteriors``.
         mean: posterior means ``[N, D]``.
+        sampled: one draw from each posterior ``[N, D]``, of the same noise at every look.
         variance: marginal posterior variances ``[N, D]``; None for an autoencoder.
         kl: KL per latent ``[N, D]``, nats; None for an autoencoder.
         factors: generative factors ``[N, K]``.
+        factor_kinds: ``continuous``, ``ordinal``, ... of each factor.
+        previous: posterior means of the first images at the look before, ``[M, D]``; None if they
+            were not kept.
+    """
+
+    step: int
+    split: str
+    posterior: type[Posterior]
+    mean: Tensor
+    sampled: Tensor
+    variance: Tensor | None
+    kl: Tensor | None
+    factors: Tensor
+    factor_kinds: Sequence[str]
+    previous: Tensor | None = None
+
+    def named(self, group: str, numbers: Mapping[str, float]) -> dict[str, float]:
+        """By log key: ``val/...``, ``align/...`` while training, ``test/...`` for final scores."""
+        return {self.key(group, name): value for name, value in numbers.items()}
+
+    def key(self, group: str, name: str) -> str:
+        """One log key."""
+        return f"{group if self.split == 'val' else self.split}/{name}"
+
+    def active(self, threshold: float) -> Tensor:
+        """Which latents are active by the CVPR 2019 paper's rule ``[D]``; an autoencoder's all."""
+        if self.variance is None:
+            return torch.ones(self.mean.shape[1], dtype=torch.bool)
+        return active_by_mean(self.mean, threshold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut(Codes):
+    """One look at a model: its codes, and what is needed to go beyond them.
+
+    Attributes:
+        model: the model itself, for statistics of its decoder.
+        dataset: where the images are.
+        index: which of them, ``[N]``.
         losses: mean of every loss term over the first images, and their sum as ``loss``.
         num_jacobians: for how many of the N images decoder Jacobians are computed.
         history: scores of the earlier looks of this run, each with its ``step``.
     """
 
     model: LatentModel
-    step: int
-    split: str
-    mean: Tensor
-    variance: Tensor | None
-    kl: Tensor | None
-    factors: Tensor
+    dataset: FactorDataset
+    index: Tensor
     losses: Mapping[str, float]
     num_jacobians: int = 256
-    history: Sequence[Mapping[str, float]] = field(default_factory=tuple)
+    history: Sequence[Mapping[str, float]] = ()
 
-    def key(self, group: str, name: str) -> str:
-        """Log key: ``val/...`` and ``align/...`` while training, ``test/...`` for final scores."""
-        return f"{group if self.split == 'val' else self.split}/{name}"
+    def images(self, count: int) -> Tensor:
+        """The first images as the encoder gets them, ``[at most count, ...]``; made when asked."""
+        image = self.dataset.batch(self.index[:count])["image"]
+        return image.to(next(self.model.parameters()))
+
+    def points(self, count: int) -> Tensor:
+        """The first posterior means, where the decoder is looked at, ``[at most count, D]``."""
+        return self.mean[:count].to(next(self.model.parameters()))
+
+    @cached_property
+    def grams(self) -> dict[str, Tensor]:
+        """J^T H J ``[num_jacobians, D, D]`` in the metrics H of ``pixels`` and of the ``loss``."""
+        likelihood = self.model.likelihood
+        metrics = {"pixels": likelihood.pixel_metric, "loss": likelihood.curvature}
+        grams = decoder_grams(self.model.decode, self.points(self.num_jacobians), metrics)
+        return {name: gram.cpu() for name, gram in grams.items()}
+
+    def codes(self) -> Codes:
+        """The look without the model, so that those of many members may be kept."""
+        return Codes(**{field.name: getattr(self, field.name) for field in fields(Codes)})
 
 
 @torch.no_grad()
@@ -54,7 +113,6 @@ def look(
     split: str,
     step: int,
     num_losses: int | None = None,
-    batch_size: int = 64,
     **about: Any,
 ) -> HeldOut:
     """Encode the images ``index [N]`` of ``dataset``, and compute losses, in full precision.
@@ -68,21 +126,23 @@ def look(
         split: name of the held-out part.
         step: number of updates the model has had.
         num_losses: about how many of the images enter the loss terms; None: all.
-        batch_size: images at a time.
         **about: the remaining attributes of ``HeldOut``.
 
     Returns:
         The look.
     """
     training = model.training
+    batch_size = max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
     model.eval()
     codes = HeldOutCodes()
-    variances, kls, losses = [], [], []
+    variances, kls, samples, losses = [], [], [], []
     for number, chunk in enumerate(index.split(batch_size)):
         batch = {name: value.to(model.device) for name, value in dataset.batch(chunk).items()}
         batch["image"] = batch["image"].to(next(model.parameters()))
         q = model.encode(batch["image"])
         codes.update(q.mean.cpu(), batch["factors"].cpu())
+        drawn = model.noise_for(len(chunk), number, use="held out codes")
+        samples.append(q.rsample(drawn["z"]).cpu())
         if hasattr(q, "variance"):
             variances.append(q.variance.cpu())
             kls.append(q.kl().cpu())
@@ -94,10 +154,15 @@ def look(
     mean, factors = codes.compute()
     return HeldOut(
         model=model,
+        dataset=dataset,
+        index=index,
         step=step,
         split=split,
+        posterior=model.posterior,
         mean=mean,
+        sampled=torch.cat(samples),
         factors=factors,
+        factor_kinds=dataset.factors.kinds,
         variance=torch.cat(variances) if variances else None,
         kl=torch.cat(kls) if kls else None,
         losses=_weighted_means(losses),

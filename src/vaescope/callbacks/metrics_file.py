@@ -1,6 +1,7 @@
-"""``metrics.csv``: every logged number of a run, one row a step."""
+"""``metrics.csv``: every logged number of a run, one row a step and seed."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ class MetricsFile(Logger):
 
     Args:
         folder: where the file lies.
-        flush_every: rows after which it is written; it is written at the end as well.
+        flush_every: new rows after which it is written, in long files more; at the end as well.
     """
 
     def __init__(self, folder: str, flush_every: int = 20) -> None:
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self.flush_every = flush_every
-        self._rows: dict[int, dict[str, float | str]] = {}
+        self._rows: dict[tuple[int, int], dict[str, float | str]] = {}
         self._unwritten = 0
 
     @property
@@ -46,7 +47,9 @@ class MetricsFile(Logger):
                     for row in csv.DictReader(file)
                 )
                 self._rows = {
-                    int(row["step"]): dict(row) for row in rows if int(row["step"]) <= step
+                    (int(row["step"]), int(row["seed"])): dict(row)
+                    for row in rows
+                    if int(row["step"]) <= step
                 }
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -54,13 +57,17 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Add numbers to the row of ``step``."""
-        step = int(step or 0)
-        self._rows.setdefault(step, {"step": step}).update(
-            {k: float(v) for k, v in metrics.items()}
-        )
-        self._unwritten += 1
-        if self._unwritten >= self.flush_every:
+        """Nothing: all numbers come by seed, to ``log_rows``."""
+
+    @rank_zero_only
+    def log_rows(self, rows: Mapping[int, Mapping[str, float]], step: int) -> None:
+        """Add numbers to the rows of ``step``, by seed."""
+        for seed, numbers in rows.items():
+            self._rows.setdefault((step, seed), {"step": step, "seed": seed}).update(
+                {key: float(value) for key, value in numbers.items()}
+            )
+        self._unwritten += len(rows)
+        if self._unwritten >= max(self.flush_every, len(self._rows) // 20):
             self.save()
 
     @rank_zero_only
@@ -68,14 +75,15 @@ class MetricsFile(Logger):
         """Write all rows, whole or not at all."""
         if not self._unwritten:
             return
-        columns = sorted({name for row in self._rows.values() for name in row} - {"step"})
+        places = ["step", "seed"]
+        columns = sorted({name for row in self._rows.values() for name in row} - {*places})
         with (
             replacing(self.path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
-            writer = csv.DictWriter(file, ["step", *columns], restval="")
+            writer = csv.DictWriter(file, [*places, *columns], restval="")
             writer.writeheader()
-            writer.writerows(self._rows[step] for step in sorted(self._rows))
+            writer.writerows(self._rows[place] for place in sorted(self._rows))
         self._unwritten = 0
 
     @rank_zero_only

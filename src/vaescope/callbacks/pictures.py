@@ -8,6 +8,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from vaescope.callbacks.held_out import look
 from vaescope.data import FactorDataModule
+from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.posteriors import DiagonalGaussian
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
@@ -40,26 +41,30 @@ class Pictures(pl.Callback):
         self.extent = extent
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw them from the first held-out images."""
-        assert isinstance(pl_module, LatentModel)
+        """Draw them from the first held-out images; of an ensemble, the first member's."""
+        assert isinstance(pl_module, LatentModel | Ensemble)
+        model = next(pl_module.members(), None)
+        if model is None:  # all of them diverged
+            return
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         index = data.held_out("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
-        held_out = look(pl_module, data.dataset, index, split="val", step=step, num_losses=0)
-        if held_out.kl is not None and pl_module.posterior is DiagonalGaussian:
+        held_out = look(model, data.dataset, index, split="val", step=step, num_losses=0)
+        if held_out.kl is not None and model.posterior is DiagonalGaussian:
             weight, unit = held_out.kl.mean(0), "nats"
         else:
             weight, unit = held_out.mean.std(0), "std"
         order = weight.argsort(descending=True).tolist()
         rows = traversals(
-            pl_module, held_out.mean[0], order, extent=self.extent, num_steps=self.num_steps
+            model, held_out.mean[0], order, extent=self.extent, num_steps=self.num_steps
         )
         labels = [f"z{j}  {weight[j]:.2f} {unit}" for j in order]
-        title = f"each latent from {-self.extent:g} to {self.extent:g}, by {unit}"
+        which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""
+        title = f"{which}each latent from {-self.extent:g} to {self.extent:g}, by {unit}"
         images = data.dataset.batch(index[: self.num_images])["image"].to(torch.float32)
         figures = {
             "traversals": traversal_figure(rows, labels, title, extent=self.extent),
-            "reconstructions": reconstruction_figure(pl_module, images.cpu()),
+            "reconstructions": reconstruction_figure(model, images.cpu()),
         }
         for name, figure in figures.items():
             path = self.folder / f"{name}.png"

@@ -3,13 +3,18 @@
 import sys
 import time
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from vaescope.callbacks.publish import publish
 from vaescope.callbacks.updates import made_update
+from vaescope.ensemble import Ensemble
+from vaescope.models import LatentModel
 
 
 class Progress(pl.Callback):
@@ -58,18 +63,20 @@ class Progress(pl.Callback):
         step = trainer.global_step
         if step % self.every_n_steps or not made_update(trainer, batch_idx):
             return
-        terms: Mapping[str, Any] = outputs["terms"]
-        numbers = {"loss": float(outputs["loss"])} | {k: float(v) for k, v in terms.items()}
+        assert isinstance(pl_module, LatentModel | Ensemble)
         now = time.perf_counter()
         speed = (step - self._since[1]) / (now - self._since[0])
         self._since = (now, step)
-        publish(
-            trainer,
-            {f"train/{k}": v for k, v in numbers.items()} | {"train/steps_per_second": speed},
-            step,
-        )
+        rows = {
+            seed: {f"train/{name}": value for name, value in terms.items()}
+            | {"train/loss": sum(terms.values()), "train/steps_per_second": speed}
+            for seed, terms in _by_seed(pl_module, outputs["terms"]).items()
+        }
+        publish(trainer, rows, step)
         if self._display is not None:
-            self._display.set_postfix({k: f"{v:.4g}" for k, v in numbers.items()}, refresh=False)
+            names = ["loss", *outputs["terms"]]
+            means = {n: fmean(row[f"train/{n}"] for row in rows.values()) for n in names if rows}
+            self._display.set_postfix({k: f"{v:.4g}" for k, v in means.items()}, refresh=False)
             self._display.update(step - self._display.n)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -78,3 +85,16 @@ class Progress(pl.Callback):
             self._display.update(trainer.global_step - self._display.n)
             self._display.close()
             self._display = None
+
+
+def _by_seed(
+    model: LatentModel | Ensemble, terms: Mapping[str, Tensor]
+) -> dict[int, dict[str, float]]:
+    """The terms of every member that has not diverged."""
+    values = torch.stack(list(terms.values())).reshape(len(terms), -1).T.tolist()
+    diverged = model.diverged if isinstance(model, Ensemble) else ()
+    return {
+        seed: dict(zip(terms, row, strict=True))
+        for seed, row in zip(model.seeds, values, strict=True)
+        if seed not in diverged
+    }

@@ -5,12 +5,39 @@ from collections.abc import Mapping
 import pytorch_lightning as pl
 import torch
 
+from vaescope.callbacks.metrics_file import MetricsFile
 
-def publish(trainer: pl.Trainer, numbers: Mapping[str, float], step: int) -> None:
-    """Give ``numbers`` to every logger and to callbacks that monitor a key.
+Rows = Mapping[int, Mapping[str, float]]
+
+
+def publish(trainer: pl.Trainer, rows: Rows, step: int) -> None:
+    """Give numbers to every logger, and their means to callbacks that monitor a key.
 
     ``LightningModule.log`` costs about 0.35 ms a call and step; this is called every k steps.
+
+    Args:
+        trainer: of the run.
+        rows: the numbers of each member by its seed; of a single model: one row.
+        step: number of updates so far.
     """
+    shared = summary(rows)
     for logger in trainer.loggers:
-        logger.log_metrics(dict(numbers), step)
-    trainer.callback_metrics.update({key: torch.tensor(value) for key, value in numbers.items()})
+        if isinstance(logger, MetricsFile):
+            logger.log_rows(rows, step)
+        else:
+            logger.log_metrics(dict(shared), step)
+    trainer.callback_metrics.update({key: torch.tensor(value) for key, value in shared.items()})
+
+
+def summary(rows: Rows) -> dict[str, float]:
+    """One model's numbers; of several: means, ``KEY_std`` (spread) and ``seed_S/KEY`` (members)."""
+    if len(rows) == 1:
+        return dict(next(iter(rows.values())))
+    numbers: dict[str, float] = {}
+    for key in dict.fromkeys(key for row in rows.values() for key in row):
+        values = torch.tensor([row[key] for row in rows.values() if key in row]).double()
+        numbers[key] = float(values.mean())
+        numbers[f"{key}_std"] = float(values.std()) if len(values) > 1 else 0.0
+    for seed, row in rows.items():
+        numbers |= {f"seed_{seed}/{key}": value for key, value in row.items()}
+    return numbers

@@ -34,22 +34,21 @@ class SweepTable(Callback):
         if not folder.is_dir():  # Hydra refused the sweep before its first job
             return
         jobs = [read_job(path.parent) for path in sorted(folder.glob("*/.hydra"), key=_number)]
-        rows = [job["row"] | {"job": job["name"]} for job in jobs if job["row"]]
-        write_scores(folder / "scores.json", rows, {"jobs": len(jobs), "finished": len(rows)})
-        print_jobs(jobs, SHOWN, f"{folder}: {len(rows)} of {len(jobs)} jobs finished")
+        rows = [row | {"job": job["name"]} for job in jobs for row in job["rows"]]
+        finished = sum(bool(job["rows"]) for job in jobs)
+        write_scores(folder / "scores.json", rows, {"jobs": len(jobs), "finished": finished})
+        print_jobs(jobs, SHOWN, f"{folder}: {finished} of {len(jobs)} jobs finished")
 
 
 def read_job(folder: Path) -> dict[str, Any]:
-    """One job's name, overrides, scores (empty if there are none) and the end of its error."""
+    """One job's name, overrides, rows of scores (none if it failed) and the end of its error."""
     scores, error = folder / "scores.json", folder / "error.txt"
     overrides = OmegaConf.load(folder / ".hydra" / "overrides.yaml")
     lines = error.read_text(encoding="utf-8").strip().splitlines() if error.is_file() else []
     return {
         "name": folder.name,
         "overrides": list(overrides),
-        "row": json.loads(scores.read_text(encoding="utf-8"))["rows"][0]
-        if scores.is_file()
-        else {},
+        "rows": json.loads(scores.read_text(encoding="utf-8"))["rows"] if scores.is_file() else [],
         "error": lines[-1] if lines else "",
     }
 

@@ -1,6 +1,6 @@
 """The training step, optimiser, encoder and decoder that every method shares."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -130,6 +130,15 @@ class LatentModel(pl.LightningModule):
         """Reconstruction loss: summed over each image's dimensions, mean over the batch, scalar."""
         return self.likelihood.nll(self.decode(z), image).mean()
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Its one seed; an ensemble has several."""
+        return (self.seed,)
+
+    def members(self) -> Iterator["LatentModel"]:
+        """Itself; an ensemble has several."""
+        yield self
+
     def noise_for(self, batch_size: int, batch: int, use: str = "noise") -> dict[str, Tensor]:
         """Random numbers for one batch, ``z [B, D]``: the same on every device.
 
@@ -138,9 +147,13 @@ class LatentModel(pl.LightningModule):
             batch: how many batches came before; without accumulated gradients, the step.
             use: training's ``"noise"`` or another independent stream.
         """
-        rng = stream(self.seed, use, batch)
-        z = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
-        return {"z": torch.from_numpy(z).to(next(self.parameters()))}
+        noise = self.draw_noise(stream(self.seed, use, batch), batch_size)
+        like = next(self.parameters())
+        return {name: torch.from_numpy(value).to(like) for name, value in noise.items()}
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """``noise_for`` from any generator; a method that needs more noise extends this."""
+        return {"z": rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)}
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
         """One summed loss; the terms go to the callbacks beside it."""

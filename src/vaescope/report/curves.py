@@ -1,18 +1,52 @@
-"""Curves of one run, in the order of the argument."""
+"""Curves of one run, in the order of the argument; of an ensemble: means and ranges."""
 
 from collections.abc import Mapping
+from statistics import fmean
+from typing import Any, NamedTuple, Self
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-Series = tuple[list[int], list[float]]
+GAPS = {"align/c_ima": "c_IMA", "align/hadamard_gap": "Hadamard gap"}
+AGREEMENT = {
+    "align/agreement_mcc": "MCC",
+    "align/agreement_procrustes": "Procrustes",
+    "align/agreement_linear": "linear",
+    "align/agreement_cka": "CKA",
+    "val/udr": "UDR",
+}
+
+
+class Series(NamedTuple):
+    """One number over the steps: its mean over an ensemble's members, and their range."""
+
+    steps: list[int]
+    values: list[float]
+    lows: list[float]
+    highs: list[float]
+
+    @classmethod
+    def over_members(cls, values: Mapping[int, list[float]]) -> Self:
+        """From the members' values at each step."""
+        steps = sorted(values)
+        measures = (fmean, min, max)
+        return cls(steps, *([measure(values[s]) for s in steps] for measure in measures))
+
+
+def draw(axis: Axes, series: Series, *style: str, **kept: Any) -> None:
+    """The mean, and behind it the range over members."""
+    (line,) = axis.plot(series.steps, series.values, *style, **kept)
+    if series.lows != series.highs:
+        axis.fill_between(
+            series.steps, series.lows, series.highs, color=line.get_color(), alpha=0.15, linewidth=0
+        )
 
 
 def curves(series: Mapping[str, Series]) -> list[tuple[str, str, Figure]]:
     """Figures with a title and a note; a figure without data is left out.
 
     Args:
-        series: every logged key's ``(steps, values)``.
+        series: by logged key.
 
     Returns:
         ``(title, note, figure)`` of each.
@@ -46,6 +80,24 @@ def curves(series: Mapping[str, Series]) -> list[tuple[str, str, Figure]]:
             "Median of s_j^2 (1 + c_j^T H c_j / beta) over active latents; theory has it at 1.",
             _variance_relation(series),
         ),
+        (
+            "Singular values and column norms",
+            "Of the decoder's Jacobian, means over images: solid lines by rank, dotted ones by "
+            "latent. Where the columns are orthogonal the two coincide.",
+            _spectrum(series),
+        ),
+        (
+            "Price of a diagonal posterior",
+            "Local IMA contrast of active latents in nats, and the loss of the best diagonal "
+            "posterior over the best full one; both are 0 for orthogonal columns.",
+            _lines(series, "gap", _present(series, GAPS)),
+        ),
+        (
+            "Agreement of seeds",
+            "Means over the other seeds: 1 where codes are the same, up to order, sign and scale "
+            "of latents (MCC, UDR), up to a rotation (Procrustes, CKA), or up to a linear map.",
+            _lines(series, "likeness", _present(series, AGREEMENT)),
+        ),
     ]
     return [(title, note, figure) for title, note, figure in made if figure is not None]
 
@@ -62,22 +114,23 @@ def _alignment(series: Mapping[str, Series]) -> Figure | None:
     if not keys:
         return None
     figure = Figure(figsize=(8, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    with_mig = "val/mig" in series
+    left, *others = figure.subplots(1, 1 + with_mig, squeeze=False)[0]
     for key in keys:
-        left.plot(*series[key], marker=".", label=ratios[key])
+        draw(left, series[key], marker=".", label=ratios[key])
     left.axhline(1, color="black", linestyle=":", linewidth=1)
     left.set(xlabel="step", ylabel="DtO / DtO of a random rotation", ylim=(0, None))
     left.legend(frameon=False)
-    for key, label in (
-        ("val/mig", "MIG"),
-        ("val/mig_chance", "chance"),
-        ("val/mig_ceiling", "ceiling"),
-    ):
-        if key in series:
+    for right in others:
+        for key, label in (
+            ("val/mig", "MIG"),
+            ("val/mig_chance", "chance"),
+            ("val/mig_ceiling", "ceiling"),
+        ):
             style = "-" if key == "val/mig" else ":"
-            right.plot(*series[key], style, marker="." if style == "-" else "", label=label)
-    right.set(xlabel="step", ylabel="MIG", ylim=(0, 1))
-    right.legend(frameon=False)
+            draw(right, series[key], style, marker="." if style == "-" else "", label=label)
+        right.set(xlabel="step", ylabel="MIG", ylim=(0, 1))
+        right.legend(frameon=False)
     return figure
 
 
@@ -95,20 +148,42 @@ def _lines(
     figure, axis = _panel(ylabel)
     for key, label in sorted(labels.items()):
         thin = key.startswith("train/")
-        axis.plot(
-            *series[key], label=label, linewidth=0.7 if thin else 1.5, alpha=0.6 if thin else 1
-        )
+        width, alpha = (0.7, 0.6) if thin else (1.5, 1)
+        draw(axis, series[key], label=label, linewidth=width, alpha=alpha)
     if log:
         axis.set_yscale("log")
     axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
+def _present(series: Mapping[str, Series], labels: Mapping[str, str]) -> dict[str, str]:
+    return {key: label for key, label in labels.items() if key in series}
+
+
+def _spectrum(series: Mapping[str, Series]) -> Figure | None:
+    styles = {"align/singular_value_": "-", "align/column_norm_": ":"}
+    found = {key: style for prefix, style in styles.items() for key in _indexed(series, prefix)}
+    if not found:
+        return None
+    figure, axis = _panel("change of the image")
+    for key, style in found.items():
+        kept = {"color": "black", "linewidth": 0.8} if style == "-" else {"linewidth": 1.5}
+        label = f"z{key[-2:]}" if style == ":" else None
+        draw(axis, series[key], style, label=label, **kept)
+    axis.set_ylim(0, None)
+    axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _indexed(series: Mapping[str, Series], prefix: str) -> list[str]:
+    return sorted(key for key in series if key.startswith(prefix))
+
+
 def _polarized(series: Mapping[str, Series]) -> Figure | None:
     if "align/polarization_gap" not in series:
         return None
     figure, axis = _panel("gap")
-    axis.plot(*series["align/polarization_gap"], marker=".")
+    draw(axis, series["align/polarization_gap"], marker=".")
     axis.axhline(0.03, color="black", linestyle=":", linewidth=1)
     axis.set_yscale("log")
     return figure
@@ -118,9 +193,9 @@ def _variance_relation(series: Mapping[str, Series]) -> Figure | None:
     if "align/variance_relation" not in series:
         return None
     figure, axis = _panel("median")
-    axis.plot(*series["align/variance_relation"], marker=".")
+    draw(axis, series["align/variance_relation"], marker=".")
     axis.axhline(1, color="black", linestyle=":", linewidth=1)
-    axis.set_ylim(0, max(1.2, *series["align/variance_relation"][1]))
+    axis.set_ylim(0, max(1.2, *series["align/variance_relation"].highs))
     return figure
 
 

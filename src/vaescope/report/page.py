@@ -4,8 +4,9 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -14,6 +15,9 @@ from matplotlib.figure import Figure
 from vaescope.files import replacing
 from vaescope.report.curves import Series, curves
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
+from vaescope.report.terminal import shown_mean
+
+CHIEF = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/active_latents")
 
 
 def write_report(folder: Path) -> Path:
@@ -31,9 +35,12 @@ def write_report(folder: Path) -> Path:
     content = {
         "title": folder.name,
         "row": scores["rows"][0],
+        "rows": scores["rows"],
+        "seeds": ", ".join(str(row["seed"]) for row in scores["rows"]),
+        "chief": [key for key in CHIEF if any(key in row for row in scores["rows"])],
         "about": scores["about"],
-        "summary": _summary(scores["rows"][0]),
-        "scores": _score_lines(scores["rows"][0]),
+        "summary": _summary(scores["rows"]),
+        "scores": _score_lines(scores["rows"]),
         "curves": [(title, note, _svg(figure)) for title, note, figure in curves(series)],
         "pictures": [
             (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
@@ -51,35 +58,35 @@ def write_report(folder: Path) -> Path:
 
 
 def read_series(path: Path) -> dict[str, Series]:
-    """Every logged key's ``(steps, values)`` from ``metrics.csv``; none without the file."""
-    series: dict[str, Series] = {}
+    """Every logged key over the steps, by ``metrics.csv``; none without the file."""
+    numbers: dict[str, dict[int, list[float]]] = {}
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 for key, value in row.items():
-                    if key != "step" and value:
-                        steps, values = series.setdefault(key, ([], []))
-                        steps.append(int(row["step"]))
-                        values.append(float(value))
-    return series
+                    if key not in ("step", "seed") and value:
+                        steps = numbers.setdefault(key, {})
+                        steps.setdefault(int(row["step"]), []).append(float(value))
+    return {key: Series.over_members(steps) for key, steps in numbers.items()}
 
 
-def _score_lines(row: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
     """Key, value, chance level and meaning of every score that the glossary explains."""
-    lines = []
-    for key in in_order(list(row)):
-        chance = row.get(f"{key}_chance")
-        shown = "" if chance is None else f"{chance:.3g}"
-        lines.append((key, f"{row[key]:.4g}", shown, GLOSSARY[name_of(key)]))
-    return lines
+    keys = in_order(list(dict.fromkeys(key for row in rows for key in row)))
+    return [
+        (key, shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3), GLOSSARY[name_of(key)])
+        for key in keys
+    ]
 
 
-def _summary(row: Mapping[str, Any]) -> str:
-    """The run in one sentence, as far as its statistics go."""
-    parts, scores = [], {name_of(key): value for key, value in row.items()}
+def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The run in one sentence, as far as its statistics go; of several members, their means."""
+    parts, scores = [], {name_of(key): _mean(rows, key) for row in rows for key in row}
+    if len(rows) > 1:
+        parts.append(f"Means over {len(rows)} seeds:")
     if "dto_active" in scores:
         parts.append(
-            f"On its {scores['active_latents']:.0f} active latents the decoder's Jacobian is "
+            f"On its {scores['active_latents']:.3g} active latents the decoder's Jacobian is "
             f"{scores['dto_active']:.2f} from orthogonal columns, "
             f"{scores['dto_active_ratio']:.2f} of what a random rotation has."
         )
@@ -89,6 +96,12 @@ def _summary(row: Mapping[str, Any]) -> str:
             f"a perfect code: {scores['mig_ceiling']:.2f})."
         )
     return " ".join(parts)
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
+    """Mean of a score over the rows that have it; nothing of what is no number."""
+    values = [row[key] for row in rows if key in row]
+    return fmean(values) if all(isinstance(value, int | float) for value in values) else None
 
 
 def _svg(figure: Figure) -> str:

@@ -1,6 +1,7 @@
 """Final scores on the terminal."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 from rich import box
@@ -10,33 +11,54 @@ from rich.table import Table
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
 
 
-def print_scores(scores: Mapping[str, float], title: str) -> None:
-    """Print every score that the glossary explains, its chance level beside it.
+def print_scores(
+    rows: Sequence[Mapping[str, Any]], title: str, published: Mapping[str, Any] | None = None
+) -> None:
+    """Print every score that the glossary explains, chance level and published value beside it.
 
     Args:
-        scores: log keys and values.
+        rows: log keys and values, one row a seed; several are shown as mean ± std.
         title: heading above the table.
+        published: ``[mean, std]`` that a paper prints, by key.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("score", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("chance", justify="right", no_wrap=True)
+    for name in ("value", "published", "chance") if published else ("value", "chance"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("meaning")
-    for key in in_order(list(scores)):
+    for key in in_order(list(dict.fromkeys(key for row in rows for key in row))):
         if not key.endswith(("_chance", "_ratio")):
-            chance = scores.get(f"{key}_chance")
-            shown = "" if chance is None else f"{chance:.3g}"
-            table.add_row(key, f"{scores[key]:.4g}", shown, GLOSSARY[name_of(key)])
+            printed = [shown_published((published or {}).get(key))] if published else []
+            chance = shown_mean(rows, f"{key}_chance", digits=3)
+            table.add_row(key, shown_mean(rows, key), *printed, chance, GLOSSARY[name_of(key)])
     console = _console()
-    console.print(f"\n{title}", highlight=False, soft_wrap=True)
+    seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
+    console.print(f"\n{title}{seeds}", highlight=False, soft_wrap=True)
     console.print(table)
+
+
+def shown_mean(rows: Sequence[Mapping[str, Any]], key: str, digits: int = 4) -> str:
+    """One row's value, or ``mean ± std`` of several; empty where no row has it."""
+    values = [row[key] for row in rows if key in row]
+    if not values:
+        return ""
+    mean = f"{fmean(values):.{digits}g}"
+    return f"{mean} ± {stdev(values):.2g}" if len(values) > 1 and stdev(values) > 0 else mean
+
+
+def shown_published(value: Sequence[float | None] | None) -> str:
+    """``[mean, std]`` as a paper prints it."""
+    if not value:
+        return ""
+    mean, *std = value
+    return f"{mean:g} ± {std[0]:g}" if std and std[0] is not None else f"{mean:g}"
 
 
 def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: str) -> None:
     """Print one line a job: what is special about it, its chief scores or its error.
 
     Args:
-        jobs: each with ``name``, ``overrides``, ``row`` and ``error``.
+        jobs: each with ``name``, ``overrides``, ``rows`` and ``error``.
         keys: scores to show.
         title: heading above the table.
     """
@@ -44,8 +66,8 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
     table = Table("job", "overrides", *(name_of(key) for key in keys), box=box.SIMPLE_HEAD)
     for job in jobs:
         special = " ".join(word for word in job["overrides"] if word not in shared)
-        state = special if job["row"] else f"{special} FAILED"
-        values = [f"{job['row'][key]:.4g}" if key in job["row"] else "" for key in keys]
+        state = special if job["rows"] else f"{special} FAILED"
+        values = [shown_mean(job["rows"], key) for key in keys]
         table.add_row(job["name"], state, *values)
     console = _console()
     console.print(f"\n{title}", highlight=False, soft_wrap=True)

@@ -1,0 +1,97 @@
+"""Do single latents know single factors?"""
+
+from functools import partial
+
+from vaescope.alignment import linear_alignment, matched_correlation
+from vaescope.callbacks.held_out import HeldOut
+from vaescope.metrics import (
+    information_gaps,
+    mig_ceiling,
+    mig_chance,
+    neighbour_chance,
+    neighbour_score,
+)
+
+
+class Disentanglement:
+    """MIG of the posterior means with its chance level and the ceiling set by the bins.
+
+    Args:
+        bins: equal-width bins over each latent's range.
+
+    Raises:
+        ValueError: for fewer than 2 bins.
+    """
+
+    def __init__(self, bins: int = 20) -> None:
+        if bins < 2:
+            raise ValueError(f"bins={bins}: give at least 2")
+        self.bins = bins
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """Keys ``mig``, ``mig_chance``, ``mig_ceiling``, all in [0, 1]; mig high is good."""
+        codes, factors = held_out.mean, held_out.factors
+        if factors.shape[1] == 0:
+            return {}
+        numbers = {
+            "mig": information_gaps(codes, factors, bins=self.bins).score,
+            "mig_chance": mig_chance(codes, factors, bins=self.bins),
+            "mig_ceiling": mig_ceiling(factors, bins=self.bins),
+        }
+        return held_out.named("val", numbers)
+
+
+class Neighbours:
+    """The CVPR 2019 paper's disentanglement score, from nearest neighbours in single latents.
+
+    Args:
+        neighbours: k, at least 1.
+        num_samples: held-out codes that are used, at most.
+
+    Raises:
+        ValueError: for a count below 1.
+    """
+
+    def __init__(self, neighbours: int = 5, num_samples: int = 10_000) -> None:
+        if neighbours < 1 or num_samples < 1:
+            raise ValueError(f"neighbours={neighbours}, num_samples={num_samples}: give at least 1")
+        self.neighbours = neighbours
+        self.num_samples = num_samples
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``neighbour_score`` in [0, 1], high is good, its chance level, and the other reading."""
+        codes, factors = held_out.mean[: self.num_samples], held_out.factors[: self.num_samples]
+        if factors.shape[1] == 0:
+            return {}
+        continuous = [kind == "continuous" for kind in held_out.factor_kinds]
+        score = partial(neighbour_score, codes, factors, continuous=continuous)
+        numbers = {
+            "neighbour_score": score(neighbours=self.neighbours).score,
+            "neighbour_score_chance": neighbour_chance(
+                codes, factors, continuous=continuous, neighbours=self.neighbours
+            ),
+        }
+        if not all(continuous):
+            excess = score(neighbours=self.neighbours, discrete="excess")
+            numbers["neighbour_score_excess"] = excess.score
+        return held_out.named("val", numbers)
+
+
+class Identifiability:
+    """Are the factors found again, in single latents or in all of them together?
+
+    Circular and categorical factors are left out: their numbers stand in no line.
+    """
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``mcc``, ``mcc_rank``, ``linear_r2``, all in [0, 1], high is good."""
+        kept = [kind in ("continuous", "ordinal") for kind in held_out.factor_kinds]
+        codes, factors = held_out.mean, held_out.factors[:, kept]
+        if not any(kept) or len(codes) < 3:
+            return {}
+        numbers = {
+            "mcc": matched_correlation(codes, factors),
+            "mcc_rank": matched_correlation(codes, factors, rank=True),
+            "linear_r2": linear_alignment(codes, factors),
+        }
+        return held_out.named("val", numbers)

@@ -1,0 +1,199 @@
+"""Many seeds of one model, trained as one batched program."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from vaescope.models import LatentModel
+from vaescope.streams import Rewinder
+
+# updates between two looks for diverged members where a look makes the device wait
+_LOOK_EVERY = 50
+# weights a member from which batching its operations was no faster on CPUs (benchmarks/ensemble.py)
+_LARGE = 2_000_000
+
+
+class Ensemble(pl.LightningModule):
+    """S members of one method: each as it would be alone, all of them in every operation.
+
+    The weights are stacked along a new first axis, ``torch.func.vmap`` runs the method's ``terms``
+    over it, and one elementwise optimiser updates the stacks; the loss is the sum over members, so
+    that each has its own gradient. A member whose loss or weights stop being finite numbers is
+    frozen: its weights stay what they were, and the others go on.
+
+    Args:
+        members: models that differ in seed and weights alone; their seeds are distinct.
+        batched: whether each operation is one for all members, or one member's program follows
+            the other; None: batched, but for large networks on a CPU, which do not gain by it.
+
+    Raises:
+        ValueError: if they cannot be batched, in one sentence.
+    """
+
+    diverged_at: Tensor
+
+    def __init__(self, members: Sequence[LatentModel], batched: bool | None = None) -> None:
+        super().__init__()
+        if problem := _problem(members):
+            raise ValueError(problem)
+        self._seeds = tuple(member.seed for member in members)
+        self.stacked = copy.deepcopy(members[0])
+        for name, weights in stack_module_state(list(members))[0].items():
+            path, _, leaf = name.rpartition(".")
+            self.stacked.get_submodule(path).register_parameter(
+                leaf, nn.Parameter(weights.detach())
+            )
+        self.register_buffer("diverged_at", torch.full((len(members),), -1))
+        self._single = [copy.deepcopy(members[0])]  # in a list: no submodule
+        self._streams = Rewinder()
+        self._compiled = False
+        self._batched = batched
+        self._frozen: dict[int, dict[str, Tensor]] = {}
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the members, in their order."""
+        return self._seeds
+
+    @property
+    def diverged(self) -> dict[int, int]:
+        """Step at which each frozen member was found to have no finite loss, by its seed."""
+        steps = zip(self.seeds, self.diverged_at.tolist(), strict=True)
+        return {seed: step for seed, step in steps if step >= 0}
+
+    def members(self) -> Iterator[LatentModel]:
+        """Every member that has not diverged, as a model of its own with copies of its weights."""
+        self._freeze(~self._finite_weights())
+        for number, step in enumerate(self.diverged_at.tolist()):
+            if step < 0:
+                yield self.member(number)
+
+    def member(self, number: int) -> LatentModel:
+        """Member ``number``, from 0, with copies of its weights."""
+        model = copy.deepcopy(self._single[0]).to(next(self.parameters()))
+        model.load_state_dict(self._rows(number))
+        model.seed = self.seeds[number]
+        return model.train(self.training)
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The method's terms of every member, each ``[S]``; the arguments have S rows in front."""
+        now = torch.tensor(step) if self._compiled else step  # a number would be compiled in
+        return self._program(self._weights(), dict(batch), now, dict(noise))
+
+    def compile_terms(self) -> None:
+        """Let torch compile the batched program."""
+        self._compiled = True
+        self._program = torch.compile(self._program)  # type: ignore[method-assign]
+
+    def _program(
+        self,
+        weights: dict[str, Tensor],
+        batch: dict[str, Tensor],
+        step: int | Tensor,
+        noise: dict[str, Tensor],
+    ) -> dict[str, Tensor]:
+        def of_one(
+            weights: dict[str, Tensor], batch: dict[str, Tensor], noise: dict[str, Tensor]
+        ) -> dict[str, Tensor]:
+            return functional_call(self.stacked, weights, (batch, step, noise))
+
+        if self.batched:
+            return vmap(of_one)(weights, batch, noise)
+        parts = zip(*(_by_member(stacks) for stacks in (weights, batch, noise)), strict=True)
+        each = [of_one(*part) for part in parts]
+        return {name: torch.stack([terms[name] for terms in each]) for name in each[0]}
+
+    @property
+    def batched(self) -> bool:
+        """Whether each operation is one for all members."""
+        if self._batched is not None:
+            return self._batched
+        weights = self._weights().values()
+        large = sum(stack[0].numel() for stack in weights) > _LARGE
+        return self.device.type != "cpu" or not (large or any(w.ndim > 3 for w in weights))
+
+    def noise_for(self, batch_size: int, batch: int) -> dict[str, Tensor]:
+        """Random numbers of every member for one batch, each as if it were alone."""
+        each = [
+            self.stacked.draw_noise(self._streams.at(seed, "noise", batch), batch_size)
+            for seed in self.seeds
+        ]
+        like = next(self.parameters())
+        stacks = {name: np.stack([noise[name] for noise in each]) for name in each[0]}
+        return {name: torch.from_numpy(stack).to(like) for name, stack in stacks.items()}
+
+    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
+        """One summed loss; the terms of every member go to the callbacks beside it."""
+        step, size = self.global_step, len(self.seeds)
+        rows = {name: value.unflatten(0, (size, -1)) for name, value in batch.items()}
+        accumulated = self.trainer.accumulate_grad_batches
+        number = step * accumulated + batch_idx % accumulated
+        terms = self.terms(rows, step, self.noise_for(rows["image"].shape[1], number))
+        losses = torch.stack(list(terms.values())).sum(0)
+        if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
+            self._freeze(~losses.detach().isfinite())
+        return {
+            "loss": losses.sum(),
+            "terms": {name: value.detach() for name, value in terms.items()},
+        }
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """An update of all members; frozen ones are put back where they were."""
+        super().optimizer_step(*args, **kwargs)
+        with torch.no_grad():
+            for number, row in self._frozen.items():
+                for name, weights in self._weights().items():
+                    weights[number] = row[name]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One optimiser over the stacked weights."""
+        return self.stacked.make_optimizer(self.stacked.parameters())
+
+    def on_train_start(self) -> None:
+        """Take up the frozen members of a resumed run."""
+        for number in (self.diverged_at >= 0).nonzero().flatten().tolist():
+            self._frozen[number] = self._rows(number)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return dict(self.stacked.named_parameters())
+
+    def _rows(self, number: int) -> dict[str, Tensor]:
+        return {name: value[number].detach().clone() for name, value in self._weights().items()}
+
+    def _finite_weights(self) -> Tensor:
+        """Which members have finite weights only, ``[S]``."""
+        finite = [weights.isfinite().flatten(1).all(1) for weights in self._weights().values()]
+        return torch.stack(finite).all(0)
+
+    def _freeze(self, bad: Tensor) -> None:
+        for number in (bad & (self.diverged_at < 0)).nonzero().flatten().tolist():
+            self.diverged_at[number] = self.global_step
+            self._frozen[number] = self._rows(number)
+
+
+def _by_member(stacks: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """The part of each member."""
+    columns = [stack.unbind(0) for stack in stacks.values()]
+    return [dict(zip(stacks, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _problem(members: Sequence[LatentModel]) -> str | None:
+    """Why these models cannot be one batched program, in one sentence; None if they can."""
+    if not members:
+        return "an ensemble needs at least 1 member"
+    if len({member.seed for member in members}) < len(members):
+        return f"the members' seeds {[member.seed for member in members]} are not distinct"
+    if names := [name for name, _ in members[0].named_buffers()]:
+        return (
+            f"{type(members[0]).__name__}: its network changes state besides weights "
+            f"({', '.join(names)}), which cannot be batched; use a network without, or single runs"
+        )
+    return None

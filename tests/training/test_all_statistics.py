@@ -1,0 +1,114 @@
+"""Every statistic on runs of one model and of several."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from vaescope.assembly import read_checkpoint
+from vaescope.config import config_dir
+from vaescope.evaluation import evaluate
+from vaescope.report.glossary import GLOSSARY, name_of
+from vaescope.training import train
+
+NAMES = sorted(path.stem for path in (Path(config_dir()) / "statistics").glob("*.yaml"))
+ALL = (
+    f"statistics=[{','.join(NAMES)}]",
+    "statistics.intrinsic_dimension.neighbours=4",  # of 19 images
+    *(f"statistics.{n}.mean_threshold=0" for n in ("spectrum", "gaps", "off_axis", "local_pca")),
+    *(f"statistics.{name}.mean_threshold=0" for name in ("drift", "agreement", "alignment")),
+)
+# keys that only some runs have
+GROUP = {"agreement_mcc", "agreement_rank_mcc", "agreement_procrustes", "agreement_linear"}
+GROUP |= {"agreement_cka", "udr"}
+LOOKS = {"drift_mcc", "drift_procrustes", "drift_cka"}
+TERMS = {"loss", "reconstruction", "kl"}
+
+
+def scores(folder):
+    return json.loads((folder / "scores.json").read_text())["rows"]
+
+
+def history(folder):
+    return read_checkpoint(folder / "checkpoints" / "last.ckpt")["callbacks"]["Evaluation"]
+
+
+def quantities(row):
+    """Names of a row's numbers; those by latent or rank are one."""
+    return {re.sub(r"_\d\d$", "_*", name_of(key)) for key in row if "/" in key}
+
+
+def test_every_statistic_of_an_ensemble(tiny, tmp_path, config):
+    words = ("ensemble.size=3", "trainer.max_steps=12", *ALL)
+    train(tiny(tmp_path / "run", *words))
+    rows = scores(tmp_path / "run")
+    assert [row["seed"] for row in rows] == [0, 1, 2]
+    for row in rows:
+        assert all(math.isfinite(value) for key, value in row.items() if "/" in key)
+        explained = {name for name in quantities(row) if not name.endswith("_*")}
+        assert explained <= GLOSSARY.keys()
+        assert explained | LOOKS == GLOSSARY.keys()  # so that every line is in use
+    looks = history(tmp_path / "run")["history"]
+    for row in looks:
+        assert (row["step"] > 0) == (quantities(row) >= LOOKS)
+        assert quantities(row) >= GROUP
+    page = (tmp_path / "run" / "report.html").read_text()
+    for title in ("Singular values and column norms", "Price of a diagonal posterior"):
+        assert f"<h2>{title}</h2>" in page
+    assert "<h2>Agreement of seeds</h2>" in page
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    again = evaluate(config(f"checkpoint='{checkpoint}'", *ALL, name="evaluate"))
+    for row, same in zip(rows, again, strict=True):
+        assert same.keys() == row.keys()
+        for key in (key for key in row if "/" in key):
+            assert same[key] == pytest.approx(row[key], rel=1e-5, abs=1e-6), key
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        ((), set()),
+        (
+            ("model=autoencoder",),
+            {"kl", "hadamard_gap", "surrogate_full", "isometry_deviation", "order_agreement"}
+            | {"latents_active", "total_correlation_sampled", "dimension_sampled"},
+        ),
+        (
+            ("model=vae", "posterior=full"),
+            {"isometry_deviation", "order_agreement", "total_correlation_sampled"},
+        ),
+    ],
+)
+def test_every_statistic_of_one_model(tiny, tmp_path, words, absent):
+    (row,) = train(tiny(tmp_path, "trainer.max_steps=6", *ALL, *words))
+    found = quantities(row)
+    assert all(math.isfinite(value) for key, value in row.items() if "/" in key)
+    assert not found & (GROUP | LOOKS | absent)
+    assert found >= {"c_ima", "off_axis_share", "local_pca_cosine", "mcc", "dimension_mean"}
+    assert found >= {"total_correlation_mean", "entropy_latent_*", "singular_value_*"}
+
+
+def test_resumed_drift_equals_unbroken_drift(tiny, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    words = ("ensemble.size=2", "statistics=[drift,agreement]", "statistics.drift.num_samples=12")
+    words = (*words, "statistics.drift.mean_threshold=0")
+    train(tiny(whole, *words, "trainer.max_steps=17"))
+    train(tiny(broken, *words, "trainer.max_steps=7"))  # ends between two looks
+    assert [row["step"] for row in history(broken)["history"]] == [0, 0, 5, 5, 7, 7]
+    train(tiny(broken, *words, "trainer.max_steps=17", f"resume='{broken}'"))
+    a, b = history(whole), history(broken)
+    assert a["history"] == b["history"]
+    assert any(0 < row.get("align/drift_mcc", 0) < 0.9999 for row in a["history"])
+    assert a["kept"].keys() == b["kept"].keys() == {0, 1}
+    for seed, codes in a["kept"].items():
+        assert codes.shape == (12, 3)
+        assert codes.untyped_storage().nbytes() == codes.nbytes  # no more is saved
+        assert torch.equal(codes, b["kept"][seed])
+
+
+def test_codes_are_kept_for_drift_alone(tiny, tmp_path):
+    train(tiny(tmp_path, "trainer.max_steps=5"))
+    assert history(tmp_path)["kept"] == {}
