@@ -1,0 +1,5 @@
+"""Reproduce a paper's tables and figures: plan, run what is missing, compare, judge."""
+
+from vaescope.reproduction.reproduce import reproduce
+
+__all__ = ["reproduce"]

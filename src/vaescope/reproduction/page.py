@@ -1,0 +1,190 @@
+"""A reproduction's tables, figures and verdicts as files: ``report.html``, ``results.md``, JSON."""
+
+import base64
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from vaescope.files import replacing
+from vaescope.report.glossary import name_of
+from vaescope.report.record import environment, write_json
+from vaescope.reproduction.claims import Verdict
+from vaescope.reproduction.plan import runs_of
+from vaescope.reproduction.results import Result, agreement
+
+COLUMNS = ("run", "score", "published", "ours", "n", "compared", "chance", "setting")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed number beside ours."""
+
+    run: str
+    score: str
+    published: str
+    ours: str
+    n: int
+    compared: str
+    chance: str
+    setting: str
+
+
+def write_page(
+    folder: Path,
+    plain: Mapping[str, Any],
+    results: Mapping[str, Result],
+    judged: Sequence[Verdict],
+    drawn: Mapping[str, Figure],
+    measured: Mapping[str, Mapping[str, Sequence[float]]],
+) -> Path:
+    """Write all files and print the tables.
+
+    Args:
+        folder: where they go.
+        plain: resolved ``reproduce.yaml``.
+        results: by the run's name.
+        judged: one verdict a claim.
+        drawn: figures by the part's name.
+        measured: numbers of closed forms by the run's name.
+
+    Returns:
+        Path of ``report.html``.
+    """
+    paper = plain["paper"]
+    tables = {
+        part: lines
+        for part in paper["parts"]
+        if part.startswith("table") and (lines := list(_lines(part, paper, results)))
+    }
+    pictures = {}
+    for part, figure in drawn.items():
+        with replacing(folder / f"{part}.png") as temporary:
+            figure.savefig(temporary, dpi=120, format="png")
+        pictures[part] = base64.b64encode((folder / f"{part}.png").read_bytes()).decode("ascii")
+    content = {
+        "title": paper["title"],
+        "source": paper["source"],
+        "scale": plain["scale"],
+        "command": " ".join(["vaescope", *sys.argv[0].split()[1:], *sys.argv[1:]]),
+        "columns": COLUMNS,
+        "tables": {part: [asdict(line) for line in lines] for part, lines in tables.items()},
+        "judged": [asdict(verdict) for verdict in judged],
+        "measured": measured,
+        "unfinished": {r.run.name: r.error for r in results.values() if not r.rows},
+        "environment": environment(plain["threads"] or 0),
+    }
+    write_json(folder / "results.json", content)
+    _write(folder / "results.md", _markdown(content, list(drawn)))
+    pages = Environment(
+        loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
+    )
+    page = pages.get_template("reproduction.html").render(**content, pictures=pictures)
+    _write(folder / "report.html", page)
+    _print(tables, judged, folder)
+    return folder / "report.html"
+
+
+def _lines(part: str, paper: Mapping[str, Any], results: Mapping[str, Result]) -> Iterator[Line]:
+    """A line for each number that the paper prints in this table."""
+    for run in runs_of([result.run for result in results.values()], paper, [part]):
+        result = results[run.name]
+        share = part == "table2"
+        for key, published in result.published.items():
+            if (key == "test/polarized_share") == share and len(values := result.values(key)):
+                chance = result.values(f"{key}_chance")
+                yield Line(
+                    *(run.name, name_of(key), _number(published), _measured(values), len(values)),
+                    compared=agreement(values, published),
+                    chance=f"{chance.mean():.2f}" if len(chance) else "",
+                    setting="; ".join(run.reduced) or "as published",
+                )
+        if part == "table1":
+            yield from _random_decoder(result, paper["random_decoder"])
+
+
+def _random_decoder(result: Result, printed: Mapping[str, Sequence[float]]) -> Iterator[Line]:
+    """The untrained decoder: the look before a diagonal model's first update."""
+    data, _, method = result.run.name.removeprefix("table1_").rpartition("_")
+    if method == "vae" and data.endswith("_beta"):
+        data = data.removesuffix("_beta")
+    elif method != "vae" or data == "dsprites":
+        return
+    looks = result.looks("align/dto")
+    if 0 in looks:
+        yield Line(
+            *(f"{data}, random decoder", "dto", _number(printed[data]), _measured(looks[0])),
+            n=len(looks[0]),
+            compared=agreement(looks[0], printed[data]),
+            chance=f"{result.values('test/dto_chance').mean():.2f}" if result.rows else "",
+            setting="depends on the initialisation, which is not printed",
+        )
+
+
+def _number(published: Sequence[float]) -> str:
+    mean, *spread = published
+    return f"{mean:.2f} ± {spread[0]:.2f}" if spread else f"{mean:.3f}"
+
+
+def _measured(values: np.ndarray) -> str:
+    digits = 3 if values.mean() > 0.9 and values.std() < 0.05 else 2
+    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{digits}f}{spread}"
+
+
+def _markdown(content: Mapping[str, Any], figures: Sequence[str]) -> str:
+    lines = [
+        f"# {content['title']}",
+        "",
+        f"{content['source']}, scale `{content['scale']}`, made by `{content['command']}`. "
+        "Ours: mean ± standard deviation over n seeds (0, 1, ...), on the test part.",
+    ]
+    for part, rows in content["tables"].items():
+        lines += ["", f"## {part}", "", *_markdown_table(COLUMNS, [list(r.values()) for r in rows])]
+    claims = [[str(v["number"]), v["claim"], v["verdict"], v["numbers"]] for v in content["judged"]]
+    note = "Verdicts are about the runs as made, reductions included."
+    lines += [
+        "",
+        "## claims",
+        "",
+        note,
+        "",
+        *_markdown_table(("#", "claim", "verdict", "numbers"), claims),
+    ]
+    if content["unfinished"]:
+        lines += ["", "## not run", ""]
+        lines += [f"- {name}: {reason}" for name, reason in content["unfinished"].items()]
+    lines += ["", *[f"![{name}]({name}.png)" for name in figures], ""]
+    return "\n".join(lines)
+
+
+def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    return head + [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _print(tables: Mapping[str, Sequence[Line]], judged: Sequence[Verdict], folder: Path) -> None:
+    console = Console()
+    console = console if console.is_terminal else Console(width=max(160, console.width))
+    for part, lines in tables.items():
+        table = Table(*COLUMNS, title=part)
+        for line in lines:
+            table.add_row(*(str(cell) for cell in asdict(line).values()))
+        console.print(table)
+    table = Table("#", "claim", "verdict", "numbers", title="claims")
+    for verdict in judged:
+        table.add_row(str(verdict.number), verdict.claim, verdict.verdict, verdict.numbers)
+    console.print(table)
+    console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)

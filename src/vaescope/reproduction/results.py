@@ -1,0 +1,98 @@
+"""What finished runs say, in the form in which tables and claims ask for it."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vaescope.config import read_yaml
+from vaescope.reproduction.plan import Run
+from vaescope.streams import stream
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run, finished or not.
+
+    Attributes:
+        run: what was planned.
+        folder: where it lies.
+        rows: its final scores, one row a seed; empty if it has not finished.
+        published: what the paper prints, ``[mean, std]`` by key.
+        error: why it has not finished.
+        config: its resolved configuration; empty if it has not finished.
+    """
+
+    run: Run
+    folder: Path
+    rows: Sequence[Mapping[str, Any]] = ()
+    published: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    error: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Its last weights."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    def values(self, key: str) -> np.ndarray:
+        """A final score of every seed ``[n]``."""
+        return np.array([row[key] for row in self.rows if key in row], dtype=float)
+
+    def looks(self, key: str) -> dict[int, np.ndarray]:
+        """A number of every seed ``[n]`` by step, from the looks while it trained."""
+        found: dict[int, list[float]] = {}
+        path = self.folder / "metrics.csv"
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    if row.get(key):
+                        found.setdefault(int(row["step"]), []).append(float(row[key]))
+        return {step: np.array(values) for step, values in sorted(found.items())}
+
+
+def read_result(run: Run, folder: Path, error: str = "") -> Result:
+    """The result in a run's folder."""
+    scores = folder / "scores.json"
+    if not scores.is_file():
+        return Result(run, folder, error=run.skipped or error or "not run")
+    config = read_yaml(folder / "config.yaml")
+    rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]
+    return Result(run, folder, rows, config["published"], config=config)
+
+
+def interval(values: np.ndarray, seed: int = 0, draws: int = 10_000) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of ``values [n]`` over seeds."""
+    rng = stream(seed, "bootstrap")
+    means = rng.choice(values, (draws, len(values))).mean(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def agreement(values: np.ndarray, published: Sequence[float]) -> str:
+    """How our mean compares with a printed ``[mean]`` or ``[mean, std]``, in a few words."""
+    mean, *spread = published
+    distance = abs(float(values.mean()) - mean)
+    if spread and distance <= spread[0] + 0.005:  # the paper prints two digits
+        return "within 1 std"
+    if len(values) > 1:
+        low, high = interval(values)
+        if low - 0.005 <= mean <= high + 0.005:
+            return "in our 95 % interval"
+    return (
+        f"missed by {distance / spread[0]:.1f} std"
+        if spread and spread[0]
+        else f"missed by {distance:.2g}"
+    )
+
+
+def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of a minus mean of b, with a 95 % bootstrap interval."""
+    rng = stream(seed, "bootstrap difference")
+    means = [rng.choice(x, (10_000, len(x))).mean(1) for x in (a, b)]
+    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
+    return float(a.mean() - b.mean()), float(low), float(high)

@@ -1,0 +1,81 @@
+"""Makes the runs that are missing, each in a process of its own, and goes on with begun ones."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from vaescope.reproduction.plan import Run
+
+log = logging.getLogger(__name__)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in ``folder`` has its final scores."""
+    return (folder / "scores.json").is_file()
+
+
+def make_runs(
+    runs: Sequence[Run], folder: Path, *, jobs: int, threads: int | None, data_dir: str | None
+) -> dict[str, str]:
+    """Train what is not trained yet; a run that fails leaves the others alone.
+
+    Args:
+        runs: to be made.
+        folder: each run's folder lies in it, under the run's name.
+        jobs: runs at a time.
+        threads: torch threads of each.
+        data_dir: where data sets lie; None: the user's cache folder.
+
+    Returns:
+        The last line of the error of every run that failed, by name.
+    """
+    wanted = [run for run in runs if not run.skipped and not is_done(folder / run.name)]
+    if wanted:
+        log.info("%d of %d runs to make, %d at a time", len(wanted), len(runs), jobs)
+    shared = [word for word in (f"threads={threads}" if threads else "", _data(data_dir)) if word]
+    with ThreadPoolExecutor(jobs) as pool:
+        errors = pool.map(lambda run: _make(run, folder / run.name, shared), wanted)
+        return {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
+
+
+def _data(data_dir: str | None) -> str:
+    return f"data_dir='{data_dir}'" if data_dir else ""
+
+
+def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
+    """Train one run to its end; the last line of its error, or nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet = ["logger=[csv]", "callbacks.progress.bar=false"]
+    words = [
+        f"experiment={run.experiment}",
+        *run.words,
+        *quiet,
+        f"hydra.run.dir='{folder}'",
+        *shared,
+    ]
+    if (folder / "checkpoints" / "last.ckpt").is_file():
+        words = [f"resume={folder}"]
+    log.info("%s: %s", run.name, " ".join(words))
+    with (folder / "process.log").open("ab") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "vaescope", "train", *words],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"COLUMNS": "120"},
+            check=False,
+        )
+    if done.returncode == 0 and is_done(folder):
+        log.info("%s: done", run.name)
+        return ""
+    error = _last_line(folder / "error.txt") or f"exit code {done.returncode}"
+    log.error("%s: failed: %s (see %s)", run.name, error, folder / "process.log")
+    return error
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").strip().splitlines() if path.is_file() else []
+    return lines[-1] if lines else ""

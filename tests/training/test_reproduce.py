@@ -1,0 +1,75 @@
+"""A small reproduction from the plan to the page; what is there is taken up, not made anew."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vaescope.config import config_dir, register_schemas, resolved
+from vaescope.reproduction import reproduce
+from vaescope.reproduction.plan import Run
+from vaescope.reproduction.runner import make_runs
+from vaescope.training import train
+
+SMALL = [
+    *("ensemble.size=3", "trainer.max_epochs=-1", "trainer.max_steps=30"),
+    *("callbacks.evaluation.every_n_steps=10", "callbacks.checkpoint.every_n_steps=10"),
+]
+
+
+@pytest.fixture
+def plain(config, tmp_path):
+    register_schemas()
+    words = ["part=[rotation]", "scale=full", "jobs=2", f"output_dir='{tmp_path}'"]
+    plain = resolved(config(*words, name="reproduce"))
+    plain["paper"]["scales"]["full"] = [
+        {"runs": "table1_synthetic_linear_*", "words": SMALL, "reduced": "a test"},
+        {"runs": "table1_synthetic_nonlinear_*", "skip": "a test"},
+    ]
+    return plain
+
+
+def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
+    begun = tmp_path / "table1_synthetic_linear_full"
+    begun.mkdir()
+    words = ["experiment=cvpr2019_table1_synthetic_linear_full", *SMALL, "logger=[csv]"]
+    stopped = config(*words, "callbacks.progress.bar=false", f"output_dir='{begun}'")
+    stopped.trainer.max_steps = 20
+    train(stopped)
+    (begun / "scores.json").unlink()
+    kept = begun / "config.yaml"
+    kept.write_text(kept.read_text().replace("max_steps: 20", "max_steps: 30"))
+
+    page = reproduce(plain, "cvpr2019", Path(config_dir()))
+
+    assert page == tmp_path / "report.html"
+    assert (tmp_path / "rotation.png").is_file()
+    results = json.loads((tmp_path / "results.json").read_text())
+    lines = {(line["run"], line["score"]): line for line in results["tables"]["table1"]}
+    line = lines["table1_synthetic_linear_full", "dto"]
+    assert (line["published"], line["n"], line["setting"]) == ("0.34 ± 0.35", 3, "a test")
+    assert lines["synthetic_linear, random decoder", "dto"]["published"] == "0.79 ± 0.21"
+    assert results["unfinished"]["table1_synthetic_nonlinear_full"] == "a test"
+    assert "0.34 ± 0.35" in (tmp_path / "results.md").read_text()
+    assert len(json.loads((begun / "environment.json").read_text())) == 2  # taken up
+    assert "Synth. Lin." in capsys.readouterr().out
+
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/scores.json")}
+    assert len(times) == 3
+    reproduce(plain, "cvpr2019", Path(config_dir()))
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/scores.json")}
+
+
+def test_a_run_that_fails_is_told_and_leaves_the_others(tmp_path):
+    wrong = Run("wrong", "cvpr2019_table1_synthetic_linear_vae_", ("model.beta=1",))
+    errors = make_runs([wrong], tmp_path, jobs=1, threads=1, data_dir=None)
+    assert list(errors) == ["wrong"]
+    assert "Could not find 'experiment" in (tmp_path / "wrong" / "process.log").read_text()
+
+
+def test_on_the_command_line(shell):
+    assert (
+        "part=table9: there are table1" in shell("reproduce", "cvpr2019", "table=9", code=1).stderr
+    )
+    assert "there are cvpr2019" in shell("reproduce", "cvpr", code=2).stderr
+    assert "scale: quick" in shell("reproduce", "cvpr2019", "scale=quick", "--cfg", "job").stdout
