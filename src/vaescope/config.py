@@ -167,6 +167,11 @@ def save_yaml(config: Mapping[str, Any], path: Path) -> None:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
 
 
+def read_value(text: str) -> Any:
+    """The value that ``text`` has as an override."""
+    return OmegaConf.from_dotlist([f"value={text}"])["value"]
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """What ``save_yaml`` wrote, as plain containers with all links followed."""
     return resolved(typing.cast(DictConfig, OmegaConf.load(path)))

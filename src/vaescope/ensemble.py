@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.modules.dropout import _DropoutNd
 
 from vaescope.models import LatentModel
 from vaescope.streams import Rewinder
@@ -47,7 +48,8 @@ class Ensemble(pl.LightningModule):
         for name, weights in stack_module_state(list(members))[0].items():
             path, _, leaf = name.rpartition(".")
             self.stacked.get_submodule(path).register_parameter(
-                leaf, nn.Parameter(weights.detach())
+                leaf,
+                nn.Parameter(weights.detach(), members[0].get_parameter(name).requires_grad),
             )
         self.register_buffer("diverged_at", torch.full((len(members),), -1))
         self._single = [copy.deepcopy(members[0])]  # in a list: no submodule
@@ -74,6 +76,10 @@ class Ensemble(pl.LightningModule):
             if step < 0:
                 yield self.member(number)
 
+    def freeze_member(self, seed: int) -> None:
+        """Hold a member's weights from now on, and leave it out of ``members``."""
+        self._freeze(torch.tensor([own == seed for own in self.seeds], device=self.device))
+
     def member(self, number: int) -> LatentModel:
         """Member ``number``, from 0, with copies of its weights."""
         model = copy.deepcopy(self._single[0]).to(next(self.parameters()))
@@ -91,7 +97,9 @@ class Ensemble(pl.LightningModule):
     def compile_terms(self) -> None:
         """Let torch compile the batched program."""
         self._compiled = True
-        self._program = torch.compile(self._program)  # type: ignore[method-assign]
+        torch.compiler.reset()  # else what an earlier run of this process compiled counts
+        # nothing but weights, data and the step changes, and those are tensors
+        self._program = torch.compile(self._program, dynamic=False)  # type: ignore[method-assign]
 
     def _program(
         self,
@@ -191,6 +199,11 @@ def _problem(members: Sequence[LatentModel]) -> str | None:
         return "an ensemble needs at least 1 member"
     if len({member.seed for member in members}) < len(members):
         return f"the members' seeds {[member.seed for member in members]} are not distinct"
+    if any(isinstance(module, _DropoutNd) for module in members[0].modules()):
+        return (
+            f"{type(members[0]).__name__}: dropout draws numbers that are not the members' own; "
+            "use a network without, or single runs"
+        )
     if names := [name for name, _ in members[0].named_buffers()]:
         return (
             f"{type(members[0]).__name__}: its network changes state besides weights "

@@ -5,10 +5,8 @@ and works on batches of any shape, also under ``torch.func.vmap``.
 """
 
 import math
-from functools import cache
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,8 +83,9 @@ class FullGaussian:
         cholesky: L, ``[..., D, D]``, lower-triangular with a positive diagonal.
 
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, "VAE with full
-    covariance". Differs: the encoder's parametrisation of L (log-diagonal and the entries
-    below it) is ours, the paper states none.
+    covariance". Differs: the encoder's parametrisation of L is ours, the paper states none: twice
+    the logarithm of its diagonal, which is the diagonal family's log-variance where nothing
+    stands below, and the entries below it.
     """
 
     def __init__(self, mean: Tensor, cholesky: Tensor) -> None:
@@ -100,10 +99,12 @@ class FullGaussian:
 
     @classmethod
     def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
-        """Read mean, log-diagonal of L and L's entries below the diagonal, in this order."""
-        mean, log_diagonal, below = parameters.tensor_split((latent_dim, 2 * latent_dim), dim=-1)
-        entries = torch.cat([log_diagonal.exp(), below, torch.zeros_like(mean[..., :1])], dim=-1)
-        places = torch.from_numpy(_places_in_cholesky(latent_dim)).to(parameters.device)
+        """Read mean, twice the log-diagonal of L, and L's entries below it, in this order."""
+        mean, log_squares, below = parameters.tensor_split((latent_dim, 2 * latent_dim), dim=-1)
+        entries = torch.cat(
+            [(0.5 * log_squares).exp(), below, torch.zeros_like(mean[..., :1])], dim=-1
+        )
+        places = torch.tensor(_places_in_cholesky(latent_dim), device=parameters.device)
         return cls(mean, entries[..., places].unflatten(-1, (latent_dim, latent_dim)))
 
     @property
@@ -133,14 +134,17 @@ class FullGaussian:
         return -0.5 * (scaled.square() + 2 * log_diagonal + math.log(2 * math.pi))
 
 
-@cache  # of numpy: a tensor would stay in the mode (inference, vmap) of the first call
-def _places_in_cholesky(latent_dim: int) -> np.ndarray:
-    """Where each entry of L, row by row ``[D * D]``, stands in (diagonal, below, zero)."""
-    places = np.full((latent_dim, latent_dim), latent_dim * (latent_dim + 1) // 2)
-    np.fill_diagonal(places, np.arange(latent_dim))
-    below = np.tril_indices(latent_dim, -1)
-    places[below] = latent_dim + np.arange(len(below[0]))
-    return places.flatten()
+def _places_in_cholesky(latent_dim: int) -> tuple[int, ...]:
+    """Where each entry of L, row by row ``[D * D]``, stands in (diagonal, below, zero).
+
+    Numbers of Python: torch 2.13 compiles wrong what numpy makes in between.
+    """
+    zero = latent_dim * (latent_dim + 1) // 2
+    return tuple(
+        i if i == j else latent_dim + i * (i - 1) // 2 + j if j < i else zero
+        for i in range(latent_dim)
+        for j in range(latent_dim)
+    )
 
 
 Posterior = Point | DiagonalGaussian | FullGaussian

@@ -9,10 +9,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from vaescope.assembly import Plain, about_run, build_ensemble, read_checkpoint, seeded_model
+from vaescope.assembly import (
+    Plain,
+    about_run,
+    build_ensemble,
+    member_seeds,
+    read_checkpoint,
+    seeded_model,
+)
 from vaescope.callbacks import (
     AtomicCheckpointIO,
     Checkpoint,
@@ -60,9 +67,10 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
     done = _steps_to_resume(plain, folder)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     threads = set_threads(plain["threads"])
-    trainer, model, data = _build(plain)
+    follows = OmegaConf.is_interpolation(config.data, "seed")
+    trainer, model, data = _build(plain, follows)
     log.info("precision: %s", plain["trainer"]["precision"])
-    save_yaml(_movable(plain), folder / "config.yaml")
+    save_yaml(_movable(plain, follows), folder / "config.yaml")
     _add_environment(folder / "environment.json", environment(threads))
     _prepare(model, plain)
     for logger in trainer.loggers:
@@ -93,12 +101,12 @@ def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
         )
     saved = read_checkpoint(last)
     before, step = saved["vaescope"]["config"], saved["global_step"]
-    for name in ("seed", "ensemble"):
-        if plain[name] != before[name]:
-            raise RunFolderError(
-                f"resume={folder}: its {name} is {before[name]}, and {plain[name]} was given; a "
-                "resumed run keeps its seeds"
-            )
+    seeds = [member_seeds(config) for config in (before, plain)]
+    if seeds[0] != seeds[1]:
+        raise RunFolderError(
+            f"resume={folder}: its seeds are {seeds[0]}, and {seeds[1]} were given; a resumed run "
+            "keeps its seeds"
+        )
     if 0 < plain["trainer"]["max_steps"] <= step and scores.is_file():
         raise RunFolderError(
             f"resume={folder}: the run has all its {step} steps; "
@@ -107,8 +115,13 @@ def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
     return step
 
 
-def _build(plain: Plain) -> tuple[pl.Trainer, Model, FactorDataModule]:
-    """Everything that a run needs; all refusals are told together."""
+def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataModule]:
+    """Everything that a run needs; all refusals are told together.
+
+    Args:
+        plain: resolved configuration.
+        follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
+    """
     mistakes = Mistakes()
     callbacks: list[pl.Callback] = []
     loggers: list[Logger] = []
@@ -118,9 +131,8 @@ def _build(plain: Plain) -> tuple[pl.Trainer, Model, FactorDataModule]:
             model: Model = seeded_model(plain, data.image_shape)
         else:
             model = build_ensemble(plain, data.image_shape)
-            own = plain["data"]["seed"]  # the members' own, unless it was set apart from theirs
-            follows = own == plain["seed"]
-            data.serve_members(model.seeds if follows else [own] * len(model.seeds))
+            fixed = [plain["data"]["seed"]] * len(model.seeds)
+            data.serve_members(model.seeds if follows else fixed)
     for name, node in (plain["statistics"] or {}).items():
         with mistakes.noted():
             build(node, f"statistics.{name}")
@@ -149,8 +161,11 @@ def _build(plain: Plain) -> tuple[pl.Trainer, Model, FactorDataModule]:
     return trainer, model, data
 
 
-def _movable(plain: Plain) -> Plain:
-    """The configuration for ``config.yaml``: values, but for paths that follow the run's folder."""
+def _movable(plain: Plain, follows: bool) -> Plain:
+    """The configuration for ``config.yaml``: values, but for paths that follow the run's folder.
+
+    A data seed that follows the run's goes on following it in a run that is resumed.
+    """
     folder = plain["output_dir"]
 
     def linked(node: Any) -> Any:
@@ -161,6 +176,8 @@ def _movable(plain: Plain) -> Plain:
         return node
 
     config = linked(plain) | {"output_dir": folder, "resume": None}
+    if follows:
+        config["data"]["seed"] = "${seed}"
     if "data_dir" in config["data"]:
         config["data"]["data_dir"] = "${data_dir}"
     return config

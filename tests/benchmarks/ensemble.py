@@ -5,7 +5,8 @@ Run: python tests/benchmarks/ensemble.py [--cases synthetic_linear ...] [--seeds
 Both sides are what `vaescope train` does from the resolved configuration to `scores.json`, in one
 process, with the default callbacks and `logger=[csv]`; imports are not counted (20 commands would
 pay them 20 times). "whole" is the ratio of these wall times, "updates" that of the seconds that the
-updates of all seeds took alone, by the median of `train/steps_per_second`. Idle machines only.
+updates of all seeds took alone, by the median of `train/steps_per_second`. Cases that differ in how
+the ensemble runs share their single runs. Idle machines only.
 """
 
 import argparse
@@ -70,14 +71,17 @@ def main() -> None:
         *(f"callbacks.progress.every_n_steps={max(1, given.steps // 10)}", *given.words),
     ]
     head("seeds as one program against one after the other", vars(given))
-    rows = []
+    rows, singles = [], {}
     for case in given.cases:
         with tempfile.TemporaryDirectory() as folder:
             own = [word for word in CASES[case] if not word.startswith(("compile", "ensemble"))]
-            alone = [
-                run(Path(folder, str(seed)), [*own, *shared, f"seed={seed}", "ensemble.size=1"])
-                for seed in range(given.seeds)
-            ]
+            alone = singles.setdefault(
+                tuple(own),
+                [
+                    run(Path(folder, str(seed)), [*own, *shared, f"seed={seed}", "ensemble.size=1"])
+                    for seed in range(0 if tuple(own) in singles else given.seeds)
+                ],
+            )
             all_words = [*CASES[case], *shared, "seed=0", f"ensemble.size={given.seeds}"]
             whole, update = run(Path(folder, "all"), all_words)
         walls = sum(wall for wall, _ in alone)

@@ -140,6 +140,9 @@ class Evaluation(pl.Callback):
                 history=history_of(self.history, model.seed),
                 previous=self._kept.get(model.seed),
             )
+            if isinstance(module, Ensemble) and not held_out.finite:
+                module.freeze_member(model.seed)  # finite weights, but no finite codes
+                continue
             if num_kept and step % self.every_n_steps == 0:  # an end may be put off
                 self._kept[model.seed] = held_out.mean[:num_kept].clone()
             yield held_out

@@ -96,11 +96,14 @@ class FiniteTerms(pl.Callback):
         return f"loss term '{names[column]}' = {values[row, column].item()}", self._terms[row][0]
 
     def _tell_of_members(self, trainer: pl.Trainer, ensemble: Ensemble) -> None:
+        bad = {seed: self._first_bad(number) for number, seed in enumerate(ensemble.seeds)}
+        for seed in (seed for seed, first in bad.items() if first):
+            ensemble.freeze_member(seed)
         diverged = ensemble.diverged
-        for number, seed in enumerate(ensemble.seeds):
+        for seed in ensemble.seeds:
             if seed in diverged and seed not in self._told:
                 self._told.add(seed)
-                what, step = self._first_bad(number) or ("its weights", diverged[seed])
+                what, step = bad[seed] or ("its weights or codes", diverged[seed])
                 left = len(ensemble.seeds) - len(diverged)
                 log.warning(
                     "seed %d has diverged and is frozen: not a finite number: %s at step %d; "
@@ -126,6 +129,6 @@ class FiniteTerms(pl.Callback):
         good = str(last) if last and last.is_file() else "none was written yet"
         return TrainingDivergedError(
             f"not a finite number: {what} at step {step}. Last good checkpoint: {good}. "
-            "Try a lower optimizer.lr, trainer=float32, or trainer.gradient_clip_val=1 with "
-            "optimizer.fused=false"
+            "Try a lower optimizer.lr, trainer=float32, or, for a single run, "
+            "trainer.gradient_clip_val=1 with optimizer.fused=false"
         )

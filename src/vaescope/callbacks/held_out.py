@@ -91,6 +91,13 @@ class HeldOut(Codes):
         """The first posterior means, where the decoder is looked at, ``[at most count, D]``."""
         return self.mean[:count].to(next(self.model.parameters()))
 
+    @property
+    def finite(self) -> bool:
+        """Whether codes and losses are numbers, so that statistics of them have a meaning."""
+        spread = self.mean if self.variance is None else self.variance.log()
+        losses = torch.tensor(list(self.losses.values()))
+        return all(bool(x.isfinite().all()) for x in (self.mean, spread, losses))
+
     @cached_property
     def grams(self) -> dict[str, Tensor]:
         """J^T H J ``[num_jacobians, D, D]`` in the metrics H of ``pixels`` and of the ``loss``."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
@@ -25,6 +25,7 @@ class _Points(FactorDataset):
         _require(num_points >= 1, f"num_points={num_points}", "at least 1")
         _require(seed >= 0, f"seed={seed}", "at least 0")
         self._points = self.factors.sample(num_points, stream(seed, f"{name}/points"))
+        self._vectors: Tensor | None = None
         self.source = f"generated ({name}, seed {seed}, vaescope)"
 
     def __len__(self) -> int:
@@ -33,6 +34,13 @@ class _Points(FactorDataset):
     def values(self, index: Tensor) -> Tensor:
         """Factor values float32 `[B, 2]` in [0, 1] of the rows ``index`` `[B]`."""
         return self._points[index.to(self.device)]
+
+    def batch(self, index: Tensor) -> Batch:
+        """Rows ``index`` `[B]`; the vectors are few and are computed once."""
+        index = index.to(self.device)
+        if self._vectors is None:
+            self._vectors = self.images(self._points)
+        return {"image": self._vectors[index], "factors": self.values(index), "index": index}
 
 
 class SyntheticLinear(_Points):

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from vaescope.errors import ConfigError
+from vaescope.errors import ConfigError, VaescopeError
 from vaescope.reproduction import checkpoints, figures
 from vaescope.reproduction.claims import verdicts
 from vaescope.reproduction.page import write_page
-from vaescope.reproduction.plan import Run, chosen_parts, planned_runs, runs_of
+from vaescope.reproduction.plan import chosen_parts, planned_runs, runs_of
 from vaescope.reproduction.results import Result, read_result
 from vaescope.reproduction.runner import make_runs
 
@@ -64,42 +64,42 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
 def _from_checkpoints(
     results: Mapping[str, Result], parts: list[str], data_dir: str | None
 ) -> tuple[dict[str, dict[str, list[float]]], dict[str, Figure]]:
-    """Numbers of closed forms by run, and the figures of the parts."""
+    """Numbers of closed forms by run, and the figures of the parts; one run is open at a time."""
     finished = {name: result for name, result in results.items() if result.rows}
-    opened = {
-        name: checkpoints.opened(result, data_dir)
-        for name, result in finished.items()
-        if _opens(result.run)
+    measured: dict[str, dict[str, list[float]]] = {}
+    drawings: dict[str, dict[str, Any]] = {part: {} for part in DRAWN_FROM}
+    for name, result in finished.items():
+        wanted = [part for part in DRAWN_FROM if part in parts and DRAWN_FROM[part][0](name)]
+        diagonal = name.startswith("table1_") and name.endswith("vae")
+        if not (wanted or diagonal):
+            continue
+        try:
+            run = checkpoints.opened(result, data_dir)
+        except VaescopeError as error:
+            log.error("%s: nothing is measured on its weights: %s", name, error)
+            continue
+        if diagonal:
+            measured[name] = checkpoints.closed_forms(run)
+        for part in wanted:
+            drawings[part][name] = DRAWN_FROM[part][1](run)
+    epochs = finished.get("table1_dsprites_beta_vae")
+    made = {
+        "rotation": figures.rotation_figure(drawings["rotation"]),
+        "convergence": figures.convergence_figure(finished) if "convergence" in parts else None,
+        "figure4": figures.epochs_figure(epochs) if epochs and "figure4" in parts else None,
+        "figure5": figures.beta_figure(finished) if "figure5" in parts else None,
+        "figure6": figures.embedding_figure(drawings["figure6"]),
+        "figure7": figures.sorted_latents_figure(drawings["figure7"]),
     }
-    measured = {name: checkpoints.closed_forms(run) for name, run in opened.items()}
-
-    def of(start: str, measure: Callable[[checkpoints.Opened], Any]) -> dict[str, Any]:
-        return {name: measure(run) for name, run in opened.items() if name.startswith(start)}
-
-    makers: dict[str, Callable[[], Figure | None]] = {
-        "rotation": lambda: figures.rotation_figure(
-            of("table1_synthetic", checkpoints.rotation_curve)
-        ),
-        "convergence": lambda: figures.convergence_figure(finished),
-        "figure4": lambda: (
-            figures.epochs_figure(finished["table1_dsprites_beta_vae"])
-            if "table1_dsprites_beta_vae" in finished
-            else None
-        ),
-        "figure5": lambda: figures.beta_figure(finished),
-        "figure6": lambda: figures.embedding_figure(of("table4_", checkpoints.embeddings)),
-        "figure7": lambda: figures.sorted_latents_figure(
-            {
-                name: checkpoints.sorted_traversals(opened[name])
-                for name in ("table1_dsprites_beta_vae", "table1_fashion_mnist_vae")
-                if name in opened
-            }
-        ),
-    }
-    drawn = {part: makers[part]() for part in parts if part in makers}
-    return measured, {part: figure for part, figure in drawn.items() if figure is not None}
+    return measured, {part: figure for part, figure in made.items() if figure is not None}
 
 
-def _opens(run: Run) -> bool:
-    """Whether something is measured on the run's weights."""
-    return run.name.startswith(("table1_", "table4_"))
+# part -> which runs it needs opened, and what it takes from them
+DRAWN_FROM: dict[str, tuple[Callable[[str], bool], Callable[[checkpoints.Opened], Any]]] = {
+    "rotation": (lambda name: name.startswith("table1_synthetic"), checkpoints.rotation_curve),
+    "figure6": (lambda name: name.startswith("table4_"), checkpoints.embeddings),
+    "figure7": (
+        lambda name: name in ("table1_dsprites_beta_vae", "table1_fashion_mnist_vae"),
+        checkpoints.sorted_traversals,
+    ),
+}

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from vaescope.config import read_yaml
 from vaescope.reproduction.plan import Run
 from vaescope.streams import stream
+
+FEW = 10  # seeds below which a bootstrap's intervals are too short
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Result:
         folder: where it lies.
         rows: its final scores, one row a seed; empty if it has not finished.
         published: what the paper prints, ``[mean, std]`` by key.
-        error: why it has not finished.
+        diverged: seeds that diverged and are not among the rows.
+        error: why it has not finished, or what went wrong after it had.
         config: its resolved configuration; empty if it has not finished.
     """
 
@@ -31,6 +35,7 @@ class Result:
     folder: Path
     rows: Sequence[Mapping[str, Any]] = ()
     published: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    diverged: Sequence[int] = ()
     error: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,15 +63,21 @@ class Result:
 def read_result(run: Run, folder: Path, error: str = "") -> Result:
     """The result in a run's folder."""
     scores = folder / "scores.json"
-    if not scores.is_file():
+    if error or run.skipped or not scores.is_file():
         return Result(run, folder, error=run.skipped or error or "not run")
     config = read_yaml(folder / "config.yaml")
-    rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]
-    return Result(run, folder, rows, config["published"], config=config)
+    content = json.loads(scores.read_text(encoding="utf-8"))
+    diverged = [member["seed"] for member in content["about"].get("diverged", ())]
+    return Result(run, folder, content["rows"], config["published"], diverged, config=config)
 
 
 def interval(values: np.ndarray, seed: int = 0, draws: int = 10_000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of ``values [n]`` over seeds."""
+    """95 % interval of the mean of ``values [n]`` over seeds: bootstrap; Student's t below 10."""
+    if len(values) < FEW:
+        half = (
+            stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else np.inf
+        )
+        return float(values.mean() - half), float(values.mean() + half)
     rng = stream(seed, "bootstrap")
     means = rng.choice(values, (draws, len(values))).mean(1)
     low, high = np.quantile(means, (0.025, 0.975))
@@ -77,11 +88,12 @@ def agreement(values: np.ndarray, published: Sequence[float]) -> str:
     """How our mean compares with a printed ``[mean]`` or ``[mean, std]``, in a few words."""
     mean, *spread = published
     distance = abs(float(values.mean()) - mean)
-    if spread and distance <= spread[0] + 0.005:  # the paper prints two digits
+    rounding = 0.005 if spread else 0.0005  # of the printed digits; shares have three
+    if spread and distance <= spread[0] + rounding:
         return "within 1 std"
     if len(values) > 1:
         low, high = interval(values)
-        if low - 0.005 <= mean <= high + 0.005:
+        if low - rounding <= mean <= high + rounding:
             return "in our 95 % interval"
     return (
         f"missed by {distance / spread[0]:.1f} std"
@@ -91,8 +103,18 @@ def agreement(values: np.ndarray, published: Sequence[float]) -> str:
 
 
 def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of a minus mean of b, with a 95 % bootstrap interval."""
+    """Mean of a minus mean of b, with a 95 % interval: bootstrap; Welch's t below 10 seeds."""
+    gap = float(a.mean() - b.mean())
+    if min(len(a), len(b)) == 1:
+        return gap, -np.inf, np.inf
+    if min(len(a), len(b)) < FEW:
+        errors = [x.var(ddof=1) / len(x) for x in (a, b)]
+        freedom = sum(errors) ** 2 / max(
+            sum(e**2 / (len(x) - 1) for e, x in zip(errors, (a, b), strict=True)), 1e-300
+        )
+        half = float(stats.t.ppf(0.975, max(freedom, 1)) * np.sqrt(sum(errors)))
+        return gap, gap - half, gap + half
     rng = stream(seed, "bootstrap difference")
     means = [rng.choice(x, (10_000, len(x))).mean(1) for x in (a, b)]
     low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
-    return float(a.mean() - b.mean()), float(low), float(high)
+    return gap, float(low), float(high)

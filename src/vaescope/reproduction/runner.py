@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from vaescope.config import read_value, read_yaml
 from vaescope.reproduction.plan import Run
 
 log = logging.getLogger(__name__)
@@ -33,13 +35,34 @@ def make_runs(
     Returns:
         The last line of the error of every run that failed, by name.
     """
-    wanted = [run for run in runs if not run.skipped and not is_done(folder / run.name)]
+    kept = [run for run in runs if not run.skipped]
+    others = {run.name: other for run in kept if (other := other_settings(run, folder / run.name))}
+    wanted = [r for r in kept if r.name not in others and not is_done(folder / r.name)]
     if wanted:
         log.info("%d of %d runs to make, %d at a time", len(wanted), len(runs), jobs)
     shared = [word for word in (f"threads={threads}" if threads else "", _data(data_dir)) if word]
     with ThreadPoolExecutor(jobs) as pool:
         errors = pool.map(lambda run: _make(run, folder / run.name, shared), wanted)
-        return {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
+        failed = {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
+    return others | failed
+
+
+def other_settings(run: Run, folder: Path) -> str:
+    """Why the run in ``folder`` is not the planned one; nothing if it is, or if there is none."""
+    if not (folder / "config.yaml").is_file():
+        return ""
+    made = read_yaml(folder / "config.yaml")
+    for word in run.words:
+        key, _, wanted = word.partition("=")
+        value: Any = made
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value != read_value(wanted):
+            return (
+                f"{folder} was made with {key}={value}, not {wanted}; remove it, or give another "
+                "output_dir"
+            )
+    return ""
 
 
 def _data(data_dir: str | None) -> str:
@@ -59,6 +82,7 @@ def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
     ]
     if (folder / "checkpoints" / "last.ckpt").is_file():
         words = [f"resume={folder}"]
+    (folder / "error.txt").unlink(missing_ok=True)
     log.info("%s: %s", run.name, " ".join(words))
     with (folder / "process.log").open("ab") as output:
         done = subprocess.run(

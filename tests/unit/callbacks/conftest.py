@@ -54,8 +54,7 @@ def make_model(
             encoder.bias.zero_()
             encoder.weight[:2] = rotation.T @ torch.linalg.pinv(MIX)
             if posterior is not Point:
-                share = 1.0 if posterior is DiagonalGaussian else 0.5  # log-diagonal of L
-                encoder.bias[2:4] = share * variance.log()
+                encoder.bias[2:4] = variance.log()
             linear.weight.copy_(MIX @ rotation)
         return encoder, linear if decoder is None else decoder
 

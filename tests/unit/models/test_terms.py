@@ -202,7 +202,7 @@ def by_hand(model, batch, noise):
     """Reconstruction and KL with torch.distributions alone."""
     parameters, dim = model.encoder(batch["image"]), model.latent_dim
     if model.posterior is FullGaussian:
-        scale = torch.diag_embed(parameters[:, dim : 2 * dim].exp())
+        scale = torch.diag_embed((parameters[:, dim : 2 * dim] / 2).exp())
         rows, columns = torch.tril_indices(dim, dim, -1)
         scale[:, rows, columns] = parameters[:, 2 * dim :]
     else:
@@ -328,7 +328,7 @@ def with_constant_covariance(model, parameters):
 def cholesky_parameters(sigma):
     factor = torch.linalg.cholesky(sigma)
     rows, columns = torch.tril_indices(*sigma.shape, -1)
-    return torch.cat([factor.diagonal().log(), factor[rows, columns]])
+    return torch.cat([factor.diagonal().log().mul(2), factor[rows, columns]])
 
 
 VARIANCES = torch.tensor([0.05, 0.3, 0.9], dtype=torch.float64)

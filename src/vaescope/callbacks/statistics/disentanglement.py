@@ -44,6 +44,10 @@ class Disentanglement:
 class Neighbours:
     """The CVPR 2019 paper's disentanglement score, from nearest neighbours in single latents.
 
+    Factors whose values stand in a line or a circle are regressed, like the paper's continuous
+    ones, and categorical factors classified: with 32 ordered values as classes the score would be
+    near 1 up to rotations of 20 degrees.
+
     Args:
         neighbours: k, at least 1.
         num_samples: held-out codes that are used, at most.
@@ -63,7 +67,7 @@ class Neighbours:
         codes, factors = held_out.mean[: self.num_samples], held_out.factors[: self.num_samples]
         if factors.shape[1] == 0:
             return {}
-        continuous = [kind == "continuous" for kind in held_out.factor_kinds]
+        continuous = [kind != "categorical" for kind in held_out.factor_kinds]
         score = partial(neighbour_score, codes, factors, continuous=continuous)
         numbers = {
             "neighbour_score": score(neighbours=self.neighbours).score,
