@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from vaescope.assembly import build_ensemble, load_model, load_models
+from vaescope.assembly import build_ensemble, load_model, load_models, seeded_model
+from vaescope.callbacks import HeldOut
 from vaescope.config import config_dir, resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError, RunFolderError, TrainingDivergedError
@@ -252,8 +253,45 @@ def test_a_network_with_a_state_of_its_own_is_refused(tiny, tmp_path):
         train(config)
 
 
-def test_members_share_the_batches_of_a_fixed_data_seed(tiny, tmp_path):
-    every = (*QUIET, "trainer.max_steps=10", "data.seed=7", "trainer.precision=64-true")
+def with_dropout(image_shape, num_parameters, latent_dim):
+    encoder, decoder = fragile(image_shape, num_parameters, latent_dim)
+    return nn.Sequential(encoder, nn.Dropout(0.1)), decoder
+
+
+def test_dropout_is_refused(tiny, tmp_path):
+    config = tiny(tmp_path, "ensemble.size=2")
+    config.network = {"_target_": f"{__name__}.with_dropout", "_partial_": True}
+    with pytest.raises(ConfigError, match="dropout draws numbers"):
+        train(config)
+
+
+def test_weights_that_are_not_trained_stay_so(tiny, tmp_path):
+    plain = resolved(tiny(tmp_path, "network=linear"))
+    members = [seeded_model(plain | {"seed": seed}, (1, 64, 64)) for seed in (0, 1)]
+    for member in members:
+        member.decoder.requires_grad_(False)
+    trained = [p.requires_grad for p in Ensemble(members).stacked.parameters()]
+    assert trained == [p.requires_grad for p in members[0].parameters()]
+
+
+def test_a_member_of_finite_weights_but_no_finite_codes_does_not_end_the_others(
+    tiny, tmp_path, monkeypatch
+):
+    before = HeldOut.finite.fget
+
+    def finite(self):
+        return before(self) and not (self.model.seed == 1 and self.step == 5)
+
+    monkeypatch.setattr(HeldOut, "finite", property(finite))
+    train(tiny(tmp_path, "ensemble.size=3", "trainer.max_steps=12"))
+    result = scores(tmp_path)
+    assert result["about"]["diverged"] == [{"seed": 1, "step": 5}]
+    assert [row["seed"] for row in result["rows"]] == [0, 2]
+
+
+@pytest.mark.parametrize("seed", [0, 7])  # also if it is the run's own
+def test_members_share_the_batches_of_a_fixed_data_seed(tiny, tmp_path, seed):
+    every = (*QUIET, "trainer.max_steps=10", f"data.seed={seed}", "trainer.precision=64-true")
     train(tiny(tmp_path / "all", *every, "ensemble.size=2"))
     train(tiny(tmp_path / "one", *every, "seed=1"))
     member, _ = load_model(tmp_path / "all" / "checkpoints" / "last.ckpt", seed=1)

@@ -60,6 +60,18 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/scores.json")}
 
 
+def test_runs_of_other_settings_are_refused(plain, tmp_path):
+    made = tmp_path / "table1_synthetic_linear_full"
+    made.mkdir()
+    (made / "config.yaml").write_text("trainer: {max_steps: 20}\n")
+    (made / "scores.json").write_text("{}")
+    run = Run(made.name, "", ("trainer.max_steps=30",))
+    errors = make_runs([run], tmp_path, jobs=1, threads=1, data_dir=None)
+    assert "made with trainer.max_steps=20, not 30" in errors[made.name]
+    same = Run(made.name, "", ("trainer.max_steps=20",))
+    assert make_runs([same], tmp_path, jobs=1, threads=1, data_dir=None) == {}
+
+
 def test_a_run_that_fails_is_told_and_leaves_the_others(tmp_path):
     wrong = Run("wrong", "cvpr2019_table1_synthetic_linear_vae_", ("model.beta=1",))
     errors = make_runs([wrong], tmp_path, jobs=1, threads=1, data_dir=None)

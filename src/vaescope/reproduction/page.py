@@ -73,7 +73,7 @@ def write_page(
         "title": paper["title"],
         "source": paper["source"],
         "scale": plain["scale"],
-        "command": " ".join(["vaescope", *sys.argv[0].split()[1:], *sys.argv[1:]]),
+        "command": " ".join([*sys.argv[0].split(), *sys.argv[1:]]).replace("paper=", ""),
         "columns": COLUMNS,
         "tables": {part: [asdict(line) for line in lines] for part, lines in tables.items()},
         "judged": [asdict(verdict) for verdict in judged],
@@ -104,15 +104,16 @@ def _lines(part: str, paper: Mapping[str, Any], results: Mapping[str, Result]) -
                     *(run.name, name_of(key), _number(published), _measured(values), len(values)),
                     compared=agreement(values, published),
                     chance=f"{chance.mean():.2f}" if len(chance) else "",
-                    setting="; ".join([*run.reduced, *_lost(result)]) or "as published",
+                    setting="; ".join(_setting(result)) or "as published",
                 )
         if part == "table1":
             yield from _random_decoder(result, paper["random_decoder"])
 
 
-def _lost(result: Result) -> list[str]:
+def _setting(result: Result) -> list[str]:
     seeds = ", ".join(str(seed) for seed in result.diverged)
-    return [f"diverged: seeds {seeds}"] if seeds else []
+    lost = f"diverged: seeds {seeds}" if seeds else ""
+    return [part for part in (result.run.differs, *result.run.reduced, lost) if part]
 
 
 def _random_decoder(result: Result, printed: Mapping[str, Sequence[float]]) -> Iterator[Line]:
@@ -173,7 +174,8 @@ def _markdown(content: Mapping[str, Any], figures: Sequence[str]) -> str:
 
 def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    return head + [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return head + [f"| {' | '.join(row)} |" for row in cells]
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ class Run:
         experiment: option of ``conf/experiment``.
         words: overrides of it.
         reduced: what they leave out of the paper's setting; empty for the setting as published.
+        differs: how the experiment itself differs from the paper's; empty if it does not.
         skipped: why this scale leaves the run out; empty if it does not.
     """
 
@@ -27,6 +28,7 @@ class Run:
     experiment: str
     words: tuple[str, ...] = ()
     reduced: tuple[str, ...] = ()
+    differs: str = ""
     skipped: str = ""
 
 
@@ -52,6 +54,7 @@ def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Pa
         for experiment in experiments
         for run in _swept(Run(experiment.removeprefix(f"{paper}_"), experiment), plan["sweeps"])
     ]
+    runs = [replace(run, differs=plan.get("differs", {}).get(run.name, "")) for run in runs]
     for change in plan["scales"][scale]:
         if not any(fnmatchcase(run.name, change["runs"]) for run in runs):
             raise ConfigError(f"scale={scale}: no run of {paper} matches {change['runs']!r}")

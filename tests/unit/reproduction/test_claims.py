@@ -132,7 +132,7 @@ def test_closed_forms_of_checkpoints():
 
 def test_agreement_in_words():
     assert agreement(np.array([0.30, 0.34]), [0.33, 0.15]) == "within 1 std"
-    assert agreement(np.array([0.0, 1.0]), [0.5]) == "in our 95 % interval"
+    assert agreement(np.array([0.0, 1.0] * 3), [0.5]) == "in our 95 % interval"
     assert agreement(np.array([0.6, 0.61]), [0.3, 0.1]) == "missed by 3.0 std"
     assert agreement(np.array([0.6]), [0.9]) == "missed by 0.3"
 
