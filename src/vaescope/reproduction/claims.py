@@ -115,9 +115,9 @@ def _dsprites_order(results: Results, _: Measured) -> Iterable[Part]:
         yield from _less(results, DTO, *pair, f"DtO, {a} < {b}")
         yield from _less(results, SCORE, *pair[::-1], f"score, {b} < {a}")
     rivals = "table1_dsprites_autoencoder", "table1_dsprites_full"
-    values = [_values(results, name, DTO) for name in rivals]
+    ours, theirs = (_values(results, name, DTO) for name in rivals)
     for verdict, numbers in _less(results, DTO, *rivals, "DtO, AE <= full"):
-        tie = difference(*values)[2] < 0.2  # at most: a tie will do
+        tie = difference(ours, theirs)[2] < 0.2  # at most: a tie will do
         yield ("holds" if verdict == "open" and tie else verdict), numbers
     pair = "table1_dsprites_full", "table1_dsprites_vae"
     yield from _less(results, SCORE, *pair, "score, full < vae")
