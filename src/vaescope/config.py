@@ -172,6 +172,11 @@ def read_value(text: str) -> Any:
     return OmegaConf.from_dotlist([f"value={text}"])["value"]
 
 
+def read_list(path: Path) -> list[str]:
+    """A YAML file that is a list of texts, like a run's overrides."""
+    return [str(text) for text in OmegaConf.load(path)]
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """What ``save_yaml`` wrote, as plain containers with all links followed."""
     return resolved(typing.cast(DictConfig, OmegaConf.load(path)))

@@ -12,6 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.dropout import _DropoutNd
 
 from vaescope.models import LatentModel
+from vaescope.models.base import batches_before
 from vaescope.streams import Rewinder
 
 # updates between two looks for diverged members where a look makes the device wait
@@ -142,9 +143,8 @@ class Ensemble(pl.LightningModule):
         """One summed loss; the terms of every member go to the callbacks beside it."""
         step, size = self.global_step, len(self.seeds)
         rows = {name: value.unflatten(0, (size, -1)) for name, value in batch.items()}
-        accumulated = self.trainer.accumulate_grad_batches
-        number = step * accumulated + batch_idx % accumulated
-        terms = self.terms(rows, step, self.noise_for(rows["image"].shape[1], number))
+        noise = self.noise_for(rows["image"].shape[1], batches_before(self, batch_idx))
+        terms = self.terms(rows, step, noise)
         losses = torch.stack(list(terms.values())).sum(0)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
             self._freeze(~losses.detach().isfinite())

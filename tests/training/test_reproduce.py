@@ -70,6 +70,13 @@ def test_runs_of_other_settings_are_refused(plain, tmp_path):
     assert "made with trainer.max_steps=20, not 30" in errors[made.name]
     same = Run(made.name, "", ("trainer.max_steps=20",))
     assert make_runs([same], tmp_path, jobs=1, threads=1, data_dir=None) == {}
+    (made / ".hydra").mkdir()
+    overrides = made / ".hydra" / "overrides.yaml"
+    overrides.write_text("- threads=1\n- trainer.max_steps=20\n")
+    assert make_runs([same], tmp_path, jobs=1, threads=1, data_dir=None) == {}
+    overrides.write_text("- trainer.max_steps=20\n- model.beta=3\n")  # of a smaller scale
+    errors = make_runs([same], tmp_path, jobs=1, threads=1, data_dir=None)
+    assert "made with model.beta=3, not what the experiment says" in errors[made.name]
 
 
 def test_a_run_that_fails_is_told_and_leaves_the_others(tmp_path):

@@ -165,29 +165,16 @@ class MNISTDataModule(FactorDataModule):
     The other arguments are those of ``FactorDataModule``.
     """
 
-    dataset_class = MNIST
+    dataset_class: ClassVar[type[_LabelledImages]] = MNIST
 
     data_dir: str | Path | None = None
 
-    def build(self) -> MNIST:
+    def build(self) -> _LabelledImages:
         """The data set, read and checked."""
-        return MNIST(self.data_dir)
+        return self.dataset_class(self.data_dir)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class FashionMNISTDataModule(FactorDataModule):
-    """Batches of Fashion-MNIST.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
+class FashionMNISTDataModule(MNISTDataModule):
+    """Batches of Fashion-MNIST; the arguments are those of ``MNISTDataModule``."""
 
     dataset_class = FashionMNIST
-
-    data_dir: str | Path | None = None
-
-    def build(self) -> FashionMNIST:
-        """The data set, read and checked."""
-        return FashionMNIST(self.data_dir)

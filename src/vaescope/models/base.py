@@ -29,6 +29,8 @@ class Parts:
         optimizer: factory ``parameters -> optimiser``.
         latent_dim: number of latents D, at least 1.
         seed: of the training noise; the initial weights come from torch's global generator.
+
+    Source: none, ours.
     """
 
     image_shape: tuple[int, ...]
@@ -48,6 +50,9 @@ class LatentModel(pl.LightningModule):
 
     Raises:
         ValueError: if ``latent_dim`` is below 1 or the method cannot use this posterior.
+
+    Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114: encoder, decoder and a sample
+    that is a function of noise. Differs: any family of posteriors, and a point.
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian, FullGaussian)
@@ -157,9 +162,7 @@ class LatentModel(pl.LightningModule):
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
         """One summed loss; the terms go to the callbacks beside it."""
-        step = self.global_step
-        accumulated = self.trainer.accumulate_grad_batches
-        number = step * accumulated + batch_idx % accumulated
+        step, number = self.global_step, batches_before(self, batch_idx)
         terms = self.terms(batch, step, self.noise_for(len(batch["image"]), number))
         return {
             "loss": torch.stack(list(terms.values())).sum(),
@@ -169,3 +172,14 @@ class LatentModel(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one optimiser over all weights."""
         return self.make_optimizer(self.parameters())
+
+
+def batches_before(module: pl.LightningModule, batch_idx: int) -> int:
+    """How many batches a run has trained on; without accumulated gradients, its updates.
+
+    Args:
+        module: what is trained.
+        batch_idx: position of the present batch in its epoch.
+    """
+    accumulated = module.trainer.accumulate_grad_batches
+    return module.global_step * accumulated + batch_idx % accumulated

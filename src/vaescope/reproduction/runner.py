@@ -9,10 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from vaescope.config import read_value, read_yaml
+from vaescope.config import read_list, read_value, read_yaml
 from vaescope.reproduction.plan import Run
 
 log = logging.getLogger(__name__)
+
+# overrides that change how a run is made and not what it gives
+OF_THE_MACHINE = {
+    *("experiment", "threads", "data_dir", "compile", "logger", "callbacks.progress.bar"),
+}
 
 
 def is_done(folder: Path) -> bool:
@@ -51,18 +56,31 @@ def other_settings(run: Run, folder: Path) -> str:
     """Why the run in ``folder`` is not the planned one; nothing if it is, or if there is none."""
     if not (folder / "config.yaml").is_file():
         return ""
-    made = read_yaml(folder / "config.yaml")
-    for word in run.words:
-        key, _, wanted = word.partition("=")
-        value: Any = made
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value != read_value(wanted):
+    config, planned = read_yaml(folder / "config.yaml"), dict(map(_pair, run.words))
+    made = {key: _value_at(config, key) for key in planned}
+    wanted = {key: read_value(text) for key, text in planned.items()}
+    overrides = folder / ".hydra" / "overrides.yaml"
+    for key, text in map(_pair, read_list(overrides) if overrides.is_file() else ()):
+        if key not in planned and key not in OF_THE_MACHINE:
+            made[key], wanted[key] = text, "what the experiment says"
+    for key, value in made.items():
+        if value != wanted[key]:
             return (
-                f"{folder} was made with {key}={value}, not {wanted}; remove it, or give another "
-                "output_dir"
+                f"{folder} was made with {key}={value}, not {wanted[key]}; remove it, or give "
+                "another output_dir"
             )
     return ""
+
+
+def _pair(word: str) -> tuple[str, str]:
+    key, _, text = word.partition("=")
+    return key, text
+
+
+def _value_at(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
 
 
 def _data(data_dir: str | None) -> str:
