@@ -66,6 +66,7 @@ def verify(config: DictConfig) -> None:
             print(
                 f"{path}\n  md5 of its bytes, decompressed, {file.md5}: that of the published file"
             )
+        assert dataset.labels is not None
         print(f"{len(dataset)} images, of each class {dataset.labels.bincount().tolist()}")
     else:
         raise DataError(

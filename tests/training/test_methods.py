@@ -21,7 +21,7 @@ def losses(plain, num_steps, seed=0):
     batches = data.epoch_batches()
     curve = []
     for step in range(num_steps):
-        batch = data.dataset.batch(batches.indices(step))
+        batch = data.dataset.gather(batches.plan(step))
         batch["image"] = batch["image"].double()
         loss = sum(model.terms(batch, step, model.noise_for(len(batch["image"]), step)).values())
         optimizer.zero_grad()

@@ -1,14 +1,19 @@
-"""Which rows make which training batch: a pure function of seed and step."""
+"""Which rows make which training batch: a pure function of seed and step.
+
+A plan is what a batch will be gathered from: row numbers ``index``; with nuisance also ``draw``,
+the numbers that it follows from; with a view further images, ``index_2`` (or ``factors_2``, where
+images are computed), and what the view knows of them, such as ``changed``.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
-from vaescope.data.dataset import Batch
+from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
 
@@ -29,11 +34,7 @@ class EpochBatches:
     """
 
     def __init__(self, index: Tensor, batch_size: int, seed: int) -> None:
-        if not 1 <= batch_size <= len(index):
-            raise ConfigError(
-                f"batch_size={batch_size} was given for {len(index)} training examples; choose "
-                f"1..{len(index)}"
-            )
+        _require_batch_size(batch_size, len(index))
         self.index = index
         self.batch_size = batch_size
         self.seed = seed
@@ -52,22 +53,100 @@ class EpochBatches:
         return self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
 
 
+class WeightedBatches:
+    """Rows of the batch of every training step, drawn with replacement by their weights.
+
+    Args:
+        index: row numbers of the training set, int64 `[N]`.
+        weights: of these rows, float64 `[N]`, at least 0 and not all 0.
+        batch_size: rows per batch, 1..N.
+        seed: of the draws, at least 0.
+    """
+
+    def __init__(self, index: Tensor, weights: Tensor, batch_size: int, seed: int) -> None:
+        _require_batch_size(batch_size, len(index))
+        self.index, self.batch_size, self.seed = index, batch_size, seed
+        self._cumulative = np.cumsum(weights.double().numpy())
+
+    def __len__(self) -> int:
+        return len(self.index) // self.batch_size
+
+    def indices(self, step: int) -> Tensor:
+        """Rows int64 `[B]` of the batch of training step ``step`` (from 0)."""
+        share = stream(self.seed, "batches", step).random(self.batch_size)
+        drawn = np.searchsorted(self._cumulative, share * self._cumulative[-1], side="right")
+        return self.index[torch.from_numpy(np.minimum(drawn, len(self.index) - 1))]
+
+
+class View(Protocol):
+    """Further images of each batch: pairs, triplets, groups; see ``vaescope.data.views``."""
+
+    def __call__(
+        self, index: Tensor, dataset: FactorDataset, rows: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """The plan of a batch that begins with the rows ``index`` `[B]`.
+
+        Args:
+            index: row numbers int64 `[B]`.
+            dataset: the data set, on any device.
+            rows: the rows that further images may be taken from, int64 `[n]`, rising.
+            rng: source of the random numbers of this batch.
+        """
+
+
+class PlannedBatches:
+    """The plan of the batch of every training step.
+
+    Args:
+        batches: the rows.
+        dataset: the data set they are of.
+        view: adds further images; None: single images.
+        rows: the rows that these may be taken from, int64 `[n]`, rising.
+    """
+
+    def __init__(
+        self,
+        batches: EpochBatches | WeightedBatches,
+        dataset: FactorDataset,
+        view: View | None,
+        rows: Tensor,
+    ) -> None:
+        self.batches, self.dataset, self.view, self.rows = batches, dataset, view, rows
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def plan(self, step: int) -> dict[str, Tensor]:
+        """``index`` int64 `[B]` and what belongs to it, for training step ``step`` (from 0)."""
+        seed, planned = self.batches.seed, {"index": self.batches.indices(step)}
+        if self.view is not None:
+            rng = stream(seed, "view", step)
+            planned = self.view(planned["index"], self.dataset, self.rows, rng)
+        if self.dataset.has_nuisance:
+            rng = stream(seed, "draw", step)
+            for name in [name for name in planned if name.startswith("index")]:
+                drawn = rng.integers(2**62, size=len(planned[name]))
+                planned[name.replace("index", "draw")] = torch.from_numpy(drawn)
+        return planned
+
+
 class MemberBatches:
-    """Rows of the batches of all members of an ensemble, one member after the other.
+    """Plans of the batches of all members of an ensemble, one member after the other.
 
     Args:
         members: of each member, in their order.
     """
 
-    def __init__(self, members: Sequence[EpochBatches]) -> None:
+    def __init__(self, members: Sequence[PlannedBatches]) -> None:
         self.members = members
 
     def __len__(self) -> int:
         return len(self.members[0])
 
-    def indices(self, step: int) -> Tensor:
-        """Rows int64 `[S * B]` of the batches of training step ``step`` (from 0)."""
-        return torch.cat([batches.indices(step) for batches in self.members])
+    def plan(self, step: int) -> dict[str, Tensor]:
+        """``index`` int64 `[S * B]` and what belongs to it, for step ``step`` (from 0)."""
+        plans = [batches.plan(step) for batches in self.members]
+        return {name: torch.cat([plan[name] for plan in plans]) for name in plans[0]}
 
 
 class StepSampler(SequentialSampler):
@@ -77,20 +156,20 @@ class StepSampler(SequentialSampler):
     ``overfit_batches`` replaces any other kind by one that gives single rows.
 
     Args:
-        batches: the batch of every step.
+        batches: the plan of every step.
         first_step: the number of batches trained on so far, asked whenever an iteration begins.
     """
 
     def __init__(
-        self, batches: EpochBatches | MemberBatches, first_step: Callable[[], int]
+        self, batches: PlannedBatches | MemberBatches, first_step: Callable[[], int]
     ) -> None:
         super().__init__(batches)
         self.batches = batches
         self.first_step = first_step
 
-    def __iter__(self) -> Iterator[Any]:  # Tensor; the base class says int
+    def __iter__(self) -> Iterator[Any]:  # plans; the base class says int
         first = self.first_step()
-        return map(self.batches.indices, range(first, first + len(self)))
+        return map(self.batches.plan, range(first, first + len(self)))
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -116,8 +195,8 @@ class BatchLoader(DataLoader[Batch]):
     """Loader whose data set receives the row numbers of a whole batch at once.
 
     Args:
-        dataset: gives the batch for row numbers `[B]`.
-        sampler: the row numbers of each batch.
+        dataset: gives the batch for row numbers `[B]` or a plan.
+        sampler: the row numbers or the plan of each batch.
         num_workers: worker processes; the batches do not depend on it.
     """
 
@@ -139,7 +218,15 @@ class BatchLoader(DataLoader[Batch]):
 
 
 class RowNumbers(Dataset[Batch]):
-    """Stand-in for a data set that lives on the accelerator: passes the row numbers through."""
+    """Stand-in for a data set that lives on the accelerator: passes the plan through."""
 
-    def __getitem__(self, index: Tensor) -> Batch:
-        return {"index": index}
+    def __getitem__(self, index: Tensor | dict[str, Tensor]) -> Batch:
+        return index if isinstance(index, dict) else {"index": index}
+
+
+def _require_batch_size(batch_size: int, num_examples: int) -> None:
+    if not 1 <= batch_size <= num_examples:
+        raise ConfigError(
+            f"batch_size={batch_size} was given for {num_examples} training examples; choose "
+            f"1..{num_examples}"
+        )

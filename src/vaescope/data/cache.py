@@ -51,11 +51,11 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
     """
     if path.exists():
         return path
-    with _explained(path, num_bytes):
+    with explained(path, num_bytes):
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():
-                _require_space(path, num_bytes)
+                require_space(path, num_bytes)
                 _replace(path, write)
     return path
 
@@ -73,7 +73,7 @@ def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
-    with _explained(path, None):
+    with explained(path, None):
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             _replace(path, write)
@@ -98,13 +98,15 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _require_space(path: Path, num_bytes: int | None) -> None:
+def require_space(path: Path, num_bytes: int | None) -> None:
+    """Raise the error of a full disk unless ``num_bytes`` are free beside ``path``."""
     if num_bytes is not None and shutil.disk_usage(path.parent).free < num_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 @contextmanager
-def _explained(path: Path, num_bytes: int | None) -> Iterator[None]:
+def explained(path: Path, num_bytes: int | None) -> Iterator[None]:
+    """Errors of a disk that is full or not ours, as a ``DataError`` that says what to do."""
     try:
         yield
     except OSError as error:

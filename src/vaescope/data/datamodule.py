@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -14,8 +14,11 @@ from vaescope.data.batches import (
     EpochBatches,
     MemberBatches,
     OrderedBatches,
+    PlannedBatches,
     RowNumbers,
     StepSampler,
+    View,
+    WeightedBatches,
 )
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
@@ -23,6 +26,20 @@ from vaescope.errors import ConfigError
 from vaescope.streams import stream
 
 SPLITS = ("train", "val", "test")
+
+
+class Sampling(Protocol):
+    """How often training sees each combination of factors; see ``vaescope.data.sampling``."""
+
+    def weights(self, values: Tensor, factors: Factors) -> Tensor:
+        """Relative frequencies float64 `[N]` of rows with the factor values `[N, K]`."""
+
+
+class HoldOut(Protocol):
+    """Combinations of factors that training never sees; see ``vaescope.data.combinations``."""
+
+    def mask(self, values: Tensor, factors: Factors) -> Tensor:
+        """Which rows, of factor values `[N, K]`, are held out, bool `[N]`."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -40,6 +57,12 @@ class FactorDataModule(pl.LightningDataModule):
         num_workers: worker processes that load batches; unused if the images are on the device.
         seed: of the order of the training batches.
         split_seed: of the split and of ``held_out``; shared by all runs that are compared.
+        placement: where the images lie: ``device``, on the accelerator that trains; ``host``,
+            packed or memory-mapped on the CPU's side; ``auto``, on the accelerator if half of its
+            free memory holds them. Workers share them in any case.
+        view: further images of each training batch: pairs, triplets or groups; None: single ones.
+        sampling: how often training sees each combination; None: each row once per epoch.
+        hold_out: combinations that only the part ``held_out`` has; None: that part is empty.
 
     Raises:
         ConfigError: a setting cannot work.
@@ -52,11 +75,19 @@ class FactorDataModule(pl.LightningDataModule):
     num_workers: int = 0
     seed: int = 0
     split_seed: int = 0
+    placement: Literal["auto", "device", "host"] = "auto"
+    view: View | None = None
+    sampling: Sampling | None = None
+    hold_out: HoldOut | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
         _check_at_least(1, batch_size=self.batch_size)
         _check_at_least(0, num_workers=self.num_workers, seed=self.seed, split_seed=self.split_seed)
+        if self.placement not in ("auto", "device", "host"):
+            raise ConfigError(
+                f"placement={self.placement!r} was given; choose auto, device or host"
+            )
         self.split = None if self.split is None else _checked_split(self.split)
         self._dataset: FactorDataset | None = None
         self._rows: dict[str, Tensor] = {}
@@ -89,7 +120,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     @property
     def rows(self) -> dict[str, Tensor]:
-        """Row numbers int64 `[n]`, rising, of ``"train"``, ``"val"`` and ``"test"``."""
+        """Row numbers int64 `[n]`, rising, of ``train``, ``val``, ``test`` and ``held_out``."""
         if not self._rows:
             self._rows = self._draw_split(len(self.dataset))
         return self._rows
@@ -102,11 +133,29 @@ class FactorDataModule(pl.LightningDataModule):
         if self._dataset.device != place:
             self._dataset.to(place)
 
-    def epoch_batches(self, seed: int | None = None) -> EpochBatches:
-        """Training batches in the order of ``seed``; None: this module's own."""
-        return EpochBatches(
-            self.rows["train"], self.batch_size, self.seed if seed is None else seed
-        )
+    def epoch_batches(self, seed: int | None = None) -> PlannedBatches:
+        """Plans of the training batches in the order of ``seed``; None: this module's own."""
+        rows, seed = self.rows["train"], self.seed if seed is None else seed
+        batches: EpochBatches | WeightedBatches
+        if self.sampling is None:
+            batches = EpochBatches(rows, self.batch_size, seed)
+        else:
+            batches = WeightedBatches(rows, self.training_weights(), self.batch_size, seed)
+        return PlannedBatches(batches, self.dataset, self.view, rows)
+
+    def training_weights(self) -> Tensor:
+        """Share of every training row in the batches, float64 `[n]`, of sum 1.
+
+        Raises:
+            ConfigError: the chosen sampling leaves no row.
+        """
+        rows = self.rows["train"]
+        if self.sampling is None:
+            return torch.full((len(rows),), 1 / len(rows), dtype=torch.float64)
+        weights = self.sampling.weights(self.dataset.values(rows).cpu(), self.factors).double()
+        if not weights.sum() > 0:
+            raise ConfigError("the chosen sampling gives every training row the weight 0")
+        return weights / weights.sum()
 
     def serve_members(self, seeds: Sequence[int]) -> None:
         """From now on give the batches of an ensemble's members: `[S * B]` rows, seed by seed."""
@@ -114,7 +163,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         """Training batches from the trainer's position on."""
-        batches: EpochBatches | MemberBatches = self.epoch_batches()
+        batches: PlannedBatches | MemberBatches = self.epoch_batches()
         if self._member_seeds:
             batches = MemberBatches([self.epoch_batches(seed) for seed in self._member_seeds])
         return self._loader(StepSampler(batches, self._first_step))
@@ -131,15 +180,17 @@ class FactorDataModule(pl.LightningDataModule):
         """Random rows, int64 `[n]`, of the validation or test set; the same at every call.
 
         Args:
-            split: ``"val"`` or ``"test"``.
+            split: ``"val"``, ``"test"`` or ``"held_out"``.
             num_samples: n, at most the size of that set.
 
         Raises:
             ConfigError: there is no such split or it is too small.
         """
-        if split not in ("val", "test"):
-            raise ConfigError(f"split={split!r} is not held out; choose 'val' or 'test'")
+        if split not in ("val", "test", "held_out"):
+            raise ConfigError(f"split={split!r} is not held out; choose val, test or held_out")
         rows = self.rows[split]
+        if not len(rows):
+            raise ConfigError("no combinations were held out; choose val or test")
         if not 1 <= num_samples <= len(rows):
             raise ConfigError(
                 f"{num_samples} samples were asked for, but the {split} set has {len(rows)} "
@@ -152,11 +203,13 @@ class FactorDataModule(pl.LightningDataModule):
     def gathers_on_device(self) -> bool:
         """Whether images live on the accelerator that trains; loaders then give row numbers only.
 
-        The one rule of placement: the device is no CPU and half of its free memory holds the set.
+        With ``placement=auto``: the device is no CPU and half of its free memory holds the set.
         """
         device = self._root_device
-        if device.type == "cpu" or self._dataset is None:
+        if device.type == "cpu" or self._dataset is None or self.placement == "host":
             return False
+        if self.placement == "device":
+            return True
         if self._dataset.device.type == device.type:
             return True
         if device.type != "cuda":
@@ -165,7 +218,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """The batch, gathered now where only row numbers were transferred."""
-        return batch if "image" in batch else self.dataset.batch(batch["index"])
+        return batch if "image" in batch else self.dataset.gather(batch)
 
     def planned_images(self, num_images: int) -> float:
         """Number of images this run trains on, repetitions counted; 0 without a trainer.
@@ -207,8 +260,13 @@ class FactorDataModule(pl.LightningDataModule):
         return BatchLoader(self.dataset, sampler, self.num_workers)
 
     def _draw_split(self, n: int) -> dict[str, Tensor]:
+        rows, held_out = torch.arange(n), torch.arange(0)
+        if self.hold_out is not None:
+            mask = self.hold_out.mask(self.dataset.values(rows).cpu(), self.factors)
+            rows, held_out = rows[~mask], rows[mask]
+        n = len(rows)
         if self.split is None:
-            return dict.fromkeys(SPLITS, torch.arange(n))
+            return dict.fromkeys(SPLITS, rows) | {"held_out": held_out}
         order = torch.from_numpy(stream(self.split_seed, "split").permutation(n))
         first, second = round(n * self.split[0]), round(n * (self.split[0] + self.split[1]))
         parts = (order[:first], order[first:second], order[second:])
@@ -217,7 +275,8 @@ class FactorDataModule(pl.LightningDataModule):
                 f"split={list(self.split)} of {n} examples leaves a part empty; give larger "
                 "shares, or split=null to use the whole set for each"
             )
-        return {name: part.sort().values for name, part in zip(SPLITS, parts, strict=True)}
+        drawn = {name: rows[part.sort().values] for name, part in zip(SPLITS, parts, strict=True)}
+        return drawn | {"held_out": held_out}
 
 
 def _checked_split(split: Sequence[float]) -> tuple[float, ...]:

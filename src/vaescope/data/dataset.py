@@ -1,7 +1,9 @@
 """Data sets as vectorised functions from factor values to images."""
 
+from collections.abc import Mapping
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -15,18 +17,25 @@ class FactorDataset(Dataset[Batch]):
     """Images (or vectors) made by known factors, served in whole batches.
 
     A subclass sets the attributes and writes ``__len__`` and ``images``; where rows are not all
-    combinations of the factors in order also ``values``, and where images are stored ``batch``.
+    combinations of the factors in order also ``values`` and ``rows``, and where images are stored,
+    or vary in more than the factors, ``images_at``.
 
     Attributes:
         factors: what the images vary in.
         image_shape: ``(C, H, W)``, or ``(X,)`` for vectors.
         source: where the pixels came from; recorded with every result.
+        has_nuisance: whether images vary in more than their factors (noise, a background).
+        computes: whether ``images`` takes any factor values, not only those of a row.
+        labels: class of every row, int64 `[N]`, where there is one; it is no factor.
         device: where ``values``, ``images`` and ``batch`` put their results.
     """
 
     factors: Factors
     image_shape: tuple[int, ...]
     source: str
+    has_nuisance: bool = False
+    computes: bool = False
+    labels: Tensor | None = None
     device: torch.device = torch.device("cpu")
 
     def __len__(self) -> int:
@@ -36,6 +45,18 @@ class FactorDataset(Dataset[Batch]):
         """Factor values `[B, K]` of the rows ``index`` `[B]`."""
         return self.factors.values(index.to(self.device))
 
+    def rows(self, values: Tensor, rng: np.random.Generator) -> Tensor:
+        """Row numbers int64 `[B]` of images with the factor values `[B, K]`.
+
+        Args:
+            values: each a combination that some row has.
+            rng: chooses where several rows have the same values.
+
+        Raises:
+            ValueError: no row has these values, or factors are continuous.
+        """
+        return self.factors.index(values)
+
     def images(self, values: Tensor) -> Tensor:
         """Images `[B, *image_shape]` of factor values `[B, K]`.
 
@@ -44,20 +65,62 @@ class FactorDataset(Dataset[Batch]):
         """
         raise NotImplementedError(f"{type(self).__name__} has to define images(values)")
 
-    def batch(self, index: Tensor) -> Batch:
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, *image_shape]` of the rows ``index`` `[B]`.
+
+        Args:
+            index: row numbers on the data set's device.
+            draw: int64 `[B]`, one number per image that all its nuisance follows from; unused
+                where there is none.
+        """
+        return self.images(self.values(index))
+
+    def batch(self, index: Tensor, draw: Tensor | None = None) -> Batch:
         """Rows ``index`` `[B]` as one batch.
 
         Args:
             index: int64 row numbers `[B]` in 0..len-1.
+            draw: int64 `[B]` that chooses what is no factor; None: the row's own, always the same.
 
         Returns:
             ``image`` float32 `[B, *image_shape]`, ``factors`` `[B, K]`, ``index`` int64 `[B]`.
         """
         index = index.to(self.device)
-        values = self.values(index)
-        return {"image": self.images(values), "factors": values, "index": index}
+        draw = index if draw is None else draw.to(self.device)
+        return {
+            "image": self.images_at(index, draw),
+            "factors": self.values(index),
+            "index": index,
+        }
 
-    def __getitem__(self, index: int | Tensor) -> Batch:
+    def gather(self, planned: Mapping[str, Tensor]) -> Batch:
+        """The batch that a plan asks for, see ``vaescope.data.batches``.
+
+        Args:
+            planned: ``index`` and possibly ``draw``; for every further image of a row ``index_2``,
+                ``index_3`` (or ``factors_2``, ... where images are computed); anything else
+                reaches the batch as it is.
+
+        Returns:
+            ``image``, ``factors``, ``index``; then ``image_2``, ``factors_2``, ...
+        """
+        batch = self.batch(planned["index"], planned.get("draw"))
+        for name, column in planned.items():
+            what, _, number = name.partition("_")
+            if not number.isdigit():
+                batch.setdefault(name, column.to(self.device))
+            elif what == "index":
+                other = self.batch(column, planned.get(f"draw_{number}"))
+                batch |= {f"{key}_{number}": value for key, value in other.items()}
+            elif what == "factors":
+                values = column.to(self.device)
+                batch |= {name: values, f"image_{number}": self.images(values)}
+        batch.pop("draw", None)
+        return batch
+
+    def __getitem__(self, index: int | Tensor | Mapping[str, Tensor]) -> Batch:
+        if isinstance(index, Mapping):
+            return self.gather(index)
         if isinstance(index, Tensor) and index.ndim:
             return self.batch(index)
         row = range(len(self))[int(index)]  # raises IndexError, which ends iteration

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaescope.data import dsprites_files as files
 from vaescope.data.cache import default_data_dir, write_once
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.dataset import FactorDataset
 from vaescope.data.dsprites_renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
 from vaescope.errors import DataError
 
@@ -73,12 +73,9 @@ class DSprites(FactorDataset):
             return self._renderer.render(values).unsqueeze(1).float()
         return self._gather(self.factors.index(values))
 
-    def batch(self, index: Tensor) -> Batch:
-        """Rows ``index`` `[B]` as one batch: ``image``, ``factors``, ``index``."""
-        if self._packed is None:
-            return super().batch(index)
-        index = index.to(self.device)
-        return {"image": self._gather(index), "factors": self.values(index), "index": index}
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` of the rows ``index`` `[B]`."""
+        return super().images_at(index, draw) if self._packed is None else self._gather(index)
 
     @property
     def num_bytes(self) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaescope.data.cache import default_data_dir
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.idx import IdxFile, find_files
 
@@ -84,11 +84,9 @@ class _LabelledImages(FactorDataset):
             "batch(index) for the images of rows"
         )
 
-    def batch(self, index: Tensor) -> Batch:
-        """Rows ``index`` `[B]` as one batch: ``image``, ``factors`` `[B, 0]`, ``index``."""
-        index = index.to(self.device)
-        image = self._images[index].unsqueeze(1).float() / 255
-        return {"image": image, "factors": self.values(index), "index": index}
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 28, 28]` in [0, 1] of the rows ``index`` `[B]`."""
+        return self._images[index].unsqueeze(1).float() / 255
 
     def _advice(self, folder: Path) -> str:
         where = shlex.quote(str(folder))

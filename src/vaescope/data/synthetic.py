@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
@@ -20,6 +20,7 @@ class _Points(FactorDataset):
     """Vectors made from points that are drawn uniformly in the unit square."""
 
     factors = _FACTORS
+    computes = True
 
     def __init__(self, num_points: int, seed: int, name: str) -> None:
         _require(num_points >= 1, f"num_points={num_points}", "at least 1")
@@ -35,12 +36,11 @@ class _Points(FactorDataset):
         """Factor values float32 `[B, 2]` in [0, 1] of the rows ``index`` `[B]`."""
         return self._points[index.to(self.device)]
 
-    def batch(self, index: Tensor) -> Batch:
-        """Rows ``index`` `[B]`; the vectors are few and are computed once."""
-        index = index.to(self.device)
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Vectors of the rows ``index`` `[B]`; they are few and are computed once."""
         if self._vectors is None:
             self._vectors = self.images(self._points)
-        return {"image": self._vectors[index], "factors": self.values(index), "index": index}
+        return self._vectors[index]
 
 
 class SyntheticLinear(_Points):

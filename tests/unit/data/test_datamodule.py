@@ -13,7 +13,7 @@ from vaescope.data import (
     TinySquares,
     TinySquaresDataModule,
 )
-from vaescope.data.batches import MemberBatches
+from vaescope.data.batches import MemberBatches, PlannedBatches
 from vaescope.errors import ConfigError
 
 MODULES = [
@@ -77,7 +77,7 @@ def expected_batches(count, seed=3):
     datamodule = TinySquaresDataModule(seed=seed)
     datamodule.setup()
     batches = datamodule.epoch_batches()
-    return [batches.indices(step).tolist() for step in range(count)]
+    return [batches.plan(step)["index"].tolist() for step in range(count)]
 
 
 def test_epoch_batches_are_a_permutation_of_each_epoch():
@@ -103,12 +103,15 @@ def test_epoch_batches_are_a_function_of_seed_and_step():
 
 def test_batches_of_members_are_their_own_one_after_the_other():
     index = torch.arange(50)
-    members = [EpochBatches(index, 8, seed) for seed in (2, 3)]
+    dataset = TinySquares()
+    members = [
+        PlannedBatches(EpochBatches(index, 8, seed), dataset, None, index) for seed in (2, 3)
+    ]
     batches = MemberBatches(members)
     assert len(batches) == len(members[0]) == 6
     for step in (19, 0, 7):
         own = [EpochBatches(index, 8, seed).indices(step).tolist() for seed in (2, 3)]
-        assert batches.indices(step).tolist() == own[0] + own[1]
+        assert batches.plan(step)["index"].tolist() == own[0] + own[1]
 
 
 @pytest.mark.parametrize("batch_size", [0, 51])

@@ -1,0 +1,124 @@
+"""Data sets whose images lie in an array: memory-mapped, in memory or on the accelerator."""
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.factors import Factors
+from vaescope.data.mapped import MappedArray
+
+
+class StoredDataset(FactorDataset):
+    """Images kept as uint8 `[N, H, W, C]`, row n the n-th image.
+
+    Without ``table`` the rows are all combinations of the factors in order. With it, row n has the
+    factor values ``table[n]``, several rows may have the same ones, and some combinations none.
+
+    Args:
+        pixels: the images; an array in memory is kept there.
+        factors: what they vary in.
+        source: where they came from.
+        table: factor values `[N, K]`, int64, or float32 if a factor is continuous.
+        labels: class of every image, int64 `[N]`.
+
+    Raises:
+        ValueError: lengths differ.
+
+    Source: none, ours.
+    """
+
+    def __init__(
+        self,
+        pixels: MappedArray | Tensor,
+        factors: Factors,
+        source: str,
+        table: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> None:
+        self.factors, self.source, self.labels = factors, source, labels
+        self._mapped = pixels if isinstance(pixels, MappedArray) else None
+        self._pixels = None if isinstance(pixels, MappedArray) else pixels
+        self._table, self._length = table, len(pixels)
+        self._order: tuple[np.ndarray, np.ndarray] | None = None
+        height, width, channels = pixels.shape[1:]
+        self.image_shape = (channels, height, width)
+        expected = factors.num_combinations if table is None else len(table)
+        if self._length != expected or (labels is not None and len(labels) != expected):
+            raise ValueError(f"{self._length} images were given for {expected} rows of factors")
+
+    def __len__(self) -> int:
+        return self._length
+
+    def values(self, index: Tensor) -> Tensor:
+        """Factor values `[B, K]` of the rows ``index`` `[B]`."""
+        index = index.to(self.device)
+        return self.factors.values(index) if self._table is None else self._table[index]
+
+    def rows(self, values: Tensor, rng: np.random.Generator) -> Tensor:
+        """Row numbers int64 `[B]` of images with the factor values `[B, K]`.
+
+        Args:
+            values: each a combination that some row has.
+            rng: chooses where several rows have the same values.
+
+        Raises:
+            ValueError: no row has these values, or factors are continuous.
+        """
+        return self._rows(values, rng.random(len(values)))
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images float32 `[B, C, H, W]` in [0, 1] with factor values `[B, K]`; the first of each.
+
+        Raises:
+            ValueError: no row has these values, or factors are continuous.
+        """
+        index = self._rows(values, np.zeros(len(values))).to(self.device)
+        return self.images_at(index, index)
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, C, H, W]` in [0, 1] of the rows ``index`` `[B]`."""
+        if self._pixels is None:
+            assert self._mapped is not None
+            pixels = self._mapped.take(index)
+        else:
+            pixels = self._pixels[index]
+        return pixels.permute(0, 3, 1, 2).float().div_(255)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that ``to`` places on a device."""
+        mapped = self._mapped if self._pixels is None else None
+        return super().num_bytes + (0 if mapped is None else mapped.nbytes)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move images, table and labels to ``device``; back on the CPU a mapped file is mapped."""
+        if self._mapped is not None:
+            on_cpu = torch.device(device).type == "cpu"
+            self._pixels = None if on_cpu else self._mapped.read(device)
+        return super().to(device)
+
+    def _rows(self, values: Tensor, share: np.ndarray) -> Tensor:
+        """A row for each combination; where there are n, the one at ``share`` in [0, 1) of them."""
+        combination = self.factors.index(values)
+        if self._table is None:
+            return combination
+        order, ordered = self._order_of_combinations()
+        wanted = combination.cpu().numpy()
+        first = np.searchsorted(ordered, wanted, "left")
+        count = np.searchsorted(ordered, wanted, "right") - first
+        if not count.all():
+            missing = values[int(count.argmin())].tolist()
+            raise ValueError(f"no image has the values {missing} of {list(self.factors.names)}")
+        return torch.from_numpy(order[first + (share * count).astype(np.int64)]).to(values.device)
+
+    def _order_of_combinations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows in the order of their combinations, and these; sorted once."""
+        if self._order is None:
+            assert self._table is not None
+            combination = self.factors.index(self._table).cpu().numpy()
+            order = np.argsort(combination, kind="stable")
+            self._order = (order, combination[order])
+        return self._order
