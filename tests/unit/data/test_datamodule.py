@@ -250,7 +250,7 @@ def test_held_out_samples_are_fixed_and_from_their_split():
     assert set(rows.tolist()) <= set(datamodule.rows["test"].tolist())
     with pytest.raises(ConfigError, match=r"20 samples .* has 19 examples"):
         datamodule.held_out("val", 20)
-    with pytest.raises(ConfigError, match="'val' or 'test'"):
+    with pytest.raises(ConfigError, match="val, test or held_out"):
         datamodule.held_out("train", 2)
 
 
