@@ -11,14 +11,14 @@ COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
     "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
-    "data": "list the data sets, verify a user's file, render images: data list|verify|render",
+    "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
 GROUPS = (
     *("data", "model", "network", "posterior", "likelihood", "optimizer", "statistics"),
-    *("callbacks", "logger", "trainer", "experiment"),
+    *("view", "sampling", "hold_out", "callbacks", "logger", "trainer", "experiment"),
 )
 PAPERS = ("cvpr2019",)
-DATA_ACTIONS = ("list", "verify", "render")
+DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
 

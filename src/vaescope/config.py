@@ -81,6 +81,8 @@ class DataSchema(MachineSchema):
     action: str = MISSING
     seed: int = MISSING
     num_images: int = MISSING
+    num_statistics: int = MISSING
+    mirror: str | None = None
 
 
 @dataclass

@@ -1,8 +1,9 @@
-"""What ``vaescope data`` does: list the sets, compare a user's file, render images."""
+"""What ``vaescope data`` does: list the sets, show one, check its files, render images."""
 
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -14,15 +15,20 @@ from vaescope.config import build, config_dir, resolved
 from vaescope.data import (
     DSprites,
     DSpritesDataModule,
-    FashionMNISTDataModule,
+    FactorDataModule,
     MNISTDataModule,
     default_data_dir,
     dsprites_files,
 )
 from vaescope.data import verify as compare
+from vaescope.data.convert import images_sha256, record_of
+from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
 from vaescope.data.dsprites import RENDERED_SHA256, build_packed, packed_sha256, rendered_path
-from vaescope.errors import DataError
+from vaescope.data.published import PublishedFile
+from vaescope.errors import ConfigError, DataError
 from vaescope.problems import check
+from vaescope.report.data_facts import first_line, short_source
+from vaescope.report.data_page import write_data_page
 from vaescope.report.pictures import sheet_figure
 from vaescope.streams import stream
 
@@ -32,35 +38,82 @@ log = logging.getLogger(__name__)
 def show_list(config: DictConfig) -> None:
     """Print every data set of the group ``data`` with its shape and factors."""
     table = Table(title="data sets: vaescope train data=<name>", title_justify="left")
-    for heading in ("name", "observation", "factors (number of values)", "what it is"):
+    table.add_column("name", no_wrap=True)
+    for heading in ("observation", "factors (number of values)", "what it is", "source; licence"):
         table.add_column(heading)
     for file in sorted((Path(config_dir()) / "data").glob("*.yaml")):
-        node = OmegaConf.load(file)
-        assert isinstance(node, DictConfig)
-        module = build({"_target_": node["_target_"]}, f"data={file.stem}")
-        factors = ", ".join(
-            f"{name} {size or 'continuous'}"
-            for name, size in zip(module.factors.names, module.factors.sizes, strict=True)
-        )
-        factors = factors or "none known"
-        about = (module.dataset_class.__doc__ or "").splitlines()[0]
+        module = build(_own_settings(file), f"data={file.stem}")
+        kind = module.dataset_class
+        origin = [short_source(kind), getattr(kind, "licence", "")]
+        shape, factors = _shape_and_factors(module)
+        told = "; ".join(part for part in origin if part)
+        table.add_row(file.stem, shape, factors, first_line(kind), told)
+    console = Console()
+    console = console if console.is_terminal else Console(width=max(160, console.width))
+    console.print(table)
+
+
+def _own_settings(file: Path) -> dict[str, Any]:
+    """What a file and the ones that it builds on set by themselves, without links to the root."""
+    node = OmegaConf.load(file)
+    assert isinstance(node, DictConfig)
+    bases = [
+        name for name in node.get("defaults", ()) if isinstance(name, str) and name != "_self_"
+    ]
+    own: dict[str, Any] = {}
+    for name in bases:
+        own |= _own_settings(file.with_name(f"{name}.yaml"))
+    keys = [str(key) for key in node if key != "defaults"]
+    return own | {key: node[key] for key in keys if not OmegaConf.is_interpolation(node, key)}
+
+
+def _shape_and_factors(module: FactorDataModule) -> tuple[str, str]:
+    """As text; of a set that needs the user's own file, that it is for the file to say."""
+    try:
         shape = " x ".join(str(side) for side in module.image_shape)
-        table.add_row(file.stem, shape, factors, about)
-    Console().print(table)
+        named = zip(module.factors.names, module.factors.sizes, strict=True)
+        factors = ", ".join(f"{name} {size or 'continuous'}" for name, size in named)
+    except ConfigError:
+        return "as in your file", "as in your file"
+    return shape, factors or "none known"
+
+
+def show(config: DictConfig) -> None:
+    """Write ``data.html``, a page about one data set, and its numbers as ``data.json``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+        DataError: the data set's files are missing or damaged.
+    """
+    check(config)
+    plain = resolved(config)
+    for key in ("num_images", "num_statistics"):
+        if plain[key] < 1:
+            raise ConfigError(f"{key}={plain[key]} was given; it must be at least 1")
+    module = build(plain["data"], "data")
+    module.setup()
+    about = {key: plain[key] for key in ("data", "seed", "num_images", "num_statistics")}
+    text = OmegaConf.to_yaml(OmegaConf.create(about))
+    page = write_data_page(Path(plain["output_dir"]), module, plain, text)
+    print(f"{page}: {len(module.dataset)} observations, {module.dataset.source}")
 
 
 def verify(config: DictConfig) -> None:
     """Check the user's own files: dSprites pixel by pixel, others by their checksums.
 
+    Of a set that was converted the converted images are checked, too.
+
     Raises:
-        DataError: if there is no file, it cannot be read, or its checksum is wrong.
+        DataError: there is no file, it cannot be read, or a checksum is wrong.
     """
     check(config)
     plain = resolved(config)
     module = build(plain["data"], "data")
     if isinstance(module, DSpritesDataModule):
         _verify_dsprites(_folder(plain["data_dir"]))
-    elif isinstance(module, MNISTDataModule | FashionMNISTDataModule):
+    elif isinstance(module, ConvertedDataModule):
+        _verify_converted(module.build())
+    elif isinstance(module, MNISTDataModule):
         dataset = module.build()
         for file, path in zip(dataset.files, dataset.paths, strict=True):
             print(
@@ -70,9 +123,41 @@ def verify(config: DictConfig) -> None:
         print(f"{len(dataset)} images, of each class {dataset.labels.bincount().tolist()}")
     else:
         raise DataError(
-            "this data set is computed, no file of it can differ; verify data=dsprites, data=mnist "
-            "or data=fashion_mnist"
+            "no file of this data set was published: it is computed, your own or part of an "
+            "installed package; choose another, as in `vaescope data verify data=dsprites`"
         )
+
+
+def _verify_converted(dataset: ConvertedDataset) -> None:
+    known = {file.name: file for file in dataset.published}
+    paths = [path for path in dataset.find(dataset.places) or () if path.name in known]
+    faults = [_published_fault(known[path.name], path) for path in paths]
+    if not paths:
+        print("the published files are not there; the converted images do without them")
+    faults.append(_converted_fault(dataset.path))
+    print(f"{len(dataset)} images, {dataset.source}")
+    if told := [fault for fault in faults if fault]:
+        raise DataError("; ".join(told))
+
+
+def _published_fault(file: PublishedFile, path: Path) -> str:
+    digest = file.digest(path)
+    fault = file.fault(path, digest)
+    verdict = "that of the published file" if file.algorithm else "none was published"
+    print(f"{path}\n  {file.algorithm or 'sha256'} {digest}: {'WRONG' if fault else verdict}")
+    return fault and f"{path} {fault}; delete it and fetch it again"
+
+
+def _converted_fault(path: Path) -> str:
+    found, expected = images_sha256(path), record_of(path).get("sha256")
+    verdict = "as it was converted" if found == expected else "WRONG"
+    print(f"{path}\n  sha256 of its images {found}: {verdict if expected else 'not on record'}")
+    if expected in (None, found):
+        return ""
+    return (
+        f"{path} has changed since it was converted: the sha256 of its images is {found}, expected "
+        f"{expected}; delete it and run again"
+    )
 
 
 def _verify_dsprites(folder: Path) -> None:

@@ -79,7 +79,7 @@ def final_scores(
         data: set up data module.
         statistics: by name.
         step: number of updates the models have had.
-        split: ``val`` or ``test``.
+        split: ``val``, ``test`` or ``held_out``, the combinations that training never saw.
         num_samples: images, at most as many as the part has.
         num_jacobians: of them, how many for statistics of the decoder.
         history: looks during training, for shares of training.
@@ -90,8 +90,8 @@ def final_scores(
     Raises:
         ConfigError: for an unknown part or a count below 1.
     """
-    if split not in ("val", "test"):
-        raise ConfigError(f"split={split!r}: choose val or test")
+    if split not in ("val", "test", "held_out"):
+        raise ConfigError(f"split={split!r}: choose val, test or held_out")
     if num_samples < 1 or num_jacobians < 1:
         raise ConfigError(
             f"num_samples={num_samples}, num_jacobians={num_jacobians}: give at least 1"

@@ -28,6 +28,7 @@ from vaescope.callbacks import (
     MetricsFile,
     publish,
 )
+from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
@@ -144,10 +145,11 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
             loggers.append(build(node, f"logger.{name}"))
     mistakes.tell()
     record = {"config": plain | {"resume": None}, "image_shape": list(data.image_shape)}
+    factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
     trainer = build(
         plain["trainer"],
         "trainer",
-        callbacks=[*callbacks, KeepConfig(record)],
+        callbacks=[*callbacks, KeepConfig(record), factors_file],
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=plain["output_dir"],

@@ -10,6 +10,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
+from miniature import arrays
 from vaescope.assembly import build_model
 from vaescope.callbacks import GroupStatistic
 from vaescope.config import build, config_dir, resolved
@@ -35,6 +36,8 @@ MANY = {
 # a file of differences to a whole configuration, not of one object
 DIFFERENCES = {"experiment", "setting", "pair", "sweep", "debug"}
 SUBSETS = ("pytorch_lightning.", "torch.optim.")
+# objects that are arguments of the data module; their files say so by their package
+OF_DATA = ("view", "sampling", "hold_out")
 MODELS, DATA, PAIRS = GROUPS["model"], GROUPS["data"], GROUPS["pair"]
 KNOWN = {
     g.removeprefix("optional ")
@@ -59,6 +62,15 @@ def chosen(group, option):
         return [f"posterior={option}", f"model={model_for(option)}"]
     new = "" if group in KNOWN else "+"
     return [f"{group}=[{option}]" if group in MANY else f"{new}{group}={option}"]
+
+
+def of_data(option, folder):
+    """Overrides that choose a data set; a user's own needs a file."""
+    if option != "arrays":
+        return [f"data={option}"]
+    if not arrays.path(folder).exists():
+        arrays.write(folder)
+    return arrays.overrides(folder)
 
 
 def model_for(posterior):
@@ -101,6 +113,52 @@ def test_every_option_composes_without_problems(config, group, option):
         assert list(composed[group]) == [option]  # one entry, under the file's own name
 
 
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] in OF_DATA])
+@pytest.mark.parametrize("name", ["train", "data"])
+def test_options_of_the_data_module_reach_it_and_build(config, group, option, name):
+    words = ["action=list"] if name == "data" else []
+    composed = config(*words, "data=tiny", "data.split_seed=3", f"{group}={option}", name=name)
+    said = {k: v for k, v in raw(group, option).items() if k != "defaults"}
+    assert group not in composed
+    assert said.items() <= OmegaConf.to_container(composed.data[group]).items()
+    others = [composed.data[other] for other in OF_DATA if other != group]
+    assert others == [None, None]
+    assert composed.data.split_seed == 3
+    assert getattr(build(resolved(composed)["data"], "data"), group) is not None
+
+
+def test_all_options_of_the_data_module_go_together_and_the_shell_beats_them(config):
+    composed = config(
+        *("data=tiny", "view=groups", "sampling=correlated", "hold_out=recombination"),
+        *("data.view.by=size", "data.view.size=4", "data.sampling.pairs=[[size,position_x]]"),
+        *("data.hold_out.factors=[position_x,size]", "data.hold_out.ranges=[[0,0.5],[1,1]]"),
+    )
+    check(composed)
+    data = build(resolved(composed)["data"], "data")
+    assert (data.view.by, data.view.size) == ("size", 4)
+    assert data.sampling.pairs == [["size", "position_x"]]
+    data.setup()
+    assert len(data.rows["held_out"]) == 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("view=pairs_strict", "data.view.k=4"), "k=4 was given"),
+        (("view=groups", "data.view.by=colour"), "'colour' was given"),
+        (("view=groups", "data.view.size=3"), "size=3 was given for batch_size=16"),
+        (("sampling=correlated", "data.sampling.sigma=0"), "sigma=0"),
+        (("sampling=correlated", "data.sampling.pairs=[[a,b]]"), "'a' was given"),
+        (("hold_out=hull", "data.hold_out.factors=[colour]"), "'colour' was given"),
+    ],
+)
+def test_options_that_do_not_fit_the_data_are_refused_before_it_is_read(config, words, message):
+    composed = config("data=tiny", *words)
+    check(composed)
+    with pytest.raises(ConfigError, match=message):
+        build(resolved(composed)["data"], "data")
+
+
 @pytest.mark.parametrize("option", GROUPS["pair"])
 def test_every_pair_belongs_to_a_data_set_and_a_model(option):
     assert option in {f"{data}_{model}" for data in DATA for model in MODELS}
@@ -121,8 +179,8 @@ def test_settings_and_pairs_reach_the_configuration(config, group, option):
 
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_builds_and_fits_every_data_set(config, data, model):
-    composed = config(f"data={data}", f"model={model}")
+def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, model):
+    composed = config(*of_data(data, tmp_path), f"model={model}")
     check(composed)
     plain = resolved(composed)
     shape = build(plain["data"], "data").image_shape
@@ -136,9 +194,11 @@ def test_every_model_builds_and_fits_every_data_set(config, data, model):
 
 @pytest.mark.parametrize("group", ["network", "posterior", "likelihood", "optimizer"])
 @pytest.mark.parametrize("data", DATA)
-def test_every_part_of_a_model_goes_with_every_data_set_or_says_why_not(config, group, data):
+def test_every_part_of_a_model_goes_with_every_data_set_or_says_why_not(
+    config, tmp_path, group, data
+):
     for option in GROUPS[group]:
-        composed = config(f"data={data}", *chosen(group, option))
+        composed = config(*of_data(data, tmp_path), *chosen(group, option))
         check(composed)
         plain = resolved(composed)
         shape = tuple(build(plain["data"], "data").image_shape)

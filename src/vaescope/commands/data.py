@@ -1,4 +1,4 @@
-"""``vaescope data list|verify|render``."""
+"""``vaescope data list|show|fetch|verify|render``."""
 
 from typing import Any
 
@@ -12,13 +12,19 @@ register_schemas()
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope import data_sets  # imports torch: not for --help and --cfg
+    from vaescope import data_sets, fetching  # import torch: not for --help and --cfg
 
-    actions = {"list": data_sets.show_list, "verify": data_sets.verify, "render": data_sets.render}
+    actions = {
+        "list": data_sets.show_list,
+        "show": data_sets.show,
+        "fetch": fetching.fetch,
+        "verify": data_sets.verify,
+        "render": data_sets.render,
+    }
     return actions[config.action](config)
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="data")
 def main(config: DictConfig) -> None:
-    """List, verify or render."""
+    """List, show, fetch, verify or render."""
     run_job(config, _program)

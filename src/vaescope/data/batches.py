@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.factors import Factors
+from vaescope.data.pool import Pool
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
 
@@ -79,17 +81,21 @@ class WeightedBatches:
 
 
 class View(Protocol):
-    """Further images of each batch: pairs, triplets, groups; see ``vaescope.data.views``."""
+    """Further images of each batch; see ``vaescope.data.views``, ``temporal`` and ``groups``."""
 
-    def __call__(
-        self, index: Tensor, dataset: FactorDataset, rows: Tensor, rng: np.random.Generator
-    ) -> dict[str, Tensor]:
+    def check(self, factors: Factors, batch_size: int) -> None:
+        """Refuse a data set or a batch size that the view cannot serve.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
         """The plan of a batch that begins with the rows ``index`` `[B]`.
 
         Args:
-            index: row numbers int64 `[B]`.
-            dataset: the data set, on any device.
-            rows: the rows that further images may be taken from, int64 `[n]`, rising.
+            index: row numbers int64 `[B]` of the pool.
+            pool: what further images may be taken from.
             rng: source of the random numbers of this batch.
         """
 
@@ -101,7 +107,7 @@ class PlannedBatches:
         batches: the rows.
         dataset: the data set they are of.
         view: adds further images; None: single images.
-        rows: the rows that these may be taken from, int64 `[n]`, rising.
+        pool: what these may be taken from; shared by the members of an ensemble.
     """
 
     def __init__(
@@ -109,9 +115,9 @@ class PlannedBatches:
         batches: EpochBatches | WeightedBatches,
         dataset: FactorDataset,
         view: View | None,
-        rows: Tensor,
+        pool: Pool,
     ) -> None:
-        self.batches, self.dataset, self.view, self.rows = batches, dataset, view, rows
+        self.batches, self.dataset, self.view, self.pool = batches, dataset, view, pool
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -121,7 +127,7 @@ class PlannedBatches:
         seed, planned = self.batches.seed, {"index": self.batches.indices(step)}
         if self.view is not None:
             rng = stream(seed, "view", step)
-            planned = self.view(planned["index"], self.dataset, self.rows, rng)
+            planned = self.view(planned["index"], self.pool, rng)
         if self.dataset.has_nuisance:
             rng = stream(seed, "draw", step)
             for name in [name for name in planned if name.startswith("index")]:

@@ -42,6 +42,7 @@ def convert(path: Path, shape: tuple[int, ...], pieces: Pieces, about: Mapping[s
     """
     if path.exists():
         return path
+    shape = tuple(map(int, shape))  # the header is text, in which numpy's integers look different
     with explained(path, _num_bytes(shape)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
@@ -76,7 +77,8 @@ def _convert(path: Path, shape: tuple[int, ...], pieces: Pieces, about: dict[str
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
     require_space(path, _num_bytes(shape) - part.stat().st_size)
-    digest = _append(part, shape, pieces(done), done, path.stem)
+    missing = pieces(done) if done < shape[0] else iter(())
+    digest = _append(part, shape, missing, done, path.stem)
     found = images_sha256(part)
     if found != digest:
         part.unlink()

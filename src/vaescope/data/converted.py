@@ -1,20 +1,21 @@
 """Data sets of published image files: found, checked, converted once, memory-mapped."""
 
 import shlex
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from vaescope.data.cache import default_data_dir, write_once
+from vaescope.data.cache import default_data_dir, overwrite
 from vaescope.data.convert import convert, record_of
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import FactorDataset
 from vaescope.data.mapped import MappedArray
-from vaescope.data.published import PublishedFile, find_together
+from vaescope.data.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import DataError
 
@@ -34,9 +35,12 @@ class ConvertedDataset(StoredDataset):
         name: its option of the group ``data``.
         folder: where its files lie below ``data_dir``; ours are written there.
         other_folders: where other programs put them.
-        published: the files, all of which are needed.
+        published: the files.
+        needs_files: whether there are no images without them.
         licence: of the images.
         version: of the conversion; a new one when the pixels change.
+        places: the folders that the published files are looked for in.
+        path: the converted file.
 
     Raises:
         DataError: files are missing, damaged or not the published ones, or the disk is full.
@@ -49,27 +53,26 @@ class ConvertedDataset(StoredDataset):
     folder: ClassVar[str]
     other_folders: ClassVar[tuple[str, ...]] = (".",)
     published: ClassVar[tuple[PublishedFile, ...]]
+    needs_files: ClassVar[bool] = True
     licence: ClassVar[str]
     version: ClassVar[int] = 1
 
     def __init__(self, data_dir: str | Path | None = None) -> None:
         data_dir = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
-        path = data_dir / self.folder / f"{self.stem}-v{self.version}.npy"
-        tables = path.with_suffix(".tables.npz")
+        self.places = [data_dir / folder for folder in (self.folder, *self.other_folders)]
+        self.path = self.places[0] / f"{self.stem}-v{self.version}.npy"
         channels, height, width = self.image_shape
         shape = (self.num_images, height, width, channels)
-        if not path.exists():
-            self._convert(path, tables, shape, data_dir)
-        kept = {}
-        if tables.exists():
-            with np.load(tables, allow_pickle=False) as archive:
-                kept = {name: torch.from_numpy(archive[name]) for name in archive.files}
-        record = record_of(path)
+        if not self.path.exists():
+            self._convert(shape)
+        record = record_of(self.path)
+        kept = _load_tables(self.path, record.get("tables", ()))
         made_of = ", ".join(record.get("files", ())) or "files that are not on record"
+        digest = record.get("sha256", "")[:16]
         super().__init__(
-            MappedArray(path, shape),
+            MappedArray(self.path, shape),
             self.factors,
-            f"{self.title}: {made_of} as {path.name} (sha256 {record.get('sha256', '')[:16]})",
+            f"{self.title}: {made_of} as {self.path.name} (sha256 {digest})",
             kept.pop("table", None),
             kept.pop("labels", None),
         )
@@ -109,18 +112,18 @@ class ConvertedDataset(StoredDataset):
         """
         return {}
 
-    def _convert(self, path: Path, tables: Path, shape: tuple[int, ...], data_dir: Path) -> None:
-        places = [data_dir / folder for folder in (self.folder, *self.other_folders)]
-        paths = self.find(places)
+    def _convert(self, shape: tuple[int, ...]) -> None:
+        paths = self.find(self.places)
         if paths is None:
-            raise DataError(missing_message(self, places))
+            raise MissingFilesError(missing_message(self, self.places))
         known = {file.name: file for file in self.published}
         files = {p.name: known[p.name].checked(p) for p in paths if p.name in known}
-        about = {"title": self.title, "version": self.version, "files": files}
-        if kept := self.read_tables(paths):
-            tables.unlink(missing_ok=True)
-            write_once(tables, lambda temporary: _save(temporary, kept))
-        convert(path, shape, lambda start: self.pieces(paths, start), about)
+        tables = self.read_tables(paths)
+        about: dict[str, Any] = {"title": self.title, "version": self.version, "files": files}
+        if tables:
+            about["tables"] = sorted(tables)
+            overwrite(_tables_path(self.path), lambda temporary: _save(temporary, tables))
+        convert(self.path, shape, lambda start: self.pieces(paths, start), about)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -137,7 +140,7 @@ class ConvertedDataModule(FactorDataModule):
 
     data_dir: str | Path | None = None
 
-    def build(self) -> FactorDataset:
+    def build(self) -> ConvertedDataset:
         """The data set, converted first if this is its first use."""
         return self.dataset_class(self.data_dir)
 
@@ -147,13 +150,34 @@ def missing_message(dataset: ConvertedDataset, places: list[Path]) -> str:
     names = ", ".join(file.name for file in dataset.published)
     where = shlex.quote(str(places[0].parent))
     by_hand = [file for file in dataset.published if not file.addresses]
+    pages = ", ".join(dict.fromkeys(file.page for file in by_hand if file.page))
     advice = (
         f"fetch it by `vaescope data fetch data={dataset.name} data_dir={where}`"
         if not by_hand
-        else f"put it into {places[0]}"
+        else f"put it into {places[0]}" + (f"; it is found at {pages}" if pages else "")
     )
     looked = " and ".join(dict.fromkeys(str(place) for place in places))
     return f"no {dataset.title} files: looked for {names} in {looked}; {advice}"
+
+
+def _tables_path(path: Path) -> Path:
+    return path.with_suffix(".tables.npz")
+
+
+def _load_tables(path: Path, expected: Iterable[str]) -> dict[str, torch.Tensor]:
+    """What is kept of every image in ``path`` beside its pixels; at least the ``expected``."""
+    tables = _tables_path(path)
+    kept = {}
+    try:
+        if tables.exists():
+            # numpy would leave a damaged file open that it had opened itself
+            with tables.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                kept = {name: torch.from_numpy(archive[name]) for name in archive.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{tables} is damaged ({error}); delete {path} and run again") from error
+    if missing := sorted(set(expected) - set(kept)):
+        raise DataError(f"{tables} lacks {', '.join(missing)}; delete {path} and run again")
+    return kept
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:

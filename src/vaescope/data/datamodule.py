@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, Protocol
 
 import pytorch_lightning as pl
@@ -22,14 +23,17 @@ from vaescope.data.batches import (
 )
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.pool import Pool
+from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
-
-SPLITS = ("train", "val", "test")
 
 
 class Sampling(Protocol):
     """How often training sees each combination of factors; see ``vaescope.data.sampling``."""
+
+    def check(self, factors: Factors) -> None:
+        """Refuse, by a ``ConfigError``, factors that this does not fit."""
 
     def weights(self, values: Tensor, factors: Factors) -> Tensor:
         """Relative frequencies float64 `[N]` of rows with the factor values `[N, K]`."""
@@ -37,6 +41,9 @@ class Sampling(Protocol):
 
 class HoldOut(Protocol):
     """Combinations of factors that training never sees; see ``vaescope.data.combinations``."""
+
+    def check(self, factors: Factors) -> None:
+        """Refuse, by a ``ConfigError``, factors that this does not fit."""
 
     def mask(self, values: Tensor, factors: Factors) -> Tensor:
         """Which rows, of factor values `[N, K]`, are held out, bool `[N]`."""
@@ -88,9 +95,15 @@ class FactorDataModule(pl.LightningDataModule):
             raise ConfigError(
                 f"placement={self.placement!r} was given; choose auto, device or host"
             )
-        self.split = None if self.split is None else _checked_split(self.split)
+        self.split = None if self.split is None else checked_split(self.split)
+        for chosen in (self.sampling, self.hold_out):
+            if chosen is not None:
+                chosen.check(self.factors)
+        if self.view is not None:
+            self.view.check(self.factors, self.batch_size)
         self._dataset: FactorDataset | None = None
         self._rows: dict[str, Tensor] = {}
+        self._pool: Pool | None = None
         self._member_seeds: tuple[int, ...] = ()
 
     def build(self) -> FactorDataset:
@@ -136,12 +149,17 @@ class FactorDataModule(pl.LightningDataModule):
     def epoch_batches(self, seed: int | None = None) -> PlannedBatches:
         """Plans of the training batches in the order of ``seed``; None: this module's own."""
         rows, seed = self.rows["train"], self.seed if seed is None else seed
+        weights = None if self.sampling is None else self.training_weights()
         batches: EpochBatches | WeightedBatches
-        if self.sampling is None:
+        if weights is None:
             batches = EpochBatches(rows, self.batch_size, seed)
         else:
-            batches = WeightedBatches(rows, self.training_weights(), self.batch_size, seed)
-        return PlannedBatches(batches, self.dataset, self.view, rows)
+            batches = WeightedBatches(rows, weights, self.batch_size, seed)
+        if self._pool is None:
+            mask = None if self.hold_out is None else self.hold_out.mask
+            is_held_out = mask and partial(mask, factors=self.factors)
+            self._pool = Pool(self.dataset, rows, weights, is_held_out)
+        return PlannedBatches(batches, self.dataset, self.view, self._pool)
 
     def training_weights(self) -> Tensor:
         """Share of every training row in the batches, float64 `[n]`, of sum 1.
@@ -264,28 +282,12 @@ class FactorDataModule(pl.LightningDataModule):
         if self.hold_out is not None:
             mask = self.hold_out.mask(self.dataset.values(rows).cpu(), self.factors)
             rows, held_out = rows[~mask], rows[mask]
-        n = len(rows)
-        if self.split is None:
-            return dict.fromkeys(SPLITS, rows) | {"held_out": held_out}
-        order = torch.from_numpy(stream(self.split_seed, "split").permutation(n))
-        first, second = round(n * self.split[0]), round(n * (self.split[0] + self.split[1]))
-        parts = (order[:first], order[first:second], order[second:])
-        if not all(len(part) for part in parts):
-            raise ConfigError(
-                f"split={list(self.split)} of {n} examples leaves a part empty; give larger "
-                "shares, or split=null to use the whole set for each"
-            )
-        drawn = {name: rows[part.sort().values] for name, part in zip(SPLITS, parts, strict=True)}
-        return drawn | {"held_out": held_out}
-
-
-def _checked_split(split: Sequence[float]) -> tuple[float, ...]:
-    if len(split) != 3 or min(split) <= 0 or not math.isclose(sum(split), 1, abs_tol=1e-6):
-        raise ConfigError(
-            f"split={list(split)} was given; allowed are three positive shares (train, val, test) "
-            "of sum 1, or null for the whole set three times"
-        )
-    return tuple(float(share) for share in split)
+            if not len(rows) or not len(held_out):
+                raise ConfigError(
+                    f"hold_out leaves {len(rows)} of {n} images for training and holds out "
+                    f"{len(held_out)}; choose other factors or ranges, or hold_out=null"
+                )
+        return draw_split(rows, self.split, self.split_seed) | {"held_out": held_out}
 
 
 def _check_at_least(bound: int, **settings: int) -> None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from vaescope.data.cache import default_data_dir, write_once
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.dsprites_renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
-from vaescope.errors import DataError
+from vaescope.data.mapped import MappedArray
+from vaescope.data.published import PublishedFile
 
 log = logging.getLogger(__name__)
 
@@ -52,40 +53,43 @@ class DSprites(FactorDataset):
 
     factors = FACTORS
     image_shape = (1, SIDE, SIDE)
+    title: ClassVar[str] = "dSprites"
+    folder: ClassVar[str] = "dsprites"
+    published: ClassVar[tuple[PublishedFile, ...]] = (files.PUBLISHED_NPZ,)
 
     def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
         folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
-        self._renderer = DSpritesRenderer()
         self._on_device: Tensor | None = None
-        self._packed: np.ndarray | None
+        self._kept: MappedArray | np.ndarray | None
         file = files.find_file(folder)
         if file is None:
             self.source = f"rendered exactly (vaescope renderer {RENDERER_VERSION})"
-            self._packed = _rendered(folder, cache)
+            self._kept = _rendered(folder, cache)
         else:
-            self._packed, checksum = _published(file, folder, cache)
+            self._kept, checksum = _published(file, folder, cache)
             self.source = f"published file {file.name} (checksum {checksum})"
+        self._renderer = DSpritesRenderer() if self._kept is None else None
 
     def images(self, values: Tensor) -> Tensor:
         """Images float32 `[B, 1, 64, 64]` of 0 and 1 with factor values `[B, 5]`."""
         values = values.to(self.device)
-        if self._packed is None:
+        if self._renderer is not None:
             return self._renderer.render(values).unsqueeze(1).float()
         return self._gather(self.factors.index(values))
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 1, 64, 64]` of the rows ``index`` `[B]`."""
-        return super().images_at(index, draw) if self._packed is None else self._gather(index)
+        return super().images_at(index, draw) if self._kept is None else self._gather(index)
 
     @property
     def num_bytes(self) -> int:
         """Bytes that ``to`` places on a device."""
-        return self._renderer.num_bytes if self._packed is None else self._packed.nbytes
+        return self._packed.nbytes if self._renderer is None else self._renderer.num_bytes
 
     def to(self, device: torch.device | str) -> Self:
         """Move the packed images, or the renderer's tables, to ``device``; returns the set."""
         self.device = torch.device(device)
-        if self._packed is None:
+        if self._renderer is not None:
             self._renderer.to(device)
         elif self.device.type == "cpu":
             self._on_device = None
@@ -97,9 +101,23 @@ class DSprites(FactorDataset):
         if self._on_device is not None:
             bits = unpack_bits(self._on_device[index])
         else:
-            assert self._packed is not None
             bits = torch.from_numpy(np.unpackbits(self._packed[index.numpy()], axis=1))
         return bits.view(-1, *self.image_shape).float()
+
+    @property
+    def _packed(self) -> np.ndarray:
+        """All images bit-packed, uint8 `[737280, 512]`, where they are kept."""
+        assert self._kept is not None
+        return self._kept.array if isinstance(self._kept, MappedArray) else self._kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy in another process makes the renderer's tables again: they are 8 MB
+        return vars(self) | {"_renderer": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self._kept is None:
+            self._renderer = DSpritesRenderer(self.device)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -121,10 +139,19 @@ class DSpritesDataModule(FactorDataModule):
 
     def build(self) -> DSprites:
         """The data set, packed first if this run is long."""
-        cache = self.cache
-        if cache is None and self.planned_images(files.NUM_IMAGES) > _WORTH_PACKING:
-            cache = True
-        return DSprites(self.data_dir, cache)
+        return DSprites(self.data_dir, cache_for(self, self.cache))
+
+
+def cache_for(module: FactorDataModule, cache: bool | None) -> bool | None:
+    """What ``DSprites`` is told about its cache by a run that was told ``cache``.
+
+    Args:
+        module: knows on how many images the run trains.
+        cache: the user's choice; None: packed if that is worth its while.
+    """
+    if cache is None and module.planned_images(files.NUM_IMAGES) > _WORTH_PACKING:
+        return True
+    return cache
 
 
 def build_packed(path: Path, progress: files.Progress | None = None) -> Path:
@@ -163,17 +190,7 @@ def open_packed(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is cut short or is something else.
     """
-    expected = (files.NUM_IMAGES, ROW_BYTES)
-    try:
-        packed = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
-    if packed.shape != expected or packed.dtype != np.uint8:
-        raise DataError(
-            f"{path} holds {packed.dtype} {list(packed.shape)}, expected uint8 "
-            f"{list(expected)}; delete it and run again"
-        )
-    return packed
+    return _open(path).array
 
 
 def unpack_bits(packed: Tensor) -> Tensor:
@@ -189,21 +206,27 @@ def render_all() -> Iterator[np.ndarray]:
         yield renderer.render(FACTORS.values(index)).numpy()
 
 
-def _rendered(folder: Path, cache: bool | None) -> np.ndarray | None:
+def _open(path: Path) -> MappedArray:
+    return MappedArray(path, (files.NUM_IMAGES, ROW_BYTES))
+
+
+def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
     path = rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
     if not path.exists():
         log.info("rendering all %d images once into %s (377 MB)", files.NUM_IMAGES, path)
-    return open_packed(build_packed(path))
+    return _open(build_packed(path))
 
 
-def _published(file: Path, folder: Path, cache: bool | None) -> tuple[np.ndarray, str]:
+def _published(
+    file: Path, folder: Path, cache: bool | None
+) -> tuple[MappedArray | np.ndarray, str]:
     if cache is False:
         return _pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
     checksum = files.checked_checksum(file, folder / f"{file.name}.checked.json")
     path = folder / f"dsprites-{checksum[:16]}.npy"
-    return open_packed(_write_packed(path, lambda: files.read_images(file), None)), checksum
+    return _open(_write_packed(path, lambda: files.read_images(file), None)), checksum
 
 
 def _pack(images: np.ndarray) -> np.ndarray:

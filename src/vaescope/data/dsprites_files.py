@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import torch
 
 from vaescope.data.cache import file_checksum, overwrite
 from vaescope.data.dsprites_renderer import FACTORS, SIDE, DSpritesRenderer
+from vaescope.data.published import PublishedFile
 from vaescope.errors import DataError
 
 STEM = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
@@ -22,6 +23,14 @@ KNOWN_CHECKSUMS = {
     f"{STEM}.npz": ("md5", "7da33b31b13a06f4b04a70402ce90c2e"),
     f"{STEM}.hdf5": ("sha256", "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb"),
 }
+PUBLISHED_NPZ = PublishedFile(
+    f"{STEM}.npz",
+    *KNOWN_CHECKSUMS[f"{STEM}.npz"],
+    addresses=(
+        f"https://github.com/deepmind/dsprites-dataset/raw/master/{STEM}.npz",
+        f"https://raw.githubusercontent.com/deepmind/dsprites-dataset/master/{STEM}.npz",
+    ),
+)
 NUM_IMAGES = FACTORS.num_combinations
 _CHUNK = 23_040  # images read at once, 94 MB: the height of a chunk in the hdf5 file
 
@@ -74,7 +83,7 @@ def read_images(path: Path) -> Iterator[np.ndarray]:
         path: an npz or hdf5 file laid out like the published ones.
 
     Raises:
-        DataError: the file is cut short, damaged or laid out differently, or h5py is missing.
+        DataError: the file is cut short, damaged or laid out differently.
     """
     read = _read_hdf5 if path.suffix == ".hdf5" else _read_npz
     with _damage_explained(path):
@@ -94,11 +103,13 @@ def read_classes(path: Path) -> np.ndarray:
         path: an npz or hdf5 file laid out like the published ones.
 
     Raises:
-        DataError: the file is cut short, damaged or laid out differently, or h5py is missing.
+        DataError: the file is cut short, damaged or laid out differently.
     """
     with _damage_explained(path):
         if path.suffix == ".hdf5":
-            with _open_hdf5(path) as file:
+            import h5py
+
+            with h5py.File(path, "r") as file:
                 classes = np.asarray(file["latents/classes"])
         else:
             with zipfile.ZipFile(path) as archive, archive.open("latents_classes.npy") as member:
@@ -198,24 +209,13 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _read_hdf5(path: Path) -> Iterator[np.ndarray]:
-    with _open_hdf5(path) as file:
+    import h5py
+
+    with h5py.File(path, "r") as file:
         images = file["imgs"]
         _require_layout(path, "imgs", images.shape, (NUM_IMAGES, SIDE, SIDE))
         for start in range(0, NUM_IMAGES, _CHUNK):
             yield np.asarray(images[start : start + _CHUNK], dtype=np.uint8)
-
-
-@contextmanager
-def _open_hdf5(path: Path) -> Iterator[Any]:
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError(
-            f"reading {path} needs the package h5py; install it with "
-            "`pip install vaescope[hdf5]`, or use the npz file"
-        ) from error
-    with h5py.File(path, "r") as file:
-        yield file
 
 
 def _require_layout(path: Path, array: str, found: tuple, expected: tuple) -> None:

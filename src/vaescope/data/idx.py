@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vaescope.data.published import MissingFilesError
 from vaescope.errors import DataError
 
 _GZIP = b"\x1f\x8b"
@@ -114,7 +115,7 @@ def find_files(files: Sequence[IdxFile], places: Sequence[Path], advice: str) ->
         advice: what the user can do if there is none; ends the message.
 
     Raises:
-        DataError: no folder has them all.
+        MissingFilesError: no folder has them all.
     """
     looked = []
     for place in places:
@@ -125,7 +126,7 @@ def find_files(files: Sequence[IdxFile], places: Sequence[Path], advice: str) ->
         lacks = ", ".join(name for name, path in found.items() if path is None)
         looked.append(f"{place} (lacks {lacks})" if paths else f"{place}")
     names = ", ".join(file.name for file in files)
-    raise DataError(
+    raise MissingFilesError(
         f"no {files[0].title} files: looked for {names}, each with or without .gz, in "
         f"{' and '.join(looked)}; {advice}"
     )

@@ -1,6 +1,7 @@
 """MNIST and Fashion-MNIST from the user's own copies of the published files; no known factors."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +15,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.idx import IdxFile, find_files
+from vaescope.data.published import PublishedFile
 
 _SIDE = 28
 _NUM_TRAIN, _NUM_TEST = 60_000, 10_000
@@ -32,14 +34,30 @@ def _files(title: str, images: tuple[str, str], labels: tuple[str, str]) -> tupl
     )
 
 
+def _zipped(
+    files: Sequence[IdxFile], addresses: Sequence[str], md5: Sequence[str], sizes: Sequence[int]
+) -> tuple[PublishedFile, ...]:
+    """The files as they are published: each compressed, with the md5 of that and its size."""
+    names = [f"{file.name}.gz" for file in files]
+    return tuple(
+        PublishedFile(name, "md5", of_file, size, tuple(f"{folder}{name}" for folder in addresses))
+        for name, of_file, size in zip(names, md5, sizes, strict=True)
+    )
+
+
 class _LabelledImages(FactorDataset):
     """Grey images with a class each, from four idx files: the training part, then the test part.
 
     Attributes:
         labels: class of every image, uint8 `[N]`; it is no factor, for it does not make an image.
         paths: the files that were read, in the order of ``files``.
-        files: what is published.
-        folders: places below ``data_dir``, ours first, then torchvision's.
+        files: what is published, decompressed.
+        title: the data set's name, for people.
+        name: its option of the group ``data``.
+        published: the files as they can be fetched.
+        needs_files: whether there are no images without them.
+        folder: place below ``data_dir`` where they are fetched to.
+        folders: places below ``data_dir`` where they are looked for: ours, then torchvision's.
         installed: places where a package of the system puts the files.
         address: where they can be had.
         package: how else; empty or a whole clause.
@@ -48,6 +66,11 @@ class _LabelledImages(FactorDataset):
     factors = Factors((), (), ())
     image_shape = (1, _SIDE, _SIDE)
     files: ClassVar[tuple[IdxFile, ...]]
+    title: ClassVar[str]
+    name: ClassVar[str]
+    published: ClassVar[tuple[PublishedFile, ...]]
+    needs_files: ClassVar[bool] = True
+    folder: ClassVar[str]
     folders: ClassVar[tuple[str, ...]]
     installed: ClassVar[tuple[Path, ...]] = ()
     address: ClassVar[str]
@@ -89,9 +112,10 @@ class _LabelledImages(FactorDataset):
         return self._images[index].unsqueeze(1).float() / 255
 
     def _advice(self, folder: Path) -> str:
-        where = shlex.quote(str(folder))
+        data_dir, where = shlex.quote(str(folder.parent)), shlex.quote(str(folder))
         return (
-            f"{self.package}fetch them by `curl -O --create-dirs --output-dir {where} "
+            f"{self.package}fetch them by `vaescope data fetch data={self.name} "
+            f"data_dir={data_dir}`, by `curl -O --create-dirs --output-dir {where} "
             f"'{self.address}{{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte.gz'`, or say "
             f"data_dir=FOLDER if they are in FOLDER/{folder.name}"
         )
@@ -119,8 +143,21 @@ class MNIST(_LabelledImages):
         images=("6bbc9ace898e44ae57da46a324031adb", "2646ac647ad5339dbf082846283269ea"),
         labels=("a25bea736e30d166cdddb491f175f624", "27ae3e4e09519cfbb04c329615203637"),
     )
-    folders = ("mnist", "MNIST/raw")
+    title, name = "MNIST", "mnist"
+    folder = "mnist"
+    folders = (folder, "MNIST/raw")
     address = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+    published = _zipped(
+        files,
+        addresses=(address, "https://ossci-datasets.s3.amazonaws.com/mnist/"),
+        md5=(
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
+        sizes=(9_912_422, 28_881, 1_648_877, 4_542),
+    )
 
 
 class FashionMNIST(_LabelledImages):
@@ -147,9 +184,22 @@ class FashionMNIST(_LabelledImages):
         images=("f4a8712d7a061bf5bd6d2ca38dc4d50a", "8181f5470baa50b63fa0f6fddb340f0a"),
         labels=("9018921c3c673c538a1fc5bad174d6f9", "15d484375f8d13e6eb1aabb0c3f46965"),
     )
-    folders = ("fashion-mnist", "FashionMNIST/raw")
+    title, name = "Fashion-MNIST", "fashion_mnist"
+    folder = "fashion-mnist"
+    folders = (folder, "FashionMNIST/raw")
     installed = (Path("/usr/share/datasets/fashion-mnist"),)
     address = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+    published = _zipped(
+        files,
+        addresses=(address,),
+        md5=(
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+        sizes=(26_421_880, 29_515, 4_422_102, 5_148),
+    )
     package = "on Debian `apt install dataset-fashion-mnist`; elsewhere "
 
 

@@ -16,15 +16,25 @@ from vaescope.streams import stream
 _FACTORS = Factors(("w1", "w2"), (0, 0), ("continuous", "continuous"))
 
 
-class _Points(FactorDataset):
-    """Vectors made from points that are drawn uniformly in the unit square."""
+class Points(FactorDataset):
+    """Vectors made from points that are drawn once, uniformly in the unit cube of the factors.
 
-    factors = _FACTORS
+    A subclass sets ``factors`` and ``image_shape`` before this constructor runs.
+
+    Args:
+        num_points: size of the set.
+        seed: of the points; the data set's, not the run's.
+        name: of the data set; its random numbers follow from it.
+
+    Raises:
+        ConfigError: an argument is out of range.
+    """
+
     computes = True
 
     def __init__(self, num_points: int, seed: int, name: str) -> None:
-        _require(num_points >= 1, f"num_points={num_points}", "at least 1")
-        _require(seed >= 0, f"seed={seed}", "at least 0")
+        require(num_points >= 1, f"num_points={num_points}", "at least 1")
+        require(seed >= 0, f"seed={seed}", "at least 0")
         self._points = self.factors.sample(num_points, stream(seed, f"{name}/points"))
         self._vectors: Tensor | None = None
         self.source = f"generated ({name}, seed {seed}, vaescope)"
@@ -33,7 +43,7 @@ class _Points(FactorDataset):
         return len(self._points)
 
     def values(self, index: Tensor) -> Tensor:
-        """Factor values float32 `[B, 2]` in [0, 1] of the rows ``index`` `[B]`."""
+        """Factor values float32 `[B, K]` in [0, 1] of the rows ``index`` `[B]`."""
         return self._points[index.to(self.device)]
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
@@ -43,7 +53,7 @@ class _Points(FactorDataset):
         return self._vectors[index]
 
 
-class SyntheticLinear(_Points):
+class SyntheticLinear(Points):
     """Points in a plane in three dimensions, of variances ratio²/12 and 1/12 along its axes.
 
     Args:
@@ -59,10 +69,11 @@ class SyntheticLinear(_Points):
     is not published.
     """
 
+    factors = _FACTORS
     image_shape = (3,)
 
     def __init__(self, num_points: int = 50_000, ratio: float = 2.0, seed: int = 0) -> None:
-        _require(0 < ratio < math.inf, f"ratio={ratio}", "a positive number")
+        require(0 < ratio < math.inf, f"ratio={ratio}", "a positive number")
         super().__init__(num_points, seed, "synthetic_linear")
         embedding = np.array([[ratio, 0.0], [0.0, 1.0], [0.0, 0.0]])
         axis = np.array([1.0, -1.0, 1.0]) / math.sqrt(3)
@@ -79,7 +90,7 @@ class SyntheticLinear(_Points):
         return values.to(self._mixing) @ self._mixing.T
 
 
-class SyntheticNonlinear(_Points):
+class SyntheticNonlinear(Points):
     """Points of a curved surface in six dimensions: a fixed random network of two factors.
 
     Args:
@@ -96,10 +107,11 @@ class SyntheticNonlinear(_Points):
     hidden layer only.
     """
 
+    factors = _FACTORS
     image_shape = (6,)
 
     def __init__(self, num_points: int = 50_000, hidden: int = 10, seed: int = 0) -> None:
-        _require(hidden >= 1, f"hidden={hidden}", "at least 1")
+        require(hidden >= 1, f"hidden={hidden}", "at least 1")
         super().__init__(num_points, seed, "synthetic_nonlinear")
         rng = stream(seed, "synthetic_nonlinear/network")
         self._weight1, self._bias1 = _random_layer(2, hidden, rng)
@@ -170,6 +182,11 @@ def _random_layer(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[
     return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
 
 
-def _require(holds: bool, given: str, allowed: str) -> None:
+def require(holds: bool, given: str, allowed: str) -> None:
+    """Refuse a setting unless it ``holds``.
+
+    Raises:
+        ConfigError: names what was given and what is allowed.
+    """
     if not holds:
         raise ConfigError(f"{given} was given; it must be {allowed}")

@@ -209,13 +209,6 @@ def test_a_missing_file_is_named(tmp_path):
         verify(tmp_path / "nowhere.npz")
 
 
-def test_without_h5py_the_message_says_how_to_get_it(tmp_path, few, monkeypatch):
-    path = write_file(tmp_path, "hdf5", few)
-    monkeypatch.setitem(__import__("sys").modules, "h5py", None)
-    with pytest.raises(DataError, match=r"pip install vaescope\[hdf5\]"):
-        verify(path)
-
-
 def test_a_damaged_packed_file_says_delete_it(tmp_path, few):
     path = dsprites.build_packed(tmp_path / "dsprites-rendered-v1.npy")
     assert dsprites.open_packed(path).shape == (FEW, 512)

@@ -153,7 +153,7 @@ def test_the_module_explains_itself_before_reading_files(put, tmp_path, module):
         datamodule.setup()
     put(tmp_path / module.dataset_class.folders[0])
     datamodule.setup()
-    assert [len(rows) for rows in datamodule.rows.values()] == [40, 5, 5]
+    assert [len(rows) for rows in datamodule.rows.values()] == [40, 5, 5, 0]
     batch = next(iter(datamodule.train_dataloader()))
     assert batch["image"].shape == (8, 1, 28, 28)
     assert batch["factors"].shape == (8, 0)

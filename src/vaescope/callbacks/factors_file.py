@@ -1,0 +1,49 @@
+"""What training shows of the factors, beside the run's other files."""
+
+import logging
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from vaescope.data import FactorDataModule
+from vaescope.data.factor_statistics import factor_statistics
+from vaescope.report.record import write_json
+
+log = logging.getLogger(__name__)
+
+
+class FactorsFile(pl.Callback):
+    """Writes ``factors.json`` at the start of training; nothing for data without factors.
+
+    It holds names, kinds and sizes of the factors, rows of every part, and, counting each training
+    row as often as training shows it, entropies and pairwise mutual information in nats.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write it: the data are there, and no batch has been drawn."""
+        data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        factors = data.factors
+        if not len(factors):
+            return
+        values = data.dataset.values(data.rows["train"])
+        found = factor_statistics(values, data.training_weights(), factors)
+        about = {
+            "data_source": data.dataset.source,
+            "names": list(factors.names),
+            "sizes": list(factors.sizes),
+            "kinds": list(factors.kinds),
+            "rows": {part: len(rows) for part, rows in data.rows.items()},
+        }
+        write_json(self.path, about | found)
+        if largest := found.get("largest_mutual_information"):
+            log.info(
+                "factors in training: the largest mutual information is %.3g nats, of %s and %s",
+                largest["nats"],
+                *largest["factors"],
+            )

@@ -1,0 +1,216 @@
+"""Combinations of factors that training never sees, to ask what a model makes of them."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vaescope.data.factors import Factors
+from vaescope.data.selection import in_unit_interval, positions_of
+from vaescope.errors import ConfigError
+
+_ROUNDING = 1e-9
+Chosen = Sequence[int | str] | None
+
+
+class Hull:
+    """Training sees the surface of the box that some factors span; its inside is held out.
+
+    Training has every combination in which one of the chosen factors takes its first or last
+    value; what is held out lies in the convex hull of these.
+
+    Args:
+        factors: ordinal factors, by name or position; None: all with at least three values.
+
+    Source: none, ours.
+    """
+
+    def __init__(self, factors: Chosen = None) -> None:
+        self.factors = factors
+
+    def check(self, factors: Factors) -> None:
+        """Refuse factors without a first, a last and an inner value.
+
+        Raises:
+            ConfigError: a chosen factor is such, or there is none to choose.
+        """
+        _chosen(self.factors, factors, kinds=("ordinal",), least=3)
+
+    def mask(self, values: Tensor, factors: Factors) -> Tensor:
+        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
+        held_out = torch.ones(len(values), dtype=torch.bool)
+        for position in _chosen(self.factors, factors, kinds=("ordinal",), least=3):
+            column = values[:, position]
+            held_out &= (column > 0) & (column < factors.sizes[position] - 1)
+        return held_out
+
+
+class Interpolation:
+    """Every second inner value of some factors is held out; training sees its neighbours.
+
+    A combination is held out if any of the chosen factors has such a value: 1, 3, 5, ... but not
+    the last of an ordinal factor. The last value of a circular one has neighbours, too.
+
+    Args:
+        factors: ordinal or circular factors, by name or position; None: all with at least three
+            values.
+
+    Source: Schott et al. 2022, "Visual Representation Learning Does Not Generalize Strongly Within
+    the Same Domain", https://arxiv.org/abs/2107.08221. Differs: the paper's splits are lists of
+    rows, and what they leave out varies by factor; these are not reproduced.
+    """
+
+    def __init__(self, factors: Chosen = None) -> None:
+        self.factors = factors
+
+    def check(self, factors: Factors) -> None:
+        """Refuse factors without inner values.
+
+        Raises:
+            ConfigError: a chosen factor is such, or there is none to choose.
+        """
+        _chosen(self.factors, factors, kinds=("ordinal", "circular"), least=3)
+
+    def mask(self, values: Tensor, factors: Factors) -> Tensor:
+        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
+        held_out = torch.zeros(len(values), dtype=torch.bool)
+        for position in _chosen(self.factors, factors, kinds=("ordinal", "circular"), least=3):
+            column, size = values[:, position], factors.sizes[position]
+            last = size if factors.kinds[position] == "circular" else size - 1
+            held_out |= (column % 2 == 1) & (column < last)
+        return held_out
+
+
+class Extrapolation:
+    """The upper part of the range of some factors is held out.
+
+    A combination is held out if any of the chosen factors has c > 1 - share, where c is
+    value / (size - 1) in [0, 1].
+
+    Args:
+        share: of the range of each factor, between 0 and 1.
+        factors: ordinal or continuous factors, by name or position; None: all with at least two
+            values.
+
+    Raises:
+        ConfigError: ``share`` is not between 0 and 1.
+
+    Source: Schott et al. 2022, "Visual Representation Learning Does Not Generalize Strongly Within
+    the Same Domain", https://arxiv.org/abs/2107.08221. Differs: the paper's splits are lists of
+    rows, which are not reproduced.
+    """
+
+    def __init__(self, share: float = 0.25, factors: Chosen = None) -> None:
+        if not 0 < share < 1:
+            raise ConfigError(f"share={share} was given; it must lie between 0 and 1")
+        self.share, self.factors = share, factors
+
+    def check(self, factors: Factors) -> None:
+        """Refuse factors whose range has no upper end.
+
+        Raises:
+            ConfigError: a chosen factor is such, or there is none to choose.
+        """
+        _chosen(self.factors, factors, kinds=("ordinal", "continuous"), least=2)
+
+    def mask(self, values: Tensor, factors: Factors) -> Tensor:
+        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
+        held_out = torch.zeros(len(values), dtype=torch.bool)
+        for position in _chosen(self.factors, factors, kinds=("ordinal", "continuous"), least=2):
+            held_out |= in_unit_interval(values, position, factors) > 1 - self.share + _ROUNDING
+        return held_out
+
+
+class Recombination:
+    """Ranges of values that training sees one by one, but never together.
+
+    A combination is held out if every one of the chosen factors has low <= c <= high, where c is
+    value / (size - 1) in [0, 1].
+
+    Args:
+        ranges: low and high of each chosen factor, in [0, 1].
+        factors: at least two factors of any kind, by name or position; None: the last two.
+
+    Raises:
+        ConfigError: a range is none, or there are fewer than two.
+
+    Source: Montero et al. 2021, "The Role of Disentanglement in Generalisation",
+    https://openreview.net/forum?id=qbH974jKUVy, its condition "recombination to range". Differs:
+    which ranges is left to the user.
+    """
+
+    def __init__(self, ranges: Sequence[Sequence[float]], factors: Chosen = None) -> None:
+        pairs = [tuple(bounds) for bounds in ranges]
+        if len(pairs) < 2 or not all(len(pair) == 2 for pair in pairs):
+            raise ConfigError(
+                f"ranges={list(ranges)} was given; give [low, high] for each of two factors or more"
+            )
+        if not all(0 <= low <= high <= 1 for low, high in pairs):
+            raise ConfigError(
+                f"ranges={list(ranges)} was given; bounds are shares of a factor's range, "
+                "0 <= low <= high <= 1"
+            )
+        self.ranges, self.factors = pairs, factors
+
+    def check(self, factors: Factors) -> None:
+        """Refuse ranges that hold nothing, or all values of a factor: others are not seen then.
+
+        Raises:
+            ConfigError: such a range, factors that do not exist or are not as many as ranges.
+        """
+        for position, (low, high) in self._ranges(factors):
+            name, size = factors.names[position], factors.sizes[position]
+            steps = torch.arange(max(size, 1))[:, None].expand(-1, len(factors))
+            inside = _within(in_unit_interval(steps, position, factors), low, high)
+            whole = high - low == 1 if size == 0 else bool(inside.all())
+            if whole or (size and not inside.any()) or (not size and high == low):
+                raise ConfigError(
+                    f"the range [{low}, {high}] of factor {name!r} holds "
+                    f"{'all' if whole else 'none'} of its values; choose another"
+                )
+
+    def mask(self, values: Tensor, factors: Factors) -> Tensor:
+        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
+        held_out = torch.ones(len(values), dtype=torch.bool)
+        for position, (low, high) in self._ranges(factors):
+            held_out &= _within(in_unit_interval(values, position, factors), low, high)
+        return held_out
+
+    def _ranges(self, factors: Factors) -> list[tuple[int, tuple[float, ...]]]:
+        """Position and range of every chosen factor."""
+        chosen = (-2, -1) if self.factors is None else self.factors
+        if len(chosen) != len(self.ranges):
+            raise ConfigError(
+                f"{len(self.ranges)} ranges were given for {len(chosen)} factors; give one of each"
+            )
+        return list(zip(positions_of(chosen, factors), self.ranges, strict=True))
+
+
+def _within(share: Tensor, low: float, high: float) -> Tensor:
+    return (share >= low - _ROUNDING) & (share <= high + _ROUNDING)
+
+
+def _chosen(chosen: Chosen, factors: Factors, kinds: Sequence[str], least: int) -> list[int]:
+    """Positions of the chosen factors; of all that will do, if none was chosen.
+
+    Args:
+        chosen: names or positions; None: all of these kinds with at least ``least`` values.
+        factors: of the data set.
+        kinds: what the factors have to be.
+        least: number of values that they have to have; continuous ones have enough.
+    """
+    fit = [
+        position
+        for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
+        if kind in kinds and (size or math.inf) >= least
+    ]
+    positions = fit if chosen is None else positions_of(chosen, factors)
+    if not positions or not set(positions) <= set(fit):
+        names = [factors.names[position] for position in fit]
+        raise ConfigError(
+            f"factors={'null' if chosen is None else list(chosen)} was given; values are held out "
+            f"of {' or '.join(kinds)} factors with at least {least} values, which are here "
+            f"{names or 'none'}"
+        )
+    return positions

@@ -1,0 +1,180 @@
+"""Factors that a user's own table of values describes: their names, kinds and values."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.array_files import damage_told
+from vaescope.data.factors import KINDS, Factors
+from vaescope.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class FactorTable:
+    """Factors and their values in every row.
+
+    Args:
+        factors: their names, sizes and kinds.
+        values: `[N, K]`, int64, or float32 if a factor is continuous.
+    """
+
+    factors: Factors
+    values: Tensor
+
+
+def factor_table(
+    columns: Mapping[str, np.ndarray], kinds: Sequence[str] | None, num_rows: int, what: str
+) -> FactorTable:
+    """The factors that ``columns`` of measured values `[N]` describe.
+
+    Values of a continuous factor are scaled from their range to [0, 1]; those of any other are
+    numbered from 0 in rising order.
+
+    Args:
+        columns: by name; numbers or text. None at all: no factors.
+        kinds: of each column; None: integers are ordinal, floats continuous, text categorical.
+        num_rows: N.
+        what: where the columns are from, for errors.
+
+    Raises:
+        ConfigError: the kinds do not fit, or there are too many combinations to number.
+        DataError: a column has another length or holds NaN.
+    """
+    if kinds is None:
+        kinds = [_guessed(column) for column in columns.values()]
+    _require_kinds(columns, kinds)
+    sizes, values = [], []
+    for (name, column), kind in zip(columns.items(), kinds, strict=True):
+        _require_whole(name, column, num_rows, what)
+        size, numbered = _scaled(name, column) if kind == "continuous" else _numbered(column)
+        sizes.append(size)
+        values.append(numbered)
+    _require_countable(sizes, list(columns))
+    table = np.stack(values, axis=1) if values else np.zeros((num_rows, 0), np.int64)
+    table = table.astype(np.float32 if "continuous" in kinds else np.int64)
+    return FactorTable(Factors(tuple(columns), tuple(sizes), tuple(kinds)), torch.from_numpy(table))
+
+
+def array_columns(
+    array: np.ndarray, names: Sequence[str] | None, what: str
+) -> dict[str, np.ndarray]:
+    """Columns of an array `[N]` or `[N, K]`, called ``names`` or factor_0, factor_1, ...
+
+    Raises:
+        ConfigError: there are not K names, or a name repeats.
+        DataError: the array has another number of axes or a type without an order.
+    """
+    if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
+        raise DataError(
+            f"{what} is {array.dtype} {list(array.shape)}; factor values are numbers or text "
+            "[N, K], a row for each image"
+        )
+    array = array[:, None] if array.ndim == 1 else array
+    names = [f"factor_{k}" for k in range(array.shape[1])] if names is None else list(names)
+    if len(names) != array.shape[1] or len(set(names)) < len(names):
+        raise ConfigError(
+            f"factor_names={names} was given for the {array.shape[1]} columns of {what}; give each "
+            "its own name"
+        )
+    return {name: array[:, k] for k, name in enumerate(names)}
+
+
+def csv_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Columns of a csv file that begins with a line of their names: int64, float64 or text.
+
+    Args:
+        path: the file, UTF-8, separated by commas.
+        names: the columns that are wanted, in this order; None: all.
+
+    Raises:
+        ConfigError: a wanted column is not there.
+        DataError: the file is missing, no such table, or has gaps.
+    """
+    with damage_told(path, csv.Error), path.open(newline="", encoding="utf-8-sig") as file:
+        lines = [line for line in csv.reader(file, skipinitialspace=True) if line]
+    if not lines or len(set(lines[0])) < len(lines[0]) or any(map(_is_number, lines[0])):
+        raise DataError(f"{path} has to begin with a line of different column names")
+    header, rows = lines[0], lines[1:]
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header) or not all(row):
+            raise DataError(
+                f"{path}: line {number} has {sum(map(bool, row))} values for the {len(header)} "
+                f"columns {', '.join(header)}; fill them in"
+            )
+    wanted = header if names is None else list(names)
+    if unknown := [name for name in wanted if name not in header]:
+        raise ConfigError(
+            f"column {unknown[0]!r} was asked for, but {path} has the columns {', '.join(header)}"
+        )
+    text = np.array(rows, dtype=str).reshape(len(rows), len(header))
+    return {name: _typed(text[:, header.index(name)]) for name in wanted}
+
+
+def _typed(text: np.ndarray) -> np.ndarray:
+    for kind in (np.int64, np.float64):
+        try:
+            return text.astype(kind)
+        except (ValueError, OverflowError):
+            continue
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _guessed(column: np.ndarray) -> str:
+    by_type = {"f": "continuous", "U": "categorical", "S": "categorical"}
+    return by_type.get(column.dtype.kind, "ordinal")
+
+
+def _numbered(column: np.ndarray) -> tuple[int, np.ndarray]:
+    """Number of different values, and for each row which of them it has."""
+    levels, numbered = np.unique(column, return_inverse=True)
+    return len(levels), numbered
+
+
+def _scaled(name: str, column: np.ndarray) -> tuple[int, np.ndarray]:
+    """Size 0, and the values mapped from their range to [0, 1]; a constant to 0."""
+    if column.dtype.kind in "US":
+        raise ConfigError(f"factor {name!r} is text and cannot be continuous; call it categorical")
+    column = column.astype(np.float64)
+    low, high = column.min(), column.max()
+    return 0, (column - low) / ((high - low) or 1.0)
+
+
+def _require_kinds(columns: Mapping[str, np.ndarray], kinds: Sequence[str]) -> None:
+    if len(kinds) != len(columns) or not set(kinds) <= set(KINDS):
+        raise ConfigError(
+            f"factor_kinds={list(kinds)} was given for the factors {list(columns)}; give each one "
+            f"of {', '.join(KINDS)}"
+        )
+
+
+def _require_whole(name: str, column: np.ndarray, num_rows: int, what: str) -> None:
+    if len(column) != num_rows:
+        raise DataError(
+            f"{what} has {len(column):,} rows of factor values for {num_rows:,} images; it needs "
+            "one for each"
+        )
+    if column.dtype.kind == "f" and not np.isfinite(column).all():
+        row = int(np.flatnonzero(~np.isfinite(column))[0])
+        raise DataError(f"{what}: {name!r} is {column[row]} in row {row}; give a finite number")
+
+
+def _require_countable(sizes: Sequence[int], names: Sequence[str]) -> None:
+    if math.prod(size or 1 for size in sizes) >= 2**63:
+        raise ConfigError(
+            f"the factors {list(names)} have {list(sizes)} values, too many combinations to "
+            "number; name only the factors, or call measured ones continuous by factor_kinds"
+        )

@@ -1,0 +1,95 @@
+"""Batches of groups of images that share something: a factor or the class."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.factors import Factors
+from vaescope.data.pool import Pool
+from vaescope.data.selection import position_of
+from vaescope.errors import ConfigError
+
+
+class Groups:
+    """A batch of groups of images that share one factor or the class.
+
+    The first images of the batch each begin a group; its other members are drawn from the training
+    rows with the same value, as often as training shows them. A group may hold an image twice.
+
+    Args:
+        by: name of a factor, or ``label`` for the class of a data set that has classes.
+        size: images per group; a divisor of the batch size.
+
+    Raises:
+        ConfigError: ``size`` is below 2.
+
+    Source: Bouchacourt, Tomioka, Nowozin 2018, "Multi-Level Variational Autoencoder",
+    https://arxiv.org/abs/1705.08841, section 3. Differs: groups of one size.
+    """
+
+    def __init__(self, by: str, size: int) -> None:
+        if size < 2:
+            raise ConfigError(f"size={size} was given; a group has at least 2 images")
+        self.by, self.size = by, size
+        self._members: _Members | None = None
+
+    def check(self, factors: Factors, batch_size: int) -> None:
+        """Refuse what cannot be grouped.
+
+        Raises:
+            ConfigError: no such factor, a continuous one, or groups that do not fill the batch.
+        """
+        if batch_size % self.size:
+            raise ConfigError(
+                f"size={self.size} was given for batch_size={batch_size}; choose a divisor of it"
+            )
+        if self.by == "label" and self.by not in factors.names:
+            return  # whether there are classes shows when the data are there
+        if factors.kinds[position_of(self.by, factors)] == "continuous":
+            raise ConfigError(f"by={self.by!r} is continuous: no two images share a value of it")
+
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
+        """``index``, ``group`` (0, 0, ..., 1, 1, ...) and ``label``, the shared value, `[B]`."""
+        if self._members is None or self._members.pool is not pool:
+            self._members = _Members(pool, self._shared_values(pool))
+        first = np.searchsorted(pool.rows, index[: len(index) // self.size].numpy())
+        others = self._members.draw(first, self.size - 1, rng)
+        places = np.concatenate([first[:, None], others], axis=1)
+        planned = {
+            "index": pool.rows[places].ravel(),
+            "group": np.arange(len(first)).repeat(self.size),
+            "label": self._members.labels[first].repeat(self.size),
+        }
+        return {name: torch.from_numpy(column) for name, column in planned.items()}
+
+    def _shared_values(self, pool: Pool) -> np.ndarray:
+        """What the members of a group share, of every row of the pool, int64 `[n]`."""
+        if self.by in pool.factors.names:
+            return pool.values[:, pool.factors.names.index(self.by)].astype(np.int64)
+        if pool.dataset.labels is None:
+            raise ConfigError(
+                f"by={self.by!r} was given, but this data set has no classes; name one of its "
+                f"factors {list(pool.factors.names)}"
+            )
+        return pool.dataset.labels.cpu().numpy()[pool.rows].astype(np.int64)
+
+
+class _Members:
+    """The rows of a pool in the order of their labels; made once for all batches."""
+
+    def __init__(self, pool: Pool, labels: np.ndarray) -> None:
+        self.pool, self.labels = pool, labels
+        self._order = np.argsort(labels, kind="stable")
+        self._ordered = labels[self._order]
+        weights = np.ones(len(labels)) if pool.weights is None else pool.weights
+        self._until = np.concatenate([[0.0], np.cumsum(weights[self._order])])
+
+    def draw(self, first: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Places in the pool `[n, count]` with the labels of the places ``first`` `[n]`."""
+        label = self.labels[first]
+        begin = np.searchsorted(self._ordered, label, "left")[:, None]
+        end = np.searchsorted(self._ordered, label, "right")[:, None]
+        share = rng.random((len(first), count))
+        wanted = self._until[begin] + share * (self._until[end] - self._until[begin])
+        drawn = np.searchsorted(self._until, wanted, side="right") - 1
+        return self._order[np.clip(drawn, begin, end - 1)]

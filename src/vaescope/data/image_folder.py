@@ -1,0 +1,176 @@
+"""A user's own folder of png or jpg pictures, with a csv file of factors or without."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.factor_table import FactorTable, csv_columns, factor_table
+from vaescope.data.factors import Factors
+from vaescope.data.own_images import (
+    OwnImages,
+    beside,
+    converted,
+    facts,
+    require_factor_values,
+    required_path,
+)
+from vaescope.data.pictures import Decoder, in_pieces, picture_size
+from vaescope.errors import ConfigError, DataError
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_VERSION = 1  # of the conversion
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ImageFolderDataModule(FactorDataModule):
+    """Batches of your own pictures in a folder, with a csv file of factors or without.
+
+    The pictures are decoded once, to ``data_dir/arrays``, and made square.
+
+    Args:
+        path: the folder; needed. All png and jpg files in it and its folders are taken, in the
+            order of their names.
+        factor_values: csv file that begins with a line of column names and has a line for each
+            picture; their order becomes that of the rows. None: no factors are known.
+        file_column: its column of the pictures' paths below the folder.
+        factor_names: those of its columns that are factors; None: all but ``file_column``.
+        factor_kinds: ordinal, circular, categorical or continuous, of each factor; None: integers
+            are ordinal, floats continuous, text categorical. Continuous values are scaled from
+            their range to [0, 1], all others numbered from 0 in rising order.
+        size: side of the images in pixels, by an antialiased bilinear filter; None: the pictures
+            are not resized and must be of one size.
+        channels: 3 (red, green, blue) or 1 (grey).
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+
+    The other arguments are those of ``FactorDataModule``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class = OwnImages
+
+    path: str | Path | None = None
+    factor_values: str | None = None
+    file_column: str = "file"
+    factor_names: Sequence[str] | None = None
+    factor_kinds: Sequence[str] | None = None
+    size: int | None = 64
+    channels: Literal[1, 3] = 3
+    data_dir: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ConfigError(f"channels={self.channels} was given; choose 3 (colour) or 1 (grey)")
+        if self.size is not None and self.size < 1:
+            raise ConfigError(f"size={self.size} was given; it is at least 1, or null")
+        names, kinds = self.factor_names, self.factor_kinds
+        require_factor_values(self.factor_values, factor_names=names, factor_kinds=kinds)
+        super().__post_init__()
+
+    @property
+    def factors(self) -> Factors:
+        """What the images vary in; the csv file is read, the pictures are not."""
+        return self._factor_table.factors
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """``(C, H, W)``; without ``size`` that of the first picture, from its header."""
+        if self.size is None:
+            return self.channels, *picture_size(self._folder / self._files[0])
+        return self.channels, self.size, self.size
+
+    def build(self) -> OwnImages:
+        """The data set, converted first if this is its first use."""
+        folder, table = self._folder, self._factor_table
+        _, height, width = self.image_shape
+        shape = (len(self._files), height, width, self.channels)
+        listing = json.dumps([(name, *facts(folder / name)) for name in self._files])
+        about = {
+            "folder": str(folder.resolve()),
+            "files": hashlib.sha256(listing.encode()).hexdigest(),
+            "size": self.size,
+            "channels": self.channels,
+            "version": _VERSION,
+        }
+        mapped = converted(shape, self._pieces, about, folder.resolve().name, self.data_dir)
+        source = f"{len(self._files)} pictures in {folder} as {mapped.path.name}"
+        return OwnImages(mapped, table.factors, source, table.values)
+
+    @property
+    def _folder(self) -> Path:
+        folder = required_path(self.path, "folder")
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}; check data.path")
+        return folder
+
+    def _pieces(self, start: int) -> Iterator[np.ndarray]:
+        folder = self._folder
+        _, height, width = self.image_shape
+        expected = (height, width) if self.size is None else None
+        decoder = Decoder(size=self.size, channels=self.channels, expected=expected)
+        yield from in_pieces(
+            lambda name: decoder.read(folder / name, str(folder / name)), self._files[start:]
+        )
+
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Columns of the csv file, that of the files first."""
+        if self.factor_values is None:
+            return {}
+        path = beside(self.factor_values, self._folder)
+        wanted = None
+        if self.factor_names is not None:
+            wanted = [self.file_column, *self.factor_names]
+        columns = csv_columns(path, wanted)
+        if self.file_column not in columns:
+            raise ConfigError(
+                f"file_column={self.file_column!r} was given, but {path} has the columns "
+                f"{', '.join(columns)}"
+            )
+        return columns
+
+    @cached_property
+    def _factor_table(self) -> FactorTable:
+        columns = {n: column for n, column in self._columns.items() if n != self.file_column}
+        return factor_table(columns, self.factor_kinds, len(self._files), str(self.factor_values))
+
+    @cached_property
+    def _files(self) -> list[str]:
+        """Paths of the pictures below the folder, one per row."""
+        folder = self._folder
+        found = _pictures(folder)
+        if not found:
+            raise DataError(f"{folder} holds no png or jpg pictures; check data.path")
+        if not self._columns:
+            return found
+        listed = [str(Path(name)) for name in self._columns[self.file_column].astype(str)]
+        named = set(listed)
+        if missing := sorted(named - set(found)):
+            raise DataError(
+                f"{self.factor_values} names {missing[0]} and {len(missing) - 1} other pictures "
+                f"that are not in {folder}; put them there or delete their lines"
+            )
+        if unnamed := sorted(set(found) - named):
+            raise DataError(
+                f"{self.factor_values} has no line for {unnamed[0]} and {len(unnamed) - 1} other "
+                f"pictures in {folder}; add lines or move the pictures elsewhere"
+            )
+        return listed
+
+
+def _pictures(folder: Path) -> list[str]:
+    """Paths below the folder, in the order of their names; hidden files are left out."""
+    files = (file.relative_to(folder) for file in folder.rglob("*"))
+    return sorted(
+        str(file)
+        for file in files
+        if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
+    )

@@ -1,0 +1,122 @@
+"""What data sets of a user's own files share: rows with any values, converted files, errors."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from vaescope.data.cache import default_data_dir
+from vaescope.data.convert import convert
+from vaescope.data.factors import Factors
+from vaescope.data.mapped import MappedArray
+from vaescope.data.stored import StoredDataset
+from vaescope.errors import ConfigError
+
+
+class OwnImages(StoredDataset):
+    """Your own images, in any order, with any factors or none.
+
+    The arguments are those of ``StoredDataset``; ``table`` is needed.
+
+    Source: none, ours.
+    """
+
+    def _rows(self, values: Tensor, share: np.ndarray) -> Tensor:
+        if not len(self.factors):
+            raise ValueError(
+                f"{self.source} comes without factors that an image could be found by; ask "
+                "batch(index) for the images of rows"
+            )
+        return super()._rows(values, share)
+
+
+class OwnVectors(OwnImages):
+    """Your own vectors, float32 `[N, X]` in memory, with any factors or none.
+
+    Args:
+        vectors: float32 `[N, X]`.
+        table: factor values `[N, K]`.
+
+    The other arguments are those of ``StoredDataset``.
+
+    Source: none, ours.
+    """
+
+    def __init__(self, vectors: Tensor, factors: Factors, source: str, table: Tensor) -> None:
+        super().__init__(vectors[:, None, None], factors, source, table)
+        self.image_shape = (vectors.shape[1],)
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Vectors float32 `[B, X]` of the rows ``index`` `[B]`."""
+        assert self._pixels is not None
+        return self._pixels[index].flatten(1)
+
+
+def converted(
+    shape: tuple[int, ...],
+    pieces: Callable[[int], Iterator[np.ndarray]],
+    about: Mapping[str, Any],
+    stem: str,
+    data_dir: str | Path | None,
+) -> MappedArray:
+    """Images uint8 `[N, H, W, C]` in ``data_dir/arrays``, converted at the first use.
+
+    Args:
+        shape: `[N, H, W, C]`.
+        pieces: gives, for a first row, the images from there on.
+        about: plain values that the images follow from: files with sizes and times, options; a
+            file of its own is kept for each.
+        stem: how the file's name begins.
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+
+    Raises:
+        DataError: see ``convert``.
+    """
+    folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / "arrays" / f"{stem}-{digest}.npy"
+    return MappedArray(convert(path, shape, pieces, about), shape)
+
+
+def facts(path: Path) -> tuple[int, int]:
+    """A file's size in bytes and time of change: others, once it has changed."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def required_path(path: str | Path | None, what: str) -> Path:
+    """The path that the user has to give.
+
+    Args:
+        path: what was given.
+        what: a word for what is wanted, for the error.
+
+    Raises:
+        ConfigError: none was given.
+    """
+    if path is None:
+        raise ConfigError(f"data.path: no {what} was given; say data.path={what.upper()}")
+    return Path(path).expanduser()
+
+
+def beside(name: str, folder: Path) -> Path:
+    """The path of a file named by itself or by its place in ``folder``."""
+    path = Path(name).expanduser()
+    return path if path.exists() else folder / path
+
+
+def require_factor_values(factor_values: str | None, **settings: Sequence[str] | None) -> None:
+    """Refuse settings of factors where there are none.
+
+    Raises:
+        ConfigError: one is given.
+    """
+    for name, value in settings.items():
+        if factor_values is None and value is not None:
+            raise ConfigError(
+                f"{name}={list(value)} was given without data.factor_values; say where these are"
+            )

@@ -1,0 +1,115 @@
+"""Correlated factors: how often training shows each combination of their values."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vaescope.data.factors import Factors
+from vaescope.data.selection import in_unit_interval, position_of, positions_of
+from vaescope.errors import ConfigError
+
+
+class CorrelatedFactors:
+    """Frequencies ∏ exp(-(c1 - c2)² / 2σ²) over pairs of factors, c = value / (size - 1) in [0, 1].
+
+    Args:
+        pairs: two factors each, by name or position; negative positions count from the end.
+        sigma: σ; smaller: stronger. 0.1 is strong, 0.7 hardly seen, infinite none.
+        inverted: whether one is high where the other is low: c1 - (1 - c2) in place of c1 - c2.
+
+    Raises:
+        ConfigError: no pairs, not two factors in each, or ``sigma`` is not positive.
+
+    Source: Träuble et al. 2021, "On Disentangled Representations Learned from Correlated Data",
+    https://arxiv.org/abs/2006.07886; several pairs and ``inverted``: Roth et al. 2023,
+    "Disentanglement of Correlated Factors via Hausdorff Factorized Support",
+    https://arxiv.org/abs/2210.07347. Differs: none known.
+    """
+
+    def __init__(
+        self, pairs: Sequence[Sequence[int | str]], sigma: float = 0.2, inverted: bool = False
+    ) -> None:
+        if not pairs or any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+            raise ConfigError(
+                f"pairs={list(pairs)} was given; give two factors each: [[0, 1], ...]"
+            )
+        _require_positive(sigma)
+        self.pairs, self.sigma, self.inverted = pairs, sigma, inverted
+
+    def check(self, factors: Factors) -> None:
+        """Refuse pairs that the data set does not have.
+
+        Raises:
+            ConfigError: a factor is unknown, has one value only, or is paired with itself.
+        """
+        for pair in self.pairs:
+            for position in positions_of(pair, factors):
+                _require_values(position, factors)
+
+    def weights(self, values: Tensor, factors: Factors) -> Tensor:
+        """Relative frequencies float64 `[N]` of the factor values `[N, K]`; the largest is 1."""
+        pairs = [positions_of(pair, factors) for pair in self.pairs]
+        return _weights(values, factors, pairs, self.sigma, self.inverted)
+
+
+class Confounder:
+    """One factor correlated with every other: all follow it, and so each other.
+
+    Args:
+        factor: its name or position.
+        sigma: σ of ``CorrelatedFactors``; smaller: stronger.
+        inverted: whether the others are low where it is high.
+
+    Raises:
+        ConfigError: ``sigma`` is not positive.
+
+    Source: Roth et al. 2023, "Disentanglement of Correlated Factors via Hausdorff Factorized
+    Support", https://arxiv.org/abs/2210.07347. Differs: none known.
+    """
+
+    def __init__(self, factor: int | str, sigma: float = 0.2, inverted: bool = False) -> None:
+        _require_positive(sigma)
+        self.factor, self.sigma, self.inverted = factor, sigma, inverted
+
+    def check(self, factors: Factors) -> None:
+        """Refuse a factor that confounds nothing.
+
+        Raises:
+            ConfigError: it is unknown or has one value only, or no other has more.
+        """
+        _require_values(position_of(self.factor, factors), factors)
+        if not self._pairs(factors):
+            raise ConfigError(f"factor={self.factor!r}: no other factor has more than one value")
+
+    def weights(self, values: Tensor, factors: Factors) -> Tensor:
+        """Relative frequencies float64 `[N]` of the factor values `[N, K]`; the largest is 1."""
+        return _weights(values, factors, self._pairs(factors), self.sigma, self.inverted)
+
+    def _pairs(self, factors: Factors) -> list[list[int]]:
+        own = position_of(self.factor, factors)
+        return [[own, k] for k, size in enumerate(factors.sizes) if k != own and size != 1]
+
+
+def _weights(
+    values: Tensor, factors: Factors, pairs: Sequence[Sequence[int]], sigma: float, inverted: bool
+) -> Tensor:
+    exponent = torch.zeros(len(values), dtype=torch.float64)
+    for first, second in pairs:
+        a, b = (in_unit_interval(values, position, factors) for position in (first, second))
+        exponent -= (a - (1 - b if inverted else b)) ** 2 / (2 * sigma**2)
+    # as logarithms until here, so that a small sigma does not leave all rows at 0
+    return (exponent - exponent.max()).exp()
+
+
+def _require_positive(sigma: float) -> None:
+    if not sigma > 0:
+        raise ConfigError(f"sigma={sigma} was given; it must be positive")
+
+
+def _require_values(position: int, factors: Factors) -> None:
+    if factors.sizes[position] == 1:
+        raise ConfigError(
+            f"factor {factors.names[position]!r} has one value, so nothing can follow it; "
+            "choose another"
+        )

@@ -1,0 +1,96 @@
+"""Share of a training step in which the trainer waits for its batch, of three data sets.
+
+Trained is the conv64 beta-VAE as ``vaescope train`` builds it, with ``callbacks=[] logger=[]``, so
+that nothing but the loop, the data and the model takes time. Waiting is the time inside ``next`` of
+the loader that Lightning iterates; a step is all the time between two ends of a batch. The first
+``--warmup`` updates are not timed. The sets are those of ``data_speed.py``.
+
+Run: python tests/benchmarks/waiting.py --steps 200
+"""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from common import elapsed, head, now, plain_config, table
+from sources import SETS, WHOLE, dataset, read_once, write_array
+
+from vaescope import training
+
+
+class Clock(pl.Callback):
+    """Seconds, and seconds of waiting, from update ``first`` to ``last``."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.taken = self.waited = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.first:
+            self.start, self.before = now(), trainer.datamodule.loader.waited
+        elif trainer.global_step == self.last:
+            self.taken = elapsed(self.start)[0]
+            self.waited = trainer.datamodule.loader.waited - self.before
+
+
+def train(settings: argparse.Namespace, name: str, path: Path) -> tuple[float, float]:
+    """Seconds, and seconds of waiting, of ``--steps`` updates."""
+    last = settings.warmup + settings.steps
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = [f"trainer.max_steps={last}", "trainer.accelerator=cpu"]
+        overrides += ["callbacks=[]", "logger=[]", "statistics=[]", f"network={settings.network}"]
+        plain = plain_config(folder, *overrides)
+        common = {key: plain["data"][key] for key in ("split", "seed", "split_seed", "placement")}
+        plain["data"] = common | {
+            "_target_": "sources.Watched",
+            "name": name,
+            "path": str(path),
+            "num_rows": settings.rows,
+            "batch_size": settings.batch_size,
+            "num_workers": settings.workers,
+        }
+        trainer, model, data = training._build(plain, follows=True)
+        training._prepare(model, plain)
+        clock = Clock(settings.warmup, last)
+        trainer.callbacks.append(clock)  # type: ignore[attr-defined]
+        training._fit(trainer, model, data, None)
+    return clock.taken, clock.waited
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--warmup", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--network", default="conv64")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=WHOLE, help="of the mapped array")
+    parser.add_argument("--folder", default=tempfile.gettempdir(), help="of the mapped array")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    settings = parser.parse_args()
+    torch.set_num_threads(settings.threads)
+    logging.disable(logging.WARNING)
+    head("Waiting for data, share of a training step", vars(settings))
+    rows = []
+    with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
+        path = Path(folder, "mapped.npy")
+        if "mapped" in settings.sets:
+            write_array(path, settings.rows)
+            read_once(path)
+            print(f"mapped array: {settings.rows} of {WHOLE} rows, {path.stat().st_size:,} bytes")
+        if "dsprites" in settings.sets:
+            dataset("dsprites", path, 0)._packed.sum()  # type: ignore[attr-defined]
+        for name in settings.sets:
+            taken, waited = train(settings, name, path)
+            step, wait = (1e3 * seconds / settings.steps for seconds in (taken, waited))
+            rows.append([name, step, wait, f"{100 * waited / taken:.2f} %"])
+    table(["source", "ms/step", "ms waiting", "share"], rows)
+
+
+if __name__ == "__main__":
+    main()

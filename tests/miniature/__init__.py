@@ -1,0 +1,1 @@
+"""Small files in the true formats of published data sets."""

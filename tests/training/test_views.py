@@ -1,0 +1,157 @@
+"""Pairs, correlated factors and held-out combinations in runs as a user makes them."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from vaescope.assembly import build_data
+from vaescope.config import resolved
+from vaescope.ensemble import Ensemble
+from vaescope.errors import ConfigError
+from vaescope.evaluation import evaluate
+from vaescope.models import LatentModel
+from vaescope.training import train
+
+RUNS = {
+    "pairs": ("view=pairs_strict", "data.view.k=1"),
+    "temporal points": ("data=synthetic_linear", "data.num_points=800", "view=transitions_laplace"),
+    "triplets": ("view=triplets",),
+    "groups": ("view=groups", "data.view.by=size", "data.view.size=4"),
+    "correlated": ("sampling=correlated", "data.sampling.pairs=[[position_x,size]]"),
+    "held out": ("hold_out=recombination", "view=pairs_uniform"),
+}
+
+QUICK = ("statistics=[latents]", "~callbacks.pictures", "network=linear")
+
+
+@pytest.fixture(autouse=True)
+def _no_page(monkeypatch):
+    monkeypatch.setattr("vaescope.training.write_report", lambda folder: None)
+
+
+def saved(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """Every batch that training has had: its step, its columns."""
+    seen = []
+    for kind in (LatentModel, Ensemble):
+        step_of = kind.training_step
+
+        def training_step(self, batch, batch_idx, step_of=step_of):
+            seen.append((self.global_step, {name: c.clone() for name, c in batch.items()}))
+            return step_of(self, batch, batch_idx)
+
+        monkeypatch.setattr(kind, "training_step", training_step)
+    return seen
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_resumed_run_sees_the_batches_of_an_unbroken_run(tiny, tmp_path, batches, name):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    words = (*RUNS[name], *QUICK)
+    train(tiny(whole, *words, "trainer.max_steps=20"))
+    unbroken = batches[:]
+    batches.clear()
+    train(tiny(broken, *words, "trainer.max_steps=7"))
+    train(tiny(broken, *words, "trainer.max_steps=20", f"resume='{broken}'"))
+    assert [step for step, _ in unbroken] == [step for step, _ in batches] == list(range(20))
+    for (_, a), (_, b) in zip(unbroken, batches, strict=True):
+        assert a.keys() == b.keys()
+        assert all(torch.equal(column, b[key]) for key, column in a.items())
+    a, b = saved(whole)["state_dict"], saved(broken)["state_dict"]
+    assert all(torch.equal(weights, b[key]) for key, weights in a.items())
+    about = [(folder / "factors.json").read_text() for folder in (whole, broken)]
+    assert about[0] == about[1]
+
+
+def test_an_ensemble_trains_each_member_on_the_pairs_of_its_seed(tiny, tmp_path, batches):
+    words = (*RUNS["pairs"], *QUICK, "trainer.max_steps=12")
+    train(tiny(tmp_path / "both", *words, "seed=3", "ensemble.size=2", "ensemble.batched=true"))
+    together = batches[:]
+    for member, seed in enumerate((3, 4)):
+        batches.clear()
+        train(tiny(tmp_path / str(seed), *words, f"seed={seed}"))
+        for (_, both), (_, own) in zip(together, batches, strict=True):
+            assert {"image_2", "factors_2", "index_2", "changed"} < both.keys() == own.keys()
+            for key, column in own.items():
+                assert torch.equal(both[key].unflatten(0, (2, -1))[member], column)
+
+
+def test_held_out_combinations_are_not_trained_on_and_can_be_measured(
+    tiny, config, tmp_path, batches
+):
+    run = tiny(tmp_path / "run", *RUNS["held out"], *QUICK, "trainer.max_steps=20")
+    train(run)
+    data = build_data(resolved(run))
+    held_out = data.rows["held_out"]
+    assert len(held_out) == 4 * 2 * 8  # position_y and size in their upper halves
+    for _, batch in batches:
+        for name in ("index", "index_2"):
+            assert not torch.isin(batch[name], held_out).any()
+    about = json.loads((tmp_path / "run" / "factors.json").read_text())
+    assert about["rows"] == {"train": 102, "val": 13, "test": 13, "held_out": 64}
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    words = (f"checkpoint='{checkpoint}'", "split=held_out")
+    row = evaluate(config(*words, name="evaluate"))[0]
+    assert row["split"] == "held_out"
+    assert row["num_samples"] == 64
+    assert math.isfinite(row["held_out/loss"])
+    assert "held_out/mig" in row
+
+
+def test_nothing_held_out_cannot_be_measured(tiny, config, tmp_path):
+    train(tiny(tmp_path / "run", *QUICK, "trainer.max_steps=2"))
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    for split, told in (("held_out", "no combinations were held out"), ("train", "choose val")):
+        with pytest.raises(ConfigError, match=told):
+            evaluate(config(f"checkpoint='{checkpoint}'", f"split={split}", name="evaluate"))
+
+
+def test_factors_json_says_what_training_shows(tiny, tmp_path, caplog):
+    words = (*RUNS["correlated"], "data.sampling.sigma=0.1", *QUICK, "trainer.max_steps=3")
+    run = tiny(tmp_path, *words)
+    with caplog.at_level("INFO", "vaescope"):
+        train(run)
+    about = json.loads((tmp_path / "factors.json").read_text())
+    assert about["names"] == ["position_x", "position_y", "size"]
+    assert (about["sizes"], about["kinds"]) == ([8, 8, 3], ["ordinal"] * 3)
+    assert about["data_source"].startswith("rendered exactly")
+    data = build_data(resolved(run))
+    values, share = data.dataset.values(data.rows["train"]), data.training_weights()
+    joint = torch.zeros(8, 3, dtype=torch.float64)
+    joint.index_put_((values[:, 0], values[:, 2]), share, accumulate=True)
+    ratio = joint / (joint.sum(1, keepdim=True) * joint.sum(0))
+    expected = torch.where(joint > 0, joint * ratio.log(), 0.0).sum().item()
+    assert about["largest_mutual_information"]["factors"] == ["position_x", "size"]
+    assert about["largest_mutual_information"]["nats"] == pytest.approx(expected)
+    assert about["mutual_information"][0][2] == pytest.approx(expected)
+    assert expected > 0.5
+    assert "largest mutual information is" in caplog.text
+
+
+def test_a_run_without_factors_has_no_factors_file(tiny, tmp_path, monkeypatch):
+    from vaescope.data.factors import Factors
+    from vaescope.data.tiny import TinySquares
+
+    class Plain(TinySquares):
+        factors = Factors((), (), ())
+
+        def __len__(self):
+            return 192
+
+        def values(self, index):
+            return torch.zeros(len(index), 0, dtype=torch.int64)
+
+        def images_at(self, index, draw):
+            return TinySquares().images(TinySquares.factors.values(index))
+
+    monkeypatch.setattr("vaescope.data.tiny.TinySquares", Plain)
+    monkeypatch.setattr("vaescope.data.tiny.TinySquaresDataModule.dataset_class", Plain)
+    train(tiny(tmp_path, *QUICK, "trainer.max_steps=2"))
+    assert (tmp_path / "scores.json").exists()
+    assert not (tmp_path / "factors.json").exists()

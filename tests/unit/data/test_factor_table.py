@@ -1,0 +1,210 @@
+"""Factors of a user's own images: from arrays, csv files, guessed or said."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from miniature import arrays
+from vaescope.data.arrays import ArraysDataModule
+from vaescope.errors import ConfigError, DataError
+
+N = 20
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (N, 6, 5), dtype=np.uint8)
+VALUES = np.stack([RNG.permutation(N), np.arange(N) % 4 * 3 - 5], axis=1)
+ALL = torch.arange(N)
+
+
+def write_npy(path, images):
+    np.save(path.with_suffix(".npy"), images)
+    return path.with_suffix(".npy")
+
+
+def opened(path, **options):
+    module = ArraysDataModule(path=path, batch_size=4, **options)
+    known = module.factors, module.image_shape  # before setup
+    module.setup()
+    assert known == (module.dataset.factors, module.dataset.image_shape)
+    return module.dataset
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "mine"
+
+
+def numbered(column):
+    return np.searchsorted(np.unique(column), column)
+
+
+@pytest.mark.parametrize("kind", ["key", "npy", "csv", "csv elsewhere", "h5"])
+def test_every_form_of_factors_gives_the_same_values(file, tmp_path, kind):
+    names, options = ["a", "b"], {}
+    if kind == "key":
+        path = file.with_suffix(".npz")
+        np.savez(path, images=GREY, mine=VALUES)
+        options = {"factor_values": "mine", "factor_names": names}
+    elif kind == "h5":
+        path = file.with_suffix(".hdf5")
+        with h5py.File(path, "w") as h5:
+            h5["images"], h5["true/values"] = GREY, VALUES
+        options = {"factor_values": "true/values", "factor_names": names}
+    elif kind == "npy":
+        path = write_npy(file, GREY)
+        np.save(tmp_path / "values.npy", VALUES)
+        options = {"factor_values": str(tmp_path / "values.npy"), "factor_names": names}
+    else:
+        path = write_npy(file, GREY)
+        place = tmp_path / ("." if kind == "csv" else "elsewhere")
+        place.mkdir(exist_ok=True)
+        lines = ["b,left out,a", *(f"{b},x,{a}" for a, b in VALUES)]
+        (place / "values.csv").write_text("\n".join(lines))
+        where = "values.csv" if kind == "csv" else str(place / "values.csv")
+        options = {"factor_values": where, "factor_names": names}
+    made = opened(path, **options)
+    assert made.factors.names == ("a", "b")
+    assert made.factors.sizes == (N, 4)
+    assert made.factors.kinds == ("ordinal", "ordinal")
+    expected = np.stack([numbered(VALUES[:, 0]), numbered(VALUES[:, 1])], axis=1)
+    assert np.array_equal(made.values(ALL).numpy(), expected)
+    row = torch.tensor([13])
+    assert made.rows(made.values(row), np.random.default_rng(0)).tolist() == [13]
+    assert torch.equal(made.images(made.values(row)), made.batch(row)["image"])
+
+
+def test_without_factors_there_are_none(file):
+    made = opened(write_npy(file, GREY))
+    assert len(made.factors) == 0
+    values = made.batch(ALL)["factors"]
+    assert (values.shape, values.dtype) == ((N, 0), torch.int64)
+    with pytest.raises(ValueError, match="without factors"):
+        made.rows(values, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="without factors"):
+        made.images(values)
+
+
+def test_text_is_categorical_and_floats_are_continuous(file, tmp_path):
+    path = write_npy(file, GREY)
+    animal = [("dog", "cat", "ant")[row % 3] for row in range(N)]
+    lines = [f"{animal[row]}, {row - 10}.5, {row % 2}" for row in range(N)]
+    (tmp_path / "f.csv").write_text("\n".join(["\ufeffanimal, speed, tame", *lines]), "utf-8")
+    made = opened(path, factor_values="f.csv")
+    assert made.factors.names == ("animal", "speed", "tame")
+    assert made.factors.kinds == ("categorical", "continuous", "ordinal")
+    assert made.factors.sizes == (3, 0, 2)
+    values = made.values(ALL)
+    assert values.dtype == torch.float32
+    assert values[:, 0].tolist() == [(2, 1, 0)[row % 3] for row in range(N)]  # in their order
+    speed = np.array([float(f"{row - 10}.5") for row in range(N)])
+    scaled = (speed - speed.min()) / (speed.max() - speed.min())
+    assert np.allclose(values[:, 1].numpy(), scaled, atol=1e-7)
+    assert (values[:, 1].min(), values[:, 1].max()) == (0, 1)
+
+
+@pytest.mark.parametrize("text", ["U", "S", "h5"])
+def test_text_in_arrays_is_categorical(file, text):
+    names = np.array([("red", "blue")[row % 2] for row in range(N)])
+    if text == "h5":
+        path = file.with_suffix(".h5")
+        with h5py.File(path, "w") as h5:
+            h5["images"] = GREY
+            h5["names"] = names.astype(h5py.string_dtype())
+    else:
+        path = file.with_suffix(".npz")
+        np.savez(path, images=GREY, names=names.astype(text))
+    made = opened(path, factor_values="names")
+    assert (made.factors.names, made.factors.kinds) == (("factor_0",), ("categorical",))
+    assert made.values(ALL)[:, 0].tolist() == [(1, 0)[row % 2] for row in range(N)]
+
+
+def test_kinds_may_be_said(file):
+    angle = np.linspace(0, 6, N) % 2.5  # not whole numbers
+    levels = np.round(angle)
+    np.savez(file.with_suffix(".npz"), images=GREY, v=np.stack([levels, VALUES[:, 0]], 1) / 4)
+    kinds = ["circular", "continuous"]
+    made = opened(file.with_suffix(".npz"), factor_values="v", factor_kinds=kinds)
+    assert made.factors.kinds == ("circular", "continuous")
+    assert made.factors.sizes == (len(np.unique(levels)), 0)
+    values = made.values(ALL).numpy()
+    assert np.array_equal(values[:, 0], numbered(levels))
+    assert np.allclose(values[:, 1], VALUES[:, 0] / (N - 1), atol=1e-7)
+
+
+def test_a_constant_column_is_a_factor_of_one_value(file):
+    path = file.with_suffix(".npz")
+    np.savez(path, images=GREY, c=np.full((N, 2), 7), f=np.full((N, 1), 7.5))
+    assert opened(path, factor_values="c").factors.sizes == (1, 1)
+    assert (opened(path, factor_values="f").values(ALL) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factor_kinds": ["ordinal"]}, "give each one of ordinal, circular"),
+        ({"factor_kinds": ["ordinal", "round"]}, "give each one of ordinal, circular"),
+        ({"factor_names": ["a"]}, "for the 2 columns of labels"),
+        ({"factor_names": ["a", "a"]}, "give each its own name"),
+        ({"factor_values": "latents"}, r"there is no .*|choose an npy or csv file.*labels"),
+        ({"factor_values": None, "factor_names": ["a"]}, r"without data\.factor_values"),
+        ({"factor_values": None, "factor_kinds": ["ordinal"]}, r"without data\.factor_values"),
+        ({"white": 0}, "above 0"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(file, options, message):
+    np.savez(file.with_suffix(".npz"), images=GREY, labels=VALUES)
+    with pytest.raises(ConfigError, match=message):
+        opened(file.with_suffix(".npz"), **{"factor_values": "labels"} | options)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "error", "message"),
+    [
+        ("a,b\n1,2\n", None, DataError, "1 rows of factor values for 20 images"),
+        ("1,2\n3,4\n", None, DataError, "has to begin with a line of different column names"),
+        ("a,a\n1,2\n", None, DataError, "different column names"),
+        ("", None, DataError, "has to begin with"),
+        ("a,b\n1,2\n3\n", None, DataError, "line 3 has 1 values for the 2 columns a, b"),
+        ("a,b\n1,2\n,4\n", None, DataError, "line 3 has 1 values"),
+        ("a,b\n1,2\n", ["a", "c"], ConfigError, "'c' was asked for, but .* the columns a, b"),
+        ("a\n" + "1.5\n" * 19 + "nan\n", None, DataError, "'a' is nan in row 19"),
+        ("a\n" + "x\n" * 20, ["a"], ConfigError, "is text and cannot be continuous"),
+        (b"a,b\n\xff\xfe,2\n", None, DataError, "cannot be read"),
+    ],
+)
+def test_bad_csv_files_are_refused(file, tmp_path, text, names, error, message):
+    path = write_npy(file, GREY)
+    (tmp_path / "f.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    kinds = ["continuous"] if "x\n" in str(text) else None
+    options = {"factor_values": "f.csv", "factor_names": names, "factor_kinds": kinds}
+    with pytest.raises(error, match=message):
+        opened(path, **options)
+
+
+def test_too_many_combinations_are_refused(file):
+    many = np.random.default_rng(0).integers(0, 2**40, (N, 15))
+    np.savez(file.with_suffix(".npz"), images=GREY, measured=many)
+    with pytest.raises(ConfigError, match="too many combinations"):
+        opened(file.with_suffix(".npz"), factor_values="measured")
+    kinds = ["continuous"] * 15
+    opened(file.with_suffix(".npz"), factor_values="measured", factor_kinds=kinds)
+
+
+def test_vectors_are_found_by_their_factors(file):
+    vectors = np.random.default_rng(1).normal(size=(N, 7))
+    np.savez(file.with_suffix(".npz"), x=vectors, labels=VALUES)
+    made = opened(file.with_suffix(".npz"), factor_values="labels")
+    row = 11
+    assert np.allclose(made.images(made.values(torch.tensor([row])))[0], vectors[row])
+
+
+def test_the_miniature_is_what_it_says(tmp_path):
+    arrays.write(tmp_path)
+    kinds = ["ordinal", "ordinal", "circular"]
+    made = opened(arrays.path(tmp_path), factor_values="latents", factor_kinds=kinds)
+    assert made.factors.sizes == (8, 4, 3)
+    combination = made.factors.index(made.values(torch.arange(arrays.NUM)))
+    assert sorted(combination.tolist()) == list(range(arrays.NUM))
+    image = made.images(torch.tensor([[7, 2, 1]]))[0]
+    assert (image[0, 10:16, 24:30] == torch.tensor(170 / 255)).all()
+    assert image.count_nonzero() == 3 * 36

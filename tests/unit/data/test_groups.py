@@ -1,0 +1,96 @@
+"""Groups of images that share a factor or the class."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.factors import Factors
+from vaescope.data.groups import Groups
+from vaescope.data.pool import Pool
+from vaescope.data.stored import StoredDataset
+from vaescope.errors import ConfigError
+
+FACTORS = Factors(
+    ("size", "angle", "constant", "shape"),
+    (4, 5, 1, 3),
+    ("ordinal", "circular", "ordinal", "categorical"),
+)
+N = 20_000
+
+
+class Grid(FactorDataset):
+    factors = FACTORS
+    image_shape = (1,)
+    source = "drawn in a test"
+
+    def images(self, values):
+        return self.factors.index(values)[:, None].float()
+
+
+def test_groups_share_a_factor_and_begin_with_the_batch(rng):
+    pool, index = Pool(Grid(), torch.arange(60)), torch.from_numpy(rng.integers(0, 60, 60))
+    plan = Groups("angle", 3)(index, pool, rng)
+    assert plan.keys() == {"index", "group", "label"}
+    assert plan["group"].tolist() == [g for g in range(20) for _ in range(3)]
+    assert torch.equal(plan["index"][::3], index[:20])
+    assert torch.equal(plan["label"], FACTORS.values(plan["index"])[:, 1])
+    assert (plan["label"].view(20, 3) == plan["label"].view(20, 3)[:, :1]).all()
+    assert all(column.dtype == torch.int64 for column in plan.values())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_members_of_a_group_are_drawn_as_training_shows_them(rng, weighted):
+    rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
+    weights = torch.from_numpy(rng.random(45)) if weighted else None
+    pool = Pool(Grid(), rows, weights)
+    for first in rows[[0, 20, 44]]:
+        plan = Groups("shape", N)(first.repeat(N), pool, rng)
+        others = np.bincount(plan["index"][1:].numpy(), minlength=60)
+        expected = np.zeros(60)
+        expected[rows.numpy()] = 1 if weights is None else weights.numpy()
+        expected *= (FACTORS.values(torch.arange(60))[:, 3] == plan["label"][0]).numpy()
+        assert not others[expected == 0].any()
+        cells = expected > 0
+        expected = expected[cells] / expected.sum() * (N - 1)
+        assert chisquare(others[cells], expected).pvalue > 1e-4
+
+
+def test_groups_by_class_need_no_factors(rng):
+    labels = torch.from_numpy(rng.integers(0, 3, 50))
+    dataset = StoredDataset(
+        torch.zeros(50, 4, 4, 1).byte(),
+        Factors((), (), ()),
+        "drawn in a test",
+        torch.zeros(50, 0).long(),
+        labels,
+    )
+    rows = torch.arange(0, 50, 2)
+    view = Groups("label", 4)
+    view.check(dataset.factors, 24)
+    plan = view(rows[:24], Pool(dataset, rows), rng)
+    assert torch.equal(labels[plan["index"]], plan["label"])
+    assert torch.isin(plan["index"], rows).all()
+    batch = dataset.gather(plan)
+    assert torch.equal(batch["label"], plan["label"])
+    assert torch.equal(batch["group"], plan["group"])
+    with pytest.raises(ConfigError, match=r"no classes.*'size', 'angle'"):
+        view(torch.arange(8), Pool(Grid(), torch.arange(60)), rng)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Groups("shape", 1), "at least 2 images"),
+        (lambda: Groups("shape", 3).check(FACTORS, 8), "size=3 was given for batch_size=8"),
+        (lambda: Groups("colour", 2).check(FACTORS, 8), "'colour' was given.*'size', 'angle'"),
+        (
+            lambda: Groups("a", 2).check(Factors(("a",), (0,), ("continuous",)), 2),
+            "'a' is continuous",
+        ),
+    ],
+)
+def test_impossible_options_are_refused_before_any_batch(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
