@@ -27,6 +27,9 @@ _FLOOR, _WALL, _OBJECT, _SKY = range(4)
 class Scene:
     """Lengths in one arbitrary unit, those of objects at scale 1; brightness as a factor.
 
+    The defaults were fitted to the frames of the published animation; a change of one of them
+    needs a new ``RENDERER_VERSION``.
+
     Args:
         camera_radius: distance of the camera from the z axis.
         camera_height: above the floor.
@@ -51,24 +54,24 @@ class Scene:
     """
 
     camera_radius: float = 10.0
-    camera_height: float = 2.6770724529678462
-    target_height: float = 2.4930053921113617
-    field_of_view: float = 41.862508644720236
-    back: float = 11.868003143788961
-    half_width: float = 11.25893758140302
-    wall_height: float = 6.03333048525175
-    cube: float = 1.1664289126667184
-    cylinder: tuple[float, float] = (1.2133683186349555, 2.527539374031942)
-    sphere: tuple[float, float] = (1.4004063312265445, 1.4051050659096662)
-    capsule: Triple = (1.0807095964510613, 1.0892547935649035, 3.21506589134872)
-    light: Triple = (-7.049909376110258, 3.581238320264961, 29.961881318564796)
-    light_target: Triple = (-7.333859569548406, 1.0211650772720606, 0.0)
-    light_exponent: float = 11.233311154948803
-    ambient: float = 0.34199364815727057
-    diffuse: float = 1.0759993168417843
-    headlight: float = 0.6130185263813522
-    specular: float = 0.1591217875703831
-    shininess: float = 8.0
+    camera_height: float = 2.693
+    target_height: float = 2.508
+    field_of_view: float = 42.11
+    back: float = 11.89
+    half_width: float = 11.34
+    wall_height: float = 6.077
+    cube: float = 1.173
+    cylinder: tuple[float, float] = (1.253, 2.509)
+    sphere: tuple[float, float] = (1.411, 1.413)
+    capsule: Triple = (1.087, 1.096, 3.236)
+    light: Triple = (-6.896, 3.571, 29.47)
+    light_target: Triple = (-7.035, 1.075, 0.0)
+    light_exponent: float = 11.0
+    ambient: float = 0.3417
+    diffuse: float = 1.053
+    headlight: float = 0.612
+    specular: float = 0.1215
+    shininess: float = 2.0
     sky: Triple = (153 / 255, 226 / 255, 249 / 255)
 
 
