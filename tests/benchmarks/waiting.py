@@ -3,20 +3,23 @@
 Trained is the conv64 beta-VAE as ``vaescope train`` builds it, with ``callbacks=[] logger=[]``, so
 that nothing but the loop, the data and the model takes time. Waiting is the time inside ``next`` of
 the loader that Lightning iterates; a step is all the time between two ends of a batch. The first
-``--warmup`` updates are not timed. The sets are those of ``data_speed.py``.
+``--warmup`` updates are not timed. The sets are those of ``data_speed.py``, and the rounds go
+through them in turn: the share is the median over rounds, the times are those of the best round.
 
-Run: python tests/benchmarks/waiting.py --steps 200
+Run: python tests/benchmarks/waiting.py --steps 200 --rounds 3
 """
 
 import argparse
 import logging
+import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from common import elapsed, head, now, plain_config, table
+from common import elapsed, head, interleaved, now, plain_config, table
 from sources import SETS, WHOLE, dataset, read_once, write_array
 
 from vaescope import training
@@ -66,6 +69,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--warmup", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--network", default="conv64")
     parser.add_argument("--workers", type=int, default=0)
@@ -85,11 +89,14 @@ def main() -> None:
             print(f"mapped array: {settings.rows} of {WHOLE} rows, {path.stat().st_size:,} bytes")
         if "dsprites" in settings.sets:
             dataset("dsprites", path, 0)._packed.sum()  # type: ignore[attr-defined]
-        for name in settings.sets:
-            taken, waited = train(settings, name, path)
-            step, wait = (1e3 * seconds / settings.steps for seconds in (taken, waited))
-            rows.append([name, step, wait, f"{100 * waited / taken:.2f} %"])
-    table(["source", "ms/step", "ms waiting", "share"], rows)
+        cases = {name: partial(train, settings, name, path) for name in settings.sets}
+        measured = interleaved(cases, settings.rounds)
+    for name, times in measured.items():
+        shares = [100 * waited / taken for taken, waited in times]
+        step, wait = (1e3 * min(seconds) / settings.steps for seconds in zip(*times, strict=True))
+        spread = f"{min(shares):.2f}-{max(shares):.2f}"
+        rows.append([name, step, wait, f"{statistics.median(shares):.2f} %", spread])
+    table(["source", "ms/step", "ms waiting", "share", "range"], rows)
 
 
 if __name__ == "__main__":
