@@ -34,7 +34,6 @@ from torch import Tensor
 
 from vaescope import training
 from vaescope.assembly import build_model
-from vaescope.config import build
 from vaescope.data import DSprites
 
 
@@ -85,10 +84,7 @@ def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> tuple[f
     with tempfile.TemporaryDirectory() as folder:
         steps = f"trainer.max_steps={last + 1}"  # the last one's checkpoint is not timed
         plain = plain_config(folder, "data.cache=true", steps, *overrides)
-        pl.seed_everything(plain["seed"], workers=True, verbose=False)
-        data = build(plain["data"], "data")
-        model = build_model(plain, data.image_shape)
-        trainer = training._trainer(plain, data, resume=None)
+        trainer, model, data = training._build(plain, True)
         training._prepare(model, plain)
         clock = Clock(settings.warmup, last)
         trainer.callbacks.append(clock)

@@ -33,12 +33,35 @@ MANY = {
     for group, choice in entry.items()
     if isinstance(choice, list)
 }
+
+
+def raw(group, option):
+    return yaml.safe_load((CONF / group / f"{option}.yaml").read_text()) or {}
+
+
+def kinds_of_data():
+    """One data set for each shape of observations and choice of what goes with it."""
+    kinds = {}
+    for option in DATA:
+        node = raw("data", option)
+        parents = [entry for entry in node.get("defaults", ()) if entry in DATA]
+        if parents:
+            continue
+        overrides = [entry for entry in node.get("defaults", ()) if isinstance(entry, dict)]
+        needs_file = option in ("arrays", "image_folder")
+        module = build({"_target_": node["_target_"]}, "data")
+        shape = None if needs_file else module.image_shape
+        kinds.setdefault((shape, str(overrides)), option)
+    return list(kinds.values())
+
+
 # a file of differences to a whole configuration, not of one object
 DIFFERENCES = {"experiment", "setting", "pair", "sweep", "debug"}
 SUBSETS = ("pytorch_lightning.", "torch.optim.")
 # objects that are arguments of the data module; their files say so by their package
 OF_DATA = ("view", "sampling", "hold_out")
 MODELS, DATA, PAIRS = GROUPS["model"], GROUPS["data"], GROUPS["pair"]
+KINDS_OF_DATA = kinds_of_data()
 KNOWN = {
     g.removeprefix("optional ")
     for e in ROOTS["train"]["defaults"]
@@ -177,7 +200,7 @@ def test_settings_and_pairs_reach_the_configuration(config, group, option):
     assert OmegaConf.to_container(merged) == OmegaConf.to_container(composed)
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", KINDS_OF_DATA)
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, model):
     composed = config(*of_data(data, tmp_path), f"model={model}")
@@ -193,7 +216,7 @@ def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, mode
 
 
 @pytest.mark.parametrize("group", ["network", "posterior", "likelihood", "optimizer"])
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", KINDS_OF_DATA)
 def test_every_part_of_a_model_goes_with_every_data_set_or_says_why_not(
     config, tmp_path, group, data
 ):
@@ -231,10 +254,6 @@ def test_every_trainer_builds(config, option, tmp_path):
 
 
 # YAML = constructor, both ways
-
-
-def raw(group, option):
-    return yaml.safe_load((CONF / group / f"{option}.yaml").read_text()) or {}
 
 
 def objects():

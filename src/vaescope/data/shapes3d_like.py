@@ -25,6 +25,7 @@ from vaescope.errors import DataError
 RENDERER_VERSION = 2  # raised with every change of the maps
 _HUES = 10
 _GEOMETRIES = SCALES * SHAPES * ORIENTATIONS
+_IN_CACHE = 16  # images whose maps a processor's cache holds while they are mixed
 
 
 class Shapes3DLike(FactorDataset):
@@ -66,11 +67,16 @@ class Shapes3DLike(FactorDataset):
         """Images float32 `[B, 3, 64, 64]` in [0, 1] of factor values `[B, 6]`."""
         values = values.to(self.device)
         scale, shape, orientation = values[:, 3], values[:, 4], values[:, 5]
-        maps = self._maps[(scale * SHAPES + shape) * ORIENTATIONS + orientation].float()
-        weights, constant = maps.view(len(values), 2, 3, SIDE * SIDE).unbind(1)
+        geometry = (scale * SHAPES + shape) * ORIENTATIONS + orientation
         colours = self._colours[values[:, :3]].transpose(1, 2)  # [B, rgb, floor wall object]
-        image = torch.baddbmm(constant, colours, weights)
-        return image.clamp_(0, 1).view(-1, *self.image_shape)
+        image = torch.empty(len(values), 3, SIDE * SIDE, device=self.device)
+        size = _IN_CACHE if self.device.type == "cpu" else max(1, len(values))
+        pieces = (tensor.split(size) for tensor in (geometry, colours, image))
+        for chosen, mixed, out in zip(*pieces, strict=True):
+            maps = self._maps.index_select(0, chosen).float()
+            weights, constant = maps.view(-1, 2, 3, SIDE * SIDE).unbind(1)
+            torch.baddbmm(constant, mixed, weights, out=out).clamp_(0, 1)
+        return image.view(-1, *self.image_shape)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

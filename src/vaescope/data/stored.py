@@ -84,7 +84,7 @@ class StoredDataset(FactorDataset):
             assert self._mapped is not None
             pixels = self._mapped.take(index)
         else:
-            pixels = self._pixels[index]
+            pixels = self._pixels.index_select(0, index)
         return pixels.permute(0, 3, 1, 2).float().div_(255)
 
     @property
