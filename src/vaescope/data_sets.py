@@ -124,15 +124,19 @@ def verify(config: DictConfig) -> None:
     else:
         raise DataError(
             "no file of this data set was published: it is computed, your own or part of an "
-            "installed package; choose another, as in `vaescope data verify data=dsprites`"
+            "installed package; choose another, as in `vaescope data verify data=dsprites`, whose "
+            "file its variants show, too"
         )
 
 
 def _verify_converted(dataset: ConvertedDataset) -> None:
     known = {file.name: file for file in dataset.published}
-    paths = [path for path in dataset.find(dataset.places) or () if path.name in known]
-    faults = [_published_fault(known[path.name], path) for path in paths]
-    if not paths:
+    found = dataset.find(dataset.places) or []
+    faults = [_published_fault(known[path.name], path) for path in found if path.name in known]
+    for path in found:
+        if path.name not in known:
+            print(f"{path}\n  not checked: no checksum of it was published")
+    if not found:
         print("the published files are not there; the converted images do without them")
     faults.append(_converted_fault(dataset.path))
     print(f"{len(dataset)} images, {dataset.source}")

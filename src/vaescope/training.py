@@ -29,6 +29,7 @@ from vaescope.callbacks import (
     publish,
 )
 from vaescope.callbacks.factors_file import FactorsFile
+from vaescope.callbacks.observations import CheckObservations
 from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
@@ -63,6 +64,7 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
     """
     check(config)
     plain = resolved(config)
+    plain["data"] = _found_from_anywhere(plain["data"])
     folder = Path(plain["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)
     done = _steps_to_resume(plain, folder)
@@ -149,7 +151,7 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
     trainer = build(
         plain["trainer"],
         "trainer",
-        callbacks=[*callbacks, KeepConfig(record), factors_file],
+        callbacks=[*callbacks, KeepConfig(record), factors_file, CheckObservations()],
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=plain["output_dir"],
@@ -183,6 +185,13 @@ def _movable(plain: Plain, follows: bool) -> Plain:
     if "data_dir" in config["data"]:
         config["data"]["data_dir"] = "${data_dir}"
     return config
+
+
+def _found_from_anywhere(data: Plain) -> Plain:
+    """The data with absolute paths of a user's own files, so that a run can be read elsewhere."""
+    own = {key: data.get(key) for key in ("path", "factor_values")}
+    found = {k: Path(v).expanduser() for k, v in own.items() if isinstance(v, str)}
+    return data | {k: str(path.absolute()) for k, path in found.items() if path.exists()}
 
 
 def _add_environment(path: Path, facts: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
     if path.exists():
         return path
     with explained(path, num_bytes):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with FileLock(f"{path}.lock"):
             if not path.exists():
                 require_space(path, num_bytes)
@@ -74,10 +74,25 @@ def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
         DataError: the disk is full or the folder cannot be written.
     """
     with explained(path, None):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with FileLock(f"{path}.lock"):
             _replace(path, write)
     return path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder unless it is there.
+
+    Raises:
+        DataError: something else has its name, or the name of a folder above it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        raise DataError(
+            f"{folder} cannot be made ({error.strerror}); choose another folder with "
+            "data_dir=/path/to/folder"
+        ) from error
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:

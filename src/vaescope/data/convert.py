@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-from vaescope.data.cache import explained, require_space
+from vaescope.data.cache import explained, make_folder, require_space
 from vaescope.errors import DataError
 
 Pieces = Callable[[int], Iterator[np.ndarray]]
@@ -44,7 +44,7 @@ def convert(path: Path, shape: tuple[int, ...], pieces: Pieces, about: Mapping[s
         return path
     shape = tuple(map(int, shape))  # the header is text, in which numpy's integers look different
     with explained(path, _num_bytes(shape)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with FileLock(f"{path}.lock"):
             if not path.exists():
                 _convert(path, shape, pieces, dict(about))

@@ -19,6 +19,8 @@ from vaescope.data.published import MissingFilesError, PublishedFile, find_toget
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import DataError
 
+_UNCHECKED = "not checked"
+
 
 class ConvertedDataset(StoredDataset):
     """Images from published files that ``data_dir`` holds, in ``FOLDER`` or directly.
@@ -67,12 +69,15 @@ class ConvertedDataset(StoredDataset):
             self._convert(shape)
         record = record_of(self.path)
         kept = _load_tables(self.path, record.get("tables", ()))
-        made_of = ", ".join(record.get("files", ())) or "files that are not on record"
+        made_of = ", ".join(
+            f"{name} ({_UNCHECKED})" if told.startswith(_UNCHECKED) else name
+            for name, told in record.get("files", {}).items()
+        )
         digest = record.get("sha256", "")[:16]
         super().__init__(
             MappedArray(self.path, shape),
             self.factors,
-            f"{self.title}: {made_of} as {self.path.name} (sha256 {digest})",
+            f"{self.title}: {made_of or 'unknown files'} as {self.path.name} (sha256 {digest})",
             kept.pop("table", None),
             kept.pop("labels", None),
         )
@@ -116,14 +121,22 @@ class ConvertedDataset(StoredDataset):
         paths = self.find(self.places)
         if paths is None:
             raise MissingFilesError(missing_message(self, self.places))
-        known = {file.name: file for file in self.published}
-        files = {p.name: known[p.name].checked(p) for p in paths if p.name in known}
+        files = {path.name: self._identity(path) for path in paths}
         tables = self.read_tables(paths)
         about: dict[str, Any] = {"title": self.title, "version": self.version, "files": files}
         if tables:
             about["tables"] = sorted(tables)
             overwrite(_tables_path(self.path), lambda temporary: _save(temporary, tables))
         convert(self.path, shape, lambda start: self.pieces(paths, start), about)
+
+    def _identity(self, path: Path) -> str:
+        """Checksum of what was found, known to be right if that was published."""
+        for file in self.published:
+            if file.name == path.name:
+                return file.checked(path)
+        if not path.is_file():
+            return f"{_UNCHECKED}: a folder"
+        return f"{_UNCHECKED}: {PublishedFile(path.name).checked(path)}"
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -53,8 +53,10 @@ class FactorDataset(Dataset[Batch]):
             rng: chooses where several rows have the same values.
 
         Raises:
-            ValueError: no row has these values, or factors are continuous.
+            ValueError: no row has these values, factors are continuous, or there are none.
         """
+        if not len(self.factors):
+            raise ValueError("without factors an image is found by its row only; ask batch(index)")
         return self.factors.index(values)
 
     def images(self, values: Tensor) -> Tensor:

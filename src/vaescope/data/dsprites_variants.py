@@ -37,6 +37,9 @@ class _Variant(FactorDataset):
     factors = FACTORS
     image_shape = (3, SIDE, SIDE)
     has_nuisance = True
+    title: ClassVar[str] = DSprites.title
+    folder: ClassVar[str] = DSprites.folder
+    published: ClassVar[tuple[PublishedFile, ...]] = DSprites.published
 
     def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
         self._sprites = DSprites(data_dir, cache)
@@ -149,9 +152,9 @@ class ScreamDSprites(_Variant):
     depend on the version of Pillow that shrinks it.
     """
 
-    title: ClassVar[str] = "The Scream"
-    folder: ClassVar[str] = "scream"
-    published: ClassVar[tuple[PublishedFile, ...]] = (
+    title = "The Scream"
+    folder = "scream"
+    published = (
         PublishedFile(
             "scream.jpg",
             addresses=("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),

@@ -53,6 +53,7 @@ def _codes(column: Tensor, size: int) -> np.ndarray:
 
 def _entropy(codes: np.ndarray, share: np.ndarray) -> float:
     """Entropy in nats of codes `[N]` that have these shares `[N]`."""
+    _, codes = np.unique(codes, return_inverse=True)  # a table of all codes may be huge
     probability = np.bincount(codes, share)
     probability = probability[probability > 0]
     return max(float(-(probability * np.log(probability)).sum()), 0.0)  # rounding may fall below

@@ -68,3 +68,9 @@ def test_other_sizes_are_refused_before_anything_is_read(make, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ConfigError, match=r"size=28 .* 8, 32 or 64"):
         make(28)
+
+
+def test_images_without_factors_are_not_found_by_them():
+    digits = Digits()
+    with pytest.raises(ValueError, match="without factors"):
+        digits.rows(digits.values(torch.tensor([5, 6])), np.random.default_rng(0))
