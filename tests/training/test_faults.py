@@ -97,7 +97,7 @@ def test_failing_job_leaves_its_error_and_the_others_go_on(shell, tmp_path):
 
 
 def test_scores_of_an_unknown_part():
-    with pytest.raises(ConfigError, match="choose val or test"):
+    with pytest.raises(ConfigError, match="choose val, test or held_out"):
         final_scores([], None, {}, step=0, split="train")
 
 
