@@ -10,7 +10,7 @@ from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
 from vaescope.callbacks.statistics import Drift, GroupStatistic, Statistics
 from vaescope.callbacks.updates import made_update
-from vaescope.data import FactorDataModule
+from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 
@@ -127,11 +127,12 @@ class Evaluation(pl.Callback):
         """A look at each member, its codes kept for the next one."""
         index = data.held_out("val", min(self.num_samples, len(data.rows["val"])))
         drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
+        viewed = Viewed(data.dataset, data.view, data.split_seed)
         num_kept = max((drift.num_samples for drift in drifts), default=0)
         for model in module.members():
             held_out = look(
                 model,
-                data.dataset,
+                viewed,
                 index,
                 split="val",
                 step=step,

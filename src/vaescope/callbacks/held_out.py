@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from vaescope.alignment import active_by_mean, decoder_grams
-from vaescope.data import FactorDataset
+from vaescope.data import FactorDataset, Viewed
 from vaescope.metrics import HeldOutCodes
 from vaescope.models import LatentModel
-from vaescope.posteriors import Posterior
+from vaescope.posteriors import Point, Posterior
 
 _NUMBERS_AT_A_TIME = 2**18
 
@@ -41,8 +41,8 @@ class Codes:
     posterior: type[Posterior]
     mean: Tensor
     sampled: Tensor
-    variance: Tensor | None
-    kl: Tensor | None
+    variance: Tensor | None = None
+    kl: Tensor | None = None
     factors: Tensor
     factor_kinds: Sequence[str]
     previous: Tensor | None = None
@@ -114,7 +114,7 @@ class HeldOut(Codes):
 @torch.no_grad()
 def look(
     model: LatentModel,
-    dataset: FactorDataset,
+    viewed: Viewed,
     index: Tensor,
     *,
     split: str,
@@ -122,13 +122,13 @@ def look(
     num_losses: int | None = None,
     **about: Any,
 ) -> HeldOut:
-    """Encode the images ``index [N]`` of ``dataset``, and compute losses, in full precision.
+    """Encode the images ``index [N]`` of a data set, and compute losses, in full precision.
 
     The losses have the weights of the end of the method's schedules: looks at any step compare.
 
     Args:
         model: any model, left in the mode it was in.
-        dataset: where the images are; on the model's device or the CPU.
+        viewed: where the images are, on the model's device or the CPU, and what is shown with them.
         index: which images.
         split: name of the held-out part.
         step: number of updates the model has had.
@@ -138,27 +138,24 @@ def look(
     Returns:
         The look.
     """
-    training = model.training
+    training, dataset = model.training, viewed.dataset
     batch_size = max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
     model.eval()
-    codes = HeldOutCodes()
-    variances, kls, samples, losses = [], [], [], []
+    codes, drawn, losses = HeldOutCodes(), [], []
     for number, chunk in enumerate(index.split(batch_size)):
-        batch = {name: value.to(model.device) for name, value in dataset.batch(chunk).items()}
-        batch["image"] = batch["image"].to(next(model.parameters()))
+        batch = _of_type(dataset.batch(chunk), model)
         q = model.encode(batch["image"])
         codes.update(q.mean.cpu(), batch["factors"].cpu())
-        drawn = model.noise_for(len(chunk), number, use="held out codes")
-        samples.append(q.rsample(drawn["z"]).cpu())
-        if hasattr(q, "variance"):
-            variances.append(q.variance.cpu())
-            kls.append(q.kl().cpu())
+        noise = model.noise_for(len(chunk), number, use="held out codes")
+        drawn.append(_numbers_of(q, noise["z"]))
         if num_losses is None or number * batch_size < num_losses:
-            noise = model.noise_for(len(chunk), number, use="held out")
-            terms = model.terms(batch, max(step, model.schedule_end), noise)
+            shown = batch if viewed.view is None else _of_type(viewed.batch(chunk, number), model)
+            noise = model.noise_for(len(shown["image"]), number, use="held out")
+            terms = model.terms(shown, max(step, model.schedule_end), noise)
             losses.append((len(chunk), terms))
     model.train(training)
     mean, factors = codes.compute()
+    joined = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
     return HeldOut(
         model=model,
         dataset=dataset,
@@ -167,14 +164,31 @@ def look(
         split=split,
         posterior=model.posterior,
         mean=mean,
-        sampled=torch.cat(samples),
         factors=factors,
         factor_kinds=dataset.factors.kinds,
-        variance=torch.cat(variances) if variances else None,
-        kl=torch.cat(kls) if kls else None,
         losses=_weighted_means(losses),
+        sampled=joined["sampled"],
+        variance=joined.get("variance"),
+        kl=joined.get("kl"),
         **about,
     )
+
+
+def _of_type(batch: Mapping[str, Tensor], model: LatentModel) -> dict[str, Tensor]:
+    """The batch on the model's device, its images in the type of the weights."""
+    like = next(model.parameters())
+    return {
+        name: value.to(like) if name.startswith("image") else value.to(like.device)
+        for name, value in batch.items()
+    }
+
+
+def _numbers_of(q: Posterior, noise: Tensor) -> dict[str, Tensor]:
+    """Samples, and variances and KL where the posterior has them, on the CPU."""
+    numbers = {"sampled": q.rsample(noise)}
+    if not isinstance(q, Point):
+        numbers |= {"variance": q.variance, "kl": q.kl()}
+    return {name: value.cpu() for name, value in numbers.items()}
 
 
 def _weighted_means(losses: Sequence[tuple[int, Mapping[str, Tensor]]]) -> dict[str, float]:

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning.loggers import WandbLogger
 
 from vaescope.callbacks.held_out import look
-from vaescope.data import FactorDataModule
+from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.posteriors import DiagonalGaussian
@@ -49,7 +49,8 @@ class Pictures(pl.Callback):
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         index = data.held_out("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
-        held_out = look(model, data.dataset, index, split="val", step=step, num_losses=0)
+        single = Viewed(data.dataset, None, data.split_seed)
+        held_out = look(model, single, index, split="val", step=step, num_losses=0)
         if held_out.kl is not None and model.posterior is DiagonalGaussian:
             weight, unit = held_out.kl.mean(0), "nats"
         else:

@@ -24,7 +24,7 @@ from vaescope.data.dsprites_variants import (
 )
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
-from vaescope.data.groups import Groups
+from vaescope.data.groups import Groups, Labels
 from vaescope.data.image_folder import ImageFolderDataModule
 from vaescope.data.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
 from vaescope.data.mpi3d import MPI3D, MPI3DDataModule
@@ -55,6 +55,7 @@ from vaescope.data.synthetic_mixing import (
 from vaescope.data.temporal import LaplaceTransitions, UniformTransitions
 from vaescope.data.three_dots import ThreeDots, ThreeDotsDataModule
 from vaescope.data.tiny import TinySquares, TinySquaresDataModule
+from vaescope.data.viewed import Viewed
 from vaescope.data.views import Pairs, Triplets
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "Interpolation",
     "Isaac3D",
     "Isaac3DDataModule",
+    "Labels",
     "LaplaceTransitions",
     "MNISTDataModule",
     "MPI3DDataModule",
@@ -130,6 +132,7 @@ __all__ = [
     "Triplets",
     "UniformTransitions",
     "Verification",
+    "Viewed",
     "XYObject",
     "XYObjectDataModule",
     "XYSquares",

@@ -43,15 +43,12 @@ class Groups:
             raise ConfigError(
                 f"size={self.size} was given for batch_size={batch_size}; choose a divisor of it"
             )
-        if self.by == "label" and self.by not in factors.names:
-            return  # whether there are classes shows when the data are there
-        if factors.kinds[position_of(self.by, factors)] == "continuous":
-            raise ConfigError(f"by={self.by!r} is continuous: no two images share a value of it")
+        require_labels(self.by, factors)
 
     def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
         """``index``, ``group`` (0, 0, ..., 1, 1, ...) and ``label``, the shared value, `[B]`."""
         if self._members is None or self._members.pool is not pool:
-            self._members = _Members(pool, self._shared_values(pool))
+            self._members = _Members(pool, labels_of(pool, self.by))
         first = np.searchsorted(pool.rows, index[: len(index) // self.size].numpy())
         others = self._members.draw(first, self.size - 1, rng)
         places = np.concatenate([first[:, None], others], axis=1)
@@ -62,16 +59,66 @@ class Groups:
         }
         return {name: torch.from_numpy(column) for name, column in planned.items()}
 
-    def _shared_values(self, pool: Pool) -> np.ndarray:
-        """What the members of a group share, of every row of the pool, int64 `[n]`."""
-        if self.by in pool.factors.names:
-            return pool.values[:, pool.factors.names.index(self.by)].astype(np.int64)
-        if pool.dataset.labels is None:
-            raise ConfigError(
-                f"by={self.by!r} was given, but this data set has no classes; name one of its "
-                f"factors {list(pool.factors.names)}"
-            )
-        return pool.dataset.labels.cpu().numpy()[pool.rows].astype(np.int64)
+
+class Labels:
+    """Single images with a ``label``: the value of one factor, or the class.
+
+    Args:
+        by: name of a factor, or ``label`` for the class of a data set that has classes; None: the
+            first factor, or the class where there are no factors.
+
+    Source: none, ours.
+    """
+
+    def __init__(self, by: str | None = None) -> None:
+        self.by = by
+        self._pool: Pool | None = None
+
+    def check(self, factors: Factors, batch_size: int) -> None:
+        """Refuse what is no label.
+
+        Raises:
+            ConfigError: no such factor, or a continuous one.
+        """
+        require_labels(self._name(factors), factors)
+
+    def _name(self, factors: Factors) -> str:
+        return self.by or next(iter(factors.names), "label")
+
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
+        """``index`` and its ``label`` int64 `[B]`."""
+        if self._pool is not pool:
+            self._pool, self._labels = pool, labels_of(pool, self._name(pool.factors))
+        places = np.searchsorted(pool.rows, index.cpu().numpy())
+        return {"index": index, "label": torch.from_numpy(self._labels[places])}
+
+
+def require_labels(by: str, factors: Factors) -> None:
+    """Refuse a name that is no factor with finitely many values.
+
+    Raises:
+        ConfigError: it is not; the class of images, ``label``, is looked for with the data.
+    """
+    if by == "label" and by not in factors.names:
+        return
+    if factors.kinds[position_of(by, factors)] == "continuous":
+        raise ConfigError(f"by={by!r} is continuous: no two images share a value of it")
+
+
+def labels_of(pool: Pool, by: str) -> np.ndarray:
+    """Value of a factor, or class, of every row of the pool, int64 `[n]`.
+
+    Raises:
+        ConfigError: the data set has neither.
+    """
+    if by in pool.factors.names:
+        return pool.values[:, pool.factors.names.index(by)].astype(np.int64)
+    if pool.dataset.labels is None:
+        raise ConfigError(
+            f"by={by!r} was given, but this data set has no classes; name one of its "
+            f"factors {list(pool.factors.names)}"
+        )
+    return pool.dataset.labels.cpu().numpy()[pool.rows].astype(np.int64)
 
 
 class _Members:

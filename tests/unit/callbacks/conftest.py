@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vaescope.callbacks import look
-from vaescope.data import FactorDataset, Factors
+from vaescope.data import FactorDataset, Factors, Viewed
 from vaescope.likelihoods import Gaussian
 from vaescope.models import VAE, Autoencoder, BetaVAE, Parts
 from vaescope.posteriors import DiagonalGaussian, Point
@@ -72,6 +72,8 @@ def held_out():
         dataset = Grid()
         index = torch.arange(len(dataset))
         model = make_model(*args, **kept)
-        return look(model, dataset, index, split=split, step=step, num_jacobians=50)
+        return look(
+            model, Viewed(dataset, None, 0), index, split=split, step=step, num_jacobians=50
+        )
 
     return at

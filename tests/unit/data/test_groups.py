@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.groups import Groups
+from vaescope.data.groups import Groups, Labels
 from vaescope.data.pool import Pool
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import ConfigError
@@ -94,3 +94,21 @@ def test_groups_by_class_need_no_factors(rng):
 def test_impossible_options_are_refused_before_any_batch(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("by", "column"), [(None, 0), ("shape", 3)])
+def test_labels_leave_the_batch_as_it_is(rng, by, column):
+    rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
+    index = rows[torch.from_numpy(rng.integers(0, 45, 30))]
+    plan = Labels(by)(index, Pool(Grid(), rows), rng)
+    assert torch.equal(plan["index"], index)
+    assert torch.equal(plan["label"], FACTORS.values(index)[:, column])
+
+
+def test_labels_are_classes_where_there_are_no_factors(rng):
+    labels = torch.arange(20) % 3
+    pixels = torch.zeros(20, 2, 2, 1, dtype=torch.uint8)
+    table = torch.zeros(20, 0, dtype=torch.int64)
+    made = StoredDataset(pixels, Factors((), (), ()), "drawn in a test", table, labels)
+    plan = Labels()(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
+    assert plan["label"].tolist() == [2, 1]
