@@ -12,7 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.dropout import _DropoutNd
 
 from vaescope.models import LatentModel
-from vaescope.models.base import batches_before
+from vaescope.models.base import batches_before, num_images_of
 from vaescope.streams import Rewinder
 
 # updates between two looks for diverged members where a look makes the device wait
@@ -129,6 +129,19 @@ class Ensemble(pl.LightningModule):
         large = sum(stack[0].numel() for stack in weights) > _LARGE
         return self.device.type != "cpu" or not (large or any(w.ndim > 3 for w in weights))
 
+    def setup(self, stage: str | None = None) -> None:
+        """Tell the members' program, and every member that is taken out, the size of the data."""
+        self.num_images = num_images_of(self.trainer)
+
+    @property
+    def num_images(self) -> int | None:
+        """Size of the training set, for methods that speak of it."""
+        return self.stacked.num_images
+
+    @num_images.setter
+    def num_images(self, number: int | None) -> None:
+        self.stacked.num_images = self._single[0].num_images = number
+
     def noise_for(self, batch_size: int, batch: int) -> dict[str, Tensor]:
         """Random numbers of every member for one batch, each as if it were alone."""
         each = [
@@ -163,7 +176,7 @@ class Ensemble(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One optimiser over the stacked weights."""
-        return self.stacked.make_optimizer(self.stacked.parameters())
+        return self.stacked.configure_optimizers()
 
     def on_train_start(self) -> None:
         """Take up the frozen members of a resumed run."""
@@ -178,7 +191,10 @@ class Ensemble(pl.LightningModule):
 
     def _finite_weights(self) -> Tensor:
         """Which members have finite weights only, ``[S]``."""
-        finite = [weights.isfinite().flatten(1).all(1) for weights in self._weights().values()]
+        finite = [
+            weights.isfinite().reshape(len(weights), -1).all(1)
+            for weights in self._weights().values()
+        ]
         return torch.stack(finite).all(0)
 
     def _freeze(self, bad: Tensor) -> None:

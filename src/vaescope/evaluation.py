@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from vaescope.assembly import about_run, build_data, load_models
 from vaescope.callbacks import Statistics, history_of, look, scores_of_members
 from vaescope.config import build, resolved
-from vaescope.data import FactorDataModule
+from vaescope.data import FactorDataModule, Viewed
 from vaescope.errors import ConfigError
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
@@ -98,10 +98,14 @@ def final_scores(
         )
     num_samples = min(num_samples, len(data.rows[split]))
     index = data.held_out(split, num_samples)
+    viewed = Viewed(data.dataset, data.view, data.split_seed)
+    models = list(models)
+    for model in models:
+        model.num_images = len(data.rows["train"])
     looks = (
         look(
             model,
-            data.dataset,
+            viewed,
             index,
             split=split,
             step=step,

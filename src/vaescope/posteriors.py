@@ -74,6 +74,16 @@ class DiagonalGaussian:
         scaled = (z - self.mean).square() / self.variance
         return -0.5 * (scaled + self.log_variance + math.log(2 * math.pi))
 
+    @property
+    def marginals(self) -> "DiagonalGaussian":
+        """Each latent by itself: the same posterior."""
+        return self
+
+    @property
+    def covariance(self) -> Tensor:
+        """Posterior covariance ``[..., D, D]``, diagonal."""
+        return torch.diag_embed(self.variance)
+
 
 class FullGaussian:
     """N(mean, L L^T) with a lower-triangular L: latents may covary, and rotations cost nothing.
@@ -132,6 +142,28 @@ class FullGaussian:
         scaled = torch.linalg.solve_triangular(self.cholesky, shift, upper=False).squeeze(-1)
         log_diagonal = self.cholesky.diagonal(dim1=-2, dim2=-1).log()
         return -0.5 * (scaled.square() + 2 * log_diagonal + math.log(2 * math.pi))
+
+    @property
+    def marginals(self) -> DiagonalGaussian:
+        """Each latent by itself, without the covariances."""
+        return DiagonalGaussian(self.mean, self.variance.log())
+
+    @property
+    def covariance(self) -> Tensor:
+        """Posterior covariance L L^T, ``[..., D, D]``."""
+        rows, columns = self.cholesky.unsqueeze(-2), self.cholesky.unsqueeze(-3)
+        return (rows * columns).sum(-1)  # not a matrix product, which autocast would round
+
+
+def standard_normal(like: Tensor) -> DiagonalGaussian:
+    """The prior N(0, I) of codes of the shape ``like``, ``[..., D]``."""
+    return DiagonalGaussian(torch.zeros_like(like), torch.zeros_like(like))
+
+
+def divergence(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
+    """KL(q || p) of each latent in nats, ``[..., D]``."""
+    scaled = (q.variance + (q.mean - p.mean).square()) / p.variance
+    return 0.5 * (scaled - 1 + p.log_variance - q.log_variance)
 
 
 def _places_in_cholesky(latent_dim: int) -> tuple[int, ...]:

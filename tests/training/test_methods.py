@@ -17,12 +17,13 @@ def losses(plain, num_steps, seed=0):
     data = build_data(plain)
     torch.manual_seed(seed)
     model = build_model(plain, data.image_shape).double()
+    model.num_images = len(data.rows["train"])
     optimizer = model.configure_optimizers()
     batches = data.epoch_batches()
     curve = []
     for step in range(num_steps):
         batch = data.dataset.gather(batches.plan(step))
-        batch["image"] = batch["image"].double()
+        batch |= {k: v.double() for k, v in batch.items() if k.startswith("image")}
         loss = sum(model.terms(batch, step, model.noise_for(len(batch["image"]), step)).values())
         optimizer.zero_grad()
         loss.backward()

@@ -1,7 +1,41 @@
 """What each method minimises, one module a method."""
 
+from vaescope.models.aggregate import aggregate_densities
+from vaescope.models.annealed_vae import AnnealedVAE
 from vaescope.models.autoencoder import Autoencoder
 from vaescope.models.base import LatentModel, Parts
+from vaescope.models.beta_tc_vae import BetaTCVAE
 from vaescope.models.beta_vae import VAE, BetaVAE
+from vaescope.models.dip_vae import DIPVAE
+from vaescope.models.factor_vae import FactorVAE
+from vaescope.models.group_vae import GroupVAE
+from vaescope.models.info_vae import InfoVAE
+from vaescope.models.ivae import IVAE
+from vaescope.models.jl1_vae import JL1VAE
+from vaescope.models.orthogonal_autoencoder import OrthogonalAutoencoder
+from vaescope.models.pcl import PCL
+from vaescope.models.regularised_autoencoder import RegularisedAutoencoder
+from vaescope.models.sigma_vae import SigmaVAE
+from vaescope.models.slow_vae import SlowVAE
 
-__all__ = ["VAE", "Autoencoder", "BetaVAE", "LatentModel", "Parts"]
+__all__ = [
+    "DIPVAE",
+    "IVAE",
+    "JL1VAE",
+    "PCL",
+    "VAE",
+    "AnnealedVAE",
+    "Autoencoder",
+    "BetaTCVAE",
+    "BetaVAE",
+    "FactorVAE",
+    "GroupVAE",
+    "InfoVAE",
+    "LatentModel",
+    "OrthogonalAutoencoder",
+    "Parts",
+    "RegularisedAutoencoder",
+    "SigmaVAE",
+    "SlowVAE",
+    "aggregate_densities",
+]

@@ -14,7 +14,7 @@ from vaescope.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from vaescope.streams import stream
 
 NetworkFactory = Callable[[tuple[int, ...], int, int], tuple[nn.Module, nn.Module]]
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+OptimizerFactory = Callable[[Iterable[Any]], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Parts:
         network: factory ``(image_shape, num_parameters, latent_dim) -> (encoder, decoder)``.
         posterior: family of q(z|x), a class of ``vaescope.posteriors``.
         likelihood: what the decoder's output means, an object of ``vaescope.likelihoods``.
-        optimizer: factory ``parameters -> optimiser``.
+        optimizer: factory ``parameters -> optimiser``, also of groups of parameters.
         latent_dim: number of latents D, at least 1.
         seed: of the training noise; the initial weights come from torch's global generator.
 
@@ -65,6 +65,7 @@ class LatentModel(pl.LightningModule):
         self.posterior = parts.posterior
         self.likelihood = parts.likelihood
         self.seed = parts.seed
+        self.num_images: int | None = None
         self.make_optimizer = parts.optimizer
         self.encoder, self.decoder = parts.network(
             tuple(parts.image_shape),
@@ -135,6 +136,21 @@ class LatentModel(pl.LightningModule):
         """Reconstruction loss: summed over each image's dimensions, mean over the batch, scalar."""
         return self.likelihood.nll(self.decode(z), image).mean()
 
+    def setup(self, stage: str | None = None) -> None:
+        """Take the size of the training set from the data."""
+        self.num_images = num_images_of(self.trainer)
+
+    @property
+    def data_size(self) -> int:
+        """Number of training images N, for methods that speak of the whole data set.
+
+        Raises:
+            RuntimeError: it is not known; ``num_images`` was not set and nothing was trained.
+        """
+        if self.num_images is None:
+            raise RuntimeError("the size of the training set is not known; set model.num_images")
+        return self.num_images
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """Its one seed; an ensemble has several."""
@@ -183,3 +199,9 @@ def batches_before(module: pl.LightningModule, batch_idx: int) -> int:
     """
     accumulated = module.trainer.accumulate_grad_batches
     return module.global_step * accumulated + batch_idx % accumulated
+
+
+def num_images_of(trainer: pl.Trainer) -> int | None:
+    """Size of the training set; None: the trainer has no data module of ours."""
+    data: Any = getattr(trainer, "datamodule", None)
+    return None if data is None else len(data.rows["train"])

@@ -1,0 +1,111 @@
+"""VAEs of pairs that share some factors: the posteriors of what is shared are averaged."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.posteriors import DiagonalGaussian, Posterior, divergence
+
+Averaging = Literal["gvae", "ml_vae"]
+
+
+class GroupVAE(LatentModel):
+    """Pairs: mean of both reconstructions + beta times the mean of both KLs, after averaging.
+
+    Args:
+        parts: sizes, network, posterior (diagonal), likelihood and optimiser.
+        beta: weight of the KL, at least 0.
+        averaging: of shared latents: ``gvae``: means and variances; ``ml_vae``: the product of the
+            two posteriors, as a normal distribution of twice its variance.
+        shared: which latents are shared: ``adaptive``: those whose posteriors are nearer to each
+            other than half way between the nearest and the farthest; ``labels``: latent j if the
+            pair does not differ in factor j, all latents beyond the factors.
+
+    Raises:
+        ValueError: for a negative weight or an unknown option.
+
+    Source: Locatello et al. 2020, https://arxiv.org/abs/2002.02886, eq. 3 to 6 (Ada-GVAE,
+    Ada-ML-VAE); Hosoya 2019, https://arxiv.org/abs/1809.02383 (GVAE); Bouchacourt et al. 2018,
+    https://arxiv.org/abs/1705.08841 (ML-VAE). Differs: none; the divergence of two posteriors is
+    one-way, as in disentanglement_lib.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        beta: float = 1.0,
+        averaging: Averaging = "gvae",
+        shared: Literal["adaptive", "labels"] = "adaptive",
+    ) -> None:
+        super().__init__(parts)
+        if not beta >= 0:
+            raise ValueError(f"beta={beta}: a weight is at least 0")
+        if averaging not in ("gvae", "ml_vae") or shared not in ("adaptive", "labels"):
+            raise ValueError(
+                f"averaging={averaging!r}, shared={shared!r}: choose gvae or ml_vae, adaptive or "
+                "labels"
+            )
+        self.beta, self.averaging, self.shared = beta, averaging, shared
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """-log p(x|z) and beta KL, each the mean of both images."""
+        q, q2 = self.encode(batch["image"]), self.encode(batch["image_2"])
+        if self.shared == "adaptive":
+            shared = nearer_half(divergence(q, q2))
+        else:
+            shared = unchanged_latents(batch["changed"], self.latent_dim)
+        q, q2 = averaged(q, q2, shared, self.averaging)
+        first = self.nll(q.rsample(noise["z"]), batch["image"])
+        second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
+        kl = 0.5 * (q.kl() + q2.kl()).sum(-1).mean()
+        return {"reconstruction": 0.5 * (first + second), "kl": self.beta * kl}
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """``z`` and ``z_2``, one for each image of a pair."""
+        drawn = super().draw_noise(rng, batch_size)
+        second = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
+        return drawn | {"z_2": second}
+
+
+def nearer_half(distance: Tensor) -> Tensor:
+    """Which latents are below the middle of an image's smallest and largest, bool ``[B, D]``."""
+    middle = 0.5 * (distance.amin(-1, keepdim=True) + distance.amax(-1, keepdim=True))
+    return distance < middle
+
+
+def unchanged_latents(changed: Tensor, latent_dim: int) -> Tensor:
+    """Latent j is shared unless the pair differs in factor j: bool ``[B, D]`` of ``[B, K]``."""
+    number = min(changed.shape[-1], latent_dim)
+    beyond = torch.ones_like(changed[..., :1], dtype=torch.bool)
+    beyond = beyond.expand(*changed.shape[:-1], latent_dim - number)
+    return torch.cat([~changed[..., :number].bool(), beyond], dim=-1)
+
+
+def averaged(
+    q: DiagonalGaussian, q2: DiagonalGaussian, shared: Tensor, averaging: Averaging
+) -> tuple[DiagonalGaussian, DiagonalGaussian]:
+    """Both posteriors with their shared latents replaced by the average."""
+    if averaging == "gvae":
+        mean = 0.5 * (q.mean + q2.mean)
+        variance = 0.5 * (q.variance + q2.variance)
+    else:
+        variance = 2 * q.variance * q2.variance / (q.variance + q2.variance)
+        mean = 0.5 * variance * (q.mean / q.variance + q2.mean / q2.variance)
+    log_variance = variance.log()
+    return (
+        DiagonalGaussian(
+            torch.where(shared, mean, q.mean), torch.where(shared, log_variance, q.log_variance)
+        ),
+        DiagonalGaussian(
+            torch.where(shared, mean, q2.mean), torch.where(shared, log_variance, q2.log_variance)
+        ),
+    )

@@ -1,0 +1,56 @@
+"""The identifiable VAE: a prior that depends on what is known beside the image."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.posteriors import DiagonalGaussian, Posterior, divergence
+
+
+class IVAE(LatentModel):
+    """iVAE: reconstruction + beta KL(q(z|x, u) || p(z|u)), u the label of an image.
+
+    Args:
+        parts: sizes, network, posterior (diagonal), likelihood and optimiser.
+        num_labels: number of values of u, at least 1.
+        beta: weight of the KL, at least 0.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    Source: Khemakhem et al. 2020, https://arxiv.org/abs/1907.04809, eq. 7 to 9. Differs: the
+    encoder does not read u; q(z|x, u) is proportional to q(z|x) p(z|u), which is the form of the
+    true posterior, so that images without a label have a code, too.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
+
+    def __init__(self, parts: Parts, *, num_labels: int = 10, beta: float = 1.0) -> None:
+        super().__init__(parts)
+        if num_labels < 1 or not beta >= 0:
+            raise ValueError(
+                f"num_labels={num_labels}, beta={beta}: at least 1 label, a weight of at least 0"
+            )
+        self.num_labels, self.beta = num_labels, beta
+        self.prior = nn.Embedding(num_labels, 2 * parts.latent_dim)
+        nn.init.normal_(self.prior.weight, std=0.1)
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """-log p(x|z) + beta KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
+        prior = DiagonalGaussian.from_parameters(self.prior(batch["label"]), self.latent_dim)
+        q = product(self.encode(batch["image"]), prior)
+        return {
+            "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),
+            "kl": self.beta * divergence(q, prior).sum(-1).mean(),
+        }
+
+
+def product(q: DiagonalGaussian, p: DiagonalGaussian) -> DiagonalGaussian:
+    """The normal distribution proportional to q p."""
+    variance = 1 / (1 / q.variance + 1 / p.variance)
+    mean = variance * (q.mean / q.variance + p.mean / p.variance)
+    return DiagonalGaussian(mean, variance.log())

@@ -1,0 +1,53 @@
+"""The autoencoder whose decoder is asked for what a VAE's diagonal posterior brings about."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.models.jacobian import gram, jacobian_columns
+from vaescope.posteriors import Point, Posterior
+
+
+class OrthogonalAutoencoder(LatentModel):
+    """Reconstruction + weight times the sum of cos^2 of the angles between Jacobian columns.
+
+    The last term is 0 where the columns are orthogonal, whatever their lengths, and that is where
+    the distance to orthogonality is 0.
+
+    Args:
+        parts: sizes, network, posterior (a point), likelihood and optimiser.
+        weight: of the last term, at least 0.
+
+    Raises:
+        ValueError: if the weight is negative.
+
+    Source: the property is that of Rolinek, Zietlow & Martius 2019,
+    https://arxiv.org/abs/1812.06775, section 3. Differs: the penalty is ours.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+
+    def __init__(self, parts: Parts, *, weight: float = 10.0) -> None:
+        super().__init__(parts)
+        if not weight >= 0:
+            raise ValueError(f"weight={weight}: a weight is at least 0")
+        self.weight = weight
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """-log p(x|z) and the squared cosines of the columns of d x_hat / d z."""
+        z = self.encode(batch["image"]).mean
+        output, columns = jacobian_columns(self.decode, z)
+        g = gram(columns, self.likelihood.pixel_metric(output))
+        lengths = g.diagonal(dim1=1, dim2=2)
+        tiny = torch.finfo(g.dtype).tiny  # a column of zeros is orthogonal to all
+        squared_cosines = g.square() / (lengths.unsqueeze(1) * lengths.unsqueeze(2) + tiny)
+        distinct = 1 - torch.eye(z.shape[-1], dtype=g.dtype, device=g.device)
+        return {
+            "reconstruction": self.nll(z, batch["image"]),
+            "cosines": self.weight * (squared_cosines * distinct).sum((1, 2)).mean(),
+        }

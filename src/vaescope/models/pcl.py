@@ -1,0 +1,60 @@
+"""Permutation-contrastive learning: no posterior, no reconstruction; is this pair a real one?"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.posteriors import Point, Posterior
+
+
+class PCL(LatentModel):
+    """PCL: logistic regression of real neighbours in time against pairs taken at random.
+
+    The logit is -sum_i |w1_i h_i(t) + w2_i h_i(t-1) + b_i| + a sum_i h_i(t)^2 + m, with a >= 0. The
+    decoder learns to reconstruct from codes that are held fixed, so that its statistics can be
+    told; the encoder does not feel it.
+
+    Args:
+        parts: sizes, network, posterior (a point), likelihood and optimiser.
+
+    Source: Hyvarinen & Morioka 2017, https://proceedings.mlr.press/v54/hyvarinen17a.html, eq. 3
+    and 12. Differs: the encoder is the network that was chosen, without the paper's maxout layers,
+    batch norm and PCA whitening; the random partner is another pair's second image.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.w1 = nn.Parameter(torch.ones(parts.latent_dim))
+        self.w2 = nn.Parameter(-torch.ones(parts.latent_dim))
+        self.b = nn.Parameter(torch.zeros(parts.latent_dim))
+        self.a = nn.Parameter(torch.zeros(()))
+        self.m = nn.Parameter(torch.zeros(()))
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of real and random pairs, and the decoder's own reconstruction."""
+        before, now = self.encode(batch["image"]).mean, self.encode(batch["image_2"]).mean
+        elsewhere = before[noise["permutation"].long()]
+        real, random = self.logit(now, before), self.logit(now, elsewhere)
+        return {
+            "contrast": 0.5 * (F.softplus(-real) + F.softplus(random)).mean(),
+            "reconstruction": self.nll(before.detach(), batch["image"]),
+        }
+
+    def logit(self, now: Tensor, before: Tensor) -> Tensor:
+        """Log-odds ``[B]`` that ``before [B, D]`` comes right before ``now [B, D]``."""
+        change = (self.w1 * now + self.w2 * before + self.b).abs().sum(-1)
+        return -change + F.softplus(self.a) * now.square().sum(-1) + self.m
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """``z``, unused, and a permutation of the batch ``[B]``."""
+        drawn = super().draw_noise(rng, batch_size)
+        return drawn | {"permutation": rng.permutation(batch_size).astype(np.float32)}

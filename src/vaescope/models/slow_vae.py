@@ -1,0 +1,82 @@
+"""The VAE of neighbouring moments: few latents change from one to the next."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.posteriors import DiagonalGaussian, Posterior
+
+
+class SlowVAE(LatentModel):
+    """SlowVAE: two reconstructions + beta KL to N(0, 1) + gamma KL to a Laplace about the other.
+
+    Args:
+        parts: sizes, network, posterior (diagonal), likelihood and optimiser.
+        beta: weight of the KL to the prior, at least 0.
+        gamma: weight of the KL to the transition prior, at least 0.
+        rate: lambda of the Laplace prior of a latent's change, greater than 0.
+
+    Raises:
+        ValueError: if a weight is negative or the rate not positive.
+
+    Source: Klindt et al. 2021, https://arxiv.org/abs/2007.10930, eq. 9 and appendix B. Differs:
+    none; the transition prior is taken both ways, with the other posterior's mean as its centre
+    and half of the entropies, as in the published code.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
+
+    def __init__(
+        self, parts: Parts, *, beta: float = 1.0, gamma: float = 10.0, rate: float = 6.0
+    ) -> None:
+        super().__init__(parts)
+        if not (min(beta, gamma) >= 0 and rate > 0):
+            raise ValueError(
+                f"beta={beta}, gamma={gamma}, rate={rate}: weights are at least 0, the rate above"
+            )
+        self.beta, self.gamma, self.rate = beta, gamma, rate
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Both reconstructions, the KL to the prior and that to the transition prior."""
+        q, q2 = self.encode(batch["image"]), self.encode(batch["image_2"])
+        first = self.nll(q.rsample(noise["z"]), batch["image"])
+        second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
+        prior = 0.5 * (q.kl() + q2.kl()).sum(-1).mean()
+        change = q.mean - q2.mean
+        cross = laplace_cross_entropy(change, q.variance.sqrt(), self.rate)
+        cross = cross + laplace_cross_entropy(change, q2.variance.sqrt(), self.rate)
+        entropies = 0.5 * (entropy(q) + entropy(q2))
+        return {
+            "reconstruction": first + second,
+            "kl": self.beta * prior,
+            "transition": self.gamma * (cross - entropies).sum(-1).mean(),
+        }
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """``z`` and ``z_2``, one for each image of a pair."""
+        drawn = super().draw_noise(rng, batch_size)
+        second = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
+        return drawn | {"z_2": second}
+
+
+def laplace_cross_entropy(mean: Tensor, deviation: Tensor, rate: float) -> Tensor:
+    """-E log Laplace(s; 0, 1/rate) over s ~ N(mean, deviation^2), nats, of the inputs' shape.
+
+    Source: Klindt et al. 2021, https://arxiv.org/abs/2007.10930, eq. 20. Differs: none.
+    """
+    scaled = mean / deviation
+    folded = deviation * math.sqrt(2 / math.pi) * (-0.5 * scaled.square()).exp()
+    folded = folded + mean * torch.special.erf(scaled / math.sqrt(2))
+    return rate * folded - math.log(rate / 2)
+
+
+def entropy(q: DiagonalGaussian) -> Tensor:
+    """Entropy of each latent in nats, ``[B, D]``."""
+    return 0.5 * (q.log_variance + math.log(2 * math.pi * math.e))
