@@ -12,6 +12,7 @@ from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError
 from vaescope.models import LatentModel, Parts
+from vaescope.priors import StandardNormal
 
 Plain = dict[str, Any]
 
@@ -26,6 +27,7 @@ def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
         optimizer=build(plain["optimizer"], "optimizer"),
         latent_dim=plain["latent_dim"],
         seed=plain["seed"],
+        prior=build(plain["prior"], "prior") if "prior" in plain else StandardNormal(),
     )
     return build(plain["model"], "model", parts=parts)
 

@@ -22,7 +22,16 @@ GIVEN_BY_CODE = {
         *("num_sanity_val_steps", "log_every_n_steps"),
     },
 }
-ONE_OBJECT = ("data", "model", "network", "posterior", "likelihood", "optimizer", "trainer")
+ONE_OBJECT = (
+    "data",
+    "model",
+    "network",
+    "posterior",
+    "prior",
+    "likelihood",
+    "optimizer",
+    "trainer",
+)
 # optimisers that treat each weight by itself, so that stacked members do not touch each other
 ELEMENTWISE = tuple(
     f"torch.optim.{name}"
@@ -144,7 +153,9 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
         yield f"config.posterior: {posterior.get('path')} is not a posterior family"
         return
     check_latents = getattr(locate(str(model.get("_target_"))), "latent_problem", None)
-    if check_latents and (problem := check_latents(config.latent_dim, family)):
+    prior = config.get("prior")
+    chosen = [locate(str(prior.get("_target_")))] if isinstance(prior, DictConfig) else []
+    if check_latents and (problem := check_latents(config.latent_dim, family, *chosen)):
         yield f"config: {problem}"
 
 

@@ -90,11 +90,28 @@ def test_all_mistakes_are_listed_at_once(config):
         (
             ["posterior=point"],
             "config: posterior=Point does not go with BetaVAE, "
-            "which works with DiagonalGaussian, FullGaussian",
+            "which works with DiagonalGaussian, FullGaussian, DiagonalLaplace, Box: its KL is that "
+            "of a density",
         ),
         (
             ["model=autoencoder", "posterior=full"],
-            "config: posterior=FullGaussian does not go with Autoencoder, which works with Point",
+            "config: posterior=FullGaussian does not go with Autoencoder, which works with Point: "
+            "it has no noise and no KL",
+        ),
+        (
+            ["model=autoencoder", "prior=laplace"],
+            "config: prior=Laplace does not go with Autoencoder, which works with StandardNormal: "
+            "it has no noise and no KL",
+        ),
+        (
+            ["prior=uniform", "posterior=diagonal"],
+            "config: prior=UniformCube does not go with posterior=DiagonalGaussian, which has mass "
+            "where it has none, so that the KL is infinite; choose Box",
+        ),
+        (
+            ["model=beta_tc_vae", "posterior=box"],
+            "config: posterior=Box does not go with BetaTCVAE, which works with DiagonalGaussian, "
+            "FullGaussian, DiagonalLaplace: the density of q(z) has to have a slope",
         ),
         (
             ["posterior.path=vaescope.posteriors.Diagonal"],

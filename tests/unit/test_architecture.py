@@ -23,13 +23,14 @@ ARROWS = {
     "errors": set(),
     "streams": set(),
     "posteriors": LEAVES,
+    "priors": LEAVES,
     "likelihoods": LEAVES,
     "networks": LEAVES,
     "metrics": LEAVES,
     "alignment": LEAVES,
     "data/factors": LEAVES,
     "data": LEAVES,
-    "models": LEAVES | {"likelihoods", "networks"},
+    "models": LEAVES | {"likelihoods", "networks", "priors"},
     "ensemble": {"models", "streams"},
     "config": {"errors", "files", "hardware"},
 }
@@ -37,6 +38,7 @@ PURE = (
     "errors",
     "streams",
     "posteriors",
+    "priors",
     "likelihoods",
     "networks",
     "metrics",
@@ -151,7 +153,15 @@ def test_start_is_quick(code):
 
 def public():
     """Public functions and classes of the parts whose numbers have to say what they are."""
-    for what in ("models", "metrics", "alignment", "networks", "posteriors", "likelihoods"):
+    for what in (
+        "models",
+        "metrics",
+        "alignment",
+        "networks",
+        "posteriors",
+        "priors",
+        "likelihoods",
+    ):
         package = importlib.import_module(f"vaescope.{what}")
         walked = pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}.")
         for module in (package, *(importlib.import_module(found.name) for found in walked)):

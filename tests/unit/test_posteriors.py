@@ -4,12 +4,22 @@ import math
 
 import pytest
 import torch
-from torch.distributions import MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Laplace, MultivariateNormal, Normal, Uniform, kl_divergence
 
-from vaescope.posteriors import DiagonalGaussian, FullGaussian, GaussianPosterior, Point, Posterior
+from vaescope.posteriors import (
+    Box,
+    DiagonalGaussian,
+    DiagonalLaplace,
+    FullGaussian,
+    GaussianPosterior,
+    NoisyPosterior,
+    Point,
+    Posterior,
+)
 
 FAMILIES = Posterior.__args__
 GAUSSIANS = GaussianPosterior.__args__
+NOISY = NoisyPosterior.__args__
 SHAPES = [(), (5,), (2, 3), (2, 1, 4)]
 
 
@@ -43,6 +53,8 @@ def randn(*shape, seed=1):
         (Point, lambda d: d),
         (DiagonalGaussian, lambda d: 2 * d),
         (FullGaussian, lambda d: d + d * (d + 1) // 2),
+        (DiagonalLaplace, lambda d: 2 * d),
+        (Box, lambda d: 2 * d),
     ],
 )
 def test_number_of_parameters(family, expected, dim):
@@ -169,12 +181,12 @@ def test_any_leading_shape_gives_what_each_row_gives(family, shape):
     ]
     draws = [row.rsample(eps) for row, eps in zip(rows, noise.reshape(-1, dim), strict=True)]
     torch.testing.assert_close(whole.rsample(noise), torch.stack(draws).reshape(*shape, dim))
-    if family in GAUSSIANS:
+    if family in NOISY:
         kls = torch.stack([row.kl() for row in rows]).reshape(*shape, dim)
         torch.testing.assert_close(whole.kl(), kls)
 
 
-@pytest.mark.parametrize("family", GAUSSIANS)
+@pytest.mark.parametrize("family", NOISY)
 def test_works_under_vmap_and_grad(family):
     dim = 3
     parameters, noise = randn(6, family.num_parameters(dim)), randn(6, dim, seed=2)
@@ -182,7 +194,8 @@ def test_works_under_vmap_and_grad(family):
     def number(p, eps):
         q = family.from_parameters(p, dim)
         z = q.rsample(eps)
-        return q.kl().sum() + q.log_prob(z.detach()).sum() + z.square().sum()
+        log_prob = q.log_prob(z.detach()).sum() if family is not Box else 0
+        return q.kl().sum() + q.mean_absolute().sum() + log_prob + z.square().sum()
 
     mapped = torch.func.vmap(torch.func.grad(number))(parameters, noise)
     for row, p, eps in zip(mapped, parameters, noise, strict=True):
@@ -201,6 +214,62 @@ def test_a_look_without_gradients_does_not_spoil_training(family, dim, mode):
     parameters = torch.zeros(2, family.num_parameters(dim), requires_grad=True)
     family.from_parameters(parameters, dim).rsample(torch.ones(2, dim)).sum().backward()
     assert parameters.grad[:, :dim].eq(1).all()
+
+
+def distribution(q):
+    """A family of independent latents as an object of torch.distributions."""
+    if isinstance(q, DiagonalLaplace):
+        return Laplace(q.mean, (q.variance / 2).sqrt())
+    if isinstance(q, Box):
+        half = (3 * q.variance).sqrt()
+        return Uniform(q.mean - half, q.mean + half)
+    return Normal(q.mean, q.variance.sqrt())
+
+
+@pytest.mark.parametrize("family", [DiagonalGaussian, DiagonalLaplace, Box])
+class TestIndependentLatents:
+    def test_entropy_variance_and_density_are_those_of_torch_distributions(self, family):
+        q = drawn(family)
+        torch.testing.assert_close(q.entropy(), distribution(q).entropy())
+        torch.testing.assert_close(q.variance, distribution(q).variance)
+        torch.testing.assert_close(q.covariance, torch.diag_embed(distribution(q).variance))
+        if family is not Box:
+            z = randn(7, 4)
+            torch.testing.assert_close(q.log_prob(z), distribution(q).log_prob(z))
+
+    def test_samples_are_the_quantiles_of_the_noise(self, family):
+        q, noise = drawn(family), randn(7, 4)
+        expected = distribution(q).icdf(Normal(0.0, 1.0).cdf(noise))
+        torch.testing.assert_close(q.rsample(noise), expected)
+
+    def test_far_noise_stays_finite_in_single_precision(self, family):
+        q = family.from_parameters(torch.zeros(8), 4)
+        assert q.rsample(torch.tensor([-9.0, -0.0, 0.0, 9.0])).isfinite().all()
+
+    def test_mean_absolute_value_by_quadrature(self, family):
+        q = drawn(family)
+        p = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
+        quantiles = distribution(q).icdf(p[:, None, None])
+        torch.testing.assert_close(q.mean_absolute(), quantiles.abs().mean(0), rtol=1e-4, atol=0)
+
+    def test_kl_to_the_standard_normal(self, family):
+        q = drawn(family)
+        torch.testing.assert_close(q.kl(), kl_divergence(distribution(q), Normal(0.0, 1.0)))
+
+
+def test_a_box_stays_inside_of_the_cube():
+    q = drawn(Box, shape=(1000,), scale=3.0)
+    assert ((q.mean.abs() + q.half_width) <= 1).all()
+    assert (q.rsample(randn(1000, 4)).abs() < 1).all()
+
+
+def test_entropy_of_a_full_gaussian_is_that_of_torch_distributions():
+    q = drawn(FullGaussian)
+    torch.testing.assert_close(q.entropy().sum(-1), reference(q).entropy())
+    marginal = distribution(q.marginals)
+    torch.testing.assert_close(
+        q.mean_absolute(), DiagonalGaussian(marginal.mean, marginal.variance.log()).mean_absolute()
+    )
 
 
 def test_point_ignores_the_noise():
@@ -234,11 +303,11 @@ def test_rotating_the_codes_costs_a_diagonal_gaussian_kl():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses its own
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("family", GAUSSIANS)
+@pytest.mark.parametrize("family", NOISY)
 def test_compiled_families_give_the_same_numbers(family):
     def numbers(parameters, noise):
         q = family.from_parameters(parameters, 3)
-        return torch.cat([q.kl(), q.rsample(noise), q.variance, q.log_prob(noise)], -1)
+        return torch.cat([q.kl(), q.rsample(noise), q.variance, q.mean_absolute()], -1)
 
     parameters, noise = randn(4, family.num_parameters(3)), randn(4, 3, seed=1)
     torch.compiler.reset()

@@ -6,7 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vaescope.posteriors import DiagonalGaussian, FullGaussian, GaussianPosterior, Posterior
+from vaescope.posteriors import (
+    DiagonalGaussian,
+    FullGaussian,
+    GaussianPosterior,
+    Point,
+    Posterior,
+)
 
 _ORTHOGONAL_WITHIN = 1e-4
 
@@ -40,7 +46,7 @@ def plane_rotation(dim: int, i: int, j: int, angle: float) -> Tensor:
 
 
 def rotated_posterior(
-    posterior: GaussianPosterior, rotation: Tensor, precision: Tensor | None = None
+    posterior: Posterior, rotation: Tensor, precision: Tensor | None = None
 ) -> GaussianPosterior:
     """Posterior of the rotated code z' = U z, within the same family; float64.
 
@@ -138,7 +144,7 @@ def rotated_losses(
         return nll(decode((code @ turn).to(posterior.mean.dtype)), image).double()
 
     with torch.no_grad():
-        if not isinstance(posterior, DiagonalGaussian | FullGaussian):
+        if isinstance(posterior, Point):
             return reconstruction(posterior.mean.double() @ turn.T)
         after = rotated_posterior(posterior, rotation, precision)
         weight, draws = _checked_draws(beta, noise, posterior.mean)

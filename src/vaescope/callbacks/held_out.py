@@ -13,9 +13,11 @@ from vaescope.alignment import active_by_mean, decoder_grams
 from vaescope.data import FactorDataset, Viewed
 from vaescope.metrics import HeldOutCodes
 from vaescope.models import LatentModel
-from vaescope.posteriors import Point, Posterior
+from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
+from vaescope.priors import Prior, StandardNormal
 
 _NUMBERS_AT_A_TIME = 2**18
+STANDARD_NORMAL = StandardNormal()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Codes:
         kl: KL per latent ``[N, D]``, nats; None for an autoencoder.
         factors: generative factors ``[N, K]``.
         factor_kinds: ``continuous``, ``ordinal``, ... of each factor.
+        prior: p(z), an object of ``vaescope.priors``.
         previous: posterior means of the first images at the look before, ``[M, D]``; None if they
             were not kept.
     """
@@ -45,7 +48,18 @@ class Codes:
     kl: Tensor | None = None
     factors: Tensor
     factor_kinds: Sequence[str]
+    prior: Prior = STANDARD_NORMAL
     previous: Tensor | None = None
+
+    @property
+    def idealised(self) -> bool:
+        """Whether q is a diagonal and p the standard normal, of which the papers' theory speaks."""
+        return self.posterior is DiagonalGaussian and isinstance(self.prior, StandardNormal)
+
+    @property
+    def by_latent(self) -> bool:
+        """Whether q(z|x) has independent latents, so that each has a KL of its own."""
+        return self.posterior not in (Point, FullGaussian)
 
     def named(self, group: str, numbers: Mapping[str, float]) -> dict[str, float]:
         """By log key: ``val/...``, ``align/...`` while training, ``test/...`` for final scores."""
@@ -59,7 +73,7 @@ class Codes:
         """Which latents are active by the CVPR 2019 paper's rule ``[D]``; an autoencoder's all."""
         if self.variance is None:
             return torch.ones(self.mean.shape[1], dtype=torch.bool)
-        return active_by_mean(self.mean, threshold)
+        return active_by_mean(self.mean / self.prior.variance**0.5, threshold)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +161,7 @@ def look(
         q = model.encode(batch["image"])
         codes.update(q.mean.cpu(), batch["factors"].cpu())
         noise = model.noise_for(len(chunk), number, use="held out codes")
-        drawn.append(_numbers_of(q, noise["z"]))
+        drawn.append(_numbers_of(model, q, noise["z"]))
         if num_losses is None or number * batch_size < num_losses:
             shown = batch if viewed.view is None else _of_type(viewed.batch(chunk, number), model)
             noise = model.noise_for(len(shown["image"]), number, use="held out")
@@ -163,6 +177,7 @@ def look(
         step=step,
         split=split,
         posterior=model.posterior,
+        prior=model.prior,
         mean=mean,
         factors=factors,
         factor_kinds=dataset.factors.kinds,
@@ -183,11 +198,11 @@ def _of_type(batch: Mapping[str, Tensor], model: LatentModel) -> dict[str, Tenso
     }
 
 
-def _numbers_of(q: Posterior, noise: Tensor) -> dict[str, Tensor]:
+def _numbers_of(model: LatentModel, q: Posterior, noise: Tensor) -> dict[str, Tensor]:
     """Samples, and variances and KL where the posterior has them, on the CPU."""
     numbers = {"sampled": q.rsample(noise)}
     if not isinstance(q, Point):
-        numbers |= {"variance": q.variance, "kl": q.kl()}
+        numbers |= {"variance": q.variance, "kl": model.kl(q)}
     return {name: value.cpu() for name, value in numbers.items()}
 
 

@@ -10,7 +10,6 @@ from vaescope.callbacks.held_out import look
 from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
-from vaescope.posteriors import DiagonalGaussian
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
 
 
@@ -51,7 +50,7 @@ class Pictures(pl.Callback):
         step = trainer.global_step
         single = Viewed(data.dataset, None, data.split_seed)
         held_out = look(model, single, index, split="val", step=step, num_losses=0)
-        if held_out.kl is not None and model.posterior is DiagonalGaussian:
+        if held_out.kl is not None and held_out.by_latent:
             weight, unit = held_out.kl.mean(0), "nats"
         else:
             weight, unit = held_out.mean.std(0), "std"

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vaescope.posteriors import DiagonalGaussian, FullGaussian
+from vaescope.posteriors import DiagonalLaplace, GaussianPosterior
 
 Estimator = Literal["mss", "mws", "batch", "mss_legacy"]
 
@@ -38,7 +38,7 @@ class AggregateDensities:
 
 
 def aggregate_densities(
-    q: DiagonalGaussian | FullGaussian, z: Tensor, num_images: int, estimator: Estimator
+    q: GaussianPosterior | DiagonalLaplace, z: Tensor, num_images: int, estimator: Estimator
 ) -> AggregateDensities:
     """Densities of q(z) = 1/N sum_n q(z|x_n) at one code of each image of a batch.
 

@@ -54,5 +54,5 @@ class AnnealedVAE(LatentModel):
         capacity = linear_schedule(0.0, self.max_capacity, self.anneal_steps, step)
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "capacity": self.gamma * (q.kl().sum(-1).mean() - capacity).abs(),
+            "capacity": self.gamma * (self.kl(q).sum(-1).mean() - capacity).abs(),
         }

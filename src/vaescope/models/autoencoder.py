@@ -17,6 +17,8 @@ class Autoencoder(LatentModel):
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+    only_these: ClassVar[str] = "it has no noise and no KL"
+    any_prior: ClassVar[bool] = False
 
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]

@@ -1,7 +1,7 @@
 """The training step, optimiser, encoder and decoder that every method shares."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.likelihoods import Likelihood
-from vaescope.posteriors import DiagonalGaussian, FullGaussian, Posterior
+from vaescope.posteriors import (
+    Box,
+    DiagonalGaussian,
+    DiagonalLaplace,
+    FullGaussian,
+    NoisyPosterior,
+    Posterior,
+)
+from vaescope.priors import Prior, StandardNormal
 from vaescope.streams import stream
 
 NetworkFactory = Callable[[tuple[int, ...], int, int], tuple[nn.Module, nn.Module]]
@@ -29,6 +37,7 @@ class Parts:
         optimizer: factory ``parameters -> optimiser``, also of groups of parameters.
         latent_dim: number of latents D, at least 1.
         seed: of the training noise; the initial weights come from torch's global generator.
+        prior: p(z), an object of ``vaescope.priors``.
 
     Source: none, ours.
     """
@@ -40,6 +49,7 @@ class Parts:
     optimizer: OptimizerFactory
     latent_dim: int = 10
     seed: int = 0
+    prior: Prior = field(default_factory=StandardNormal)
 
 
 class LatentModel(pl.LightningModule):
@@ -49,20 +59,28 @@ class LatentModel(pl.LightningModule):
         parts: sizes, network, posterior, likelihood and optimiser.
 
     Raises:
-        ValueError: if ``latent_dim`` is below 1 or the method cannot use this posterior.
+        ValueError: if ``latent_dim`` is below 1, or method, posterior and prior do not go together.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114: encoder, decoder and a sample
     that is a function of noise. Differs: any family of posteriors, and a point.
     """
 
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian, FullGaussian)
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (
+        DiagonalGaussian,
+        FullGaussian,
+        DiagonalLaplace,
+        Box,
+    )
+    only_these: ClassVar[str] = "its KL is that of a density"
+    any_prior: ClassVar[bool] = True
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
-        if problem := self.latent_problem(parts.latent_dim, parts.posterior):
+        if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
         self.latent_dim = parts.latent_dim
         self.posterior = parts.posterior
+        self.prior = parts.prior
         self.likelihood = parts.likelihood
         self.seed = parts.seed
         self.num_images: int | None = None
@@ -74,7 +92,9 @@ class LatentModel(pl.LightningModule):
         )
 
     @classmethod
-    def latent_problem(cls, latent_dim: int, posterior: type) -> str | None:
+    def latent_problem(
+        cls, latent_dim: int, posterior: type, prior: type[Prior] = StandardNormal
+    ) -> str | None:
         """Why this method cannot have these latents, in one sentence; None if it can."""
         if latent_dim < 1:
             return f"latent_dim={latent_dim}: a model needs at least 1 latent"
@@ -82,7 +102,18 @@ class LatentModel(pl.LightningModule):
             allowed = ", ".join(family.__name__ for family in cls.posteriors)
             return (
                 f"posterior={posterior.__name__} does not go with {cls.__name__}, "
-                f"which works with {allowed}"
+                f"which works with {allowed}: {cls.only_these}"
+            )
+        if not cls.any_prior and prior is not StandardNormal:
+            return (
+                f"prior={prior.__name__} does not go with {cls.__name__}, which works with "
+                f"StandardNormal: {cls.only_these}"
+            )
+        if cls.any_prior and posterior not in prior.posteriors:
+            allowed = ", ".join(family.__name__ for family in prior.posteriors)
+            return (
+                f"prior={prior.__name__} does not go with posterior={posterior.__name__}, which "
+                f"has mass where it has none, so that the KL is infinite; choose {allowed}"
             )
         return None
 
@@ -122,6 +153,10 @@ class LatentModel(pl.LightningModule):
         if parameters.dtype in (torch.bfloat16, torch.float16):
             parameters = parameters.float()
         return self.posterior.from_parameters(parameters, self.latent_dim)
+
+    def kl(self, q: NoisyPosterior) -> Tensor:
+        """KL(q(z|x) || p(z)) in nats ``[B, D]``; at least 0, its sum over latents is the whole."""
+        return self.prior.kl(q)
 
     def decode(self, z: Tensor) -> Tensor:
         """Decoder output (for a Bernoulli likelihood: logits) of codes ``[B, D]``, ``[B, ...]``."""

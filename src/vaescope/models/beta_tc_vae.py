@@ -1,13 +1,13 @@
 """The total correlation VAE: the KL taken apart, with a weight for each part."""
 
 from collections.abc import Mapping
-from typing import get_args
+from typing import ClassVar, get_args
 
 from torch import Tensor
 
 from vaescope.models.aggregate import Estimator, aggregate_densities
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import standard_normal
+from vaescope.posteriors import DiagonalGaussian, DiagonalLaplace, FullGaussian, Posterior
 
 
 class BetaTCVAE(LatentModel):
@@ -28,6 +28,13 @@ class BetaTCVAE(LatentModel):
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 4; for ``batch`` Locatello et
     al. 2019, https://arxiv.org/abs/1811.12359. Differs: none with ``mss`` and ``mws``.
     """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (
+        DiagonalGaussian,
+        FullGaussian,
+        DiagonalLaplace,
+    )
+    only_these: ClassVar[str] = "the density of q(z) has to have a slope"
 
     def __init__(
         self,
@@ -61,10 +68,10 @@ class BetaTCVAE(LatentModel):
         if self.estimator == "batch":
             return {
                 "reconstruction": reconstruction,
-                "kl": q.kl().sum(-1).mean(),
+                "kl": self.kl(q).sum(-1).mean(),
                 "total_correlation": (self.beta - 1) * of_z.total_correlation,
             }
-        log_prior = standard_normal(z).log_prob(z).sum(-1)
+        log_prior = self.prior.log_prob(z).sum(-1)
         return {
             "reconstruction": reconstruction,
             "mutual_information": self.alpha * of_z.mutual_information,

@@ -60,7 +60,7 @@ class BetaVAE(LatentModel):
         z = q.rsample(noise["z"])
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": self.beta_at(step) * q.kl().sum(-1).mean(),
+            "kl": self.beta_at(step) * self.kl(q).sum(-1).mean(),
         }
 
 

@@ -57,7 +57,7 @@ class DIPVAE(LatentModel):
         off_diagonal = covariance - torch.diag_embed(diagonal)
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": q.kl().sum(-1).mean(),
+            "kl": self.kl(q).sum(-1).mean(),
             "off_diagonal": self.lambda_od * off_diagonal.square().sum(),
             "diagonal": self.lambda_d * (diagonal - 1).square().sum(),
         }

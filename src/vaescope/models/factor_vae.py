@@ -63,7 +63,7 @@ class FactorVAE(LatentModel):
         total_correlation = (logits[:, 0] - logits[:, 1]).mean()
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": q.kl().sum(-1).mean(),
+            "kl": self.kl(q).sum(-1).mean(),
             "total_correlation": self.gamma * total_correlation,
             "discriminator": self._adversary(z.detach(), noise["permutation"]),
         }

@@ -35,6 +35,7 @@ class GroupVAE(LatentModel):
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
+    only_these: ClassVar[str] = "the posteriors of shared latents are averaged as normal ones"
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class GroupVAE(LatentModel):
         q, q2 = averaged(q, q2, shared, self.averaging)
         first = self.nll(q.rsample(noise["z"]), batch["image"])
         second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
-        kl = 0.5 * (q.kl() + q2.kl()).sum(-1).mean()
+        kl = 0.5 * (self.kl(q) + self.kl(q2)).sum(-1).mean()
         return {"reconstruction": 0.5 * (first + second), "kl": self.beta * kl}
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:

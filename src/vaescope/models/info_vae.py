@@ -37,10 +37,10 @@ class InfoVAE(LatentModel):
         """-log p(x|z), KL and the discrepancy of the batch's codes from draws of the prior."""
         q = self.encode(batch["image"])
         z = q.rsample(noise["z"])
-        mmd = maximum_mean_discrepancy(z, noise["prior"])
+        mmd = maximum_mean_discrepancy(z, self.prior.sample(noise["prior"]))
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": (1 - self.alpha) * q.kl().sum(-1).mean(),
+            "kl": (1 - self.alpha) * self.kl(q).sum(-1).mean(),
             "mmd": (self.alpha + self.lambda_ - 1) * mmd,
         }
 

@@ -26,6 +26,8 @@ class IVAE(LatentModel):
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
+    only_these: ClassVar[str] = "its prior and posterior are normal, latent by latent"
+    any_prior: ClassVar[bool] = False
 
     def __init__(self, parts: Parts, *, num_labels: int = 10, beta: float = 1.0) -> None:
         super().__init__(parts)
@@ -34,14 +36,14 @@ class IVAE(LatentModel):
                 f"num_labels={num_labels}, beta={beta}: at least 1 label, a weight of at least 0"
             )
         self.num_labels, self.beta = num_labels, beta
-        self.prior = nn.Embedding(num_labels, 2 * parts.latent_dim)
-        nn.init.normal_(self.prior.weight, std=0.1)
+        self.label_prior = nn.Embedding(num_labels, 2 * parts.latent_dim)
+        nn.init.normal_(self.label_prior.weight, std=0.1)
 
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """-log p(x|z) + beta KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
-        prior = DiagonalGaussian.from_parameters(self.prior(batch["label"]), self.latent_dim)
+        prior = DiagonalGaussian.from_parameters(self.label_prior(batch["label"]), self.latent_dim)
         q = product(self.encode(batch["image"]), prior)
         return {
             "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),

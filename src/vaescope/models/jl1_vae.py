@@ -55,6 +55,6 @@ class JL1VAE(LatentModel):
         gamma = linear_schedule(0.0, self.gamma, self.anneal_steps, step)
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": self.beta_at(step) * q.kl().sum(-1).mean(),
+            "kl": self.beta_at(step) * self.kl(q).sum(-1).mean(),
             "jacobian_l1": gamma * columns.abs().sum((1, 2)).mean(),
         }

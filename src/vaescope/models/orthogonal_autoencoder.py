@@ -29,6 +29,8 @@ class OrthogonalAutoencoder(LatentModel):
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+    only_these: ClassVar[str] = "it has no noise and no KL"
+    any_prior: ClassVar[bool] = False
 
     def __init__(self, parts: Parts, *, weight: float = 10.0) -> None:
         super().__init__(parts)

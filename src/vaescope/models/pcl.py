@@ -28,6 +28,8 @@ class PCL(LatentModel):
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+    only_these: ClassVar[str] = "it has no noise and no KL"
+    any_prior: ClassVar[bool] = False
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)

@@ -30,6 +30,8 @@ class RegularisedAutoencoder(LatentModel):
     """
 
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+    only_these: ClassVar[str] = "the posterior has been put in already"
+    any_prior: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class SigmaVAE(LatentModel):
         constant = image[0].numel() * (log_sigma + 0.5 * math.log(2 * math.pi))
         return {
             "reconstruction": (squared + constant).mean(),
-            "kl": q.kl().sum(-1).mean(),
+            "kl": self.kl(q).sum(-1).mean(),
         }
 
     def _log_sigma(self, mean_squared_error: Tensor) -> Tensor:

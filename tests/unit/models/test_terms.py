@@ -12,7 +12,14 @@ from importlib import import_module
 import pytest
 import torch
 from torch.distributions import Bernoulli as Coin
-from torch.distributions import MultivariateNormal, kl_divergence
+from torch.distributions import (
+    Independent,
+    Laplace,
+    MultivariateNormal,
+    Normal,
+    Uniform,
+    kl_divergence,
+)
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from vaescope import models, networks
@@ -25,10 +32,19 @@ from vaescope.models import (
     GroupVAE,
     LatentModel,
     Parts,
+    SemiSupervised,
     SigmaVAE,
     SlowVAE,
+    TripletVAE,
 )
-from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
+from vaescope.posteriors import (
+    Box,
+    DiagonalGaussian,
+    DiagonalLaplace,
+    FullGaussian,
+    Point,
+    Posterior,
+)
 
 for _module in pkgutil.walk_packages(models.__path__, "vaescope.models."):
     import_module(_module.name)
@@ -66,8 +82,9 @@ CASES = [
 every_case = pytest.mark.parametrize(("method", "posterior", "likelihood"), CASES)
 every_network = pytest.mark.parametrize("network", NETWORKS)
 STEP = 3
+REQUIRED = {SemiSupervised: {"unsupervised": BetaVAE}}  # arguments without a default
 # of pairs, of another posterior, or with a variance of its own: tested with their methods
-OTHER_RECONSTRUCTIONS = {GroupVAE, IVAE, SigmaVAE, SlowVAE}
+OTHER_RECONSTRUCTIONS = {GroupVAE, IVAE, SigmaVAE, SlowVAE, TripletVAE}
 
 
 def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_dim=3, **symbols):
@@ -83,7 +100,7 @@ def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_d
         latent_dim=latent_dim,
         seed=seed,
     )
-    model = method(parts, **symbols).double()
+    model = method(parts, **(REQUIRED.get(method, {}) | symbols)).double()
     model.num_images = 100
     return model
 
@@ -97,7 +114,9 @@ def batch_of(network="mlp", seed=0, size=4):
         "image_2": torch.rand(shape, generator=generator, dtype=torch.float64),
         "factors": torch.randint(0, 3, (size, 2), generator=generator),
         "changed": torch.rand(size, 2, generator=generator) < 0.5,
+        "image_3": torch.rand(shape, generator=generator, dtype=torch.float64),
         "label": torch.arange(size) % 3,
+        "factor_labels": torch.arange(size)[:, None] / size,
         "index": torch.arange(size),
     }
 
@@ -220,15 +239,27 @@ def test_low_precision_networks_give_posteriors_in_single_precision(method, post
 def by_hand(model, batch, noise):
     """Reconstruction and KL with torch.distributions alone."""
     parameters, dim = model.encoder(batch["image"]), model.latent_dim
+    mean, rest = parameters[:, :dim], parameters[:, dim:]
+    prior = Independent(Normal(torch.zeros_like(mean), 1.0), 1)
+    at = Normal(0.0, 1.0).cdf(noise["z"])
     if model.posterior is FullGaussian:
-        scale = torch.diag_embed((parameters[:, dim : 2 * dim] / 2).exp())
+        scale = torch.diag_embed((rest[:, :dim] / 2).exp())
         rows, columns = torch.tril_indices(dim, dim, -1)
-        scale[:, rows, columns] = parameters[:, 2 * dim :]
+        scale[:, rows, columns] = rest[:, dim:]
+        q = MultivariateNormal(mean, scale_tril=scale)
+        prior = MultivariateNormal(torch.zeros(dim).double(), torch.eye(dim).double())
+        z = q.loc + torch.einsum("bij,bj->bi", scale, noise["z"])
+    elif model.posterior is DiagonalLaplace:
+        q = Independent(Laplace(mean, (rest.exp() / 2).sqrt()), 1)
+        z = q.base_dist.icdf(at)
+    elif model.posterior is Box:
+        half = 1 / (1 + (-rest).exp())
+        middle = (1 - half) * mean.tanh()
+        q = Independent(Uniform(middle - half, middle + half), 1)
+        z = q.base_dist.icdf(at)
     else:
-        scale = torch.diag_embed((parameters[:, dim:] / 2).exp())
-    q = MultivariateNormal(parameters[:, :dim], scale_tril=scale)
-    z = q.loc + torch.einsum("bij,bj->bi", scale, noise["z"])
-    prior = MultivariateNormal(torch.zeros(dim).double(), torch.eye(dim).double())
+        q = Independent(Normal(mean, (rest / 2).exp()), 1)
+        z = q.base_dist.icdf(at)
     output, image = model.decoder(z).flatten(1), batch["image"].flatten(1)
     if isinstance(model.likelihood, Bernoulli):
         nll = -Coin(logits=output, validate_args=False).log_prob(image).sum(1)

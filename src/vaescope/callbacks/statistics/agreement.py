@@ -115,6 +115,8 @@ class Agreement:
 
     def _kl(self, look: Codes) -> Tensor:
         """KL of each latent's marginal ``[D]``."""
+        if look.kl is not None and look.by_latent:
+            return look.kl.double().mean(0)
         if look.variance is None:
             return torch.full((look.mean.shape[1],), self.kl_threshold + 1, dtype=torch.float64)
         return kl_diagonal(look.mean, look.variance).mean(0)

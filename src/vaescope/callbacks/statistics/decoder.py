@@ -22,7 +22,6 @@ from vaescope.alignment import (
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.callbacks.statistics.protocol import finite
 from vaescope.likelihoods import Bernoulli
-from vaescope.posteriors import DiagonalGaussian
 
 _DECODED_AT_A_TIME = 128
 
@@ -46,8 +45,8 @@ class Alignment:
         if isinstance(model.likelihood, Bernoulli):  # else the two metrics differ by a factor
             numbers |= _orthogonality("dto_active_loss_metric", in_loss, active)
         beta = model.beta_at(held_out.step)
-        diagonal = held_out.posterior is DiagonalGaussian  # the relation is that of its optimum
-        if held_out.variance is not None and diagonal and beta and active.any():
+        idealised = held_out.idealised  # the relation is that of its optimum
+        if held_out.variance is not None and idealised and beta and active.any():
             lengths = in_loss.diagonal(dim1=1, dim2=2)
             relation = variance_relation(held_out.variance[: len(in_loss)], lengths, beta)
             numbers["variance_relation"] = float(relation[:, active].median())
@@ -79,8 +78,7 @@ class Spectrum:
         numbers |= {f"column_norm_{j:02d}": float(norm) for j, norm in enumerate(norms)}
         numbers["norm_spectrum_error"] = float(norm_spectrum_error(gram).mean())
         active, variance = held_out.active(self.mean_threshold), held_out.variance
-        diagonal = held_out.posterior is DiagonalGaussian
-        if variance is not None and diagonal and active.sum() >= 2:
+        if variance is not None and held_out.idealised and active.sum() >= 2:
             squares = in_loss.diagonal(dim1=1, dim2=2)
             order = order_agreement(variance[: len(squares), active], squares[:, active])
             numbers["order_agreement"] = float(order.mean())
@@ -117,7 +115,7 @@ class Gaps:
                 numbers[f"surrogate_{name}"] = deterministic_surrogate(
                     nll, mean, gram, beta, diagonal=diagonal
                 )
-            if variance is not None and held_out.posterior is DiagonalGaussian and active.any():
+            if variance is not None and held_out.idealised and active.any():
                 numbers["isometry_deviation"] = isometry_deviation(
                     _part(gram, active), variance[: len(gram), active], beta
                 )

@@ -18,7 +18,6 @@ from vaescope.alignment import (
 )
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.callbacks.statistics.protocol import finite
-from vaescope.posteriors import DiagonalGaussian
 
 
 class Latents:
@@ -35,13 +34,15 @@ class Latents:
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
         """Counts of active latents in [0, D], KL in nats per image."""
-        by_mean = active_by_mean(held_out.mean, self.mean_threshold)
+        in_prior = held_out.mean / held_out.prior.variance**0.5
+        by_mean = active_by_mean(in_prior, self.mean_threshold)
         numbers = {"active_by_mean": float(by_mean.sum())}
         if held_out.variance is not None and held_out.kl is not None:
-            by_variance = active_by_variance(held_out.variance, self.variance_threshold)
+            variance = held_out.variance / held_out.prior.variance
+            by_variance = active_by_variance(variance, self.variance_threshold)
             numbers["active_by_variance"] = float(by_variance.sum())
             numbers["kl_total"] = float(held_out.kl.sum(1).mean())
-            if held_out.posterior is DiagonalGaussian:  # else a latent has no KL of its own
+            if held_out.by_latent:
                 per_latent = held_out.kl.mean(0)
                 numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
         return held_out.named("val", numbers)
@@ -61,7 +62,7 @@ class PolarizedRegime:
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
         """``polarization_gap`` (0 is polarized) and ``polarized_share`` of training in [0, 1]."""
-        if held_out.variance is None or held_out.posterior is not DiagonalGaussian:
+        if held_out.variance is None or not held_out.idealised:
             return {}
         active = held_out.active(self.mean_threshold)
         key = "align/polarization_gap"
@@ -101,14 +102,14 @@ class LatentTypes:
         if variance is not None:
             types = latent_types(
                 mean,
-                variance,
+                variance / held_out.prior.variance,
                 variance_threshold=self.variance_threshold,
                 mean_threshold=self.mean_threshold,
                 share=self.share,
             )
             for kind in LatentType:
                 numbers[f"latents_{kind.name.lower()}"] = float((types == kind).sum())
-            if held_out.posterior is DiagonalGaussian:  # else noise is correlated, too
+            if held_out.by_latent:
                 numbers["total_correlation_sampled"] = sampled_total_correlation(mean, variance)
         entropies = enumerate(latent_entropies(mean))
         numbers |= {f"entropy_latent_{j:02d}": float(entropy) for j, entropy in entropies}

@@ -1,35 +1,10 @@
-"""Distributions over codes, q(z|x): the family is what the thesis turns on.
-
-Each is made from the numbers ``[..., P]`` that an encoder gives out, ``P = num_parameters(D)``,
-and works on batches of any shape, also under ``torch.func.vmap``.
-"""
+"""Normal distributions of codes, with independent or with covarying latents."""
 
 import math
 from typing import Self
 
 import torch
 from torch import Tensor
-
-
-class Point:
-    """A single code per image, without noise: the posterior of an autoencoder."""
-
-    def __init__(self, mean: Tensor) -> None:
-        self.mean = mean
-
-    @staticmethod
-    def num_parameters(latent_dim: int) -> int:
-        """Numbers that an encoder must give for one image: D."""
-        return latent_dim
-
-    @classmethod
-    def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
-        """Read the posterior off the encoder's output ``[..., D]``."""
-        return cls(parameters)
-
-    def rsample(self, noise: Tensor) -> Tensor:
-        """The code itself, ``[..., D]``; the noise is not used."""
-        return self.mean
 
 
 class DiagonalGaussian:
@@ -68,6 +43,14 @@ class DiagonalGaussian:
     def kl(self) -> Tensor:
         """KL(q || N(0, I)) of each latent in nats, ``[..., D]``; at least 0, sums to the whole."""
         return 0.5 * (self.mean.square() + self.variance - self.log_variance - 1)
+
+    def entropy(self) -> Tensor:
+        """Entropy of each latent in nats, ``[..., D]``."""
+        return 0.5 * (self.log_variance + math.log(2 * math.pi * math.e))
+
+    def mean_absolute(self) -> Tensor:
+        """E|z| of each latent, ``[..., D]``."""
+        return _folded_normal(self.mean, self.variance)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density of each latent's marginal at ``z [..., D]`` in nats, ``[..., D]``."""
@@ -136,6 +119,15 @@ class FullGaussian:
         log_diagonal = self.cholesky.diagonal(dim1=-2, dim2=-1).log()
         return 0.5 * (self.mean.square() + self.variance - 2 * log_diagonal - 1)
 
+    def entropy(self) -> Tensor:
+        """Entropy in nats by the chain rule over latents, ``[..., D]``; sums to the whole."""
+        log_diagonal = self.cholesky.diagonal(dim1=-2, dim2=-1).log()
+        return log_diagonal + 0.5 * math.log(2 * math.pi * math.e)
+
+    def mean_absolute(self) -> Tensor:
+        """E|z| of each latent, ``[..., D]``."""
+        return _folded_normal(self.mean, self.variance)
+
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density of each factor of the chain rule at ``z [..., D]`` in nats, ``[..., D]``."""
         shift = (z - self.mean).unsqueeze(-1)
@@ -155,15 +147,18 @@ class FullGaussian:
         return (rows * columns).sum(-1)  # not a matrix product, which autocast would round
 
 
-def standard_normal(like: Tensor) -> DiagonalGaussian:
-    """The prior N(0, I) of codes of the shape ``like``, ``[..., D]``."""
-    return DiagonalGaussian(torch.zeros_like(like), torch.zeros_like(like))
-
-
 def divergence(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
     """KL(q || p) of each latent in nats, ``[..., D]``."""
     scaled = (q.variance + (q.mean - p.mean).square()) / p.variance
     return 0.5 * (scaled - 1 + p.log_variance - q.log_variance)
+
+
+def _folded_normal(mean: Tensor, variance: Tensor) -> Tensor:
+    """E|z| of a normal distribution."""
+    deviation = variance.sqrt()
+    scaled = mean / deviation
+    tails = deviation * math.sqrt(2 / math.pi) * (-0.5 * scaled.square()).exp()
+    return tails + mean * torch.special.erf(scaled / math.sqrt(2))
 
 
 def _places_in_cholesky(latent_dim: int) -> tuple[int, ...]:
@@ -177,7 +172,3 @@ def _places_in_cholesky(latent_dim: int) -> tuple[int, ...]:
         for i in range(latent_dim)
         for j in range(latent_dim)
     )
-
-
-Posterior = Point | DiagonalGaussian | FullGaussian
-GaussianPosterior = DiagonalGaussian | FullGaussian

@@ -1,0 +1,64 @@
+"""Uniform distributions of codes on boxes."""
+
+import math
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class Box:
+    """Independent uniform distributions of the latents on intervals inside (-1, 1).
+
+    Args:
+        mean: middles ``[..., D]``, at least ``half_width`` away from -1 and 1.
+        half_width: ``[..., D]``, in (0, 1].
+
+    Source: none, ours: the family for which the KL to a uniform prior is finite; it is
+    -log half_width for each latent.
+    """
+
+    def __init__(self, mean: Tensor, half_width: Tensor) -> None:
+        self.mean = mean
+        self.half_width = half_width
+
+    @staticmethod
+    def num_parameters(latent_dim: int) -> int:
+        """Numbers that an encoder must give for one image: 2 D."""
+        return 2 * latent_dim
+
+    @classmethod
+    def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
+        """Read places and widths off the encoder's output ``[..., 2 D]``, of any real numbers."""
+        place, width = parameters.split(latent_dim, dim=-1)
+        half_width = width.sigmoid()
+        return cls((1 - half_width) * place.tanh(), half_width)
+
+    @property
+    def variance(self) -> Tensor:
+        """Posterior variance of each latent, ``[..., D]``, at most 1/3."""
+        return self.half_width.square() / 3
+
+    def rsample(self, noise: Tensor) -> Tensor:
+        """Reparametrised sample ``[..., D]`` from standard normal noise of the same shape."""
+        return self.mean + self.half_width * torch.special.erf(noise / math.sqrt(2))
+
+    def entropy(self) -> Tensor:
+        """Entropy of each latent in nats, ``[..., D]``."""
+        return (2 * self.half_width).log()
+
+    def mean_absolute(self) -> Tensor:
+        """E|z| of each latent, ``[..., D]``."""
+        distance, width = self.mean.abs(), self.half_width
+        around_zero = (distance.square() + width.square()) / (2 * width)
+        return torch.where(distance < width, around_zero, distance)
+
+    def kl(self) -> Tensor:
+        """KL(q || N(0, I)) of each latent in nats, ``[..., D]``; at least 0."""
+        squared = self.mean.square() + self.variance
+        return 0.5 * (squared + math.log(2 * math.pi)) - self.entropy()
+
+    @property
+    def covariance(self) -> Tensor:
+        """Posterior covariance ``[..., D, D]``, diagonal."""
+        return torch.diag_embed(self.variance)
