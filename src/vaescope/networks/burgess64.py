@@ -1,0 +1,59 @@
+"""Convolutional encoder and decoder of Burgess et al. for images of 64 x 64 pixels."""
+
+from torch import nn
+
+from vaescope.networks.initialise import Initialisation, initialise
+
+
+def burgess64(
+    image_shape: tuple[int, ...],
+    num_parameters: int,
+    latent_dim: int,
+    *,
+    initialisation: Initialisation = "glorot",
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder of four strided convolutions of 32 channels and two dense 256s; decoder mirrored.
+
+    Args:
+        image_shape: ``(C, 64, 64)``.
+        num_parameters: P, what the posterior needs from the encoder for one image.
+        latent_dim: D.
+        initialisation: rule for the initial weights, see ``initialise``.
+
+    Returns:
+        Encoder ``[B, C, 64, 64] -> [B, P]`` and decoder ``[B, D] -> [B, C, 64, 64]``.
+
+    Raises:
+        ValueError: if the images are not 64 x 64.
+
+    Source: Burgess et al. 2018, https://arxiv.org/abs/1804.03599, appendix on the architecture.
+    Differs: padding and initialisation are not printed there; ours halves each side exactly and
+    is Glorot's.
+    """
+    if len(image_shape) != 3 or image_shape[1:] != (64, 64):
+        raise ValueError(
+            f"network burgess64 takes images [C, 64, 64], this data set has {list(image_shape)}; "
+            "choose network=mlp or network=linear"
+        )
+    channels = image_shape[0]
+    encoder = nn.Sequential(
+        *(nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(32, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(32, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(32, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        nn.Flatten(),
+        *(nn.Linear(32 * 4 * 4, 256), nn.ReLU()),
+        *(nn.Linear(256, 256), nn.ReLU()),
+        nn.Linear(256, num_parameters),
+    )
+    decoder = nn.Sequential(
+        *(nn.Linear(latent_dim, 256), nn.ReLU()),
+        *(nn.Linear(256, 256), nn.ReLU()),
+        *(nn.Linear(256, 32 * 4 * 4), nn.ReLU()),
+        nn.Unflatten(1, (32, 4, 4)),
+        *(nn.ConvTranspose2d(32, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        *(nn.ConvTranspose2d(32, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        *(nn.ConvTranspose2d(32, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),
+        nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
+    )
+    return initialise(encoder, initialisation), initialise(decoder, initialisation)

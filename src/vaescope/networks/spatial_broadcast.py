@@ -1,0 +1,105 @@
+"""Decoder that sees the code at every pixel, beside the pixel's coordinates."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from vaescope.networks.initialise import Initialisation, initialise
+
+
+def spatial_broadcast(
+    image_shape: tuple[int, ...],
+    num_parameters: int,
+    latent_dim: int,
+    *,
+    num_layers: int = 3,
+    channels: int = 64,
+    kernel_size: int = 4,
+    initialisation: Initialisation = "glorot",
+) -> tuple[nn.Module, nn.Module]:
+    """Strided convolutional encoder and spatial broadcast decoder.
+
+    Args:
+        image_shape: ``(C, S, S)`` with S at least 8.
+        num_parameters: P, what the posterior needs from the encoder for one image.
+        latent_dim: D.
+        num_layers: convolutions of the decoder, the one that makes the image included; at least 1.
+        channels: of every hidden convolution of both networks.
+        kernel_size: of the decoder's convolutions.
+        initialisation: rule for the initial weights, see ``initialise``.
+
+    Returns:
+        Encoder ``[B, C, S, S] -> [B, P]`` and decoder ``[B, D] -> [B, C, S, S]``.
+
+    Raises:
+        ValueError: if the images are not square or below 8 x 8, or a size is below 1.
+
+    Source: Watters et al. 2019, https://arxiv.org/abs/1901.07017, algorithm 1 and the appendix's
+    table of architectures. Differs: initialisation is not printed there, ours is Glorot's; images
+    below 16 x 16 get three strided convolutions instead of four.
+    """
+    if len(image_shape) != 3 or image_shape[1] != image_shape[2] or image_shape[1] < 8:
+        raise ValueError(
+            "network spatial_broadcast takes square images [C, S, S] of at least 8 x 8, "
+            f"this data set has {list(image_shape)}; choose network=mlp or network=linear"
+        )
+    if min(num_layers, channels, kernel_size) < 1:
+        raise ValueError(
+            f"num_layers={num_layers}, channels={channels}, kernel_size={kernel_size}: "
+            "each is at least 1"
+        )
+    colours, _, side = image_shape
+    encoder = _encoder(colours, side, channels, num_parameters)
+    sizes = [latent_dim + 2, *[channels] * (num_layers - 1), colours]
+    layers = [m for a, b in pairwise(sizes) for m in (*_same(a, b, kernel_size), nn.ReLU())]
+    decoder = nn.Sequential(Broadcast(side), *layers[:-1])
+    return initialise(encoder, initialisation), initialise(decoder, initialisation)
+
+
+class Broadcast(nn.Module):
+    """Code at every pixel of a grid, and the pixel's x and y in [-1, 1] as two more channels.
+
+    Args:
+        side: S, pixels along an edge.
+
+    Source: Watters et al. 2019, https://arxiv.org/abs/1901.07017, algorithm 1. Differs: none.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Codes ``[B, D]`` as ``[B, D + 2, S, S]``; the last channels are x, then y."""
+        # made here, not kept: an ensemble takes no network with a buffer
+        line = torch.linspace(-1, 1, self.side, dtype=z.dtype, device=z.device)
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        grid = torch.stack((x, y)).expand(len(z), -1, -1, -1)
+        tiled = z[:, :, None, None].expand(-1, -1, self.side, self.side)
+        return torch.cat((tiled, grid), 1)
+
+
+def _encoder(colours: int, side: int, channels: int, outputs: int) -> nn.Module:
+    halvings = 4 if side >= 16 else 3
+    sizes = [colours, *[channels] * halvings]
+    return nn.Sequential(
+        *(
+            layer
+            for a, b in pairwise(sizes)
+            for layer in (nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())
+        ),
+        nn.Flatten(),
+        *(nn.Linear(channels * (side >> halvings) ** 2, 256), nn.ReLU()),
+        nn.Linear(256, outputs),
+    )
+
+
+def _same(inputs: int, outputs: int, kernel_size: int) -> tuple[nn.Module, ...]:
+    """A convolution that keeps the image's size; even kernels have one zero more at the end."""
+    before = (kernel_size - 1) // 2
+    after = kernel_size // 2
+    if before == after:
+        return (nn.Conv2d(inputs, outputs, kernel_size, padding=before),)
+    padding = nn.ZeroPad2d((before, after, before, after))
+    return (padding, nn.Conv2d(inputs, outputs, kernel_size))
