@@ -11,10 +11,11 @@ COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
     "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
+    "report": "compare finished runs: report runs=[FOLDER,...]",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
 GROUPS = (
-    *("data", "model", "network", "posterior", "likelihood", "optimizer", "statistics"),
+    *("data", "model", "network", "posterior", "prior", "likelihood", "optimizer", "statistics"),
     *("view", "sampling", "hold_out", "callbacks", "logger", "trainer", "experiment"),
 )
 PAPERS = ("cvpr2019",)
@@ -33,6 +34,7 @@ examples:
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
   vaescope train resume=outputs/RUN                continue a run
   vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
+  vaescope report runs=[outputs/sweeps]            methods beside each other
   vaescope train --cfg job                         print the configuration, run nothing
   vaescope <command> --help                        all groups and their options
 """

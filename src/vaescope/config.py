@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from vaescope.errors import ConfigError, VaescopeError
+from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
 
 # what a constructor raises to refuse its arguments; anything else is a fault of the program
@@ -43,6 +43,7 @@ class TrainSchema(MachineSchema):
     model: Any = MISSING
     network: Any = MISSING
     posterior: Any = MISSING
+    prior: Any = MISSING
     likelihood: Any = MISSING
     optimizer: Any = MISSING
     statistics: Any = field(default_factory=dict)
@@ -77,6 +78,7 @@ class DataSchema(MachineSchema):
     model: Any = MISSING
     network: Any = MISSING
     posterior: Any = MISSING
+    prior: Any = MISSING
     likelihood: Any = MISSING
     action: str = MISSING
     seed: int = MISSING
@@ -97,11 +99,21 @@ class ReproduceSchema(MachineSchema):
     only: str | None = None
 
 
+@dataclass
+class ReportSchema(MachineSchema):
+    """Root keys of ``report.yaml`` and their types."""
+
+    runs: Any = MISSING
+    scores: Any = None
+    group_by: Any = None
+    sort: str | None = None
+
+
 def register_schemas() -> None:
     """Make the schemas known to Hydra under the names in the defaults lists, and one resolver."""
     OmegaConf.register_new_resolver("fast_precision", _fast_precision, replace=True)
     store = ConfigStore.instance()
-    for schema in (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema):
+    for schema in (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema):
         store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
 
 
@@ -182,3 +194,18 @@ def read_list(path: Path) -> list[str]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """What ``save_yaml`` wrote, as plain containers with all links followed."""
     return resolved(typing.cast(DictConfig, OmegaConf.load(path)))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A YAML mapping as plain containers, its links (``${seed}``) left as texts.
+
+    Raises:
+        DataError: if the file is none.
+    """
+    try:
+        node = OmegaConf.load(path)
+    except Exception as error:  # of YAML, of OmegaConf, of the disk
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(node, DictConfig):
+        raise DataError(f"{path} holds no settings")
+    return typing.cast(dict[str, Any], OmegaConf.to_container(node, resolve=False))

@@ -61,6 +61,22 @@ GLOSSARY = {
     "udr": "unsupervised disentanglement ranking; 1: other seeds find the same axes",
 }
 
+# how tables head the columns of scores that papers write in another way than log keys
+SYMBOLS = {
+    "mig": "MIG",
+    "mcc": "MCC",
+    "udr": "UDR",
+    "dto": "DtO, all latents",
+    "dto_active": "DtO, active latents",
+    "dto_active_ratio": "DtO / chance, active latents",
+    "polarization_gap": "Δ_KL",
+}
+
+
+def heading(key: str) -> str:
+    """A column's heading: ``test/dto_active`` -> ``DtO, active latents``."""
+    return SYMBOLS.get(name_of(key), name_of(key).replace("_", " "))
+
 
 def name_of(key: str) -> str:
     """The quantity in a log key: ``val/mig`` -> ``mig``."""

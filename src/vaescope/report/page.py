@@ -41,7 +41,7 @@ def write_report(folder: Path) -> Path:
         "about": scores["about"],
         "summary": _summary(scores["rows"]),
         "scores": _score_lines(scores["rows"]),
-        "curves": [(title, note, _svg(figure)) for title, note, figure in curves(series)],
+        "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
         "pictures": [
             (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
         ],
@@ -104,8 +104,8 @@ def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
     return fmean(values) if all(isinstance(value, int | float) for value in values) else None
 
 
-def _svg(figure: Figure) -> str:
-    """Inline SVG, without its XML header."""
+def inline_svg(figure: Figure) -> str:
+    """A figure as SVG for a page, without its XML header."""
     text = io.StringIO()
     figure.savefig(text, format="svg")
     svg = text.getvalue()

@@ -47,10 +47,21 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         return None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def last_line(path: Path) -> str:
+    """Last line of a text, ``error.txt``; nothing without the file."""
+    lines = path.read_text(encoding="utf-8").strip().splitlines() if path.is_file() else []
+    return lines[-1] if lines else ""
 
 
 def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:

@@ -77,6 +77,22 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
             console.print(f"job {job['name']}: {job['error']}", highlight=False, soft_wrap=True)
 
 
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, notes: Sequence[str]
+) -> None:
+    """Print a table of texts, and lines below it."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = _console()
+    console.print(f"\n{title}", highlight=False, soft_wrap=True)
+    console.print(table, highlight=False)
+    for note in notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
 def _console() -> Console:
     """Standard output; wide where it is a file."""
     console = Console()

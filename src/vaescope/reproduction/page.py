@@ -15,7 +15,8 @@ from rich.table import Table
 
 from vaescope.files import replacing
 from vaescope.report.glossary import name_of
-from vaescope.report.record import environment, write_json
+from vaescope.report.record import environment, write_json, write_text
+from vaescope.report.tables import markdown_table
 from vaescope.reproduction.claims import Verdict
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, agreement
@@ -82,12 +83,12 @@ def write_page(
         "environment": environment(plain["threads"] or 0),
     }
     write_json(folder / "results.json", content)
-    _write(folder / "results.md", _markdown(content, list(drawn)))
+    write_text(folder / "results.md", _markdown(content, list(drawn)))
     pages = Environment(
         loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
     )
     page = pages.get_template("reproduction.html").render(**content, pictures=pictures)
-    _write(folder / "report.html", page)
+    write_text(folder / "report.html", page)
     _print(tables, judged, folder)
     return folder / "report.html"
 
@@ -154,7 +155,7 @@ def _markdown(content: Mapping[str, Any], figures: Sequence[str]) -> str:
         "test part, 1,000 for Jacobians (all where there are fewer).",
     ]
     for part, rows in content["tables"].items():
-        lines += ["", f"## {part}", "", *_markdown_table(COLUMNS, [list(r.values()) for r in rows])]
+        lines += ["", f"## {part}", "", *markdown_table(COLUMNS, [list(r.values()) for r in rows])]
     claims = [[str(v["number"]), v["claim"], v["verdict"], v["numbers"]] for v in content["judged"]]
     note = "Verdicts are about the runs as made, reductions included."
     lines += [
@@ -163,24 +164,13 @@ def _markdown(content: Mapping[str, Any], figures: Sequence[str]) -> str:
         "",
         note,
         "",
-        *_markdown_table(("#", "claim", "verdict", "numbers"), claims),
+        *markdown_table(("#", "claim", "verdict", "numbers"), claims),
     ]
     if content["unfinished"]:
         lines += ["", "## not run", ""]
         lines += [f"- {name}: {reason}" for name, reason in content["unfinished"].items()]
     lines += ["", *[f"![{name}]({name}.png)" for name in figures], ""]
     return "\n".join(lines)
-
-
-def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    return head + [f"| {' | '.join(row)} |" for row in cells]
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _print(tables: Mapping[str, Sequence[Line]], judged: Sequence[Verdict], folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.config import read_list, read_value, read_yaml
+from vaescope.report.record import last_line
 from vaescope.reproduction.plan import Run
 
 log = logging.getLogger(__name__)
@@ -113,11 +114,6 @@ def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
     if done.returncode == 0 and is_done(folder):
         log.info("%s: done", run.name)
         return ""
-    error = _last_line(folder / "error.txt") or f"exit code {done.returncode}"
+    error = last_line(folder / "error.txt") or f"exit code {done.returncode}"
     log.error("%s: failed: %s (see %s)", run.name, error, folder / "process.log")
     return error
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").strip().splitlines() if path.is_file() else []
-    return lines[-1] if lines else ""

@@ -1,0 +1,91 @@
+"""``vaescope report`` on the command line, on runs made by ``vaescope train``."""
+
+import json
+import os
+import subprocess
+import sys
+from statistics import fmean, stdev
+
+import pytest
+
+SWEEP = (
+    *("train", "-m", "data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]"),
+    *("callbacks=[]", "statistics=[disentanglement,alignment]", "trainer.max_steps=3"),
+    *("trainer.accelerator=cpu", "threads=1", "hydra.sweep.dir=runs"),
+)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    return tmp_path_factory.mktemp("report")
+
+
+def vaescope(here, *words, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "vaescope", *words],
+        cwd=here,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def runs(here):
+    """Three seeds of two values of beta; of them one value cannot work."""
+    vaescope(here, *SWEEP, "seed=0,1,2", "model=beta_vae", "model.beta=2,-1", code=1)
+    return here / "runs"
+
+
+def test_a_sweep_with_failures_is_compared(here, runs):
+    done = vaescope(here, "report", "runs=[runs]", "scores=[loss,mig]", "output_dir=out")
+    content = json.loads((here / "out" / "comparison.json").read_text())
+    (group,) = content["groups"]
+    rows = [json.loads(path.read_text())["rows"][0] for path in runs.glob("*/scores.json")]
+    losses = [row["test/loss"] for row in rows]
+    assert len(losses) == 3
+    assert group["scores"]["test/loss"]["mean"] == pytest.approx(fmean(losses))
+    assert group["scores"]["test/loss"]["std"] == pytest.approx(stdev(losses))
+    assert (group["method"], group["data"], group["updates"]) == ("BetaVAE", "TinySquares", 3)
+    assert sorted(group["seeds"]) == [0, 1, 2]
+    assert [line["seed"] for line in content["remarks"]] == [0, 1, 2]
+    assert all("beta=-1" in line["reason"] for line in content["remarks"])
+    assert "out/report.html" in done.stdout
+    assert sorted(p.name for p in (here / "out").iterdir()) == [
+        "comparison.json",
+        "comparison.md",
+        "report.html",
+    ]
+
+
+def test_refusals_are_one_sentence_and_a_run_is_left_alone(here, runs):
+    run = next(runs.glob("*/scores.json")).parent
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    for words, message in (
+        (("runs=[nowhere]",), f"runs: {here / 'nowhere'} does not exist; give folders of runs"),
+        (("runs=[runs]", "sort=-migg"), "sort: no run has the score 'migg'; did you mean mig"),
+        (("runs=[runs]", f"output_dir='{run}'"), "of another command; name another folder"),
+    ):
+        told = vaescope(here, "report", "output_dir=refused", *words, code=1).stderr
+        assert message in told
+        assert "Traceback" not in told
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_neither_the_program_nor_its_help_loads_torch(here, runs):
+    program = (
+        "import sys; from vaescope.cli import main; main(sys.argv[1:]); "
+        "sys.exit('torch' if 'torch' in sys.modules else 0)"
+    )
+    for words in (("runs=[runs]", "output_dir=again"), ("--help",), ("--cfg", "job")):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "report", *words],
+            cwd=here,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert (here / "again" / "report.html").is_file()
