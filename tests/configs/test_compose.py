@@ -213,9 +213,11 @@ def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, mode
     batch = {
         "image": image,
         "image_2": torch.rand(2, *shape),
+        "image_3": torch.rand(2, *shape),
         "factors": torch.zeros(2, 2),
         "changed": torch.zeros(2, 2, dtype=torch.bool),
         "label": torch.arange(2),
+        "factor_labels": torch.zeros(2, 2),
         "index": torch.arange(2),
     }
     assert sum(made.terms(batch, 0, made.noise_for(2, 0)).values()).isfinite()

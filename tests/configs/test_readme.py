@@ -9,7 +9,19 @@ from vaescope.config import config_dir
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-GROUPS = (*("model", "posterior", "network", "data", "view", "sampling", "hold_out", "statistics"),)
+GROUPS = (
+    *(
+        "model",
+        "posterior",
+        "prior",
+        "network",
+        "data",
+        "view",
+        "sampling",
+        "hold_out",
+        "statistics",
+    ),
+)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 import torch
 
+from vaescope.config import config_dir
 from vaescope.errors import DataError
 from vaescope.training import train
 
@@ -59,6 +61,22 @@ def test_resumed_run_equals_unbroken_run(tiny, tmp_path, method, stop):
     }
     for step, row in training.items():
         assert {k: v for k, v in again[step].items() if "train/" in k} == row
+
+
+EVERY_METHOD = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_every_method_resumes_exactly(tiny, tmp_path, method):
+    words = (f"model={method}", "statistics=[latents]", "~callbacks.evaluation")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(tiny(whole, *words, "trainer.max_steps=11"))  # past an epoch (9)
+    train(tiny(broken, *words, "trainer.max_steps=4"))
+    train(tiny(broken, *words, "trainer.max_steps=11", f"resume='{broken}'"))
+    assert equal_states(saved(whole)["state_dict"], saved(broken)["state_dict"])
+    moments = [saved(folder)["optimizer_states"][0]["state"] for folder in (whole, broken)]
+    for number, state in moments[0].items():
+        assert all(torch.equal(state[name], moments[1][number][name]) for name in state)
 
 
 def test_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path):

@@ -26,6 +26,7 @@ from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.data.groups import Groups, Labels
 from vaescope.data.image_folder import ImageFolderDataModule
+from vaescope.data.labelled import Labelled
 from vaescope.data.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
 from vaescope.data.mpi3d import MPI3D, MPI3DDataModule
 from vaescope.data.published import PublishedFile
@@ -95,6 +96,7 @@ __all__ = [
     "Interpolation",
     "Isaac3D",
     "Isaac3DDataModule",
+    "Labelled",
     "Labels",
     "LaplaceTransitions",
     "MNISTDataModule",

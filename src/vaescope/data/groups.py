@@ -66,21 +66,33 @@ class Labels:
     Args:
         by: name of a factor, or ``label`` for the class of a data set that has classes; None: the
             first factor, or the class where there are no factors.
+        num_labels: how many values the model knows, 0 .. num_labels - 1; None: any number.
 
     Source: none, ours.
     """
 
-    def __init__(self, by: str | None = None) -> None:
+    def __init__(self, by: str | None = None, num_labels: int | None = None) -> None:
         self.by = by
+        self.num_labels = num_labels
         self._pool: Pool | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse what is no label.
 
         Raises:
-            ConfigError: no such factor, or a continuous one.
+            ConfigError: no such factor, a continuous one, or one of more values than the model's.
         """
-        require_labels(self._name(factors), factors)
+        by = self._name(factors)
+        require_labels(by, factors)
+        if by in factors.names:
+            self._require_known(factors.sizes[factors.names.index(by)], by)
+
+    def _require_known(self, number: int, by: str) -> None:
+        if self.num_labels is not None and number > self.num_labels:
+            raise ConfigError(
+                f"num_labels={self.num_labels}: {by!r} has {number} values; "
+                f"give model.num_labels={number}, or another view.by"
+            )
 
     def _name(self, factors: Factors) -> str:
         return self.by or next(iter(factors.names), "label")
@@ -88,7 +100,9 @@ class Labels:
     def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
         """``index`` and its ``label`` int64 `[B]`."""
         if self._pool is not pool:
-            self._pool, self._labels = pool, labels_of(pool, self._name(pool.factors))
+            name = self._name(pool.factors)
+            self._pool, self._labels = pool, labels_of(pool, name)
+            self._require_known(int(self._labels.max()) + 1, name)
         places = np.searchsorted(pool.rows, index.cpu().numpy())
         return {"index": index, "label": torch.from_numpy(self._labels[places])}
 

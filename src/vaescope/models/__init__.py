@@ -9,20 +9,28 @@ from vaescope.models.beta_vae import VAE, BetaVAE
 from vaescope.models.dip_vae import DIPVAE
 from vaescope.models.factor_vae import FactorVAE
 from vaescope.models.group_vae import GroupVAE
+from vaescope.models.hausdorff_vae import HausdorffVAE
+from vaescope.models.hessian_vae import HessianVAE
+from vaescope.models.info_nce import InfoNCE
 from vaescope.models.info_vae import InfoVAE
 from vaescope.models.ivae import IVAE
 from vaescope.models.jl1_vae import JL1VAE
 from vaescope.models.orthogonal_autoencoder import OrthogonalAutoencoder
 from vaescope.models.pcl import PCL
+from vaescope.models.quantised_autoencoder import QuantisedAutoencoder
 from vaescope.models.regularised_autoencoder import RegularisedAutoencoder
+from vaescope.models.semi_supervised import SemiSupervised, Supervised
 from vaescope.models.sigma_vae import SigmaVAE
 from vaescope.models.slow_vae import SlowVAE
+from vaescope.models.tcl import TCL
+from vaescope.models.triplet_vae import TripletVAE
 
 __all__ = [
     "DIPVAE",
     "IVAE",
     "JL1VAE",
     "PCL",
+    "TCL",
     "VAE",
     "AnnealedVAE",
     "Autoencoder",
@@ -30,12 +38,19 @@ __all__ = [
     "BetaVAE",
     "FactorVAE",
     "GroupVAE",
+    "HausdorffVAE",
+    "HessianVAE",
+    "InfoNCE",
     "InfoVAE",
     "LatentModel",
     "OrthogonalAutoencoder",
     "Parts",
+    "QuantisedAutoencoder",
     "RegularisedAutoencoder",
+    "SemiSupervised",
     "SigmaVAE",
     "SlowVAE",
+    "Supervised",
+    "TripletVAE",
     "aggregate_densities",
 ]

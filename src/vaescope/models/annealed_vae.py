@@ -33,7 +33,7 @@ class AnnealedVAE(LatentModel):
         anneal_steps: int = 100_000,
     ) -> None:
         super().__init__(parts)
-        if not min(gamma, max_capacity, anneal_steps) >= 0:
+        if not all(number >= 0 for number in (gamma, max_capacity, anneal_steps)):
             raise ValueError(
                 f"gamma={gamma}, max_capacity={max_capacity}, anneal_steps={anneal_steps}: each "
                 "is at least 0"

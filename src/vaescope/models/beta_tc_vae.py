@@ -46,7 +46,7 @@ class BetaTCVAE(LatentModel):
         estimator: Estimator = "mss",
     ) -> None:
         super().__init__(parts)
-        if not min(alpha, beta, gamma) >= 0:
+        if not all(weight >= 0 for weight in (alpha, beta, gamma)):
             raise ValueError(f"alpha={alpha}, beta={beta}, gamma={gamma}: a weight is at least 0")
         if estimator not in get_args(Estimator):
             allowed = ", ".join(get_args(Estimator))

@@ -37,7 +37,7 @@ class DIPVAE(LatentModel):
         super().__init__(parts)
         if kind not in ("i", "ii"):
             raise ValueError(f"kind={kind!r}: choose i (means) or ii (sampled codes)")
-        if not min(lambda_od, lambda_d_factor) >= 0:
+        if not all(weight >= 0 for weight in (lambda_od, lambda_d_factor)):
             raise ValueError(
                 f"lambda_od={lambda_od}, lambda_d_factor={lambda_d_factor}: a weight is at least 0"
             )

@@ -30,7 +30,7 @@ class JL1VAE(LatentModel):
         self, parts: Parts, *, beta: float = 4.0, gamma: float = 0.1, anneal_steps: int = 100_000
     ) -> None:
         super().__init__(parts)
-        if not min(beta, gamma, anneal_steps) >= 0:
+        if not all(number >= 0 for number in (beta, gamma, anneal_steps)):
             raise ValueError(
                 f"beta={beta}, gamma={gamma}, anneal_steps={anneal_steps}: each is at least 0"
             )

@@ -36,7 +36,7 @@ class SlowVAE(LatentModel):
         self, parts: Parts, *, beta: float = 1.0, gamma: float = 10.0, rate: float = 6.0
     ) -> None:
         super().__init__(parts)
-        if not (min(beta, gamma) >= 0 and rate > 0):
+        if not (beta >= 0 and gamma >= 0 and rate > 0):
             raise ValueError(
                 f"beta={beta}, gamma={gamma}, rate={rate}: weights are at least 0, the rate above"
             )

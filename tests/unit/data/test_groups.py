@@ -89,6 +89,10 @@ def test_groups_by_class_need_no_factors(rng):
             lambda: Groups("a", 2).check(Factors(("a",), (0,), ("continuous",)), 2),
             "'a' is continuous",
         ),
+        (
+            lambda: Labels("shape", 2).check(FACTORS, 8),
+            "'shape' has . values; give model.num_labels=",
+        ),
     ],
 )
 def test_impossible_options_are_refused_before_any_batch(make, message):
@@ -112,3 +116,6 @@ def test_labels_are_classes_where_there_are_no_factors(rng):
     made = StoredDataset(pixels, Factors((), (), ()), "drawn in a test", table, labels)
     plan = Labels()(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
     assert plan["label"].tolist() == [2, 1]
+    with pytest.raises(ConfigError, match=r"'label' has 3 values; give model\.num_labels=3"):
+        Labels(num_labels=2)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
+    Labels(num_labels=3)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)

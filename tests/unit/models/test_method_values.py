@@ -385,14 +385,14 @@ def test_ivae_with_a_prior_that_says_nothing_is_a_vae_and_with_a_sharp_one_the_p
     model = made(IVAE, DiagonalGaussian, num_labels=3)
     batch, noise = batch_of(), model.noise_for(4, STEP)
     with torch.no_grad():
-        model.prior.weight.zero_()
+        model.label_prior.weight.zero_()
     q = model.encode(batch["image"])
     variance = 1 / (1 + 1 / q.variance)
     mean = variance * q.mean / q.variance
     expected = kl_divergence(Normal(mean, variance.sqrt()), Normal(0.0, 1.0)).sum(1).mean()
     torch.testing.assert_close(model.terms(batch, STEP, noise)["kl"], expected)
     with torch.no_grad():
-        model.prior.weight[:, 3:] = -40.0
+        model.label_prior.weight[:, 3:] = -40.0
     assert model.terms(batch, STEP, noise)["kl"].item() == pytest.approx(0, abs=1e-6)
 
 

@@ -1,0 +1,121 @@
+"""The VAE whose latents may take all combinations of their values, however correlated they are."""
+
+from collections.abc import Mapping
+from functools import reduce
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+
+
+class HausdorffVAE(LatentModel):
+    """HFS: reconstruction + beta KL + gamma times the pairwise Hausdorff distance of the supports.
+
+    The distance is that of the mean codes of a batch to all combinations of their values, see
+    ``hausdorff_distances``, summed over pairs of latents; 0: every combination was there.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+        beta: weight of the KL, at least 0.
+        gamma: weight of the distances, at least 0; larger means more combinations of values.
+        delta: weight of the scale term, the sum over latents of how much the standard deviation of
+            the mean codes is below 1; at least 0, and 0 leaves it out.
+        num_pairs: pairs of latents drawn for each update, without replacement, whose sum is not
+            scaled up; None, or at least as many as there are: all D (D - 1) / 2.
+
+    Raises:
+        ValueError: if a weight is negative or ``num_pairs`` below 1.
+
+    Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347, the pairwise Hausdorff distance;
+    weights and number of pairs as in its published code. Differs: the scale term takes the
+    deviation over the batch, where the published code takes it over an image's latents.
+    Cost: P B^3 additions and minima for P pairs and B images (25, 64: 6.6 million each, 3 to 6 ms
+    on a CPU core), without a graph, the gradient being that of three codes of each pair. Steps a
+    second with conv64 on dSprites, one CPU core: 0.96 of a beta-VAE's (0.89 to 1.08, 7 rounds).
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        beta: float = 1.0,
+        gamma: float = 1.0,
+        delta: float = 0.0,
+        num_pairs: int | None = 25,
+    ) -> None:
+        super().__init__(parts)
+        if not all(weight >= 0 for weight in (beta, gamma, delta)):
+            raise ValueError(f"beta={beta}, gamma={gamma}, delta={delta}: a weight is at least 0")
+        if num_pairs is not None and num_pairs < 1:
+            raise ValueError(f"num_pairs={num_pairs}: give at least 1, or null for all pairs")
+        self.beta, self.gamma, self.delta, self.num_pairs = beta, gamma, delta, num_pairs
+
+    def beta_at(self, step: int) -> float:
+        """Weight of the KL."""
+        return self.beta
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """-log p(x|z) + beta KL + gamma distances of supports, and the scale if it has a weight."""
+        q = self.encode(batch["image"])
+        every = torch.triu_indices(self.latent_dim, self.latent_dim, 1, device=q.mean.device)
+        distances = hausdorff_distances(q.mean, every[:, noise["pairs"].long()])
+        terms = {
+            "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),
+            "kl": self.beta * self.kl(q).sum(-1).mean(),
+            "support": self.gamma * distances.sum(),
+        }
+        if self.delta:
+            terms["scale"] = self.delta * missing_deviation(q.mean)
+        return terms
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """``z`` and which ``pairs`` ``[P]``, counted as (0, 1), (0, 2) .. (1, 2), (1, 3) .."""
+        drawn = super().draw_noise(rng, batch_size)
+        pairs = rng.permutation(self.latent_dim * (self.latent_dim - 1) // 2)[: self.num_pairs]
+        return drawn | {"pairs": pairs.astype(np.float32)}
+
+
+def hausdorff_distances(z: Tensor, pairs: Tensor) -> Tensor:
+    """Squared Hausdorff distance of codes to all combinations of their values, for each pair.
+
+    For latents (i, j) it is the largest, over all B^2 points u made of a value of z_i and a value
+    of z_j, of the squared distance from u to the nearest of the B codes; at least 0, and 0 if
+    every combination is a code.
+
+    Args:
+        z: codes ``[B, D]``.
+        pairs: numbers of the first and the second latent of each pair, ``[2, P]``.
+
+    Returns:
+        Distances ``[P]``, with gradients through both points.
+
+    Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347, the pairwise Hausdorff distance.
+    Differs: none.
+    """
+    first, second = z[:, pairs].permute(1, 2, 0)  # [P, B] each
+    with_first, with_second = (_squared_differences(values.detach()) for values in (first, second))
+    # one code after the other: [P, B, B] stays in the processor's cache, [P, B, B, B] does not
+    to_nearest = reduce(
+        torch.minimum,
+        (a.unsqueeze(-1) + b.unsqueeze(-2) for a, b in zip(with_first, with_second, strict=True)),
+    )
+    farthest = to_nearest.flatten(1).argmax(1, keepdim=True)
+    u_first = first.gather(1, farthest // len(z))
+    u_second = second.gather(1, farthest % len(z))
+    return ((u_first - first).square() + (u_second - second).square()).amin(1)
+
+
+def missing_deviation(z: Tensor) -> Tensor:
+    """Sum over latents of max(0, 1 - standard deviation over the batch ``[B, D]``), at least 0."""
+    spread = (z - z.mean(0)).square().sum(0) / max(len(z) - 1, 1)
+    return (1 - (spread + 1e-6).sqrt()).relu().sum()
+
+
+def _squared_differences(values: Tensor) -> Tensor:
+    """(v_pb - v_pn)^2 of values ``[P, B]``, the code n in front: ``[B, P, B]``."""
+    by_code = values.T.unsqueeze(-1)
+    return (values.unsqueeze(0) - by_code).square()

@@ -1,0 +1,169 @@
+"""Methods that are told the factors of a few images: any method with one more term, or labels."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.models.supervision import (
+    Anneal,
+    Regulariser,
+    Supervision,
+    annealed,
+    labelled_images,
+)
+from vaescope.posteriors import Point, Posterior
+
+
+class SemiSupervised(LatentModel):
+    """S2: the loss of an unsupervised method + gamma_sup(step) R_sup(mu(x'), y), x' labelled.
+
+    It has the inner method's networks, noise, schedules and optimiser; the inner method is not
+    shown the labelled images.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+        unsupervised: the inner method, ``parts -> method``.
+        gamma_sup: weight of the regulariser, at least 0; the default is the 4 of the published
+            code's example times its batch size of 64.
+        regulariser: R_sup, see ``Supervision``.
+        factor_sizes: number of values of each factor, for ``regulariser=embed`` alone.
+        anneal: gamma_sup is ``fixed``, rises ``linear``ly from 0, or is 0 at first and then there
+            at once, ``fine_tune``.
+        anneal_steps: number of updates that this takes.
+
+    Raises:
+        ValueError: for an unknown option, or a weight or a number that is out of range.
+
+    Source: Locatello et al. 2020, https://arxiv.org/abs/1905.01258, section 4. Differs: see
+    ``Supervision`` for what its published code does otherwise.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        unsupervised: Callable[[Parts], LatentModel],
+        gamma_sup: float = 256.0,
+        regulariser: Regulariser = "xent",
+        factor_sizes: Sequence[int] | None = None,
+        anneal: Anneal = "fixed",
+        anneal_steps: int = 0,
+    ) -> None:
+        super(LatentModel, self).__init__()  # the inner method has the networks
+        if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
+            raise ValueError(problem)
+        if not gamma_sup >= 0:
+            raise ValueError(f"gamma_sup={gamma_sup}: a weight is at least 0")
+        if anneal not in get_args(Anneal) or anneal_steps < (anneal != "fixed"):
+            raise ValueError(
+                f"anneal={anneal!r}, anneal_steps={anneal_steps}: choose fixed, or linear or "
+                "fine_tune with at least 1 step"
+            )
+        self.latent_dim, self.seed = parts.latent_dim, parts.seed
+        self.posterior, self.prior, self.likelihood = parts.posterior, parts.prior, parts.likelihood
+        self.make_optimizer = parts.optimizer
+        self.gamma_sup, self.anneal, self.anneal_steps = gamma_sup, anneal, anneal_steps
+        self.unsupervised = unsupervised(parts)
+        self.supervision = Supervision(regulariser, factor_sizes)
+
+    def __getattr__(self, name: str) -> Any:
+        """The networks are those of the inner method."""
+        if name in ("encoder", "decoder"):
+            return getattr(self.unsupervised, name)
+        return super().__getattr__(name)
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The inner method's terms of the unlabelled images, and gamma_sup R_sup."""
+        image, labels = labelled_images(batch)
+        unlabelled = {name: value for name, value in batch.items() if name not in _OF_LABELLED}
+        terms = self.unsupervised.terms(unlabelled, step, noise)
+        gamma = annealed(self.gamma_sup, self.anneal, self.anneal_steps, step)
+        return terms | {"supervised": gamma * self.supervision(self.encode(image).mean, labels)}
+
+    def encode(self, image: Tensor) -> Any:
+        """Posterior q(z|x) of images ``[B, ...]``, the inner method's."""
+        return self.unsupervised.encode(image)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Decoder output of codes ``[B, D]``, the inner method's."""
+        return self.unsupervised.decode(z)
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """The inner method's random numbers."""
+        return self.unsupervised.draw_noise(rng, batch_size)
+
+    def beta_at(self, step: int) -> float | None:
+        """Weight of the inner method's KL after ``step`` updates."""
+        return self.unsupervised.beta_at(step)
+
+    @property
+    def schedule_end(self) -> int:
+        """Number of updates after which neither the inner method's weights nor gamma_sup move."""
+        own = 0 if self.anneal == "fixed" else self.anneal_steps
+        return max(own, self.unsupervised.schedule_end)
+
+    @property
+    def num_images(self) -> int | None:
+        """Size of the training set, for an inner method that speaks of it."""
+        return self.unsupervised.num_images
+
+    @num_images.setter
+    def num_images(self, number: int | None) -> None:
+        self.unsupervised.num_images = number
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The inner method's optimiser, with the regulariser's weights as a group more."""
+        optimizer = self.unsupervised.configure_optimizers()
+        if own := list(self.supervision.parameters()):
+            optimizer.add_param_group({"params": own})
+        return optimizer
+
+
+class Supervised(LatentModel):
+    """An encoder of labels alone, R_sup(mu(x'), y), and a decoder of its codes to look at them.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+        regulariser: R_sup, see ``Supervision``.
+        factor_sizes: number of values of each factor, for ``regulariser=embed`` alone.
+
+    Raises:
+        ValueError: for an unknown option or sizes that do not go with it.
+
+    Source: Locatello et al. 2020, https://arxiv.org/abs/1905.01258, the fully supervised baseline.
+    Differs: the decoder sees mu, not a draw from a posterior whose variance nothing trains.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+    only_these: ClassVar[str] = "labels train no variance"
+    any_prior: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        regulariser: Regulariser = "xent",
+        factor_sizes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(parts)
+        self.supervision = Supervision(regulariser, factor_sizes)
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """R_sup of the labelled images, and -log p(x|z) of the unlabelled ones for the decoder."""
+        image, labels = labelled_images(batch)
+        z = self.encode(batch["image"]).mean.detach()
+        return {
+            "reconstruction": self.nll(z, batch["image"]),
+            "supervised": self.supervision(self.encode(image).mean, labels),
+        }
+
+
+_OF_LABELLED = ("index_2", "image_2", "factors_2", "factor_labels")

@@ -1,0 +1,57 @@
+"""Time-contrastive learning: which segment does an image come from?"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vaescope.models.base import LatentModel, Parts
+from vaescope.posteriors import Point, Posterior
+
+
+class TCL(LatentModel):
+    """TCL: multinomial logistic regression of the segment's label from features h(x), in nats.
+
+    0: every label is told; log of the number of labels: none is. Features are absolute values of
+    what the encoder gives out. The decoder learns to reconstruct from codes that are held fixed, so
+    that its statistics can be told; the encoder does not feel it.
+
+    Args:
+        parts: sizes, network, posterior (a point), likelihood and optimiser.
+        num_labels: number of segments, at least 2; labels are 0 .. num_labels - 1.
+
+    Raises:
+        ValueError: if ``num_labels`` is below 2.
+
+    Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336, section 3 and theorem 1.
+    Differs: the encoder is the network that was chosen, without the paper's maxout layers and PCA
+    whitening; the weights of the first label are learned, too, which leaves the probabilities as
+    they are; no weight decay. The linear ICA that the theorem needs after it is not done: codes
+    are the sources' |s| up to a linear map, and not theirs one by one.
+    """
+
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
+    only_these: ClassVar[str] = "it has no noise and no KL"
+    any_prior: ClassVar[bool] = False
+
+    def __init__(self, parts: Parts, *, num_labels: int = 10) -> None:
+        super().__init__(parts)
+        if num_labels < 2:
+            raise ValueError(f"num_labels={num_labels}: at least 2 labels can be told apart")
+        self.num_labels = num_labels
+        self.regression = nn.Linear(parts.latent_dim, num_labels)
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of the labels, and the decoder's own reconstruction."""
+        h = self.encode(batch["image"]).mean
+        return {
+            "cross_entropy": F.cross_entropy(self.regression(h), batch["label"]),
+            "reconstruction": self.nll(h.detach(), batch["image"]),
+        }
+
+    def encode(self, image: Tensor) -> Point:
+        """Features h(x) of images ``[B, ...]``, at least 0."""
+        return Point(super().encode(image).mean.abs())

@@ -1,0 +1,81 @@
+"""The VAE of triplets: an image is nearer to the second than to the third."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vaescope.models.base import LatentModel, Parts
+
+
+class TripletVAE(LatentModel):
+    """TVAE: mean reconstruction + beta times mean KL of three images + alpha times a hinge.
+
+    The hinge is max(0, |mu - mu_2| - |mu - mu_3| + margin) of the posterior means: ``image_2`` is
+    the positive and ``image_3`` the negative. The view ``triplets`` gives them in this order, the
+    one that is nearer in its factors first, which need not share a class with the image.
+
+    Args:
+        parts: sizes, network, posterior, likelihood and optimiser.
+        alpha: weight of the hinge, at least 0.
+        margin: by which the negative is to be farther than the positive, at least 0.
+        norm: of the difference of two means: 1 or 2.
+        beta: weight of the KL, at least 0.
+
+    Raises:
+        ValueError: if a weight or the margin is negative, or the norm is another one.
+
+    Source: Ishfaq et al. 2018, https://arxiv.org/abs/1802.04403. Differs: triplets are ordered by
+    their factors, the paper's by class; both weights and the norm are options.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        alpha: float = 1.0,
+        margin: float = 1.0,
+        norm: int = 2,
+        beta: float = 1.0,
+    ) -> None:
+        super().__init__(parts)
+        if not all(number >= 0 for number in (alpha, margin, beta)):
+            raise ValueError(f"alpha={alpha}, margin={margin}, beta={beta}: each is at least 0")
+        if norm not in (1, 2):
+            raise ValueError(f"norm={norm}: choose 1 or 2")
+        self.alpha, self.margin, self.norm, self.beta = alpha, margin, norm, beta
+
+    def terms(
+        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """-log p(x|z) and beta KL, each the mean of three images, and the hinge of their means."""
+        images = torch.cat([batch["image"], batch["image_2"], batch["image_3"]])
+        q = self.encode(images)
+        z = q.rsample(torch.cat([noise["z"], noise["z_2"], noise["z_3"]]))
+        hinge = triplet_hinge(*q.mean.chunk(3), norm=self.norm, margin=self.margin)
+        return {
+            "reconstruction": self.nll(z, images),
+            "kl": self.beta * self.kl(q).sum(-1).mean(),
+            "triplet": self.alpha * hinge.mean(),
+        }
+
+    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
+        """``z``, ``z_2`` and ``z_3``, one for each image of a triplet."""
+        drawn = super().draw_noise(rng, batch_size)
+        shape = (batch_size, self.latent_dim)
+        second = rng.standard_normal(shape, dtype=np.float32)
+        return drawn | {"z_2": second, "z_3": rng.standard_normal(shape, dtype=np.float32)}
+
+
+def triplet_hinge(
+    anchor: Tensor, positive: Tensor, negative: Tensor, *, norm: int, margin: float
+) -> Tensor:
+    """max(0, |anchor - positive| - |anchor - negative| + margin) of codes ``[B, D]``, ``[B]``.
+
+    0: the negative is farther than the positive by the margin at least.
+    """
+    near = torch.linalg.vector_norm(anchor - positive, ord=norm, dim=-1)
+    far = torch.linalg.vector_norm(anchor - negative, ord=norm, dim=-1)
+    return F.relu(near - far + margin)
