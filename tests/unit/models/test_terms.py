@@ -200,7 +200,7 @@ class TestEveryMethod:
         for i, (member, batch, noise) in enumerate(zip(members, batches, noises, strict=True)):
             alone = member.terms(batch, STEP, noise)
             for name, value in alone.items():
-                torch.testing.assert_close(together[name][i], value, rtol=1e-10, atol=0)
+                torch.testing.assert_close(together[name][i], value, rtol=1e-10, atol=1e-20)
             sum(alone.values()).backward()
             for name, weight in member.named_parameters():
                 torch.testing.assert_close(slopes[name][i], weight.grad, rtol=1e-10, atol=1e-12)
