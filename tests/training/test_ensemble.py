@@ -39,7 +39,8 @@ def scores(folder):
 def test_a_member_equals_the_run_with_its_seed(tiny, tmp_path, words, precision, tolerance):
     method, *more = words
     every = (f"model={method}", *more, *QUIET, f"trainer.precision={precision}")
-    every = (*every, "trainer.max_steps=50", "network=mlp_60_40_20")
+    steps = 50 if precision == "64-true" else 10  # rounding grows where a loss has jumps or a rival
+    every = (*every, f"trainer.max_steps={steps}", "network=mlp_60_40_20")
     train(tiny(tmp_path / "all", *every, "seed=3", "ensemble.size=3"))
     members, _ = load_models(tmp_path / "all" / "checkpoints" / "last.ckpt")
     assert [member.seed for member in members] == [3, 4, 5]
