@@ -64,7 +64,10 @@ class EvaluateSchema(MachineSchema):
     """Root keys of ``evaluate.yaml`` and their types."""
 
     statistics: Any = field(default_factory=dict)
-    checkpoint: str = MISSING
+    checkpoint: str | None = None
+    codes: str | None = None
+    metrics: list[str] | None = None
+    untrained: bool = False
     split: str = MISSING
     num_samples: int = MISSING
     num_jacobians: int = MISSING

@@ -6,13 +6,22 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from vaescope.assembly import about_run, build_data, load_models
-from vaescope.callbacks import Statistics, history_of, look, scores_of_members
+from vaescope.assembly import about_run, build_data, load_models, seeded_model
+from vaescope.callbacks import (
+    Panel,
+    Statistics,
+    as_numbers,
+    history_of,
+    look,
+    scores_of_members,
+)
+from vaescope.codes_file import read_codes
 from vaescope.config import build, resolved
 from vaescope.data import FactorDataModule, Viewed
 from vaescope.errors import ConfigError
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
+from vaescope.panel import DEFAULT
 from vaescope.problems import check
 from vaescope.report.record import write_scores
 from vaescope.report.terminal import print_scores
@@ -33,22 +42,51 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
     """
     check(config)
     plain = resolved(config)
+    if (plain["checkpoint"] is None) == (plain["codes"] is None):
+        raise ConfigError("give checkpoint=RUN/checkpoints/last.ckpt, or codes=FILE.npz, not both")
     Path(plain["output_dir"]).mkdir(parents=True, exist_ok=True)
     set_threads(plain["threads"])
+    return _of_codes(plain) if plain["checkpoint"] is None else _of_checkpoint(plain)
+
+
+def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of codes in a file."""
+    codes = read_codes(plain["codes"])
+    measured = _panel(plain["metrics"] or DEFAULT).measured(codes)
+    row = {"num_samples": len(codes.mean)} | codes.named("test", as_numbers(measured))
+    conventions = {name: found.convention for name, found in measured.items()}
+    about = {"codes": str(plain["codes"]), "conventions": conventions}
+    write_scores(Path(plain["output_dir"]) / "scores.json", [row], about)
+    print_scores([row], f"{plain['codes']}")
+    return [row]
+
+
+def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of one model or of the members of an ensemble."""
     models, saved = load_models(plain["checkpoint"])
     trained = saved["vaescope"]["config"]
     data = build_data(trained, plain["data_dir"])
-    statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
+    if plain["metrics"]:
+        statistics: dict[str, Any] = {"panel": _panel(plain["metrics"])}
+    else:
+        chosen = plain["statistics"] or {}
+        statistics = {k: build(v, f"statistics.{k}") for k, v in chosen.items()}
+    where = {"split": plain["split"], "num_samples": plain["num_samples"]}
     scores = final_scores(
         models,
         data,
         statistics,
         step=saved["global_step"],
-        split=plain["split"],
-        num_samples=plain["num_samples"],
         num_jacobians=plain["num_jacobians"],
         history=saved["callbacks"].get("Evaluation", {}).get("history", ()),
+        **where,
     )
+    if plain["untrained"]:
+        before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
+        panel = {"panel": _panel(plain["metrics"] or DEFAULT, repeats=0)}
+        for seed, numbers in final_scores(before, data, panel, step=0, **where).items():
+            numbers.pop("num_samples")
+            scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
     about_scores = {"step": saved["global_step"], "split": plain["split"]}
     rows = [
         about_run(trained) | {"seed": seed} | about_scores | numbers
@@ -59,6 +97,20 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"])
     return rows
+
+
+def _panel(scores: Sequence[str], repeats: int | None = None) -> Panel:
+    """The panel of these scores.
+
+    Raises:
+        ConfigError: if one is unknown.
+    """
+    try:
+        if repeats is None:
+            return Panel(scores)
+        return Panel(scores, repeats=repeats, costly_repeats=repeats)
+    except ValueError as error:
+        raise ConfigError(f"metrics={list(scores)}: {error}") from error
 
 
 def final_scores(

@@ -41,9 +41,9 @@ def test_a_member_equals_the_run_with_its_seed(tiny, tmp_path, words, precision,
     every = (f"model={method}", *more, *QUIET, f"trainer.precision={precision}")
     steps = 50 if precision == "64-true" else 10  # rounding grows where a loss has jumps or a rival
     every = (*every, f"trainer.max_steps={steps}", "network=mlp_60_40_20")
-    train(tiny(tmp_path / "all", *every, "seed=3", "ensemble.size=3"))
+    train(tiny(tmp_path / "all", *every, "seed=3", "ensemble.size=2"))
     members, _ = load_models(tmp_path / "all" / "checkpoints" / "last.ckpt")
-    assert [member.seed for member in members] == [3, 4, 5]
+    assert [member.seed for member in members] == [3, 4]
     for member in members[1:]:
         folder = tmp_path / str(member.seed)
         train(tiny(folder, *every, f"seed={member.seed}"))

@@ -28,6 +28,7 @@ ARROWS = {
     "networks": LEAVES,
     "metrics": LEAVES,
     "alignment": LEAVES,
+    "panel": LEAVES | {"metrics", "alignment"},
     "data/factors": LEAVES,
     "data": LEAVES,
     "models": LEAVES | {"likelihoods", "networks", "priors"},
@@ -43,6 +44,7 @@ PURE = (
     "networks",
     "metrics",
     "alignment",
+    "panel",
     "data/factors",
 )
 MAY_CONFIGURE = {

@@ -22,10 +22,12 @@ from vaescope.callbacks.statistics import (
     LocalPCA,
     Neighbours,
     OffAxis,
+    Panel,
     PolarizedRegime,
     Spectrum,
     Statistic,
     Statistics,
+    as_numbers,
 )
 from vaescope.callbacks.wandb_run import wandb_logger
 
@@ -51,12 +53,14 @@ __all__ = [
     "MetricsFile",
     "Neighbours",
     "OffAxis",
+    "Panel",
     "Pictures",
     "PolarizedRegime",
     "Progress",
     "Spectrum",
     "Statistic",
     "Statistics",
+    "as_numbers",
     "history_of",
     "look",
     "publish",

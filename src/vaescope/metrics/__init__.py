@@ -1,6 +1,43 @@
 """Scores of codes against factors: tensors in, numbers out."""
 
+from vaescope.metrics.beta_vae_score import BetaVaeScore, beta_vae_score
 from vaescope.metrics.codes import HeldOutCodes, OnCodes
+from vaescope.metrics.dci import DCI, ImportanceScores, dci, importance_scores
+from vaescope.metrics.dci_uncertainty import (
+    DciParts,
+    dci_chance,
+    dci_errors,
+    informativeness_interval,
+)
+from vaescope.metrics.dependent_factors import dlig, dmig, xmig
+from vaescope.metrics.downstream import (
+    LabelEfficiency,
+    ReducedAccuracy,
+    ShiftedAccuracy,
+    label_efficiency,
+    reduced_accuracy,
+    shifted_accuracy,
+)
+from vaescope.metrics.explicitness import Explicitness, explicitness, roc_auc
+from vaescope.metrics.factor_vae_score import FactorVaeScore, factor_vae_score
+from vaescope.metrics.fairness import unfairness
+from vaescope.metrics.info_explicitness import info_explicitness
+from vaescope.metrics.info_mec import InfoMEC, info_compactness, info_mec, info_modularity
+from vaescope.metrics.information_family import ScoreInContext, family_of_table, information_family
+from vaescope.metrics.information_scores import (
+    ScoreParts,
+    axis_alignment,
+    dcimig,
+    jemmig,
+    mig_sup,
+    minimality,
+    modularity,
+    rmig,
+    sufficiency,
+)
+from vaescope.metrics.information_tables import InformationTable, information_table
+from vaescope.metrics.irs import InterventionalRobustness, irs
+from vaescope.metrics.local_information import LocalGaps, local_boxes, local_mig
 from vaescope.metrics.mig import (
     InformationGaps,
     information_gaps,
@@ -8,23 +45,108 @@ from vaescope.metrics.mig import (
     mig_chance,
     mutual_information_gap,
 )
-from vaescope.metrics.mutual_information import discretise, entropy, mutual_information
+from vaescope.metrics.mutual_information import (
+    discretise,
+    entropy,
+    mutual_information,
+    pairwise_information,
+)
+from vaescope.metrics.nearest_information import nearest_information
 from vaescope.metrics.neighbours import NeighbourScore, neighbour_chance, neighbour_score
+from vaescope.metrics.omes import OverlapScore, omes
+from vaescope.metrics.posterior_information import PosteriorInformation, posterior_information
+from vaescope.metrics.probes import LogisticProbes, fit_logistic
+from vaescope.metrics.regression import ExplainedVariance, explained_variance
+from vaescope.metrics.sap import SeparatedPredictability, sap_ceiling, sap_continuous, sap_discrete
+from vaescope.metrics.separability import Separability, separability
+from vaescope.metrics.supports import factorised_support, support_distances
+from vaescope.metrics.traversals import traversal_monotonicity, traversal_smoothness
 from vaescope.metrics.udr import udr
+from vaescope.metrics.unsupervised import gaussian_wasserstein_correlation
 
 __all__ = [
+    "DCI",
+    "BetaVaeScore",
+    "DciParts",
+    "ExplainedVariance",
+    "Explicitness",
+    "FactorVaeScore",
     "HeldOutCodes",
+    "ImportanceScores",
+    "InfoMEC",
     "InformationGaps",
+    "InformationTable",
+    "InterventionalRobustness",
+    "LabelEfficiency",
+    "LocalGaps",
+    "LogisticProbes",
     "NeighbourScore",
     "OnCodes",
+    "OverlapScore",
+    "PosteriorInformation",
+    "ReducedAccuracy",
+    "ScoreInContext",
+    "ScoreParts",
+    "Separability",
+    "SeparatedPredictability",
+    "ShiftedAccuracy",
+    "axis_alignment",
+    "beta_vae_score",
+    "dci",
+    "dci_chance",
+    "dci_errors",
+    "dcimig",
     "discretise",
+    "dlig",
+    "dmig",
     "entropy",
+    "explained_variance",
+    "explicitness",
+    "factor_vae_score",
+    "factorised_support",
+    "family_of_table",
+    "fit_logistic",
+    "gaussian_wasserstein_correlation",
+    "importance_scores",
+    "info_compactness",
+    "info_explicitness",
+    "info_mec",
+    "info_modularity",
+    "information_family",
     "information_gaps",
+    "information_table",
+    "informativeness_interval",
+    "irs",
+    "jemmig",
+    "label_efficiency",
+    "local_boxes",
+    "local_mig",
     "mig_ceiling",
     "mig_chance",
+    "mig_sup",
+    "minimality",
+    "modularity",
     "mutual_information",
     "mutual_information_gap",
+    "nearest_information",
     "neighbour_chance",
     "neighbour_score",
+    "omes",
+    "pairwise_information",
+    "posterior_information",
+    "reduced_accuracy",
+    "rmig",
+    "roc_auc",
+    "sap_ceiling",
+    "sap_continuous",
+    "sap_discrete",
+    "separability",
+    "shifted_accuracy",
+    "sufficiency",
+    "support_distances",
+    "traversal_monotonicity",
+    "traversal_smoothness",
     "udr",
+    "unfairness",
+    "xmig",
 ]

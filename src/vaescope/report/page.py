@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from vaescope.files import replacing
 from vaescope.report.curves import Series, curves
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
+from vaescope.report.score_facts import CONTEXT, fact_of
 from vaescope.report.terminal import shown_mean
 
 CHIEF = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/active_latents")
@@ -41,6 +42,7 @@ def write_report(folder: Path) -> Path:
         "about": scores["about"],
         "summary": _summary(scores["rows"]),
         "scores": _score_lines(scores["rows"]),
+        "panel": panel_lines(scores["rows"]),
         "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
         "pictures": [
             (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
@@ -77,6 +79,28 @@ def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str,
         (key, shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3), GLOSSARY[name_of(key)])
         for key in keys
     ]
+
+
+def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """One line of a table for every score of the panel in ``scores.json``'s rows."""
+    lines = []
+    for key in dict.fromkeys(key for row in rows for key in row):
+        fact = fact_of(name_of(key))
+        if fact is not None:
+            shown = {end: shown_mean(rows, f"{key}_{end}", 3) for end in CONTEXT}
+            interval = f"{shown['low']} to {shown['high']}" if shown["low"] else ""
+            lines.append(
+                {
+                    "key": key,
+                    "value": shown_mean(rows, key),
+                    "interval": interval,
+                    **shown,
+                    "measures": fact.measures,
+                    "range": fact.range,
+                    "moved_by": fact.moved_by,
+                }
+            )
+    return lines
 
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
+from vaescope.report.score_facts import fact_of
 
 
 def print_scores(
@@ -26,11 +27,15 @@ def print_scores(
     for name in ("value", "published", "chance") if published else ("value", "chance"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("meaning")
-    for key in in_order(list(dict.fromkeys(key for row in rows for key in row))):
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    explained = in_order(keys)
+    asks = {key: fact.measures for key in keys if (fact := fact_of(name_of(key)))}
+    for key in (*explained, *(key for key in asks if key not in explained)):
         if not key.endswith(("_chance", "_ratio")):
             printed = [shown_published((published or {}).get(key))] if published else []
             chance = shown_mean(rows, f"{key}_chance", digits=3)
-            table.add_row(key, shown_mean(rows, key), *printed, chance, GLOSSARY[name_of(key)])
+            meaning = GLOSSARY.get(name_of(key)) or asks[key]
+            table.add_row(key, shown_mean(rows, key), *printed, chance, meaning)
     console = _console()
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
     console.print(f"\n{title}{seeds}", highlight=False, soft_wrap=True)

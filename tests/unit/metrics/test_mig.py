@@ -17,6 +17,7 @@ from vaescope.metrics import (
     mutual_information,
     mutual_information_gap,
 )
+from vaescope.metrics.mig import gaps_of_information
 
 GOLDEN = dict(np.load(Path(__file__).parents[2] / "golden" / "mig.npz"))
 FACTORS = torch.from_numpy(GOLDEN["factors"])
@@ -122,7 +123,7 @@ def test_continuous_factors_are_binned():
 
 def test_ceiling_is_the_score_of_the_perfect_code():
     assert mig_ceiling(FACTORS) == pytest.approx(float(GOLDEN["perfect_scores"][1]), abs=1e-9)
-    assert mig_ceiling(FACTORS, convention="both_binned") > 0.98
+    assert mig_ceiling(FACTORS, convention="dcf") > 0.98
     few_values = torch.cartesian_prod(torch.arange(3), torch.arange(5))
     assert mig_ceiling(few_values) == pytest.approx(1)
 
@@ -136,11 +137,51 @@ def test_chance_falls_with_samples_and_repeats_itself():
     assert mutual_information_gap(codes, factors) > 5 * many
 
 
+@pytest.mark.parametrize("convention", ["dlib", "dcf", "ksg", "chen"])
+def test_every_convention_lies_between_chance_and_ceiling(convention):
+    codes, factors = made_up(4, rows=1000)
+    given = {"variances": torch.full_like(codes, 0.05)} if convention == "chen" else {}
+    found = information_gaps(codes, factors, convention=convention, **given).score
+    chance = mig_chance(codes, factors, repeats=3, convention=convention, **given)
+    assert 0 <= chance < found < mig_ceiling(factors, convention=convention)
+
+
+def test_conventions_differ_where_a_factor_has_more_values_than_bins():
+    factors = torch.cartesian_prod(torch.arange(40), torch.arange(40))
+    ceilings = [mig_ceiling(factors, convention=name) for name in ("dlib", "dcf", "ksg", "chen")]
+    assert ceilings[0] == pytest.approx(np.log(20) / np.log(40))
+    assert ceilings[1] == ceilings[3] == pytest.approx(1)
+    # Ross: psi(1600) - psi(40) for the own latent; the other one's 40 values are the same in all.
+    assert ceilings[2] == pytest.approx(1, abs=0.01)
+
+
+def test_kinds_tell_classes_from_numbers():
+    codes, factors = made_up(5)
+    as_reals = information_gaps(codes, factors.double(), kinds=["ordinal"] * 3)
+    torch.testing.assert_close(as_reals.information, information_gaps(codes, factors).information)
+    assert information_gaps(codes, 7.3 * factors, bins=3).entropies.amax() < np.log(3)
+
+
+def test_continuous_factors_have_gaps_of_correlations():
+    found = gaps_of_information(torch.tensor([[0.5], [0.1]]), torch.tensor([torch.inf]))
+    expected = np.sqrt(1 - np.exp(-1.0)) - np.sqrt(1 - np.exp(-0.2))
+    assert found.score == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("convention", ["dlib", "ksg"])
+def test_variances_are_for_chen_alone(convention):
+    codes, factors = made_up(0)
+    with pytest.raises(ValueError, match="only with it"):
+        information_gaps(codes, factors, convention=convention, variances=codes.square())
+    with pytest.raises(ValueError, match="give variances with 'chen'"):
+        information_gaps(codes, factors, convention="chen")
+
+
 def test_no_shuffle_is_refused():
     with pytest.raises(ValueError, match="repeats = 0"):
         mig_chance(*made_up(0), repeats=0)
 
 
 def test_an_unknown_convention_is_refused():
-    with pytest.raises(ValueError, match="'dlib' or 'both_binned'"):
+    with pytest.raises(ValueError, match="'dlib', 'dcf', 'ksg' or 'chen'"):
         mutual_information_gap(*made_up(0), convention="beta")

@@ -13,6 +13,7 @@ from vaescope.callbacks.statistics.latents import (
     LatentTypes,
     PolarizedRegime,
 )
+from vaescope.callbacks.statistics.panel import Panel, as_numbers
 from vaescope.callbacks.statistics.principal_axes import LocalPCA
 from vaescope.callbacks.statistics.protocol import GroupStatistic, Statistic, Statistics
 
@@ -30,8 +31,10 @@ __all__ = [
     "LocalPCA",
     "Neighbours",
     "OffAxis",
+    "Panel",
     "PolarizedRegime",
     "Spectrum",
     "Statistic",
     "Statistics",
+    "as_numbers",
 ]

@@ -1,0 +1,198 @@
+"""Minimum of the multinomial logistic loss by Newton's method, many label columns at once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_CELLS = 1 << 17  # products of probabilities held at a time: they stay in the cache
+_STALE = 0.3  # a Hessian is used again as long as each step leaves less than this of the gap
+_SCALES = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0)  # of the discriminant that is tried as start
+
+
+@dataclass(frozen=True)
+class LogisticMinimum:
+    """Where the logistic loss of B label columns is least.
+
+    Attributes:
+        weights: of every class and input [B, C, P]; they sum to 0 over the classes.
+        gap: estimated distance of the mean loss from its minimum before the last step [B], nats.
+        iterations: Newton steps that were made.
+    """
+
+    weights: Tensor
+    gap: Tensor
+    iterations: int
+
+
+def minimise_logistic(
+    inputs: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    *,
+    row_weights: Tensor,
+    penalty: Tensor,
+    tolerance: float,
+    max_iterations: int,
+) -> LogisticMinimum:
+    """Minimise mean cross-entropy plus half the penalised squared weights.
+
+    Starts at the linear discriminant. Newton steps with halving; a Hessian serves for several
+    steps while they still converge. If classes can be separated without a penalty there is no
+    minimum: the loss falls to 0, a constant factor a step, and ends near ``tolerance``.
+
+    Args:
+        inputs: uncorrelated coordinates of variance 1 and a column of ones, last [N, P], float64.
+        labels: class numbers [B, N], each class present.
+        num_classes: number of classes C.
+        row_weights: weight of every row [B, N] with mean 1.
+        penalty: of the squared weights of every input [P], at least 0.
+        tolerance: stop after the step before which the estimated gap is at most this, nats.
+        max_iterations: steps at most.
+
+    Returns:
+        The weights and the gaps.
+    """
+    problem = _Problem(inputs, labels, row_weights, penalty)
+    weights = _discriminant(problem, num_classes)
+    size = num_classes * inputs.shape[1]
+    factor = inputs.new_zeros(len(labels), size, size)
+    gap = inputs.new_full((len(labels),), float("inf"))
+    renew = torch.ones_like(gap, dtype=torch.bool)
+    steps = 0
+    while steps < max_iterations and bool((gap > tolerance).any()):
+        rows = (gap > tolerance).nonzero().flatten()
+        part = problem.rows(rows)
+        log_p = part.log_probabilities(weights[rows])
+        p = log_p.exp()
+        gradient = part.gradient(weights[rows], p)
+        left = _decrement(factor[rows], gradient)
+        old = renew[rows] | (left > _STALE * gap[rows]) | ~left.isfinite()
+        if bool(old.any()):
+            factor[rows[old]] = _cholesky(part.rows(old).hessian(p[old]))
+        direction = -_solve(factor[rows], gradient)
+        gap[rows] = -(direction * gradient).sum((1, 2)) / 2
+        moved, halved = _line_search(part, weights[rows], direction, log_p, gap[rows])
+        weights[rows], renew[rows] = moved, halved
+        steps += 1
+    return LogisticMinimum(weights, gap, steps)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    inputs: Tensor
+    labels: Tensor
+    row_weights: Tensor
+    penalty: Tensor
+
+    def rows(self, rows: Tensor) -> "_Problem":
+        """The problems with these numbers."""
+        return _Problem(self.inputs, self.labels[rows], self.row_weights[rows], self.penalty)
+
+    def log_probabilities(self, weights: Tensor) -> Tensor:
+        """Of every class in every row [B, C, N]."""
+        return (weights @ self.inputs.T).log_softmax(1)
+
+    def loss(self, weights: Tensor, log_p: Tensor) -> Tensor:
+        """Mean cross-entropy plus penalty [B]."""
+        own = log_p.gather(1, self.labels[:, None])[:, 0]
+        size = (weights.square() * self.penalty).sum((1, 2))
+        return -(own * self.row_weights).mean(1) + 0.5 * size
+
+    def gradient(self, weights: Tensor, p: Tensor) -> Tensor:
+        """Slope of the loss [B, C, P]."""
+        error = p.scatter_add(1, self.labels[:, None], -torch.ones_like(p[:, :1]))
+        return (error * self.row_weights[:, None]) @ self.inputs / len(
+            self.inputs
+        ) + self.penalty * weights
+
+    def hessian(self, p: Tensor) -> Tensor:
+        """Curvature of the loss [B, C P, C P], with the shift of all classes made regular."""
+        num_classes, num_inputs = p.shape[1], self.inputs.shape[1]
+        first, second = torch.triu_indices(num_classes, num_classes, device=p.device)
+        one, other = torch.triu_indices(num_inputs, num_inputs, device=p.device)
+        products = p.new_zeros(len(p), len(first), len(one))
+        shares = p.new_zeros(len(p), num_classes, len(one))
+        size = max(1, _CELLS // (len(p) * len(first)))
+        for begin in range(0, len(self.inputs), size):
+            chunk = slice(begin, begin + size)
+            squares = self.inputs[chunk, one] * self.inputs[chunk, other]
+            weighted = p[:, :, chunk] * self.row_weights[:, None, chunk]
+            products += (weighted[:, first] * p[:, second, chunk]) @ squares
+            shares += weighted @ squares
+        pairs = _square_index(num_classes, first, second)
+        blocks = -products[:, pairs]
+        blocks.diagonal(dim1=1, dim2=2).add_(shares.mT)
+        full = blocks[..., _square_index(num_inputs, one, other)] / len(self.inputs)
+        full = full.transpose(2, 3).flatten(3).flatten(1, 2)
+        full.diagonal(dim1=1, dim2=2).add_(self.penalty.repeat(num_classes))
+        shift = torch.eye(num_inputs).to(p).repeat(num_classes, num_classes) / num_classes
+        return full + shift * full.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
+
+
+def _square_index(size: int, first: Tensor, second: Tensor) -> Tensor:
+    """Place of every pair [size, size] in the list of pairs with first <= second."""
+    index = torch.zeros(size, size, dtype=torch.int64, device=first.device)
+    index[first, second] = torch.arange(len(first), device=first.device)
+    index[second, first] = index[first, second]
+    return index
+
+
+def _discriminant(problem: _Problem, num_classes: int) -> Tensor:
+    """Weights [B, C, P] of the linear discriminant, scaled to the least loss among a few scales."""
+    inputs, labels, row_weights = problem.inputs, problem.labels, problem.row_weights
+    shape = (len(labels), num_classes, len(inputs))
+    members = inputs.new_zeros(shape).scatter_(1, labels[:, None], row_weights[:, None])
+    shares = members.mean(2)
+    means = members @ inputs[:, :-1] / (len(inputs) * shares[..., None])
+    within = torch.eye(means.shape[2]).to(inputs) - (means * shares[..., None]).mT @ means
+    within.diagonal(dim1=1, dim2=2).clamp_(min=0).add_(0.01)
+    slopes = torch.linalg.solve(within, means.mT).mT
+    offsets = -0.5 * (slopes * means).sum(2, keepdim=True)
+    found = torch.cat([torch.zeros_like(slopes), shares.log()[..., None]], 2)
+    least = problem.loss(found, problem.log_probabilities(found))
+    for scale in _SCALES:
+        scaled = torch.cat([scale * slopes, scale * offsets + shares.log()[..., None]], 2)
+        loss = problem.loss(scaled, problem.log_probabilities(scaled))
+        found = torch.where((loss < least)[:, None, None], scaled, found)
+        least = torch.minimum(loss, least)
+    return found - found.mean(1, keepdim=True)
+
+
+def _line_search(
+    problem: _Problem, weights: Tensor, direction: Tensor, log_p: Tensor, gap: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Weights after the longest of a few steps that lowers the loss, and where it was halved."""
+    loss = problem.loss(weights, log_p)
+    length = torch.ones_like(loss)
+    for _ in range(30):
+        moved = weights + length[:, None, None] * direction
+        after = problem.loss(moved, problem.log_probabilities(moved))
+        # Near the minimum the loss cannot tell the steps apart any more: they are all good.
+        falls = (after <= loss - 2e-4 * length * gap) | (gap <= 1e-13)
+        if bool(falls.all()):
+            break
+        length = torch.where(falls, length, length / 2)
+    return moved, length < 1
+
+
+def _decrement(factor: Tensor, gradient: Tensor) -> Tensor:
+    """Estimated gap [B], by these factors of the Hessian."""
+    return (gradient * _solve(factor, gradient)).sum((1, 2)) / 2
+
+
+def _solve(factor: Tensor, gradient: Tensor) -> Tensor:
+    return torch.cholesky_solve(gradient.flatten(1)[..., None], factor).view_as(gradient)
+
+
+def _cholesky(hessian: Tensor) -> Tensor:
+    """Factors of Hessians [B, Q, Q], with as much damping as they need."""
+    largest = hessian.diagonal(dim1=1, dim2=2).amax(1).clamp(min=torch.finfo(hessian.dtype).tiny)
+    damping = 1e-13
+    while True:
+        damped = hessian.clone()
+        damped.diagonal(dim1=1, dim2=2).add_((damping * largest)[:, None])
+        factor, failed = torch.linalg.cholesky_ex(damped)
+        if not bool(failed.any()):
+            return factor
+        damping *= 100

@@ -1,0 +1,218 @@
+"""Codes and factors as probes need them: checked, split, labelled, in an orthonormal basis."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaescope.metrics.mutual_information import KINDS
+from vaescope.streams import stream
+
+Rows = tuple[Tensor, Tensor]
+
+
+def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
+    """Codes and factors of the same rows once they fit each other.
+
+    Args:
+        codes: one number per latent [N, D].
+        factors: values of the factors [N, K], integers or floating-point numbers.
+        least: number of rows that is needed.
+
+    Returns:
+        Codes as float64 and factors, both detached.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite or rows are missing.
+    """
+    if codes.ndim != 2 or factors.ndim != 2 or 0 in (codes.shape[1], factors.shape[1]):
+        given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
+        raise ValueError(f"{given} given, but [N, D] and [N, K] are needed")
+    if len(codes) != len(factors):
+        raise ValueError(f"{len(codes)} rows of codes, but {len(factors)} rows of factors")
+    if len(codes) < least:
+        raise ValueError(f"{len(codes)} rows given, but at least {least} are needed")
+    if not bool(codes.isfinite().all() and factors.isfinite().all()):
+        raise ValueError(
+            "codes or factors hold NaN or infinite values: check the encoder before scoring it"
+        )
+    return codes.detach().double(), factors.detach()
+
+
+def train_and_test(
+    codes: Tensor,
+    factors: Tensor,
+    *,
+    test: Rows | None = None,
+    test_share: float = 1 / 3,
+    seed: int = 0,
+) -> tuple[Rows, Rows]:
+    """Rows to fit probes on and rows to score them on.
+
+    Args:
+        codes: one number per latent [N, D].
+        factors: values of the factors [N, K].
+        test: codes [M, D] and factors [M, K] to score on; all given rows are fitted then. None: a
+            random part of the rows is held out.
+        test_share: part that is held out, above 0 and below 1; not used with ``test``.
+        seed: of the random part, at least 0.
+
+    Returns:
+        Codes and factors to fit on, codes and factors to score on.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite, a part would be empty or
+            ``test_share`` is out of range.
+    """
+    if test is not None:
+        fitted, scored = checked_rows(codes, factors), checked_rows(*test)
+        if fitted[0].shape[1] != scored[0].shape[1] or fitted[1].shape[1] != scored[1].shape[1]:
+            raise ValueError("test has other numbers of latents or factors than the rows to fit")
+        return fitted, scored
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share = {test_share}, but above 0 and below 1 is needed")
+    codes, factors = checked_rows(codes, factors, least=2)
+    order = torch.from_numpy(stream(seed, "probe_split").permutation(len(codes))).to(codes.device)
+    held_out = min(max(round(test_share * len(codes)), 1), len(codes) - 1)
+    scored_rows, fitted_rows = order[:held_out], order[held_out:]
+    return (codes[fitted_rows], factors[fitted_rows]), (codes[scored_rows], factors[scored_rows])
+
+
+def factor_kinds(factors: Tensor, kinds: Sequence[str] | None) -> tuple[str, ...]:
+    """How each factor is probed: ``"class"``, ``"angle"`` or ``"number"``.
+
+    Args:
+        factors: values of the factors [N, K].
+        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
+            None: integers are classes and floating-point numbers are continuous.
+
+    Returns:
+        One word per factor. A circular factor with fractions is an angle, others are classes.
+
+    Raises:
+        ValueError: if kinds do not fit.
+    """
+    if kinds is None:
+        return ("number" if factors.is_floating_point() else "class",) * factors.shape[1]
+    if len(kinds) != factors.shape[1] or not set(kinds) <= set(KINDS):
+        allowed = f"one of {', '.join(KINDS)} for each of {factors.shape[1]} factors"
+        raise ValueError(f"kinds = {list(kinds)}, but {allowed} is needed")
+    named = {"continuous": "number", "ordinal": "class", "categorical": "class"}
+    return tuple(
+        named.get(kind, "angle" if _has_fractions(column) else "class")
+        for kind, column in zip(kinds, factors.T, strict=True)
+    )
+
+
+def _has_fractions(values: Tensor) -> bool:
+    return values.is_floating_point() and bool((values != values.round()).any())
+
+
+def need_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> None:
+    """Refuse factors without classes.
+
+    Args:
+        factors: values of the factors [N, K].
+        kinds: as in `factor_kinds`.
+        instead: what to do with continuous factors, for the message.
+
+    Raises:
+        ValueError: if a factor is continuous or kinds do not fit.
+    """
+    if (found := set(factor_kinds(factors, kinds))) != {"class"}:
+        raise ValueError(
+            f"factors are {'/'.join(sorted(found))}, but classes are needed: {instead}"
+        )
+
+
+def class_numbers(values: Tensor, classes: Tensor) -> Tensor:
+    """Place of every value among the classes, -1 if it is none of them.
+
+    Args:
+        values: values of one factor [N].
+        classes: ascending values [C].
+
+    Returns:
+        Numbers [N], int64.
+    """
+    place = torch.searchsorted(classes, values.contiguous()).clamp(max=len(classes) - 1)
+    return place.where(classes[place] == values, -1)
+
+
+def target_columns(
+    factor: Tensor, probed_as: str, period: float | None = None
+) -> tuple[Tensor, float]:
+    """What a regression predicts for one factor: its value, or cosine and sine.
+
+    Args:
+        factor: values [N].
+        probed_as: ``"number"`` or ``"angle"``.
+        period: of an angle. None: 2 pi for numbers with fractions, otherwise the largest less the
+            smallest value, plus 1.
+
+    Returns:
+        Targets [N, 1] or [N, 2], float64, and the period used (0 for a number).
+    """
+    values = factor.detach().double()
+    if probed_as == "number":
+        return values[:, None], 0.0
+    if period is None:
+        fractions = _has_fractions(factor)
+        period = 2 * math.pi if fractions else float(values.max() - values.min()) + 1
+    angle = values * (2 * math.pi / period)
+    return torch.stack([angle.cos(), angle.sin()], 1), period
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Uncorrelated coordinates of codes, without directions in which they do not vary.
+
+    Attributes:
+        shift: mean of each latent [D].
+        scale: what each latent is divided by [D], never 0.
+        rotation: from shifted and scaled codes to coordinates of variance 1 [D, R].
+        singular: standard deviation of the scaled codes along each coordinate [R].
+    """
+
+    shift: Tensor
+    scale: Tensor
+    rotation: Tensor
+    singular: Tensor
+
+    def inputs(self, codes: Tensor) -> Tensor:
+        """Coordinates of codes with a column of ones.
+
+        Args:
+            codes: one number per latent [N, D].
+
+        Returns:
+            Inputs of a probe [N, R + 1], float64.
+        """
+        values = ((codes.detach().double() - self.shift) / self.scale) @ self.rotation
+        return torch.cat([values, values.new_ones(len(values), 1)], 1)
+
+
+def basis_of(codes: Tensor, standardise: bool = True) -> Basis:
+    """Uncorrelated coordinates in which codes have mean 0 and variance 1.
+
+    Args:
+        codes: one number per latent [N, D], float64.
+        standardise: divide each latent by its standard deviation first.
+
+    Returns:
+        The basis. Constant latents, and copies or mixtures of others, add no coordinate.
+    """
+    from_first = codes - codes[:1]  # exactly 0 for a constant latent
+    mean = from_first.mean(0)
+    centred = from_first - mean
+    std = centred.square().mean(0).sqrt()
+    varies = (from_first != 0).any(0) & (std > 0)
+    scale = std.where(varies, 1.0) if standardise else torch.ones_like(std)
+    centred = torch.where(varies, centred, 0.0) / scale
+    _, singular, axes = torch.linalg.svd(centred / math.sqrt(len(codes)), full_matrices=False)
+    rounding = torch.finfo(codes.dtype).eps * (codes.abs().amax(0) / scale)[varies].sum()
+    keep = singular > 1e-10 * singular.max() + 10 * rounding
+    rotation = axes[keep].T / singular[keep]
+    return Basis(codes[0] + mean, scale, rotation, singular[keep])

@@ -1,0 +1,87 @@
+"""Factorised support: does every combination of two latents' values occur?"""
+
+import torch
+from torch import Tensor
+
+
+def support_distances(
+    codes: Tensor, *, batch: int = 64, batches: int = 10, standardise: bool = False, seed: int = 0
+) -> Tensor:
+    """Distance of each pair of latents from a factorised support, 0 (every combination; good) up.
+
+    Args:
+        codes: posterior means [N, D].
+        batch: rows compared at a time, at least 2; more fill the plane more densely, so values are
+            comparable for the same number only. At most N is used.
+        batches: random batches, without replacement within one, that are averaged.
+        standardise: divide each latent by its standard deviation first; constant latents stay.
+            Otherwise the distance falls with the scale of the codes.
+        seed: of the batches.
+
+    Returns:
+        Hausdorff distance of the product of two latents' values from the joint values [D, D],
+        symmetric with a zero diagonal, mean over batches, in the units of the codes. The other
+        direction is 0, as the product holds all joint values.
+
+    Raises:
+        ValueError: if codes are not a finite matrix of at least 2 rows or an option is too small.
+
+    Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347, the pairwise Hausdorff criterion.
+    Differs: distances, not their squares. Chance: independent latents do not reach 0, since a batch
+    has no row near most combinations; compare with shuffled latents.
+    """
+    if codes.ndim != 2 or len(codes) < 2 or codes.shape[1] == 0:
+        raise ValueError(f"codes have shape {tuple(codes.shape)}, but [N, D], N above 1, is needed")
+    if not bool(codes.isfinite().all()):
+        raise ValueError("codes hold NaN or infinite values: check the encoder before scoring it")
+    if batch < 2 or batches < 1:
+        raise ValueError(f"batch = {batch} must be at least 2 and batches = {batches} at least 1")
+    values = codes.detach().double()
+    if standardise:
+        std = values.std(0)
+        values = values / std.where(std > 0, 1.0)
+    generator = torch.Generator().manual_seed(seed)
+    total = values.new_zeros(codes.shape[1], codes.shape[1])
+    for _ in range(batches):
+        rows = torch.randperm(len(values), generator=generator)[:batch].to(values.device)
+        total += _hausdorff(values[rows])
+    return total / batches
+
+
+def factorised_support(
+    codes: Tensor, *, batch: int = 64, batches: int = 10, standardise: bool = False, seed: int = 0
+) -> float:
+    """Distance from a factorised support (FoS), 0 (every combination of latents occurs; good) up.
+
+    Args:
+        codes: posterior means [N, D].
+        batch: as in `support_distances`.
+        batches: as in `support_distances`.
+        standardise: as in `support_distances`.
+        seed: of the batches.
+
+    Returns:
+        Mean of `support_distances` over pairs of different latents; 0 for a single latent.
+
+    Raises:
+        ValueError: as `support_distances`.
+
+    Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347. Differs: mean over pairs instead of
+    their sum, so that numbers of latents compare; otherwise as `support_distances`.
+    """
+    num = codes.shape[1] if codes.ndim == 2 else 0
+    distances = support_distances(
+        codes, batch=batch, batches=batches, standardise=standardise, seed=seed
+    )
+    return float(distances.sum()) / max(1, num * (num - 1))
+
+
+def _hausdorff(codes: Tensor) -> Tensor:
+    """Pairwise distances [D, D] of all combinations from the nearest row of codes [B, D]."""
+    apart = (codes.T[:, :, None] - codes.T[:, None]).square()
+    total = codes.new_zeros(codes.shape[1], codes.shape[1])
+    for latent in range(codes.shape[1] - 1):
+        others = apart[latent + 1 :]
+        nearest = (apart[latent][None, :, None] + others[:, None]).amin(-1)
+        total[latent, latent + 1 :] = nearest.flatten(1).amax(1).sqrt()
+    return total + total.T

@@ -1,0 +1,215 @@
+"""Which scores there are, how each is made of a sample, and by which convention."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from torch import Tensor
+
+from vaescope.alignment import gaussian_total_correlation, matched_correlation
+from vaescope.metrics.beta_vae_score import beta_vae_score
+from vaescope.metrics.dci import dci
+from vaescope.metrics.explicitness import explicitness
+from vaescope.metrics.factor_vae_score import factor_vae_score
+from vaescope.metrics.info_mec import info_mec
+from vaescope.metrics.irs import irs
+from vaescope.metrics.mig import information_gaps
+from vaescope.metrics.mutual_information import pairwise_information
+from vaescope.metrics.neighbours import neighbour_score
+from vaescope.metrics.regression import explained_variance
+from vaescope.metrics.sap import sap_continuous, sap_discrete
+from vaescope.metrics.separability import separability
+from vaescope.metrics.supports import factorised_support
+from vaescope.metrics.unsupervised import gaussian_wasserstein_correlation
+from vaescope.panel.sample import Sample
+
+Numbers = Mapping[str, float]
+Cost = Literal["low", "high"]
+CLASSES = ("ordinal", "circular", "categorical")
+LINES = ("ordinal", "continuous")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Scores that come of one computation.
+
+    Attributes:
+        compute: the scores of a sample by name; none if it has no factor or number they need.
+        convention: which of the field's readings they follow, in a line.
+        cost: ``high`` if shuffles and halves of it should be few.
+        supervised: whether factors enter, so that there is a chance level.
+        ceiling: whether a perfect code may stay below the best value.
+    """
+
+    compute: Callable[[Sample], Numbers]
+    convention: str
+    cost: Cost = "low"
+    supervised: bool = True
+    ceiling: bool = True
+
+
+def _mig(sample: Sample, convention: str) -> Numbers:
+    found = information_gaps(
+        sample.codes,
+        sample.factors,
+        convention=convention,  # type: ignore[arg-type]
+        kinds=sample.kinds,
+        variances=sample.variance if convention == "chen" else None,
+        seed=sample.seed,
+    )
+    return {f"mig_{convention}": found.score}
+
+
+def _mig_chen(sample: Sample) -> Numbers:
+    return {} if sample.variance is None else _mig(sample, "chen")
+
+
+def _dci(sample: Sample, probe: str) -> Numbers:
+    found = dci(*sample.fitted, *sample.scored, kinds=sample.kinds, probe=probe, seed=sample.seed)
+    name = "dci" if probe == "boosted" else f"dci_{probe}"
+    return {
+        f"{name}_disentanglement": found.disentanglement,
+        f"{name}_completeness": found.completeness,
+        f"{name}_informativeness": found.informativeness,
+    }
+
+
+def _sap(sample: Sample) -> Numbers:
+    classes = sample.of_kinds(*CLASSES)
+    if classes is None:
+        return {}
+    found = sap_discrete(*classes.fitted, kinds=classes.kinds, test=classes.scored)
+    return {"sap": found.score}
+
+
+def _sap_continuous(sample: Sample) -> Numbers:
+    lines = sample.of_kinds(*LINES)
+    return {} if lines is None else {"sap_continuous": sap_continuous(*_all(lines)).score}
+
+
+def _explicitness(sample: Sample) -> Numbers:
+    classes = sample.of_kinds(*CLASSES)
+    if classes is None:
+        return {}
+    found = explicitness(*classes.fitted, kinds=classes.kinds, test=classes.scored)
+    return {"explicitness": found.score}
+
+
+def _factor_vae(sample: Sample) -> Numbers:
+    found = factor_vae_score(*_all(sample), kinds=sample.kinds, seed=sample.seed)
+    return {"factor_vae_score": found.score}
+
+
+def _beta_vae(sample: Sample) -> Numbers:
+    found = beta_vae_score(*_all(sample), kinds=sample.kinds, seed=sample.seed)
+    return {"beta_vae_score": found.score}
+
+
+def _irs(sample: Sample, convention: Literal["exact", "dlib"]) -> Numbers:
+    name = "irs" if convention == "exact" else f"irs_{convention}"
+    return {name: irs(*_all(sample), kinds=sample.kinds, convention=convention).score}
+
+
+def _info_mec(sample: Sample) -> Numbers:
+    found = info_mec(*_all(sample), kinds=sample.kinds, seed=sample.seed)
+    return {
+        "info_modularity": found.modularity,
+        "info_explicitness": found.explicitness,
+        "info_compactness": found.compactness,
+    }
+
+
+def _neighbours(sample: Sample) -> Numbers:
+    lines = [kind != "categorical" for kind in sample.kinds]
+    return {"neighbour_score": neighbour_score(*_all(sample), continuous=lines).score}
+
+
+def _mcc(sample: Sample) -> Numbers:
+    lines = sample.of_kinds(*LINES)
+    if lines is None:
+        return {}
+    return {
+        "mcc": matched_correlation(*_all(lines)),
+        "mcc_rank": matched_correlation(*_all(lines), rank=True),
+    }
+
+
+def _explained(sample: Sample) -> Numbers:
+    found = explained_variance(*sample.fitted, kinds=sample.kinds, test=sample.scored)
+    return {"explained_variance": found.score}
+
+
+def _total_correlation(sample: Sample) -> Numbers:
+    return {"total_correlation": gaussian_total_correlation(sample.codes)}
+
+
+def _wasserstein(sample: Sample) -> Numbers:
+    return {
+        "wasserstein_correlation": gaussian_wasserstein_correlation(sample.codes),
+        "wasserstein_correlation_normalised": gaussian_wasserstein_correlation(
+            sample.codes, normalised=True
+        ),
+    }
+
+
+def _latent_information(sample: Sample) -> Numbers:
+    return {"latent_information": pairwise_information(sample.codes)}
+
+
+def _support(sample: Sample) -> Numbers:
+    return {"factorised_support": factorised_support(sample.codes)}
+
+
+def _separability(sample: Sample) -> Numbers:
+    if sample.variance is None:
+        return {}
+    found = separability(sample.codes, sample.variance, seed=sample.seed)
+    return {"sepin": float(found.separability.mean()), "wsepin": found.weighted}
+
+
+def _all(sample: Sample) -> tuple[Tensor, Tensor]:
+    return sample.codes, sample.factors
+
+
+# these come from one table of informations, see ``information_family``
+INFORMATION = (
+    *("mig", "mig_sup", "jemmig", "dcimig", "modularity", "dmig", "xmig", "dlig"),
+    *("minimality", "sufficiency", "axis_alignment"),
+)
+INFORMATION_CONVENTION = "dlib: latents in 20 bins of equal width, discrete factors as they are"
+
+FAMILIES: dict[str, Family] = {
+    "mig_dcf": Family(partial(_mig, convention="dcf"), "dcf: factors in 20 bins, too"),
+    "mig_ksg": Family(partial(_mig, convention="ksg"), "ksg: nearest neighbours, no bins", "high"),
+    "mig_chen": Family(_mig_chen, "chen: of q(z|x), no bins", "high", ceiling=False),
+    "dci": Family(partial(_dci, probe="boosted"), "boosted trees on binned codes, ours", "high"),
+    "dci_gbt": Family(partial(_dci, probe="gbt"), "dlib: scikit-learn's gradient boosting", "high"),
+    "dci_forest": Family(partial(_dci, probe="forest"), "scikit-learn's random forest", "high"),
+    "dci_linear": Family(partial(_dci, probe="linear"), "least squares, standardised codes"),
+    "dci_lasso": Family(partial(_dci, probe="lasso"), "lasso, standardised codes"),
+    "dci_logistic": Family(partial(_dci, probe="logistic"), "multinomial logistic", "high"),
+    "sap": Family(_sap, "dlib: a linear support vector machine for each latent and factor"),
+    "sap_continuous": Family(_sap_continuous, "squared correlations"),
+    "explicitness": Family(_explicitness, "area under the ROC curve, 0.5 is chance", "high"),
+    "factor_vae": Family(_factor_vae, "dlib's sizes, rows drawn from the sample"),
+    "beta_vae": Family(_beta_vae, "dlib's sizes, rows drawn from the sample"),
+    "irs": Family(partial(_irs, convention="exact"), "exact: discrete factors are not binned"),
+    "irs_dlib": Family(partial(_irs, convention="dlib"), "dlib: factors in 20 bins"),
+    "info_mec": Family(
+        _info_mec, "10 neighbours, range above a 20th, entropies as reference", "high"
+    ),
+    "neighbours": Family(_neighbours, "5 neighbours in single latents, ordered factors regressed"),
+    "mcc": Family(_mcc, "ordered factors, best one-to-one match"),
+    "explained_variance": Family(_explained, "least squares on all latents, held-out rows"),
+    "total_correlation": Family(_total_correlation, "of the codes as a Gaussian", supervised=False),
+    "wasserstein": Family(_wasserstein, "of the codes as a Gaussian", supervised=False),
+    "latent_information": Family(_latent_information, "dlib: 20 bins", supervised=False),
+    "support": Family(_support, "batches of mean codes", "high", supervised=False),
+    "separability": Family(_separability, "of q(z|x), Monte Carlo", "high", supervised=False),
+}
+
+DEFAULT = (
+    *("mig", "dci", "sap", "modularity", "explicitness", "factor_vae", "beta_vae", "irs"),
+    "info_mec",
+)

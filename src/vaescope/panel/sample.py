@@ -1,0 +1,101 @@
+"""One set of codes and factors, and what several scores need of it, each made once."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vaescope.metrics.probe_data import Rows, checked_rows, factor_kinds
+from vaescope.streams import stream
+
+
+class Sample:
+    """Codes with their factors, cut once into rows to fit probes on and rows to score them on.
+
+    Args:
+        codes: one number per latent [N, D]; the field uses the posterior mean.
+        factors: values of the factors [N, K]; integers are classes.
+        kinds: kind of each factor [K]; None: integers are ordinal, others continuous.
+        variance: posterior variances [N, D], which some scores need.
+        test_share: part of the rows that probes are scored on, above 0 and below 1.
+        seed: of that part, and of the scores' own draws.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite, there are fewer than 4 rows or
+            the share leaves one part empty.
+    """
+
+    def __init__(
+        self,
+        codes: Tensor,
+        factors: Tensor,
+        kinds: Sequence[str] | None = None,
+        *,
+        variance: Tensor | None = None,
+        test_share: float = 1 / 3,
+        seed: int = 0,
+    ) -> None:
+        self.codes, self.factors = checked_rows(codes, factors, least=4)
+        kind = "continuous" if self.factors.is_floating_point() else "ordinal"
+        self.kinds = tuple(kinds) if kinds is not None else (kind,) * self.factors.shape[1]
+        factor_kinds(self.factors, self.kinds)
+        self.variance, self.test_share, self.seed = variance, test_share, seed
+        count = round(len(codes) * test_share)
+        if not 0 < count < len(codes):
+            raise ValueError(f"test_share={test_share} of {len(codes)} rows leaves one part empty")
+        order = torch.from_numpy(stream(seed, "rows to score on", 0).permutation(len(codes)))
+        self.rows = order[count:].to(codes.device), order[:count].to(codes.device)
+
+    @cached_property
+    def fitted(self) -> Rows:
+        """Codes and factors to fit probes on."""
+        return self.codes[self.rows[0]], self.factors[self.rows[0]]
+
+    @cached_property
+    def scored(self) -> Rows:
+        """Codes and factors to score probes on."""
+        return self.codes[self.rows[1]], self.factors[self.rows[1]]
+
+    def of_kinds(self, *kinds: str) -> "Sample | None":
+        """The same with the factors of these kinds alone; None if there are none."""
+        kept = [kind in kinds for kind in self.kinds]
+        if all(kept):
+            return self
+        if not any(kept):
+            return None
+        their = tuple(kind for kind, keep in zip(self.kinds, kept, strict=True) if keep)
+        return self._with(self.codes, self.factors[:, kept], their, self.variance)
+
+    def shuffled(self, number: int) -> "Sample":
+        """The same codes beside rows of factors in a random order."""
+        order = stream(self.seed, "shuffled factors", number).permutation(len(self.codes))
+        factors = self.factors[torch.from_numpy(order).to(self.codes.device)]
+        return self._with(self.codes, factors, variance=self.variance)
+
+    def half(self, number: int) -> "Sample":
+        """A random half of the rows: no row comes twice, as it would in a bootstrap."""
+        order = stream(self.seed, "half of the rows", number).permutation(len(self.codes))
+        kept = torch.from_numpy(order[: len(order) // 2]).to(self.codes.device)
+        variance = None if self.variance is None else self.variance[kept]
+        return self._with(self.codes[kept], self.factors[kept], variance=variance)
+
+    def perfect(self) -> "Sample":
+        """A code of one latent per factor that is equal to the factor's value."""
+        return self._with(self.factors.double(), self.factors)
+
+    def _with(
+        self,
+        codes: Tensor,
+        factors: Tensor,
+        kinds: Sequence[str] | None = None,
+        variance: Tensor | None = None,
+    ) -> "Sample":
+        return Sample(
+            codes,
+            factors,
+            self.kinds if kinds is None else kinds,
+            variance=variance,
+            test_share=self.test_share,
+            seed=self.seed,
+        )

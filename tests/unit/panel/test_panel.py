@@ -1,0 +1,156 @@
+"""The panel: scores with chance, ceiling and interval, of codes whose quality is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vaescope.metrics.dci import dci
+from vaescope.metrics.mig import mutual_information_gap
+from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, Sample, panel
+
+ARRAYS = dict(np.load(Path(__file__).parents[2] / "golden" / "dlib" / "arrays.npz"))
+ROWS = 1500
+KINDS = ("categorical", "ordinal", "circular", "ordinal", "ordinal")
+FACTORS = torch.from_numpy(ARRAYS["factors_train"][:ROWS].astype(np.int64))
+SLOW = {"dci_gbt", "dci_forest"}
+LOW_IS_GOOD = {"jemmig"}
+
+
+def codes_of(case):
+    return torch.from_numpy(ARRAYS[f"codes_train__{case}"][:ROWS].astype(np.float64))
+
+
+def measured(codes, scores=DEFAULT, factors=FACTORS, kinds=KINDS, **settings):
+    few = {"repeats": 0, "costly_repeats": 0} | settings
+    return panel(codes, factors, kinds=kinds, scores=scores, **few)
+
+
+def test_scores_are_those_of_the_functions():
+    codes = codes_of("vae_like")
+    found = measured(codes, ["mig", "dci"])
+    assert found["mig"].score == pytest.approx(mutual_information_gap(codes, FACTORS), abs=1e-12)
+    sample = Sample(codes, FACTORS, KINDS)
+    alone = dci(*sample.fitted, *sample.scored, kinds=KINDS)
+    assert found["dci_disentanglement"].score == alone.disentanglement
+    assert found["dci_informativeness"].score == alone.informativeness
+
+
+def test_halves_of_the_rows_are_apart_and_whole():
+    sample = Sample(FACTORS.double(), FACTORS, KINDS, test_share=0.25, seed=3)
+    fitted, scored = sample.rows
+    assert len(scored) == ROWS // 4
+    assert torch.cat([fitted, scored]).sort().values.tolist() == list(range(ROWS))
+    other = Sample(FACTORS.double(), FACTORS, KINDS, test_share=0.25, seed=4)
+    assert not torch.equal(other.rows[1], scored)
+
+
+def test_shuffles_keep_codes_and_counts_and_break_the_pairs():
+    sample = Sample(codes_of("perfect"), FACTORS, KINDS)
+    one, two = sample.shuffled(0), sample.shuffled(1)
+    assert torch.equal(one.codes, sample.codes)
+    assert torch.equal(one.factors.sort(0).values, sample.factors.sort(0).values)
+    assert not torch.equal(one.factors, two.factors)
+
+
+@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION)))
+def test_every_score_is_finite_for_hard_codes(name):
+    """A dead latent, a copy, one factor with one value: a number, never a silent NaN."""
+    codes = codes_of("redundant").clone()
+    codes[:, 0] = 1.5
+    factors = FACTORS.clone()
+    factors[:, 1] = 2
+    found = measured(codes, [name], factors, variance=torch.full_like(codes, 0.1))
+    assert found
+    for score in found.values():
+        assert not np.isnan(score.score)  # copies have infinite total correlation
+
+
+@pytest.mark.parametrize("name", ["mig", "dci", "sap", "factor_vae", "irs", "info_mec", "mcc"])
+def test_perfect_codes_reach_the_ceiling_and_noise_is_at_chance(name):
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal((ROWS, 5)))
+    settings = {"repeats": 4, "costly_repeats": 2}
+    perfect = measured(FACTORS.double() * 3 + 1, [name], **settings)
+    random = measured(noise, [name], **settings)
+    for key, best in perfect.items():
+        assert best.score == pytest.approx(best.ceiling, abs=0.02)
+        assert random[key].score < best.score
+        near = abs(random[key].score - random[key].chance) < 0.1
+        assert near or random[key].low < random[key].chance < random[key].high
+
+
+def test_interval_holds_the_score_and_shrinks_with_rows():
+    codes = codes_of("vae_like")
+    many = measured(codes, ["mcc"], repeats=20)["mcc"]
+    few = measured(codes[:300], ["mcc"], FACTORS[:300], repeats=20)["mcc"]
+    assert many.low < many.score < many.high
+    assert few.high - few.low > 1.5 * (many.high - many.low)
+
+
+def test_the_interval_covers_the_score_of_other_rows():
+    """95 % intervals of 300 rows against the mean over disjoint samples."""
+    codes = codes_of("vae_like")
+    found = [
+        measured(codes[i : i + 300], ["mcc"], FACTORS[i : i + 300], repeats=20)["mcc"]
+        for i in range(0, ROWS, 300)
+    ]
+    centre = sum(each.score for each in found) / len(found)
+    assert sum(each.low < centre < each.high for each in found) >= len(found) - 1
+
+
+def test_no_repeats_give_no_chance_and_no_interval():
+    found = measured(codes_of("vae_like"), ["factor_vae"])["factor_vae_score"]
+    assert found.chance is None
+    assert found.low is None
+    assert found.high is None
+
+
+def test_scores_without_factors_have_no_chance_level():
+    found = measured(codes_of("vae_like"), ["total_correlation"], repeats=3)["total_correlation"]
+    assert found.chance is None
+    assert found.ceiling is None
+    assert found.low < found.score < found.high
+
+
+def test_continuous_factors_leave_out_what_needs_classes():
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.rand(400, 2, generator=generator, dtype=torch.float64)
+    names = ["sap", "explicitness", "sap_continuous", "mcc", "mig", "dci"]
+    found = panel(
+        factors @ torch.eye(2, 4).double(), factors, scores=names, repeats=0, costly_repeats=0
+    )
+    assert {"sap_continuous", "mcc", "mig", "dci_disentanglement"} <= found.keys()
+    assert not {"sap", "explicitness"} & found.keys()
+
+
+def test_latents_may_be_ordered_and_turned_anyhow():
+    codes = codes_of("vae_like")
+    order = torch.randperm(codes.shape[1], generator=torch.Generator().manual_seed(1))
+    changed = -2 * codes[:, order]
+    one, two = (
+        measured(codes, ["mig", "mcc", "sap_continuous"]),
+        measured(changed, ["mig", "mcc", "sap_continuous"]),
+    )
+    for key, score in one.items():
+        assert two[key].score == pytest.approx(score.score, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scores": ["mgi"]}, r"score 'mgi' is unknown; choose mig"),
+        ({"repeats": 1}, "repeats=1, costly_repeats=0: give 0, or at least 2"),
+        ({"factors": FACTORS[:5]}, "1500 rows of codes, but 5 rows of factors"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        measured(codes_of("perfect"), **({"scores": ["mig"]} | settings))
+
+
+def test_codes_that_are_no_numbers_are_refused():
+    codes = codes_of("perfect").clone()
+    codes[3, 1] = torch.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        measured(codes, ["mig"])
