@@ -36,7 +36,7 @@ def test_there_are_two_commands_that_do_all():
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert [command.split("&& ")[-1] for command in commands] == [
         ".venv/bin/vaescope train",
-        ".venv/bin/python -m pytest -q -n auto",
+        ".venv/bin/python -m pytest -q -n auto --dist worksteal",
     ]
 
 
