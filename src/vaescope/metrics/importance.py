@@ -70,8 +70,8 @@ def boosted_probe(
 
     Returns:
         The answers. With ``rounds=100, rate=0.1`` and as many bins as rows they are those of
-        `gbt_probe`. With the defaults D and C rank codes as `gbt_probe` does, but where classes
-        have few rows (25 were measured) they are up to 0.07 lower.
+        `gbt_probe`. With the defaults D and C rank codes as `gbt_probe` does (correlation 0.99 over
+        44 kinds of codes) but differ by 0.01 on average and by up to 0.08.
 
     Raises:
         ValueError: if an option is out of range.

@@ -100,7 +100,7 @@ def test_boosted_without_binning_is_golden(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_boosted_is_near_the_golden_scores(case):
-    """64 bins and larger steps; 1,000 rows for classes of 25 are the hard case."""
+    """64 bins and larger steps move D and C by up to 0.08."""
     golden = GOLDEN["dci_small"][case]
     found = dci(*golden_rows(case))
     assert found.disentanglement == pytest.approx(golden["disentanglement"]["mean"], abs=0.08)
