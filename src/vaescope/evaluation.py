@@ -10,7 +10,6 @@ from vaescope.assembly import about_run, build_data, load_models, seeded_model
 from vaescope.callbacks import (
     Panel,
     Statistics,
-    as_numbers,
     history_of,
     look,
     scores_of_members,
@@ -21,7 +20,7 @@ from vaescope.data import FactorDataModule, Viewed
 from vaescope.errors import ConfigError
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
-from vaescope.panel import DEFAULT
+from vaescope.panel import DEFAULT, as_numbers
 from vaescope.problems import check
 from vaescope.report.record import write_scores
 from vaescope.report.terminal import print_scores

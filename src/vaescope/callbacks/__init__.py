@@ -27,7 +27,6 @@ from vaescope.callbacks.statistics import (
     Spectrum,
     Statistic,
     Statistics,
-    as_numbers,
 )
 from vaescope.callbacks.wandb_run import wandb_logger
 
@@ -60,7 +59,6 @@ __all__ = [
     "Spectrum",
     "Statistic",
     "Statistics",
-    "as_numbers",
     "history_of",
     "look",
     "publish",

@@ -1,6 +1,7 @@
 """Scores of codes against factors: tensors in, numbers out."""
 
 from vaescope.metrics.beta_vae_score import BetaVaeScore, beta_vae_score
+from vaescope.metrics.capacity import CapacityScores, dci_es, explicitness_of_losses
 from vaescope.metrics.codes import HeldOutCodes, OnCodes
 from vaescope.metrics.dci import DCI, ImportanceScores, dci, importance_scores
 from vaescope.metrics.dci_uncertainty import (
@@ -20,7 +21,7 @@ from vaescope.metrics.downstream import (
 )
 from vaescope.metrics.explicitness import Explicitness, explicitness, roc_auc
 from vaescope.metrics.factor_vae_score import FactorVaeScore, factor_vae_score
-from vaescope.metrics.fairness import unfairness
+from vaescope.metrics.fairness import unfairness, unfairness_of_codes
 from vaescope.metrics.info_explicitness import info_explicitness
 from vaescope.metrics.info_mec import InfoMEC, info_compactness, info_mec, info_modularity
 from vaescope.metrics.information_family import ScoreInContext, family_of_table, information_family
@@ -67,6 +68,7 @@ from vaescope.metrics.unsupervised import gaussian_wasserstein_correlation
 __all__ = [
     "DCI",
     "BetaVaeScore",
+    "CapacityScores",
     "DciParts",
     "ExplainedVariance",
     "Explicitness",
@@ -95,6 +97,7 @@ __all__ = [
     "dci",
     "dci_chance",
     "dci_errors",
+    "dci_es",
     "dcimig",
     "discretise",
     "dlig",
@@ -102,6 +105,7 @@ __all__ = [
     "entropy",
     "explained_variance",
     "explicitness",
+    "explicitness_of_losses",
     "factor_vae_score",
     "factorised_support",
     "family_of_table",
@@ -148,5 +152,6 @@ __all__ = [
     "traversal_smoothness",
     "udr",
     "unfairness",
+    "unfairness_of_codes",
     "xmig",
 ]

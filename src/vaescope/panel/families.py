@@ -9,14 +9,21 @@ from torch import Tensor
 
 from vaescope.alignment import gaussian_total_correlation, matched_correlation
 from vaescope.metrics.beta_vae_score import beta_vae_score
+from vaescope.metrics.capacity import dci_es
 from vaescope.metrics.dci import dci
+from vaescope.metrics.downstream import label_efficiency, reduced_accuracy, shifted_accuracy
 from vaescope.metrics.explicitness import explicitness
 from vaescope.metrics.factor_vae_score import factor_vae_score
+from vaescope.metrics.fairness import unfairness_of_codes
 from vaescope.metrics.info_mec import info_mec
+from vaescope.metrics.information_scores import rmig
+from vaescope.metrics.information_tables import information_table
 from vaescope.metrics.irs import irs
 from vaescope.metrics.mig import information_gaps
 from vaescope.metrics.mutual_information import pairwise_information
 from vaescope.metrics.neighbours import neighbour_score
+from vaescope.metrics.omes import omes
+from vaescope.metrics.posterior_information import posterior_table
 from vaescope.metrics.regression import explained_variance
 from vaescope.metrics.sap import sap_continuous, sap_discrete
 from vaescope.metrics.separability import separability
@@ -26,7 +33,6 @@ from vaescope.panel.sample import Sample
 
 Numbers = Mapping[str, float]
 Cost = Literal["low", "high"]
-CLASSES = ("ordinal", "circular", "categorical")
 LINES = ("ordinal", "continuous")
 
 
@@ -65,6 +71,13 @@ def _mig_chen(sample: Sample) -> Numbers:
     return {} if sample.variance is None else _mig(sample, "chen")
 
 
+def _rmig(sample: Sample) -> Numbers:
+    if sample.variance is None:
+        return {}
+    table = posterior_table(sample.codes, sample.variance, sample.factors, kinds=sample.kinds)
+    return {"rmig": float(rmig(table).score)}
+
+
 def _dci(sample: Sample, probe: str) -> Numbers:
     found = dci(*sample.fitted, *sample.scored, kinds=sample.kinds, probe=probe, seed=sample.seed)
     name = "dci" if probe == "boosted" else f"dci_{probe}"
@@ -75,8 +88,13 @@ def _dci(sample: Sample, probe: str) -> Numbers:
     }
 
 
+def _dci_es(sample: Sample) -> Numbers:
+    found = dci_es(*sample.fitted, *sample.scored, kinds=sample.kinds, seed=sample.seed)
+    return {"dci_es_explicitness": found.explicitness, "dci_es_size": found.size}
+
+
 def _sap(sample: Sample) -> Numbers:
-    classes = sample.of_kinds(*CLASSES)
+    classes = sample.classes
     if classes is None:
         return {}
     found = sap_discrete(*classes.fitted, kinds=classes.kinds, test=classes.scored)
@@ -89,7 +107,7 @@ def _sap_continuous(sample: Sample) -> Numbers:
 
 
 def _explicitness(sample: Sample) -> Numbers:
-    classes = sample.of_kinds(*CLASSES)
+    classes = sample.classes
     if classes is None:
         return {}
     found = explicitness(*classes.fitted, kinds=classes.kinds, test=classes.scored)
@@ -109,6 +127,10 @@ def _beta_vae(sample: Sample) -> Numbers:
 def _irs(sample: Sample, convention: Literal["exact", "dlib"]) -> Numbers:
     name = "irs" if convention == "exact" else f"irs_{convention}"
     return {name: irs(*_all(sample), kinds=sample.kinds, convention=convention).score}
+
+
+def _omes(sample: Sample) -> Numbers:
+    return {"omes": omes(*_all(sample), kinds=sample.kinds, seed=sample.seed).score}
 
 
 def _info_mec(sample: Sample) -> Numbers:
@@ -138,6 +160,54 @@ def _mcc(sample: Sample) -> Numbers:
 def _explained(sample: Sample) -> Numbers:
     found = explained_variance(*sample.fitted, kinds=sample.kinds, test=sample.scored)
     return {"explained_variance": found.score}
+
+
+def _few_labels(sample: Sample) -> Numbers:
+    classes = sample.classes
+    if classes is None:
+        return {}
+    few, many = (min(size, len(classes.rows[0])) for size in (100, 1000))
+    found = label_efficiency(
+        *classes.fitted,
+        sizes=sorted({few, many}),
+        kinds=classes.kinds,
+        test=classes.scored,
+        seed=sample.seed,
+    )
+    return {
+        "accuracy_100_labels": float(found.scores[0]),
+        "accuracy_1000_labels": float(found.scores[-1]),
+        "label_efficiency": found.efficiency,
+    }
+
+
+def _shifted(sample: Sample) -> Numbers:
+    classes = sample.classes
+    if classes is None:
+        return {}
+    found = shifted_accuracy(
+        *classes.fitted, kinds=classes.kinds, test=classes.scored, seed=sample.seed
+    )
+    return {"shifted_accuracy": found.score, "shift_gap": found.gap}
+
+
+def _reduced(sample: Sample) -> Numbers:
+    classes = sample.classes
+    if classes is None:
+        return {}
+    information = information_table(*classes.fitted, kinds=classes.kinds).information
+    found = reduced_accuracy(
+        *classes.fitted, information, kinds=classes.kinds, test=classes.scored, seed=sample.seed
+    )
+    return {"reduced_accuracy_own": found.own, "reduced_accuracy_others": found.others}
+
+
+def _unfairness(sample: Sample) -> Numbers:
+    classes = sample.classes
+    if classes is None:
+        return {}
+    rows = *classes.fitted, *classes.scored
+    return {"unfairness": unfairness_of_codes(*rows, kinds=classes.kinds, seed=sample.seed)}
 
 
 def _total_correlation(sample: Sample) -> Numbers:
@@ -183,12 +253,14 @@ FAMILIES: dict[str, Family] = {
     "mig_dcf": Family(partial(_mig, convention="dcf"), "dcf: factors in 20 bins, too"),
     "mig_ksg": Family(partial(_mig, convention="ksg"), "ksg: nearest neighbours, no bins", "high"),
     "mig_chen": Family(_mig_chen, "chen: of q(z|x), no bins", "high", ceiling=False),
+    "rmig": Family(_rmig, "of q(z|x) in 100 bins from -4 to 4, nats", ceiling=False),
     "dci": Family(partial(_dci, probe="boosted"), "boosted trees on binned codes, ours", "high"),
     "dci_gbt": Family(partial(_dci, probe="gbt"), "dlib: scikit-learn's gradient boosting", "high"),
     "dci_forest": Family(partial(_dci, probe="forest"), "scikit-learn's random forest", "high"),
     "dci_linear": Family(partial(_dci, probe="linear"), "least squares, standardised codes"),
     "dci_lasso": Family(partial(_dci, probe="lasso"), "lasso, standardised codes"),
     "dci_logistic": Family(partial(_dci, probe="logistic"), "multinomial logistic", "high"),
+    "dci_es": Family(_dci_es, "linear to 1,024 random features, least squares", "high"),
     "sap": Family(_sap, "dlib: a linear support vector machine for each latent and factor"),
     "sap_continuous": Family(_sap_continuous, "squared correlations"),
     "explicitness": Family(_explicitness, "area under the ROC curve, 0.5 is chance", "high"),
@@ -196,12 +268,17 @@ FAMILIES: dict[str, Family] = {
     "beta_vae": Family(_beta_vae, "dlib's sizes, rows drawn from the sample"),
     "irs": Family(partial(_irs, convention="exact"), "exact: discrete factors are not binned"),
     "irs_dlib": Family(partial(_irs, convention="dlib"), "dlib: factors in 20 bins"),
+    "omes": Family(_omes, "pairs of rows that differ in one factor"),
     "info_mec": Family(
         _info_mec, "10 neighbours, range above a 20th, entropies as reference", "high"
     ),
     "neighbours": Family(_neighbours, "5 neighbours in single latents, ordered factors regressed"),
     "mcc": Family(_mcc, "ordered factors, best one-to-one match"),
     "explained_variance": Family(_explained, "least squares on all latents, held-out rows"),
+    "few_labels": Family(_few_labels, "logistic regression, at most 100 and 1,000 rows", "high"),
+    "shifted": Family(_shifted, "logistic regression, each factor fixed at one value", "high"),
+    "reduced": Family(_reduced, "logistic regression, without the most informed latent", "high"),
+    "unfairness": Family(_unfairness, "dlib's, predictions of boosted trees, ours", "high"),
     "total_correlation": Family(_total_correlation, "of the codes as a Gaussian", supervised=False),
     "wasserstein": Family(_wasserstein, "of the codes as a Gaussian", supervised=False),
     "latent_information": Family(_latent_information, "dlib: 20 bins", supervised=False),

@@ -1,6 +1,6 @@
 """Chosen scores of one sample, each beside what gives it a meaning."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from statistics import NormalDist, stdev
@@ -41,6 +41,21 @@ class Measured:
     low: float | None
     high: float | None
     convention: str
+
+
+def as_numbers(measured: Mapping[str, Measured]) -> dict[str, float]:
+    """By log key without its part: the score, and what is known of its context."""
+    numbers: dict[str, float] = {}
+    for name, found in measured.items():
+        context = {
+            "": found.score,
+            "_chance": found.chance,
+            "_ceiling": found.ceiling,
+            "_low": found.low,
+            "_high": found.high,
+        }
+        numbers |= {f"{name}{end}": value for end, value in context.items() if value is not None}
+    return numbers
 
 
 def check_scores(scores: Sequence[str]) -> None:

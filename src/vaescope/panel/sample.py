@@ -57,15 +57,22 @@ class Sample:
         """Codes and factors to score probes on."""
         return self.codes[self.rows[1]], self.factors[self.rows[1]]
 
+    @property
+    def classes(self) -> "Sample | None":
+        """The same with the factors that have classes alone; None if there are none."""
+        return self._of([way == "class" for way in factor_kinds(self.factors, self.kinds)])
+
     def of_kinds(self, *kinds: str) -> "Sample | None":
         """The same with the factors of these kinds alone; None if there are none."""
-        kept = [kind in kinds for kind in self.kinds]
+        return self._of([kind in kinds for kind in self.kinds])
+
+    def _of(self, kept: Sequence[bool]) -> "Sample | None":
         if all(kept):
             return self
         if not any(kept):
             return None
         their = tuple(kind for kind, keep in zip(self.kinds, kept, strict=True) if keep)
-        return self._with(self.codes, self.factors[:, kept], their, self.variance)
+        return self._with(self.codes, self.factors[:, list(kept)], their, self.variance)
 
     def shuffled(self, number: int) -> "Sample":
         """The same codes beside rows of factors in a random order."""

@@ -84,6 +84,21 @@ FACTS: dict[str, ScoreFact] = {
     "dci_disentanglement": _DCI_D,
     "dci_completeness": _DCI_C,
     "dci_informativeness": _DCI_I,
+    "rmig": ScoreFact(
+        "MIG with the encoder's noise, not divided by the factor's entropy, nats",
+        "0 to the factors' mean entropy, high is good",
+        "as MIG; wide posteriors lower it",
+    ),
+    "dci_es_explicitness": ScoreFact(
+        "how weak may a probe be that still reads the factors?",
+        "-1 to 1 (a linear probe suffices), high is good",
+        "curved codes lower it; a code that knows nothing has 1: read it beside informativeness",
+    ),
+    "dci_es_size": ScoreFact(
+        "factors over latents",
+        "above 0, high is good",
+        "the number of latents alone, dead ones too",
+    ),
     "sap": ScoreFact(
         "how far is a factor's best latent ahead of its second, in accuracy of a linear machine?",
         "0 to about 0.25 with dSprites' sizes, high is good",
@@ -113,6 +128,11 @@ FACTS: dict[str, ScoreFact] = {
         "single outliers of a latent raise it; factors without a latent do not lower it",
     ),
     "irs_dlib": ScoreFact("IRS with factors in 20 bins", "as IRS", "as IRS; ceiling below 1"),
+    "omes": ScoreFact(
+        "does one latent change with a factor, and with no other?",
+        UNIT,
+        "copies, splits and shared latents lower it; needs rows that differ in one factor",
+    ),
     "info_modularity": ScoreFact(
         "does each active latent inform about one factor?",
         UNIT,
@@ -141,6 +161,42 @@ FACTS: dict[str, ScoreFact] = {
         "share of the factors' variance that is linear in the code",
         "at most 1, high is good, 0 is chance",
         "not rotation; curved codes lower it, a perfect code of an angle, too",
+    ),
+    "accuracy_100_labels": ScoreFact(
+        "how well are factors predicted from 100 labels?",
+        "chance to 1, high is good",
+        "values per factor; not rotation",
+    ),
+    "accuracy_1000_labels": ScoreFact("the same from 1,000 labels", "chance to 1", "as above"),
+    "label_efficiency": ScoreFact(
+        "accuracy from 100 labels over that from 1,000",
+        "about 0 to 1, high is good",
+        "a code without information has 1: read it beside the accuracies",
+    ),
+    "shifted_accuracy": ScoreFact(
+        "how well are factors predicted where another factor has values not seen?",
+        "chance to 1, high is good",
+        "rows per value of the fixed factor; entangled codes lower it",
+    ),
+    "shift_gap": ScoreFact(
+        "share of the accuracy that such a shift costs",
+        "at most 1, near 0 is good",
+        "a code without information has 0",
+    ),
+    "reduced_accuracy_own": ScoreFact(
+        "how well is a factor predicted without its best latent?",
+        "chance to 1, low is good",
+        "copies and splits raise it",
+    ),
+    "reduced_accuracy_others": ScoreFact(
+        "how well are the others predicted without it?",
+        "chance to 1, high is good",
+        "latents that two factors share lower it",
+    ),
+    "unfairness": ScoreFact(
+        "do predictions of one factor change with another?",
+        "0 to 1, low is good",
+        "few rows per value raise it: read it beside its ceiling, that of a perfect code",
     ),
     "total_correlation": ScoreFact(
         "linear dependence of the latents, nats",
@@ -174,7 +230,7 @@ FACTS: dict[str, ScoreFact] = {
 
 def fact_of(name: str) -> ScoreFact | None:
     """The fact of a score, or of a family's other probe: ``dci_gbt_completeness``."""
-    if name.startswith("dci_"):
+    if name.startswith("dci_") and name not in FACTS:
         name = "dci_" + name.rsplit("_", 1)[-1]
     return FACTS.get(name)
 

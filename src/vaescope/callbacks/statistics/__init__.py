@@ -13,7 +13,7 @@ from vaescope.callbacks.statistics.latents import (
     LatentTypes,
     PolarizedRegime,
 )
-from vaescope.callbacks.statistics.panel import Panel, as_numbers
+from vaescope.callbacks.statistics.panel import Panel
 from vaescope.callbacks.statistics.principal_axes import LocalPCA
 from vaescope.callbacks.statistics.protocol import GroupStatistic, Statistic, Statistics
 
@@ -36,5 +36,4 @@ __all__ = [
     "Spectrum",
     "Statistic",
     "Statistics",
-    "as_numbers",
 ]

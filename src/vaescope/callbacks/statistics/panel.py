@@ -1,10 +1,10 @@
 """Any of the field's scores, by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.callbacks.statistics.protocol import finite
-from vaescope.panel import DEFAULT, Measured, check_scores, panel
+from vaescope.panel import DEFAULT, Measured, as_numbers, check_scores, panel
 from vaescope.posteriors import DiagonalGaussian
 
 FEWEST = 50  # codes below which most scores say nothing
@@ -68,18 +68,3 @@ class Panel:
             costly_repeats=self.costly_repeats,
             level=self.level,
         )
-
-
-def as_numbers(measured: Mapping[str, Measured]) -> dict[str, float]:
-    """By log key without its part: the score, and what is known of its context."""
-    numbers: dict[str, float] = {}
-    for name, found in measured.items():
-        context = {
-            "": found.score,
-            "_chance": found.chance,
-            "_ceiling": found.ceiling,
-            "_low": found.low,
-            "_high": found.high,
-        }
-        numbers |= {f"{name}{end}": value for end, value in context.items() if value is not None}
-    return numbers
