@@ -47,6 +47,7 @@ from vaescope.alignment.similarity import (
     correlation_match,
     linear_alignment,
     matched_correlation,
+    mean_correlation,
     orthogonal_alignment,
     pairwise,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "local_axis_cosines",
     "local_principal_axes",
     "matched_correlation",
+    "mean_correlation",
     "mle_dimension",
     "nearest_signed_permutation",
     "norm_spectrum_error",

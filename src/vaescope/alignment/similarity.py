@@ -30,6 +30,31 @@ def matched_correlation(a: Tensor, b: Tensor, *, rank: bool = False) -> float:
     return float(correlation_match(a, b, rank=rank)[2].mean())
 
 
+def mean_correlation(codes: Tensor, factors: Tensor, *, rank: bool = False) -> float:
+    """MCC of codes and factors, 0 to 1 (each factor is a latent up to scale and shift; good).
+
+    Args:
+        codes: one number per latent [N, D].
+        factors: values of ordered factors [N, K].
+        rank: correlate ranks, so that every strictly monotone map of a latent is allowed.
+
+    Returns:
+        Mean absolute correlation over the factors that vary, one latent each; a factor that is left
+        without a latent counts as 0. 0 if no factor varies. Chance is above 0: about 0.8 / sqrt(N)
+        per factor, more after matching.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite or N is below 3.
+
+    Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336; Klindt et al. 2021,
+    https://arxiv.org/abs/2007.10930, for fewer latents than factors. Differs: constant factors are
+    left out; a factor without a latent has 0, not the correlation of a column of noise.
+    """
+    varies = (factors != factors[:1]).any(0)
+    found = correlation_match(codes, factors.to(codes), rank=rank)[2]
+    return float(found.sum() / varies.sum()) if bool(varies.any()) else 0.0
+
+
 def correlation_match(a: Tensor, b: Tensor, *, rank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """One-to-one match of latents and the absolute correlation of each pair, 0 to 1 (good).
 

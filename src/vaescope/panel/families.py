@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from vaescope.alignment import gaussian_total_correlation, matched_correlation
+from vaescope.alignment import gaussian_total_correlation, mean_correlation
 from vaescope.metrics.beta_vae_score import beta_vae_score
 from vaescope.metrics.capacity import dci_es
 from vaescope.metrics.dci import dci
@@ -152,8 +152,8 @@ def _mcc(sample: Sample) -> Numbers:
     if lines is None:
         return {}
     return {
-        "mcc": matched_correlation(*_all(lines)),
-        "mcc_rank": matched_correlation(*_all(lines), rank=True),
+        "mcc": mean_correlation(*_all(lines)),
+        "mcc_rank": mean_correlation(*_all(lines), rank=True),
     }
 
 
@@ -273,7 +273,7 @@ FAMILIES: dict[str, Family] = {
         _info_mec, "10 neighbours, range above a 20th, entropies as reference", "high"
     ),
     "neighbours": Family(_neighbours, "5 neighbours in single latents, ordered factors regressed"),
-    "mcc": Family(_mcc, "ordered factors, best one-to-one match"),
+    "mcc": Family(_mcc, "ordered factors, best one-to-one match, 0 without a latent"),
     "explained_variance": Family(_explained, "least squares on all latents, held-out rows"),
     "few_labels": Family(_few_labels, "logistic regression, at most 100 and 1,000 rows", "high"),
     "shifted": Family(_shifted, "logistic regression, each factor fixed at one value", "high"),

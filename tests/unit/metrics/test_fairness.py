@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vaescope.metrics.fairness import unfairness
+from vaescope.metrics.fairness import unfairness, unfairness_of_codes
 
 
 def integers(high, *shape, seed=0):
@@ -70,3 +70,37 @@ def test_a_factor_with_one_value_cannot_be_unfair():
 def test_what_is_no_table_of_classes_is_refused(predictions, sensitive, message):
     with pytest.raises(ValueError, match=message):
         unfairness(predictions, sensitive)
+
+
+def split(codes, factors):
+    cut = len(codes) * 2 // 3
+    return codes[:cut], factors[:cut], codes[cut:], factors[cut:]
+
+
+def test_codes_with_a_latent_per_factor_are_fair_and_shared_latents_are_not():
+    states = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(300, 1)
+    order = torch.randperm(1200, generator=torch.Generator().manual_seed(0))
+    factors = states[order]
+    fair = unfairness_of_codes(*split(factors.double(), factors))
+    # one latent for both: where it is 1, either factor may be the one that is set
+    shared = unfairness_of_codes(*split(factors.sum(1, keepdim=True).double(), factors))
+    assert fair < 0.1
+    assert shared > 0.2
+
+
+def test_unfairness_of_codes_is_the_mean_over_pairs_of_its_predictions():
+    factors = torch.cartesian_prod(torch.arange(3), torch.arange(4)).repeat(40, 1)
+    factors = factors[torch.randperm(480, generator=torch.Generator().manual_seed(1))]
+    rows = split(factors.double() @ torch.tensor([[1.0, 0.4], [0.6, 1.0]]).double(), factors)
+    found = unfairness_of_codes(*rows)
+    # these codes tell all, so that predictions are the factors themselves
+    each = unfairness(rows[3], rows[3])
+    assert found == pytest.approx(float(each[0, 1] + each[1, 0]) / 2)
+
+
+def test_without_two_factors_that_vary_nothing_is_unfair():
+    factors = integers(3, 90, 2)
+    factors[:, 1] = 1
+    assert unfairness_of_codes(*split(factors.double(), factors)) == 0
+    with pytest.raises(ValueError, match="bin continuous factors"):
+        unfairness_of_codes(*split(factors.double(), factors.double()))

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from vaescope.alignment import linear_alignment, matched_correlation
+from vaescope.alignment import linear_alignment, mean_correlation
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.metrics import (
     information_gaps,
@@ -94,8 +94,8 @@ class Identifiability:
         if not any(kept) or len(codes) < 3:
             return {}
         numbers = {
-            "mcc": matched_correlation(codes, factors),
-            "mcc_rank": matched_correlation(codes, factors, rank=True),
+            "mcc": mean_correlation(codes, factors),
+            "mcc_rank": mean_correlation(codes, factors, rank=True),
             "linear_r2": linear_alignment(codes, factors),
         }
         return held_out.named("val", numbers)
