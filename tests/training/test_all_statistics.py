@@ -19,6 +19,8 @@ NAMES = sorted(path.stem for path in (Path(config_dir()) / "statistics").glob("*
 ALL = (
     f"statistics=[{','.join(NAMES)}]",
     "statistics.intrinsic_dimension.neighbours=4",  # of 19 images
+    "statistics.local.reach=0.3",  # factors of 8 values
+    "statistics.local.least=8",
     *(f"statistics.{n}.mean_threshold=0" for n in ("spectrum", "gaps", "off_axis", "local_pca")),
     *(f"statistics.{name}.mean_threshold=0" for name in ("drift", "agreement", "alignment")),
 )

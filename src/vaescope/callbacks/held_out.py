@@ -101,6 +101,18 @@ class HeldOut(Codes):
         image = self.dataset.batch(self.index[:count])["image"]
         return image.to(next(self.model.parameters()))
 
+    @torch.no_grad()
+    def encoded(self, index: Tensor) -> Tensor:
+        """Posterior means of any images of the data set, ``[len(index), D]``, on the CPU."""
+        training = self.model.training
+        self.model.eval()
+        means = []
+        for chunk in index.split(_images_at_a_time(self.dataset)):
+            image = self.dataset.batch(chunk)["image"].to(next(self.model.parameters()))
+            means.append(self.model.encode(image).mean.cpu())
+        self.model.train(training)
+        return torch.cat(means)
+
     def points(self, count: int) -> Tensor:
         """The first posterior means, where the decoder is looked at, ``[at most count, D]``."""
         return self.mean[:count].to(next(self.model.parameters()))
@@ -153,7 +165,7 @@ def look(
         The look.
     """
     training, dataset = model.training, viewed.dataset
-    batch_size = max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
+    batch_size = _images_at_a_time(dataset)
     model.eval()
     codes, drawn, losses = HeldOutCodes(), [], []
     for number, chunk in enumerate(index.split(batch_size)):
@@ -187,6 +199,10 @@ def look(
         kl=joined.get("kl"),
         **about,
     )
+
+
+def _images_at_a_time(dataset: FactorDataset) -> int:
+    return max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
 
 
 def _of_type(batch: Mapping[str, Tensor], model: LatentModel) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from vaescope.callbacks.statistics.latents import (
     LatentTypes,
     PolarizedRegime,
 )
+from vaescope.callbacks.statistics.local import LocalDisentanglement
 from vaescope.callbacks.statistics.panel import Panel
 from vaescope.callbacks.statistics.principal_axes import LocalPCA
 from vaescope.callbacks.statistics.protocol import GroupStatistic, Statistic, Statistics
@@ -28,6 +29,7 @@ __all__ = [
     "IntrinsicDimension",
     "LatentTypes",
     "Latents",
+    "LocalDisentanglement",
     "LocalPCA",
     "Neighbours",
     "OffAxis",

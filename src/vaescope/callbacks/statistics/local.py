@@ -1,0 +1,67 @@
+"""Are latents aligned with factors near each image, if not over the whole data set?"""
+
+import torch
+
+from vaescope.callbacks.held_out import HeldOut
+from vaescope.metrics import local_boxes, local_mig
+
+
+class LocalDisentanglement:
+    """MIG inside small boxes of factor values, whose images are encoded for it.
+
+    Args:
+        boxes: number of boxes around random combinations.
+        points: images drawn in each box, of the whole data set.
+        reach: half the width of a box as a share of a factor's number of values.
+        least: factors with fewer values, and categorical ones, keep one value in a box.
+        bins: equal-width bins over each latent's range inside a box.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(
+        self,
+        boxes: int = 20,
+        points: int = 500,
+        reach: float = 0.1,
+        least: int = 10,
+        bins: int = 5,
+    ) -> None:
+        if boxes < 1 or points < 2 or not 0 < reach < 1 or least < 2 or bins < 2:
+            raise ValueError(
+                f"boxes={boxes}, points={points}, reach={reach}, least={least}, bins={bins}: give "
+                "at least 1 and 2, a share between 0 and 1, at least 2 and 2"
+            )
+        self.boxes, self.points, self.reach = boxes, points, reach
+        self.least, self.bins = least, bins
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``local_mig`` in [0, 1], high is good, ``local_mig_chance``, ``local_mig_ceiling``.
+
+        Nothing if factors are continuous, some combination has no image or no factor has so many
+        values that a box holds two of them.
+        """
+        factors = held_out.dataset.factors
+        grid = len(factors) > 0 and "continuous" not in factors.kinds
+        if not grid or len(held_out.dataset) != factors.num_combinations:
+            return {}
+        values = local_boxes(
+            factors.sizes,
+            kinds=factors.kinds,
+            boxes=self.boxes,
+            points=self.points,
+            reach=self.reach,
+            least=self.least,
+        )
+        if not bool((values != values[:, :1]).any()):
+            return {}
+        codes = held_out.encoded(factors.index(values.flatten(0, 1)))
+        codes = codes.view(self.boxes, self.points, -1)
+        order = torch.randperm(self.points, generator=torch.Generator().manual_seed(0))
+        numbers = {
+            "local_mig": local_mig(codes, values, bins=self.bins).score,
+            "local_mig_chance": local_mig(codes, values[:, order], bins=self.bins).score,
+            "local_mig_ceiling": local_mig(values.double(), values, bins=self.bins).score,
+        }
+        return held_out.named("val", numbers)
