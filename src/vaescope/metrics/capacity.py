@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.probe_data import basis_of, checked_rows
+from vaescope.metrics.linear_probes import standardised
+from vaescope.metrics.probe_data import checked_rows
 from vaescope.metrics.probe_targets import Targets, probe_targets
 from vaescope.streams import stream
 
@@ -141,7 +142,7 @@ def _losses(
     The first columns of a Cholesky factor are those of fewer features, so that one decomposition
     holds the least squares of all capacities.
     """
-    own, other, linear = _features(train, test, capacities[-1], seed)
+    own, other, latents = _features(train, test, capacities[-1], seed)
     mean = targets.train.mean(0)
     gram = own.T @ own / len(own)
     gram.diagonal().add_(ridge)
@@ -151,7 +152,7 @@ def _losses(
     rotated = torch.linalg.solve_triangular(factor, other.T, upper=False).T
     found = []
     for capacity in capacities:
-        used = slice(linear + capacity)
+        used = slice(latents + capacity)
         answers = rotated[:, used] @ weights[used] + mean
         wrong, reference = targets.losses(answers, targets.test)
         found.append(wrong.sum(0) / reference.sum(0).clamp(min=1e-12))
@@ -159,16 +160,16 @@ def _losses(
 
 
 def _features(train: Tensor, test: Tensor, number: int, seed: int) -> tuple[Tensor, Tensor, int]:
-    """Features of mean 0 among the training rows, [N, R + F] and [M, R + F], and R."""
-    basis = basis_of(train)
-    own, other = (basis.inputs(codes)[:, :-1] for codes in (train, test))
-    rank = own.shape[1]
-    rng = stream(seed, "random features", rank)
+    """Features of mean 0 among the training rows, [N, L + F] and [M, L + F], of L live latents."""
+    live = (train != train[:1]).any(0)
+    latents = int(live.sum())
+    own, other = (part[:, live] for part in standardised(train, test))
+    rng = stream(seed, "random features", latents)
     # Student's t with 3 degrees of freedom is the spectrum of a Matérn kernel
-    scale = (rng.chisquare(3, (1, number)) / 3) ** -0.5 / math.sqrt(max(rank, 1))
-    frequencies = torch.from_numpy(rng.standard_normal((rank, number)) * scale).to(own)
+    scale = (rng.chisquare(3, (1, number)) / 3) ** -0.5 / math.sqrt(max(latents, 1))
+    frequencies = torch.from_numpy(rng.standard_normal((latents, number)) * scale).to(own)
     phases = torch.from_numpy(rng.uniform(0, 2 * math.pi, number)).to(own)
     waves = [math.sqrt(2) * (part @ frequencies + phases).cos() for part in (own, other)]
     features = [torch.cat(pair, 1) for pair in zip((own, other), waves, strict=True)]
     mean = features[0].mean(0)
-    return features[0] - mean, features[1] - mean, rank
+    return features[0] - mean, features[1] - mean, latents

@@ -50,7 +50,7 @@ def fit_linear(train: Tensor, test: Tensor, columns: Tensor, penalty: float = 0.
     """
     if penalty < 0:
         raise ValueError(f"penalty = {penalty}, but 0 or more is needed")
-    own, other = _standardised(train.detach().double(), test.detach().double())
+    own, other = standardised(train.detach().double(), test.detach().double())
     mean = columns.mean(0)
     spread = (columns - mean).square().mean(0).sqrt()
     unit = (columns - mean) / spread.where(spread > 0, 1.0)
@@ -63,8 +63,16 @@ def fit_linear(train: Tensor, test: Tensor, columns: Tensor, penalty: float = 0.
     return LinearFit(weights, own @ weights + mean, other @ weights + mean)
 
 
-def _standardised(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes of mean 0 and variance 1 among the training rows; constant ones are 0 everywhere."""
+def standardised(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes of mean 0 and variance 1 among the training rows; constant latents are 0 everywhere.
+
+    Args:
+        train: codes [N, D], float64.
+        test: other codes [M, D], float64.
+
+    Returns:
+        Both, shifted and scaled alike.
+    """
     varies = (train != train[:1]).any(0)
     shift = train.mean(0)
     scale = (train - shift).square().mean(0).sqrt().where(varies, 1.0)

@@ -114,6 +114,9 @@ def test_dead_latents_and_copies_change_the_size_alone():
     codes = FACTORS.sign() * FACTORS.abs().sqrt()
     more = torch.cat([codes, codes, torch.zeros_like(codes)], 1)
     one, other = scored(codes), scored(more)
+    beside_dead = scored(torch.cat([codes, torch.ones_like(codes)], 1))
+    assert torch.equal(beside_dead.losses, one.losses)
+    assert beside_dead.size == one.size / 2
     assert other.explicitness == pytest.approx(one.explicitness, abs=0.02)
     assert other.size == pytest.approx(one.size / 3)
 
