@@ -253,7 +253,7 @@ FAMILIES: dict[str, Family] = {
     "mig_dcf": Family(partial(_mig, convention="dcf"), "dcf: factors in 20 bins, too"),
     "mig_ksg": Family(partial(_mig, convention="ksg"), "ksg: nearest neighbours, no bins", "high"),
     "mig_chen": Family(_mig_chen, "chen: of q(z|x), no bins", "high", ceiling=False),
-    "rmig": Family(_rmig, "of q(z|x) in 100 bins from -4 to 4, nats", ceiling=False),
+    "rmig": Family(_rmig, "of q(z|x) in 100 bins from -4 to 4, nats", "high", ceiling=False),
     "dci": Family(partial(_dci, probe="boosted"), "boosted trees on binned codes, ours", "high"),
     "dci_gbt": Family(partial(_dci, probe="gbt"), "dlib: scikit-learn's gradient boosting", "high"),
     "dci_forest": Family(partial(_dci, probe="forest"), "scikit-learn's random forest", "high"),
@@ -268,7 +268,7 @@ FAMILIES: dict[str, Family] = {
     "beta_vae": Family(_beta_vae, "dlib's sizes, rows drawn from the sample"),
     "irs": Family(partial(_irs, convention="exact"), "exact: discrete factors are not binned"),
     "irs_dlib": Family(partial(_irs, convention="dlib"), "dlib: factors in 20 bins"),
-    "omes": Family(_omes, "pairs of rows that differ in one factor"),
+    "omes": Family(_omes, "pairs of rows that differ in one factor", "high"),
     "info_mec": Family(
         _info_mec, "10 neighbours, range above a 20th, entropies as reference", "high"
     ),
