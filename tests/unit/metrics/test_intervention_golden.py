@@ -12,6 +12,7 @@ from vaescope.metrics.beta_vae_score import beta_vae_score
 from vaescope.metrics.factor_vae_score import factor_vae_score
 from vaescope.metrics.irs import irs
 from vaescope.metrics.mutual_information import pairwise_information
+from vaescope.metrics.udr import udr
 from vaescope.metrics.unsupervised import gaussian_wasserstein_correlation
 
 FOLDER = Path(__file__).parents[2] / "golden" / "dlib"
@@ -112,3 +113,15 @@ def test_total_correlation(case):
 def test_mutual_information_of_latents(case):
     wanted = FIXED[case]["unsupervised"]["mutual_info_score"]
     assert pairwise_information(fixed(case)[0]) == pytest.approx(wanted, abs=1e-9)
+
+
+# scikit-learn's Lasso stops at a duality gap of 1e-4, ours at changes of 1e-10
+@pytest.mark.parametrize(("similarity", "error"), [("spearman", 1e-9), ("lasso", 1e-5)])
+def test_ranking_of_models(similarity, error):
+    golden = GOLDEN["udr"]
+    rows = golden["num_data_points"]
+    codes = [ARRAYS[f"codes_train__{name}"][:rows] for name in golden["models"]]
+    kl = torch.tensor([golden["kl"][name] for name in golden["models"]])
+    found = udr(torch.from_numpy(np.stack(codes).astype(np.float64)), kl, similarity=similarity)
+    expected = golden[f"{similarity}_filterTrue"]["model_scores"]
+    np.testing.assert_allclose(found, expected, atol=error)
