@@ -20,6 +20,10 @@ class DataError(VaescopeError, RuntimeError):
     """A data file is missing, corrupt or not what it claims to be."""
 
 
+class NoScoreError(VaescopeError, ValueError):
+    """The rows given cannot have a score: no factor varies, or no rows share what it compares."""
+
+
 class TrainingDivergedError(VaescopeError, FloatingPointError):
     """A loss term or a weight stopped being a finite number."""
 

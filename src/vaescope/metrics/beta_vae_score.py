@@ -64,8 +64,8 @@ def beta_vae_score(
         value that two rows share, are never the shared one. Dead latents have features of 0.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, no factor can be shared, or an
-            option is out of range.
+        ValueError: if shapes do not fit, values are not finite or an option is out of range.
+        NoScoreError: if no factor can be shared.
 
     Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl, section 3; settings of
     Locatello et al. 2019, https://arxiv.org/abs/1811.12359, with scikit-learn's default classifier.

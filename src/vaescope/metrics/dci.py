@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
 from vaescope.metrics.importance import PROBES, Answers, Probe
 from vaescope.metrics.probe_data import checked_rows
 from vaescope.metrics.probe_targets import Targets, probe_targets
@@ -150,8 +151,8 @@ def dci(
         missed. If all latents are dead, D and C are 0.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, no factor varies, or the probe is
-            unknown.
+        ValueError: if shapes do not fit, values are not finite or the probe is unknown.
+        NoScoreError: if no factor varies among the training rows.
 
     Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ; ``probe="gbt",
     convention="dlib"`` is the score of Locatello et al. 2019, https://arxiv.org/abs/1811.12359.
@@ -166,7 +167,7 @@ def dci(
         raise ValueError("the test rows have other numbers of latents or factors")
     varies = (rows[1] != rows[1][:1]).any(0)
     if not bool(varies.any()):
-        raise ValueError("no factor has two values among the training rows: encode more rows")
+        raise NoScoreError("no factor has two values among the training rows: encode more rows")
     columns = varies.nonzero().flatten()
     named = None if kinds is None else _kinds_of(kinds, columns.tolist(), len(varies))
     targets = probe_targets(

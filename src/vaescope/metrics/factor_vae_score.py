@@ -85,8 +85,8 @@ def factor_vae_score(
         latent.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, no factor can be fixed, or an
-            option is out of range.
+        ValueError: if shapes do not fit, values are not finite or an option is out of range.
+        NoScoreError: if no factor can be fixed.
 
     Source: Kim & Mnih 2018, https://arxiv.org/abs/1802.05983, section 4; settings of Locatello et
     al. 2019, https://arxiv.org/abs/1811.12359. Differs: draws from a pool; variances of the whole

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
 from vaescope.metrics.mutual_information import continuous_columns
 
 
@@ -138,11 +139,11 @@ def fixable_factors(classes: Tensor, groups: SharedValues) -> Tensor:
         Numbers of the factors, ascending.
 
     Raises:
-        ValueError: if there is none.
+        NoScoreError: if there is none.
     """
     fixable = (classes.amax(0) > classes.amin(0)) & (groups.num_anchors > 0)
     if not bool(fixable.any()):
-        raise ValueError(
+        raise NoScoreError(
             f"no factor has two values and two rows that share one of them among {len(classes)} "
             "rows: encode more rows, or give factors with unique values the kind continuous"
         )

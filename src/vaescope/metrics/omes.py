@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
 from vaescope.metrics.interventions import (
     group_rows,
     pool_rows,
@@ -64,8 +65,8 @@ def omes(
         The score and its parts; 0 if no latent is active.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, no two rows differ in one factor
-            only, or an option is out of range.
+        ValueError: if shapes do not fit, values are not finite or an option is out of range.
+        NoScoreError: if no two rows differ in one factor only.
 
     Source: Dapueto et al. 2024, https://arxiv.org/abs/2409.18017, the OMES metric. Differs: a pair
     may agree on the varied factor too; if it never did, a factor with two values would have
@@ -125,7 +126,7 @@ def _pairs(labels: Tensor, pairs: int, generator: torch.Generator) -> tuple[Tens
     groups = group_rows(torch.stack([_states(labels, j) for j in range(labels.shape[1])], 1))
     varied = groups.num_anchors.nonzero().flatten()
     if not len(varied):
-        raise ValueError(
+        raise NoScoreError(
             f"no two of {len(labels)} rows differ in one factor only: pass the whole table of "
             "states, or rows that hold such pairs"
         )

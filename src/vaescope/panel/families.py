@@ -250,6 +250,7 @@ INFORMATION = (
 INFORMATION_CONVENTION = "dlib: latents in 20 bins of equal width, discrete factors as they are"
 
 FAMILIES: dict[str, Family] = {
+    "mig_dlib": Family(partial(_mig, convention="dlib"), "dlib: latents in 20 bins; as mig"),
     "mig_dcf": Family(partial(_mig, convention="dcf"), "dcf: factors in 20 bins, too"),
     "mig_ksg": Family(partial(_mig, convention="ksg"), "ksg: nearest neighbours, no bins", "high"),
     "mig_chen": Family(_mig_chen, "chen: of q(z|x), no bins", "high", ceiling=False),

@@ -1,5 +1,6 @@
 """Chosen scores of one sample, each beside what gives it a meaning."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -7,6 +8,7 @@ from statistics import NormalDist, stdev
 
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
 from vaescope.metrics.information_family import information_family
 from vaescope.panel.families import (
     DEFAULT,
@@ -17,6 +19,8 @@ from vaescope.panel.families import (
     Numbers,
 )
 from vaescope.panel.sample import Sample
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,8 @@ def panel(
         seed: of all draws.
 
     Returns:
-        By name. A score that these factors do not allow (SAP of continuous factors alone, ...) is
-        left out.
+        By name. A score that these factors do not allow (SAP of continuous factors alone, OMES
+        where no two rows differ in one factor only, ...) is left out; the log says why.
 
     Raises:
         ValueError: if a score is unknown, shapes do not fit, values are not finite or a setting is
@@ -125,7 +129,7 @@ def panel(
         if name in FAMILIES:
             family = FAMILIES[name]
             number = costly_repeats if family.cost == "high" else repeats
-            found |= _in_context(family, sample, number, level)
+            found |= _in_context(name, family, sample, number, level)
     return found
 
 
@@ -153,8 +157,14 @@ def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measur
     }
 
 
-def _in_context(family: Family, sample: Sample, repeats: int, level: float) -> dict[str, Measured]:
-    scores = family.compute(sample)
+def _in_context(
+    name: str, family: Family, sample: Sample, repeats: int, level: float
+) -> dict[str, Measured]:
+    try:
+        scores = family.compute(sample)
+    except NoScoreError as error:
+        log.warning("score %s is left out: %s", name, error)
+        return {}
     ceiling: Numbers = {}
     chance: list[Numbers] = []
     if scores and family.supervised:
@@ -164,12 +174,12 @@ def _in_context(family: Family, sample: Sample, repeats: int, level: float) -> d
     halves = _each(family, sample.half, repeats) if scores else []
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     found = {}
-    for name, score in scores.items():
-        spread = quantile * stdev(one[name] for one in halves) if halves else None
-        found[name] = Measured(
+    for key, score in scores.items():
+        spread = quantile * stdev(one[key] for one in halves) if len(halves) > 1 else None
+        found[key] = Measured(
             float(score),
-            sum(one[name] for one in chance) / len(chance) if chance else None,
-            ceiling.get(name),
+            sum(one[key] for one in chance) / len(chance) if chance else None,
+            ceiling.get(key),
             None if spread is None else score - spread,
             None if spread is None else score + spread,
             family.convention,
@@ -178,4 +188,11 @@ def _in_context(family: Family, sample: Sample, repeats: int, level: float) -> d
 
 
 def _each(family: Family, changed: Callable[[int], Sample], repeats: int) -> list[Numbers]:
-    return [family.compute(changed(number)) for number in range(repeats)]
+    """Scores of changed samples, of those that can have them."""
+    found = []
+    for number in range(repeats):
+        try:
+            found.append(family.compute(changed(number)))
+        except NoScoreError:  # half of the rows may lack what all have
+            continue
+    return found

@@ -42,6 +42,7 @@ FACTS: dict[str, ScoreFact] = {
         UNIT,
         "copies and rotation lower it; 20 bins set the ceiling for factors of more values",
     ),
+    "mig_dlib": ScoreFact("MIG by its convention's name", UNIT, "as MIG"),
     "mig_dcf": ScoreFact("MIG with factors in 20 bins, too", UNIT, "as MIG; its ceiling is 1"),
     "mig_ksg": ScoreFact(
         "MIG without bins, by nearest neighbours", UNIT, "as MIG; ties and few rows make it noisy"

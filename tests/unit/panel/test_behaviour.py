@@ -47,6 +47,7 @@ CODES = {
 #   noise  rotation  copies  split  dead  non-linear  partial
 EXPECTED = {
     "mig": "< < < < = ~ <",
+    "mig_dlib": "< < < < = ~ <",
     "mig_dcf": "< < < < = ~ <",
     "mig_ksg": "< < < < = = <",
     "mig_sup": "< < = < = ~ =",

@@ -124,6 +124,67 @@ def test_continuous_factors_leave_out_what_needs_classes():
     assert not {"sap", "explicitness"} & found.keys()
 
 
+def test_a_score_that_the_rows_cannot_have_is_left_out_and_told(caplog):
+    factors = torch.arange(9)[:, None].expand(9, 2)
+    found = panel(factors.double(), factors, scores=["omes", "mig"], repeats=0, costly_repeats=0)
+    assert found.keys() == {"mig"}
+    assert "score omes is left out: no two of 9 rows differ in one factor only" in caplog.text
+    still = measured(codes_of("perfect"), ["dci", "factor_vae", "mcc"], FACTORS * 0)
+    assert still["mcc"].score == 0
+    assert still.keys() == {"mcc", "mcc_rank"}
+
+
+def test_halves_without_partners_give_no_interval():
+    """Two rows differ in one factor only: a half rarely holds both."""
+    factors = torch.arange(8)[:, None].expand(8, 3).clone()
+    factors[7, :2] = 6
+    found = panel(factors.double(), factors, scores=["omes"], repeats=0, costly_repeats=2, seed=1)[
+        "omes"
+    ]
+    assert found.score > 0
+    assert found.low is None
+
+
+HARD = {
+    "all latents dead": (torch.ones(ROWS, 4).double(), FACTORS, KINDS),
+    "one latent": (codes_of("vae_like")[:, :1], FACTORS, KINDS),
+    "one factor": (codes_of("vae_like"), FACTORS[:, 3:4], KINDS[3:4]),
+    "one circle": (codes_of("vae_like"), FACTORS[:, 2:3], KINDS[2:3]),
+    "classes of one row": (
+        codes_of("vae_like"),
+        FACTORS.index_put((torch.tensor([7, 8]), torch.tensor([1, 0])), torch.tensor(99)),
+        KINDS,
+    ),
+    "real numbers": (
+        codes_of("vae_like"),
+        2 * torch.pi * torch.rand(ROWS, 2, dtype=torch.float64),
+        ("continuous", "circular"),
+    ),
+    "few rows": (codes_of("vae_like")[:60], FACTORS[:60], KINDS),
+    "single precision": (codes_of("vae_like").float(), FACTORS, KINDS),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION)))
+def test_no_number_of_hard_samples_is_nan(name, case):
+    codes, factors, kinds = HARD[case]
+    rows = slice(400)
+    codes, factors = codes[rows], factors[rows]
+    found = panel(
+        codes,
+        factors,
+        kinds=kinds,
+        variance=torch.full_like(codes, 0.1),
+        scores=[name],
+        repeats=2,
+        costly_repeats=2,
+    )
+    for score in found.values():
+        for number in (score.score, score.chance, score.ceiling, score.low, score.high):
+            assert number is None or not np.isnan(number)
+
+
 def test_latents_may_be_ordered_and_turned_anyhow():
     codes = codes_of("vae_like")
     order = torch.randperm(codes.shape[1], generator=torch.Generator().manual_seed(1))
