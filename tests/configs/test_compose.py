@@ -3,7 +3,6 @@
 import inspect
 from collections import defaultdict
 from pathlib import Path
-from pydoc import locate
 
 import pytest
 import torch
@@ -15,7 +14,7 @@ from vaescope.assembly import build_model
 from vaescope.callbacks import GroupStatistic
 from vaescope.config import build, config_dir, resolved
 from vaescope.errors import ConfigError
-from vaescope.problems import GIVEN_BY_CODE, RESERVED, check, problems
+from vaescope.problems import GIVEN_BY_CODE, RESERVED, check, located, problems
 
 CONF = Path(config_dir())
 GROUPS = defaultdict(list)
@@ -98,10 +97,10 @@ def of_data(option, folder):
 
 def model_for(posterior):
     """A model that takes this posterior."""
-    family = locate(yaml.safe_load((CONF / "posterior" / f"{posterior}.yaml").read_text())["path"])
+    family = located(yaml.safe_load((CONF / "posterior" / f"{posterior}.yaml").read_text())["path"])
     for name in MODELS:
         node = raw("model", name)
-        if "_target_" in node and family in locate(node["_target_"]).posteriors:
+        if "_target_" in node and family in located(node["_target_"]).posteriors:
             return name
     raise AssertionError(f"no model takes {posterior}")
 
@@ -281,7 +280,7 @@ def objects():
 
 
 def signature(node):
-    target = locate(node["_target_"])
+    target = located(node["_target_"])
     assert target is not None, node["_target_"]
     return inspect.signature(target).parameters
 

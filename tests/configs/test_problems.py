@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 
 from vaescope.config import build
 from vaescope.errors import ConfigError, DataError, VaescopeError
-from vaescope.problems import check, problems
+from vaescope.problems import check, located, problems
 
 
 def found(node):
@@ -198,6 +198,15 @@ def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
     (problem,) = found({"a": {"_target_": "broken_for_vaescope.Thing"}})
     assert problem.startswith("config.a._target_: importing broken_for_vaescope.Thing fails")
     assert "not_there_at_all" in problem
+
+
+def test_a_function_comes_before_the_module_of_its_name():
+    from vaescope.networks.conv64 import conv64
+
+    assert located("vaescope.networks.conv64") is conv64
+    assert located("vaescope.networks.conv64.conv64") is None
+    assert located("vaescope.models.VAE.terms").__name__ == "terms"
+    assert located("not_there_at_all.Thing") is None
 
 
 @pytest.mark.parametrize("node", [None, {}, {"beta": 1}, [1], "text"])

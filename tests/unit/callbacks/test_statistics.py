@@ -18,6 +18,7 @@ from vaescope.callbacks import (
     LatentTypes,
     LocalPCA,
     OffAxis,
+    Panel,
     Spectrum,
     scores_of_members,
 )
@@ -333,6 +334,7 @@ def test_models_are_let_go_before_the_group_is_compared(held_out):
         (lambda: IntrinsicDimension(num_samples=20), "more samples than neighbours"),
         (lambda: Drift(num_samples=2), "num_samples=2"),
         (lambda: Agreement(num_samples=2), "num_samples=2"),
+        (lambda: Panel(device="tpu"), "choose auto, cpu or cuda"),
         (lambda: Agreement(similarity="cosine"), "choose spearman or lasso"),
     ],
 )

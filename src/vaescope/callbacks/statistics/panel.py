@@ -1,6 +1,9 @@
 """Any of the field's scores, by name."""
 
 from collections.abc import Sequence
+from typing import Literal
+
+import torch
 
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.callbacks.statistics.protocol import finite
@@ -19,9 +22,10 @@ class Panel:
         repeats: shuffles and halves of the rows for chance and interval of quick scores; 0: none.
         costly_repeats: the same of slow scores.
         level: of the intervals.
+        device: where scores are computed: ``cpu``, ``cuda``, or ``auto``, a GPU if there is one.
 
     Raises:
-        ValueError: if a score is unknown or a number out of range.
+        ValueError: if a score or the device is unknown or a number out of range.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class Panel:
         repeats: int = 20,
         costly_repeats: int = 5,
         level: float = 0.95,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
         check_scores(scores)
         if num_samples < 4 or not 0 < level < 1:
@@ -41,6 +46,9 @@ class Panel:
             raise ValueError(
                 f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
             )
+        if device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device={device!r}: choose auto, cpu or cuda")
+        self.device = device
         self.scores, self.num_samples, self.level = tuple(scores), num_samples, level
         self.repeats, self.costly_repeats = repeats, costly_repeats
 
@@ -56,13 +64,17 @@ class Panel:
 
     def measured(self, codes: Codes) -> dict[str, Measured]:
         """Each score with its context and convention."""
-        kept = slice(self.num_samples)
-        normal = codes.variance is not None and codes.posterior is DiagonalGaussian
+        auto = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch.device(auto if self.device == "auto" else self.device)
+        mean, factors = (
+            part[: self.num_samples].to(device) for part in (codes.mean, codes.factors)
+        )
+        variance = codes.variance if codes.posterior is DiagonalGaussian else None
         return panel(
-            codes.mean[kept],
-            codes.factors[kept],
+            mean,
+            factors,
             kinds=codes.factor_kinds,
-            variance=codes.variance[kept] if normal and codes.variance is not None else None,
+            variance=None if variance is None else variance[: self.num_samples].to(device),
             scores=self.scores,
             repeats=self.repeats,
             costly_repeats=self.costly_repeats,
