@@ -1,7 +1,6 @@
 """Arrays in a user's own npy, npz and HDF5 files: their headers, whole, or piece by piece."""
 
 import math
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from vaescope.data.reading import open_hdf5
+from vaescope.data.reading import open_hdf5, read_past
 from vaescope.errors import ConfigError, DataError
 
 HDF5 = (".h5", ".hdf5")
@@ -138,7 +137,7 @@ def _npz_pieces(path: Path, key: str, start: int, at_once: int) -> Iterator[np.n
     with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as member:
         header = _header(member)
         row = math.prod(header.shape[1:]) * header.dtype.itemsize
-        member.seek(start * row, os.SEEK_CUR)
+        read_past(member, start * row)
         for first in range(start, header.shape[0], at_once):
             count = min(at_once, header.shape[0] - first)
             content = member.read(count * row)
