@@ -12,6 +12,9 @@ from vaescope.metrics.contingency import (
     joint_counts,
 )
 
+_FEW_BINS = 32
+_FEW_VALUES = 4096
+
 KINDS = ("ordinal", "circular", "categorical", "continuous")
 
 
@@ -39,7 +42,12 @@ def discretise(codes: Tensor, bins: int) -> Tensor:
     if not bool(values.isfinite().all()):
         raise ValueError("codes hold NaN or infinite values: check the encoder before scoring it")
     left_edges = _left_edges(values, bins)
-    return torch.searchsorted(left_edges, values, right=True).T - 1
+    if bins > _FEW_BINS:
+        return torch.searchsorted(left_edges, values, right=True).T - 1
+    below = torch.zeros_like(values, dtype=torch.uint8)
+    for edge in left_edges.T[1:]:  # a third of the time of a search
+        below += values >= edge[:, None]
+    return below.long().T
 
 
 def _left_edges(values: Tensor, bins: int) -> Tensor:
@@ -77,8 +85,18 @@ def factor_classes(
     if bool(binned.any()):
         classes[:, binned] = discretise(factors[:, binned], bins)
     for column in (~binned).nonzero().flatten().tolist():
-        classes[:, column] = torch.unique(factors[:, column], return_inverse=True)[1]
+        classes[:, column] = _class_numbers(factors[:, column])
     return classes
+
+
+def _class_numbers(values: Tensor) -> Tensor:
+    """Place of each value among those that occur [N]; small whole numbers need no sort for it."""
+    if not values.is_floating_point():
+        whole = values.long()
+        low, high = whole.aminmax()
+        if int(low) >= 0 and int(high) < _FEW_VALUES:
+            return ((torch.bincount(whole) > 0).cumsum(0) - 1)[whole]
+    return torch.unique(values, return_inverse=True)[1]
 
 
 def continuous_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> Tensor:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
 from vaescope.metrics import discretise, entropy, mutual_information
+from vaescope.metrics.mutual_information import factor_classes
 
 
 def labels(seed, rows, columns, values):
@@ -106,3 +107,19 @@ def test_reals_are_refused_as_labels():
 def test_different_numbers_of_rows_are_refused():
     with pytest.raises(ValueError, match="3 rows of codes, but 4"):
         mutual_information(labels(0, 3, 1, 2), labels(0, 4, 1, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.int32, torch.float64])
+@pytest.mark.parametrize("values", [[3, 0, 3, 7], [5, 5, 5, 5], [0, 1, 2, 3]])
+def test_classes_are_places_among_the_values_that_occur(values, dtype):
+    column = torch.tensor(values, dtype=dtype)[:, None]
+    found = factor_classes(column, kinds=["ordinal"])
+    assert found[:, 0].tolist() == [sorted(set(values)).index(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    "values", [[-4, 9, -4, 0], [10**9, 3, 10**9, 4], [True, False, True, True]]
+)
+def test_classes_of_any_integers(values):
+    found = factor_classes(torch.tensor(values)[:, None])
+    assert found[:, 0].tolist() == [sorted(set(values)).index(value) for value in values]
