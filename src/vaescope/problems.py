@@ -90,7 +90,7 @@ def located(name: str) -> Any:
 
     Returns:
         The object; None if there is none. (``pydoc.locate`` gives the module ``conv64`` for the
-        function ``vaescope.networks.conv64`` from Python 3.12.3 on.)
+        function ``vaescope.networks.conv64`` from Python 3.12 on.)
 
     Raises:
         Exception: whatever a module raises while it is imported.
