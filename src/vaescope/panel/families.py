@@ -33,7 +33,6 @@ from vaescope.panel.sample import Sample
 
 Numbers = Mapping[str, float]
 Cost = Literal["low", "high"]
-LINES = ("ordinal", "continuous")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Family:
     """Scores that come of one computation.
 
     Attributes:
-        compute: the scores of a sample by name; none if it has no factor or number they need.
+        compute: the scores of a sample by name; ``NoScoreError`` if it lacks what they need.
         convention: which of the field's readings they follow, in a line.
         cost: ``high`` if shuffles and halves of it should be few.
         supervised: whether factors enter, so that there is a chance level.
@@ -61,20 +60,14 @@ def _mig(sample: Sample, convention: str) -> Numbers:
         sample.factors,
         convention=convention,  # type: ignore[arg-type]
         kinds=sample.kinds,
-        variances=sample.variance if convention == "chen" else None,
+        variances=sample.posterior[1] if convention == "chen" else None,
         seed=sample.seed,
     )
     return {f"mig_{convention}": found.score}
 
 
-def _mig_chen(sample: Sample) -> Numbers:
-    return {} if sample.variance is None else _mig(sample, "chen")
-
-
 def _rmig(sample: Sample) -> Numbers:
-    if sample.variance is None:
-        return {}
-    table = posterior_table(sample.codes, sample.variance, sample.factors, kinds=sample.kinds)
+    table = posterior_table(*sample.posterior, sample.factors, kinds=sample.kinds)
     return {"rmig": float(rmig(table).score)}
 
 
@@ -95,21 +88,16 @@ def _dci_es(sample: Sample) -> Numbers:
 
 def _sap(sample: Sample) -> Numbers:
     classes = sample.classes
-    if classes is None:
-        return {}
     found = sap_discrete(*classes.fitted, kinds=classes.kinds, test=classes.scored)
     return {"sap": found.score}
 
 
 def _sap_continuous(sample: Sample) -> Numbers:
-    lines = sample.of_kinds(*LINES)
-    return {} if lines is None else {"sap_continuous": sap_continuous(*_all(lines)).score}
+    return {"sap_continuous": sap_continuous(*_all(sample.lines)).score}
 
 
 def _explicitness(sample: Sample) -> Numbers:
     classes = sample.classes
-    if classes is None:
-        return {}
     found = explicitness(*classes.fitted, kinds=classes.kinds, test=classes.scored)
     return {"explicitness": found.score}
 
@@ -148,13 +136,8 @@ def _neighbours(sample: Sample) -> Numbers:
 
 
 def _mcc(sample: Sample) -> Numbers:
-    lines = sample.of_kinds(*LINES)
-    if lines is None:
-        return {}
-    return {
-        "mcc": mean_correlation(*_all(lines)),
-        "mcc_rank": mean_correlation(*_all(lines), rank=True),
-    }
+    lines = _all(sample.lines)
+    return {"mcc": mean_correlation(*lines), "mcc_rank": mean_correlation(*lines, rank=True)}
 
 
 def _explained(sample: Sample) -> Numbers:
@@ -164,8 +147,6 @@ def _explained(sample: Sample) -> Numbers:
 
 def _few_labels(sample: Sample) -> Numbers:
     classes = sample.classes
-    if classes is None:
-        return {}
     few, many = (min(size, len(classes.rows[0])) for size in (100, 1000))
     found = label_efficiency(
         *classes.fitted,
@@ -183,8 +164,6 @@ def _few_labels(sample: Sample) -> Numbers:
 
 def _shifted(sample: Sample) -> Numbers:
     classes = sample.classes
-    if classes is None:
-        return {}
     found = shifted_accuracy(
         *classes.fitted, kinds=classes.kinds, test=classes.scored, seed=sample.seed
     )
@@ -193,8 +172,6 @@ def _shifted(sample: Sample) -> Numbers:
 
 def _reduced(sample: Sample) -> Numbers:
     classes = sample.classes
-    if classes is None:
-        return {}
     information = information_table(*classes.fitted, kinds=classes.kinds).information
     found = reduced_accuracy(
         *classes.fitted, information, kinds=classes.kinds, test=classes.scored, seed=sample.seed
@@ -204,8 +181,6 @@ def _reduced(sample: Sample) -> Numbers:
 
 def _unfairness(sample: Sample) -> Numbers:
     classes = sample.classes
-    if classes is None:
-        return {}
     rows = *classes.fitted, *classes.scored
     return {"unfairness": unfairness_of_codes(*rows, kinds=classes.kinds, seed=sample.seed)}
 
@@ -232,9 +207,7 @@ def _support(sample: Sample) -> Numbers:
 
 
 def _separability(sample: Sample) -> Numbers:
-    if sample.variance is None:
-        return {}
-    found = separability(sample.codes, sample.variance, seed=sample.seed)
+    found = separability(*sample.posterior, seed=sample.seed)
     return {"sepin": float(found.separability.mean()), "wsepin": found.weighted}
 
 
@@ -253,7 +226,9 @@ FAMILIES: dict[str, Family] = {
     "mig_dlib": Family(partial(_mig, convention="dlib"), "dlib: latents in 20 bins; as mig"),
     "mig_dcf": Family(partial(_mig, convention="dcf"), "dcf: factors in 20 bins, too"),
     "mig_ksg": Family(partial(_mig, convention="ksg"), "ksg: nearest neighbours, no bins", "high"),
-    "mig_chen": Family(_mig_chen, "chen: of q(z|x), no bins", "high", ceiling=False),
+    "mig_chen": Family(
+        partial(_mig, convention="chen"), "chen: of q(z|x), no bins", "high", ceiling=False
+    ),
     "rmig": Family(_rmig, "of q(z|x) in 100 bins from -4 to 4, nats", "high", ceiling=False),
     "dci": Family(partial(_dci, probe="boosted"), "boosted trees on binned codes, ours", "high"),
     "dci_gbt": Family(partial(_dci, probe="gbt"), "dlib: scikit-learn's gradient boosting", "high"),

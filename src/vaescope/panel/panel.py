@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from statistics import NormalDist, stdev
 
 from torch import Tensor
@@ -163,15 +164,15 @@ def _in_context(
     try:
         scores = family.compute(sample)
     except NoScoreError as error:
-        log.warning("score %s is left out: %s", name, error)
+        _tell(f"score {name} is left out: {error}")
         return {}
     ceiling: Numbers = {}
     chance: list[Numbers] = []
-    if scores and family.supervised:
+    if family.supervised:
         chance = _each(family, sample.shuffled, repeats)
         if family.ceiling:
             ceiling = family.compute(sample.perfect())
-    halves = _each(family, sample.half, repeats) if scores else []
+    halves = _each(family, sample.half, repeats)
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     found = {}
     for key, score in scores.items():
@@ -185,6 +186,12 @@ def _in_context(
             family.convention,
         )
     return found
+
+
+@cache
+def _tell(message: str) -> None:
+    """Log a message once, not at every look."""
+    log.warning(message)
 
 
 def _each(family: Family, changed: Callable[[int], Sample], repeats: int) -> list[Numbers]:

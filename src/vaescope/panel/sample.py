@@ -6,6 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
 from vaescope.metrics.probe_data import Rows, checked_rows, factor_kinds
 from vaescope.streams import stream
 
@@ -58,19 +59,27 @@ class Sample:
         return self.codes[self.rows[1]], self.factors[self.rows[1]]
 
     @property
-    def classes(self) -> "Sample | None":
-        """The same with the factors that have classes alone; None if there are none."""
-        return self._of([way == "class" for way in factor_kinds(self.factors, self.kinds)])
+    def classes(self) -> "Sample":
+        """The same with the factors that have classes alone."""
+        return self._of("classes", [w == "class" for w in factor_kinds(self.factors, self.kinds)])
 
-    def of_kinds(self, *kinds: str) -> "Sample | None":
-        """The same with the factors of these kinds alone; None if there are none."""
-        return self._of([kind in kinds for kind in self.kinds])
+    @property
+    def lines(self) -> "Sample":
+        """The same with the factors whose values stand in a line alone."""
+        return self._of("an order", [kind in ("ordinal", "continuous") for kind in self.kinds])
 
-    def _of(self, kept: Sequence[bool]) -> "Sample | None":
+    @property
+    def posterior(self) -> Rows:
+        """Means and variances of q(z|x)."""
+        if self.variance is None:
+            raise NoScoreError("it needs the variances of a normal posterior, and none are given")
+        return self.codes, self.variance
+
+    def _of(self, what: str, kept: Sequence[bool]) -> "Sample":
         if all(kept):
             return self
         if not any(kept):
-            return None
+            raise NoScoreError(f"it needs factors with {what}, and these are {list(self.kinds)}")
         their = tuple(kind for kind, keep in zip(self.kinds, kept, strict=True) if keep)
         return self._with(self.codes, self.factors[:, list(kept)], their, self.variance)
 

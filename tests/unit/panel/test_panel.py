@@ -129,6 +129,11 @@ def test_a_score_that_the_rows_cannot_have_is_left_out_and_told(caplog):
     found = panel(factors.double(), factors, scores=["omes", "mig"], repeats=0, costly_repeats=0)
     assert found.keys() == {"mig"}
     assert "score omes is left out: no two of 9 rows differ in one factor only" in caplog.text
+    assert not measured(codes_of("perfect"), ["rmig"])
+    assert "score rmig is left out: it needs the variances of a normal posterior" in caplog.text
+    kinds = ["categorical"] * 5
+    assert not measured(codes_of("perfect"), ["mcc", "sap_continuous"], kinds=kinds)
+    assert "score mcc is left out: it needs factors with an order, and these are" in caplog.text
     still = measured(codes_of("perfect"), ["dci", "factor_vae", "mcc"], FACTORS * 0)
     assert still["mcc"].score == 0
     assert still.keys() == {"mcc", "mcc_rank"}
