@@ -16,12 +16,13 @@ ROOT = Path(vaescope.__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
-LEAVES = {"errors", "streams", "posteriors"}
+LEAVES = {"errors", "streams", "posteriors", "factor_kinds"}
 
 # part of vaescope -> parts that it may import besides itself
 ARROWS = {
     "errors": set(),
     "streams": set(),
+    "factor_kinds": set(),
     "posteriors": LEAVES,
     "priors": LEAVES,
     "likelihoods": LEAVES,
@@ -38,6 +39,7 @@ ARROWS = {
 PURE = (
     "errors",
     "streams",
+    "factor_kinds",
     "posteriors",
     "priors",
     "likelihoods",

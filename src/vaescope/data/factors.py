@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-KINDS = ("ordinal", "circular", "categorical", "continuous")
+from vaescope.factor_kinds import KINDS
 
 
 @dataclass(frozen=True)
