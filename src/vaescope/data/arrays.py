@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from vaescope.data.array_files import Header, array_pieces, headers, read_array
+from vaescope.data.csv_files import SUFFIXES as TEXT_SUFFIXES
+from vaescope.data.csv_files import csv_columns
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.factor_table import FactorTable, array_columns, csv_columns, factor_table
+from vaescope.data.factor_table import FactorTable, array_columns, factor_table
 from vaescope.data.factors import Factors
 from vaescope.data.mapped import MappedArray
 from vaescope.data.own_images import (
@@ -154,11 +156,13 @@ class ArraysDataModule(FactorDataModule):
         path: the npy, npz or HDF5 file; needed.
         images: key of the array of images in it; None: the only one that can be, or is called so.
         factor_values: the factors' values `[N, K]` or `[N]`: a key of the same file, an npy file,
-            or a csv file that begins with a line of names; None: no factors are known.
+            or a csv, tsv or txt file that begins with a line of names, see ``csv_columns``; None:
+            no factors are known.
         factor_names: of the columns; of a csv file, those that are factors, all others are left
             out. None: the names of the csv file, or factor_0, factor_1, ...
-        factor_kinds: ordinal, circular, categorical or continuous, of each column; None: integers
-            are ordinal, floats continuous, text categorical. Continuous values are scaled from
+        factor_kinds: ordinal, circular, categorical or continuous, of each column; None: whole
+            numbers are ordinal, however they are stored, others continuous, text and truth values
+            categorical. Continuous values are scaled from
             their range to [0, 1], all others numbered from 0 in rising order.
         white: value of a white pixel; None: 255 of integers, 1 of floats and booleans.
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
@@ -227,13 +231,13 @@ class ArraysDataModule(FactorDataModule):
         elif wanted is not None:
             other = beside(wanted, path.parent)
             what = str(other)
-            if other.suffix == ".csv":
+            if other.suffix.lower() in TEXT_SUFFIXES:
                 columns = csv_columns(other, self.factor_names)
             elif other.suffix == ".npy":
                 columns = array_columns(read_array(other, other.stem), self.factor_names, what)
             else:
                 raise ConfigError(
-                    f"factor_values={wanted} was given; choose an npy or csv file, or one of "
+                    f"factor_values={wanted} was given; choose an npy, csv, tsv or txt file, or one of "
                     f"{_listed(headers(path))}"
                 )
         return factor_table(columns, self.factor_kinds, num_rows, what)

@@ -1,18 +1,20 @@
 """Factors that a user's own table of values describes: their names, kinds and values."""
 
-import csv
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.array_files import damage_told
-from vaescope.data.factors import KINDS, Factors
+from vaescope.data.csv_files import is_missing
+from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError, DataError
+from vaescope.factor_kinds import KINDS, guessed_kind
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,27 @@ def factor_table(
 
     Args:
         columns: by name; numbers or text. None at all: no factors.
-        kinds: of each column; None: integers are ordinal, floats continuous, text categorical.
+        kinds: of each column; None: as ``guessed_kind`` has it.
         num_rows: N.
         what: where the columns are from, for errors.
 
     Raises:
         ConfigError: the kinds do not fit, or there are too many combinations to number.
-        DataError: a column has another length or holds NaN.
+        DataError: a column has another length, or a value that is NaN or a word for that.
     """
     if kinds is None:
-        kinds = [_guessed(column) for column in columns.values()]
+        kinds = [guessed_kind(column) for column in columns.values()]
     _require_kinds(columns, kinds)
     sizes, values = [], []
     for (name, column), kind in zip(columns.items(), kinds, strict=True):
         _require_whole(name, column, num_rows, what)
         size, numbered = _scaled(name, column) if kind == "continuous" else _numbered(column)
+        if size == num_rows > 2:
+            log.warning(
+                "%s: factor %r has a value of its own in every one of the %s rows; if it numbers "
+                "the rows, leave it out of data.factor_names",
+                *(what, name, num_rows),
+            )
         sizes.append(size)
         values.append(numbered)
     _require_countable(sizes, list(columns))
@@ -83,59 +91,6 @@ def array_columns(
             "its own name"
         )
     return {name: array[:, k] for k, name in enumerate(names)}
-
-
-def csv_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Columns of a csv file that begins with a line of their names: int64, float64 or text.
-
-    Args:
-        path: the file, UTF-8, separated by commas.
-        names: the columns that are wanted, in this order; None: all.
-
-    Raises:
-        ConfigError: a wanted column is not there.
-        DataError: the file is missing, no such table, or has gaps.
-    """
-    with damage_told(path, csv.Error), path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for line in csv.reader(file, skipinitialspace=True) if line]
-    if not lines or len(set(lines[0])) < len(lines[0]) or any(map(_is_number, lines[0])):
-        raise DataError(f"{path} has to begin with a line of different column names")
-    header, rows = lines[0], lines[1:]
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header) or not all(row):
-            raise DataError(
-                f"{path}: line {number} has {sum(map(bool, row))} values for the {len(header)} "
-                f"columns {', '.join(header)}; fill them in"
-            )
-    wanted = header if names is None else list(names)
-    if unknown := [name for name in wanted if name not in header]:
-        raise ConfigError(
-            f"column {unknown[0]!r} was asked for, but {path} has the columns {', '.join(header)}"
-        )
-    text = np.array(rows, dtype=str).reshape(len(rows), len(header))
-    return {name: _typed(text[:, header.index(name)]) for name in wanted}
-
-
-def _typed(text: np.ndarray) -> np.ndarray:
-    for kind in (np.int64, np.float64):
-        try:
-            return text.astype(kind)
-        except (ValueError, OverflowError):
-            continue
-    return text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _guessed(column: np.ndarray) -> str:
-    by_type = {"f": "continuous", "U": "categorical", "S": "categorical"}
-    return by_type.get(column.dtype.kind, "ordinal")
 
 
 def _numbered(column: np.ndarray) -> tuple[int, np.ndarray]:
@@ -170,6 +125,13 @@ def _require_whole(name: str, column: np.ndarray, num_rows: int, what: str) -> N
     if column.dtype.kind == "f" and not np.isfinite(column).all():
         row = int(np.flatnonzero(~np.isfinite(column))[0])
         raise DataError(f"{what}: {name!r} is {column[row]} in row {row}; give a finite number")
+    for value in np.unique(column) if column.dtype.kind in "US" else ():
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if is_missing(text):
+            raise DataError(
+                f"{what}: {name!r} is {text!r} in row {int(np.flatnonzero(column == value)[0])}, "
+                "which says that its value is not known; give it, or call a category otherwise"
+            )
 
 
 def _require_countable(sizes: Sequence[int], names: Sequence[str]) -> None:

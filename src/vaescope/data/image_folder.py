@@ -10,8 +10,9 @@ from typing import Literal
 
 import numpy as np
 
+from vaescope.data.csv_files import csv_columns
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.factor_table import FactorTable, csv_columns, factor_table
+from vaescope.data.factor_table import FactorTable, factor_table
 from vaescope.data.factors import Factors
 from vaescope.data.own_images import (
     OwnImages,
@@ -37,12 +38,14 @@ class ImageFolderDataModule(FactorDataModule):
     Args:
         path: the folder; needed. All png and jpg files in it and its folders are taken, in the
             order of their names.
-        factor_values: csv file that begins with a line of column names and has a line for each
-            picture; their order becomes that of the rows. None: no factors are known.
+        factor_values: csv file that begins with a line of column names, see ``csv_columns``, and
+            has a line for each picture; their order becomes that of the rows. None: no factors are
+            known.
         file_column: its column of the pictures' paths below the folder.
         factor_names: those of its columns that are factors; None: all but ``file_column``.
-        factor_kinds: ordinal, circular, categorical or continuous, of each factor; None: integers
-            are ordinal, floats continuous, text categorical. Continuous values are scaled from
+        factor_kinds: ordinal, circular, categorical or continuous, of each factor; None: whole
+            numbers are ordinal, however they are stored, others continuous, text and truth values
+            categorical. Continuous values are scaled from
             their range to [0, 1], all others numbered from 0 in rising order.
         size: side of the images in pixels, by an antialiased bilinear filter; None: the pictures
             are not resized and must be of one size.
@@ -129,7 +132,7 @@ class ImageFolderDataModule(FactorDataModule):
         wanted = None
         if self.factor_names is not None:
             wanted = [self.file_column, *self.factor_names]
-        columns = csv_columns(path, wanted)
+        columns = csv_columns(path, wanted, text=(self.file_column,))
         if self.file_column not in columns:
             raise ConfigError(
                 f"file_column={self.file_column!r} was given, but {path} has the columns "

@@ -145,7 +145,7 @@ def test_a_constant_column_is_a_factor_of_one_value(file):
         ({"factor_kinds": ["ordinal", "round"]}, "give each one of ordinal, circular"),
         ({"factor_names": ["a"]}, "for the 2 columns of labels"),
         ({"factor_names": ["a", "a"]}, "give each its own name"),
-        ({"factor_values": "latents"}, r"there is no .*|choose an npy or csv file.*labels"),
+        ({"factor_values": "latents"}, r"there is no .*|choose an npy, csv, .*labels"),
         ({"factor_values": None, "factor_names": ["a"]}, r"without data\.factor_values"),
         ({"factor_values": None, "factor_kinds": ["ordinal"]}, r"without data\.factor_values"),
         ({"white": 0}, "above 0"),
@@ -158,27 +158,87 @@ def test_settings_that_do_not_fit_are_refused(file, options, message):
 
 
 @pytest.mark.parametrize(
-    ("text", "names", "error", "message"),
+    ("text", "kinds", "error", "message"),
     [
         ("a,b\n1,2\n", None, DataError, "1 rows of factor values for 20 images"),
-        ("1,2\n3,4\n", None, DataError, "has to begin with a line of different column names"),
-        ("a,a\n1,2\n", None, DataError, "different column names"),
-        ("", None, DataError, "has to begin with"),
-        ("a,b\n1,2\n3\n", None, DataError, "line 3 has 1 values for the 2 columns a, b"),
-        ("a,b\n1,2\n,4\n", None, DataError, "line 3 has 1 values"),
-        ("a,b\n1,2\n", ["a", "c"], ConfigError, "'c' was asked for, but .* the columns a, b"),
-        ("a\n" + "1.5\n" * 19 + "nan\n", None, DataError, "'a' is nan in row 19"),
-        ("a\n" + "x\n" * 20, ["a"], ConfigError, "is text and cannot be continuous"),
-        (b"a,b\n\xff\xfe,2\n", None, DataError, "cannot be read"),
+        ("a\n" + "1.5\n" * 19 + "inf\n", None, DataError, "'a' is inf in row 19"),
+        ("a\n" + "x\n" * 20, ["continuous"], ConfigError, "is text and cannot be continuous"),
     ],
 )
-def test_bad_csv_files_are_refused(file, tmp_path, text, names, error, message):
+def test_csv_files_that_do_not_fit_the_images_are_refused(
+    file, tmp_path, text, kinds, error, message
+):
     path = write_npy(file, GREY)
-    (tmp_path / "f.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    kinds = ["continuous"] if "x\n" in str(text) else None
-    options = {"factor_values": "f.csv", "factor_names": names, "factor_kinds": kinds}
+    (tmp_path / "f.csv").write_text(text)
     with pytest.raises(error, match=message):
-        opened(path, **options)
+        opened(path, factor_values="f.csv", factor_kinds=kinds)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize("form", ["npz", "h5", "csv"])
+def test_whole_numbers_are_ordinal_however_they_are_stored(file, tmp_path, dtype, form):
+    values = np.stack([np.arange(N) % 3 - 1, np.arange(N) % 5], 1).astype(np.int64)
+    stored = values.astype(np.uint8 if np.dtype(dtype).kind == "u" else np.int64).astype(dtype)
+    path = file.with_suffix(f".{'npz' if form == 'csv' else form}")
+    if form == "h5":
+        with h5py.File(path, "w") as h5:
+            h5["images"], h5["v"] = GREY, stored
+    else:
+        np.savez(path, images=GREY, v=stored)
+    options = {"factor_values": "v"}
+    if form == "csv":
+        (tmp_path / "f.csv").write_text("\n".join(["a,b", *(f"{a},{b}" for a, b in stored)]))
+        options = {"factor_values": "f.csv"}
+    made = opened(path, **options)
+    assert made.factors.kinds == ("ordinal", "ordinal")
+    assert made.factors.sizes == (3, 5)
+    assert made.values(ALL).dtype == torch.int64
+    numbers = np.stack([numbered(column) for column in stored.T], 1)
+    assert np.array_equal(made.values(ALL).numpy(), numbers)
+
+
+def test_one_fraction_makes_its_own_column_continuous_and_no_other(file):
+    values = np.stack([np.arange(N) % 3, np.arange(N) % 5], 1).astype(float)
+    values[4, 1] += 0.5
+    np.savez(file.with_suffix(".npz"), images=GREY, v=values)
+    made = opened(file.with_suffix(".npz"), factor_values="v")
+    assert made.factors.kinds == ("ordinal", "continuous")
+    assert made.factors.sizes == (3, 0)
+
+
+def test_truth_values_are_categorical(file):
+    np.savez(file.with_suffix(".npz"), images=GREY, v=np.arange(N) % 2 == 1)
+    assert opened(file.with_suffix(".npz"), factor_values="v").factors.kinds == ("categorical",)
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "?", "", "None", b"NULL", "missing"])
+def test_words_for_missing_values_in_text_arrays_are_refused(file, word):
+    names = np.array(["red" if row % 2 else "blue" for row in range(N)])
+    names = names.astype("S9" if isinstance(word, bytes) else "U9")
+    names[13] = word
+    np.savez(file.with_suffix(".npz"), images=GREY, names=names)
+    with pytest.raises(DataError, match=r"'factor_0' is '.*' in row 13"):
+        opened(file.with_suffix(".npz"), factor_values="names")
+
+
+def test_nan_among_factor_values_is_told_with_its_row(file):
+    values = np.arange(2.0 * N).reshape(N, 2)
+    values[7, 1] = np.nan
+    np.savez(file.with_suffix(".npz"), images=GREY, v=values)
+    with pytest.raises(DataError, match="'factor_1' is nan in row 7"):
+        opened(file.with_suffix(".npz"), factor_values="v")
+
+
+def test_a_number_of_the_row_is_warned_of(file, caplog):
+    values = np.stack([np.arange(N), np.arange(N) % 5], 1)
+    np.savez(file.with_suffix(".npz"), images=GREY, v=values, angle=values / 3)
+    opened(file.with_suffix(".npz"), factor_values="v", factor_names=["id", "x"])
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert "factor 'id' has a value of its own in every one of the 20 rows" in told[0]
+    caplog.clear()
+    opened(file.with_suffix(".npz"), factor_values="angle")  # measured numbers differ anyway
+    assert not caplog.records
 
 
 def test_too_many_combinations_are_refused(file):
