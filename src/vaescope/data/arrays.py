@@ -237,8 +237,8 @@ class ArraysDataModule(FactorDataModule):
                 columns = array_columns(read_array(other, other.stem), self.factor_names, what)
             else:
                 raise ConfigError(
-                    f"factor_values={wanted} was given; choose an npy, csv, tsv or txt file, or one of "
-                    f"{_listed(headers(path))}"
+                    f"factor_values={wanted} was given; choose an npy, csv, tsv or txt file, or "
+                    f"one of {_listed(headers(path))}"
                 )
         return factor_table(columns, self.factor_kinds, num_rows, what)
 
