@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from rich.table import Table
 from tqdm.auto import tqdm
 
@@ -26,10 +25,13 @@ from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
 from vaescope.data.dsprites import RENDERED_SHA256, build_packed, packed_sha256, rendered_path
 from vaescope.data.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
+from vaescope.escaping import for_terminal
 from vaescope.problems import check
 from vaescope.report.data_facts import first_line, short_source
 from vaescope.report.data_page import write_data_page
 from vaescope.report.pictures import sheet_figure
+from vaescope.report.render import save_figure
+from vaescope.report.terminal import wide_console
 from vaescope.streams import stream
 
 log = logging.getLogger(__name__)
@@ -47,10 +49,9 @@ def show_list(config: DictConfig) -> None:
         origin = [short_source(kind), getattr(kind, "licence", "")]
         shape, factors = _shape_and_factors(module)
         told = "; ".join(part for part in origin if part)
-        table.add_row(file.stem, shape, factors, first_line(kind), told)
-    console = Console()
-    console = console if console.is_terminal else Console(width=max(160, console.width))
-    console.print(table)
+        cells = (file.stem, shape, factors, first_line(kind), told)
+        table.add_row(*map(for_terminal, cells))
+    wide_console(160).print(table)
 
 
 def _own_settings(file: Path) -> dict[str, Any]:
@@ -199,9 +200,8 @@ def render(config: DictConfig) -> None:
     batch = module.dataset.batch(torch.from_numpy(rows))
     path = Path(plain["output_dir"]) / "images.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet_figure(
-        batch["image"], f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
-    ).savefig(path, dpi=130)
+    title = f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
+    save_figure(sheet_figure(batch["image"], title), path, "png")
     print(f"{path}: {len(rows)} random observations, {module.dataset.source}")
 
 

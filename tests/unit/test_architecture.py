@@ -51,7 +51,7 @@ PURE = (
 )
 MAY_CONFIGURE = {
     *("config", "problems", "commands", "assembly", "training", "evaluation", "data_sets"),
-    "fetching",
+    *("fetching", "overrides"),
 }
 
 

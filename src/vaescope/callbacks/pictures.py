@@ -9,8 +9,10 @@ from pytorch_lightning.loggers import WandbLogger
 from vaescope.callbacks.held_out import look
 from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
+from vaescope.files import replacing
 from vaescope.models import LatentModel
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
+from vaescope.report.render import save_figure
 
 
 class Pictures(pl.Callback):
@@ -68,7 +70,8 @@ class Pictures(pl.Callback):
         }
         for name, figure in figures.items():
             path = self.folder / f"{name}.png"
-            figure.savefig(path, dpi=130)
+            with replacing(path) as temporary:
+                save_figure(figure, temporary, "png")
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
                     logger.log_image(f"pictures/{name}", [str(path)], step=trainer.global_step)

@@ -7,6 +7,7 @@ from textwrap import fill
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vaescope.escaping import for_figure
 from vaescope.report.comparison import AGAINST_MIG, FEWEST, correlations, points
 from vaescope.report.seed_groups import Group
 
@@ -67,7 +68,7 @@ def scatter(groups: Sequence[Group]) -> Figure | None:
     figure = Figure(figsize=(3.2 + 3.8 * len(found), sum(heights)), layout="constrained")
     parts = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, panel in zip(parts, panels, strict=True):
-        part.suptitle(panel, fontsize=10)
+        part.suptitle(for_figure(panel), fontsize=10)
         axes = part.subplots(1, len(found), squeeze=False, sharey="row")[0]
         inside = [group for group in groups if group.panel == panel]
         for axis, (key, told) in zip(axes, found.items(), strict=True):
@@ -95,7 +96,7 @@ def _dots(
             marker, colour = styles[id(group)]
             label = " ".join(part for part in (group.method, group.label()) if part)
             x, y = zip(*both, strict=True)
-            axis.scatter(x, y, s=26, marker=marker, c=colour, label=fill(label, 44))
+            axis.scatter(x, y, s=26, marker=marker, c=colour, label=for_figure(fill(label, 44)))
 
 
 def _styles(groups: Sequence[Group]) -> dict[int, tuple[str, str]]:

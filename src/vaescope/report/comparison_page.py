@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from vaescope.errors import ConfigError, RunFolderError
+from vaescope.escaping import for_markdown, markdown_code
 from vaescope.report.comparison import (
     AGAINST_MIG,
     BESIDE,
@@ -18,8 +17,8 @@ from vaescope.report.comparison import (
 )
 from vaescope.report.comparison_figures import scatter, shown, strip
 from vaescope.report.glossary import GLOSSARY, heading, name_of
-from vaescope.report.page import inline_svg
 from vaescope.report.record import environment, write_json, write_text
+from vaescope.report.render import inline_svg, rendered
 from vaescope.report.runs import find_runs
 from vaescope.report.seed_groups import Group, Measured
 from vaescope.report.tables import markdown_table, mean_and_std
@@ -121,19 +120,27 @@ def columns_of(comparison: Comparison) -> list[Column]:
 def markdown(comparison: Comparison, columns: Sequence[Column]) -> str:
     """The table, and below it how to read it."""
     rows = [[*_about(g), *(_cell(g, c) for c in columns)] for g in comparison.groups]
-    lines = [*markdown_table((*ABOUT, *(c.heading for c in columns)), rows), "", _note(comparison)]
-    lines += ["", *(f"- {c.heading} (`{c.key}`): {c.meaning}" for c in columns)]
+    lines = markdown_table((*ABOUT, *(c.heading for c in columns)), rows)
+    lines += ["", for_markdown(_note(comparison)), ""]
+    lines += [
+        f"- {for_markdown(c.heading)} ({markdown_code(c.key)}): {for_markdown(c.meaning)}"
+        for c in columns
+    ]
     if told := _sentences(_correlated(comparison)):
-        lines += ["", *(f"- {sentence}" for sentence in told)]
+        lines += ["", *(f"- {for_markdown(sentence)}" for sentence in told)]
     if comparison.remarks:
         lines += ["", "To note:", ""]
-        lines += [f"- {_name(line)}: {line['reason']}" for line in comparison.remarks]
+        lines += [
+            f"- {markdown_code(line['run'])} {for_markdown(_whose(line))}: "
+            f"{for_markdown(line['reason'])}"
+            for line in comparison.remarks
+        ]
     return "\n".join([*lines, ""])
 
 
-def _name(line: Mapping[str, Any]) -> str:
+def _whose(line: Mapping[str, Any]) -> str:
     seed = f", seed {line['seed']}" if line["seed"] is not None else ""
-    return f"`{line['run']}` ({line['method']} on {line['data']}{seed})"
+    return f"({line['method']} on {line['data']}{seed})"
 
 
 def _about(group: Group) -> list[str]:
@@ -216,9 +223,6 @@ def _plain(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _html(content: Mapping[str, Any], comparison: Comparison, columns: Sequence[Column]) -> str:
-    pages = Environment(
-        loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
-    )
     ranges = _ranges(comparison.groups, columns)
     rows = [
         {
@@ -231,13 +235,13 @@ def _html(content: Mapping[str, Any], comparison: Comparison, columns: Sequence[
         for group in comparison.groups
     ]
     figure = scatter(comparison.groups)
-    return pages.get_template("comparison.html").render(
-        **content,
-        about=ABOUT,
-        rows=rows,
-        sentences=_sentences(content["correlations"]),
-        scatter=inline_svg(figure) if figure else None,
-    )
+    more = {
+        "about": ABOUT,
+        "rows": rows,
+        "sentences": _sentences(content["correlations"]),
+        "scatter": inline_svg(figure) if figure else None,
+    }
+    return rendered("comparison.html", {**content, **more})
 
 
 Ranges = Mapping[tuple[str, str], tuple[float, float]]
@@ -272,6 +276,6 @@ def _strip(group: Group, column: Column, ranges: Ranges) -> str:
 def _print(comparison: Comparison, columns: Sequence[Column], folder: Path) -> None:
     scores = [column for column in columns if column.is_score]
     rows = [[*_about(group), *(_cell(group, c) for c in scores)] for group in comparison.groups]
-    notes = [f"{_name(line)}: {line['reason']}" for line in comparison.remarks]
+    notes = [f"{line['run']} {_whose(line)}: {line['reason']}" for line in comparison.remarks]
     headings = [*ABOUT, *(column.heading for column in scores)]
     print_table(headings, rows, _title(comparison), [*notes, f"report: {folder / 'report.html'}"])

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Self
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vaescope.escaping import for_figure
+
 GAPS = {"align/c_ima": "c_IMA", "align/hadamard_gap": "Hadamard gap"}
 AGREEMENT = {
     "align/agreement_mcc": "MCC",
@@ -149,7 +151,7 @@ def _lines(
     for key, label in sorted(labels.items()):
         thin = key.startswith("train/")
         width, alpha = (0.7, 0.6) if thin else (1.5, 1)
-        draw(axis, series[key], label=label, linewidth=width, alpha=alpha)
+        draw(axis, series[key], label=for_figure(label), linewidth=width, alpha=alpha)
     if log:
         axis.set_yscale("log")
     axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -168,7 +170,7 @@ def _spectrum(series: Mapping[str, Series]) -> Figure | None:
     figure, axis = _panel("change of the image")
     for key, style in found.items():
         kept = {"color": "black", "linewidth": 0.8} if style == "-" else {"linewidth": 1.5}
-        label = f"z{key[-2:]}" if style == ":" else None
+        label = for_figure(f"z{key[-2:]}") if style == ":" else None
         draw(axis, series[key], style, label=label, **kept)
     axis.set_ylim(0, None)
     axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))

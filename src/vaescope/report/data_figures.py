@@ -13,8 +13,10 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from vaescope.escaping import for_figure
 from vaescope.report.data_numbers import NUISANCE, FactorDistance, PixelStatistics
 from vaescope.report.data_traversals import Traversal
+from vaescope.report.render import save_figure
 
 _GAP = 2
 _GAP_LEVEL = 225
@@ -54,7 +56,7 @@ def picture_grid(images: Tensor, replaced: np.ndarray | None = None) -> str:
 def plot(figure: Figure) -> str:
     """A figure as a data URI."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130)
+    save_figure(figure, file, "png")
     return _uri(file)
 
 
@@ -108,7 +110,7 @@ def distance_figure(
     figure = Figure(figsize=(9, max(3.4, 1.1 + 0.33 * len(known))), layout="constrained")
     *left, right = figure.subplots(1, 1 + bool(ordered), squeeze=False)[0]
     lengths = [distance.neighbours or 0 for distance in known.values()]
-    right.barh(list(known), lengths, color=list(colours.values()))
+    right.barh([for_figure(name) for name in known], lengths, color=list(colours.values()))
     right.invert_yaxis()
     label = f"mean squared difference per {unit}"
     right.set_xlabel(f"{label}, neighbours")
@@ -135,7 +137,7 @@ def traversal_figure(traversal: Traversal) -> Figure:
         marker = "o" if traversal.kind == "categorical" else ""
         style = "" if traversal.kind == "categorical" else "-"
         axis.plot(traversal.values, lines, linestyle=style or "none", marker=marker)
-        axis.set_xlabel(traversal.name)
+        axis.set_xlabel(for_figure(traversal.name))
         _tidy(axis)
     axes[0].set_ylabel("entries")
     names = [f"x{entry + 1}" for entry in range(min(num_entries, _NUM_ENTRIES))]
@@ -170,7 +172,7 @@ def scatter_figure(vectors: Tensor, colour: np.ndarray | None, title: str, kind:
             _tidy(axis)
     if colour is not None and side > 1:
         figure.colorbar(shown, ax=axes, shrink=0.6, aspect=30)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(for_figure(title), fontsize=10)
     return figure
 
 
@@ -187,7 +189,7 @@ def joint_figure(joint: np.ndarray, names: Sequence[str], sizes: Sequence[int]) 
         interpolation="nearest",
         cmap="magma",
     )
-    axis.set(xlabel=names[0], ylabel=names[1])
+    axis.set(xlabel=for_figure(names[0]), ylabel=for_figure(names[1]))
     for side, size in zip((axis.xaxis, axis.yaxis), sizes, strict=True):
         side.set_major_locator(MaxNLocator(integer=size > 0))
     shown.set_clim(0, None)
@@ -223,7 +225,7 @@ def _draw_curves(
         whole = max(sizes[name] - 1, 1) if distance.kind != "circular" else sizes[name]
         shares = [step / whole for step in distance.steps]
         values: list[Any] = [np.nan if value is None else value for value in distance.distances]
-        axis.plot(shares, values, marker=".", color=colours[name], label=name)
+        axis.plot(shares, values, marker=".", color=colours[name], label=for_figure(name))
     axis.set_xlabel("difference of the factor, share of its range")
 
 

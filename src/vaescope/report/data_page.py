@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.files import replacing
 from vaescope.report import data_figures as figures
 from vaescope.report.data_facts import (
     attribute_shares,
@@ -31,7 +29,8 @@ from vaescope.report.data_numbers import (
     pixel_statistics,
 )
 from vaescope.report.data_traversals import Traversal, nuisance_traversal, traversals, tuples
-from vaescope.report.record import environment, write_json
+from vaescope.report.record import environment, write_json, write_text
+from vaescope.report.render import rendered
 from vaescope.streams import stream
 
 _NUM_BASES, _NUM_PAIRS, _NUM_TUPLES, _NUM_SCATTERS = 3, 1000, 12, 4
@@ -74,10 +73,6 @@ def write_data_page(
         "seed": seed,
     }
     write_json(folder / "data.json", numbers)
-    pages = Environment(
-        loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
-    )
-    pages.filters["number"] = shown
     content = {
         **numbers,
         **_pictures(module, lookup, plain, statistics, distances),
@@ -88,8 +83,7 @@ def write_data_page(
         "config": config,
     }
     path = folder / "data.html"
-    with replacing(path) as temporary:
-        temporary.write_text(pages.get_template("data.html").render(**content), encoding="utf-8")
+    write_text(path, rendered("data.html", content, {"number": shown}))
     return path
 
 

@@ -2,19 +2,16 @@
 
 import base64
 import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-from matplotlib.figure import Figure
-
-from vaescope.files import replacing
 from vaescope.report.curves import Series, curves
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
+from vaescope.report.record import write_text
+from vaescope.report.render import inline_svg, rendered
 from vaescope.report.score_facts import CONTEXT, fact_of
 from vaescope.report.terminal import shown_mean
 
@@ -50,12 +47,8 @@ def write_report(folder: Path) -> Path:
         "config": (folder / "config.yaml").read_text(encoding="utf-8"),
         "environment": json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1],
     }
-    pages = Environment(
-        loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
-    )
     path = folder / "report.html"
-    with replacing(path) as temporary:
-        temporary.write_text(pages.get_template("report.html").render(**content), encoding="utf-8")
+    write_text(path, rendered("report.html", content))
     return path
 
 
@@ -126,14 +119,6 @@ def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
     """Mean of a score over the rows that have it; nothing of what is no number."""
     values = [row[key] for row in rows if key in row]
     return fmean(values) if all(isinstance(value, int | float) for value in values) else None
-
-
-def inline_svg(figure: Figure) -> str:
-    """A figure as SVG for a page, without its XML header."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg")
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
 
 
 def _png(path: Path) -> str | None:

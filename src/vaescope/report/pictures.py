@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaescope.escaping import for_figure
 from vaescope.models import LatentModel
 
 
@@ -47,9 +48,9 @@ def traversal_figure(rows: Tensor, labels: Sequence[str], title: str, *, extent:
     axes = np.atleast_1d(figure.subplots(1, len(rows), sharey=True))
     for axis, row, label in zip(axes, rows, labels, strict=True):
         axis.plot(np.linspace(-extent, extent, rows.shape[1]), row)
-        axis.set(title=label, xlabel="latent value")
+        axis.set(title=for_figure(label), xlabel="latent value")
     axes[0].set_ylabel("entries of the decoder's output")
-    figure.suptitle(title)
+    figure.suptitle(for_figure(title))
     return figure
 
 
@@ -85,7 +86,7 @@ def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     axis = figure.subplots()
     axis.scatter(images[:, 0], images[:, 1], s=6)
-    axis.set(title=title, xlabel="x1", ylabel="x2")
+    axis.set(title=for_figure(title), xlabel="x1", ylabel="x2")
     return figure
 
 
@@ -99,9 +100,10 @@ def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     )
     axis = figure.subplots()
     axis.imshow(bitmap.squeeze(-1) if channels == 1 else bitmap, cmap="gray", vmin=0, vmax=1)
-    axis.set_yticks([height * (row + 0.5) for row in range(num_rows)], labels, fontsize=8)
+    texts = [for_figure(label) for label in labels]
+    axis.set_yticks([height * (row + 0.5) for row in range(num_rows)], texts, fontsize=8)
     axis.set_xticks([])
     for line in range(1, num_rows):
         axis.axhline(line * height - 0.5, color="tab:blue", linewidth=0.5)
-    axis.set_title(title, fontsize=9)
+    axis.set_title(for_figure(title), fontsize=9)
     return figure

@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from vaescope.escaping import for_markdown
+
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    """Lines of a table in Markdown, all texts escaped."""
+    head = [f"| {' | '.join(map(for_markdown, columns))} |", "|" + "---|" * len(columns)]
+    cells = [[for_markdown(cell) for cell in row] for row in rows]
     return head + [f"| {' | '.join(row)} |" for row in cells]
 
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from vaescope.escaping import for_terminal
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
 from vaescope.report.score_facts import fact_of
 
@@ -35,10 +36,11 @@ def print_scores(
             printed = [shown_published((published or {}).get(key))] if published else []
             chance = shown_mean(rows, f"{key}_chance", digits=3)
             meaning = GLOSSARY.get(name_of(key)) or asks[key]
-            table.add_row(key, shown_mean(rows, key), *printed, chance, meaning)
-    console = _console()
+            cells = (key, shown_mean(rows, key), *printed, chance, meaning)
+            table.add_row(*map(for_terminal, cells))
+    console = wide_console()
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
-    console.print(f"\n{title}{seeds}", highlight=False, soft_wrap=True)
+    console.print(for_terminal(f"\n{title}{seeds}"), soft_wrap=True)
     console.print(table)
 
 
@@ -73,13 +75,13 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
         special = " ".join(word for word in job["overrides"] if word not in shared)
         state = special if job["rows"] else f"{special} FAILED"
         values = [shown_mean(job["rows"], key) for key in keys]
-        table.add_row(job["name"], state, *values)
-    console = _console()
-    console.print(f"\n{title}", highlight=False, soft_wrap=True)
+        table.add_row(*map(for_terminal, (job["name"], state, *values)))
+    console = wide_console()
+    console.print(for_terminal(f"\n{title}"), soft_wrap=True)
     console.print(table)
     for job in jobs:
         if job["error"]:
-            console.print(f"job {job['name']}: {job['error']}", highlight=False, soft_wrap=True)
+            console.print(for_terminal(f"job {job['name']}: {job['error']}"), soft_wrap=True)
 
 
 def print_table(
@@ -88,17 +90,17 @@ def print_table(
     """Print a table of texts, and lines below it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(for_terminal(column), overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    console = _console()
-    console.print(f"\n{title}", highlight=False, soft_wrap=True)
+        table.add_row(*map(for_terminal, row))
+    console = wide_console()
+    console.print(for_terminal(f"\n{title}"), soft_wrap=True)
     console.print(table, highlight=False)
     for note in notes:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        console.print(for_terminal(note), soft_wrap=True)
 
 
-def _console() -> Console:
-    """Standard output; wide where it is a file."""
+def wide_console(width: int = 120) -> Console:
+    """Standard output; at least so wide where it is a file."""
     console = Console()
-    return console if console.is_terminal else Console(width=max(120, console.width))
+    return console if console.is_terminal else Console(width=max(width, console.width))

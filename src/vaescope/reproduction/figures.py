@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vaescope.alignment import haar_chance
+from vaescope.escaping import for_figure
 from vaescope.reproduction.results import Result
 
 Results = Mapping[str, Result]
@@ -64,7 +65,7 @@ def convergence_figure(results: Results) -> Figure | None:
         steps = [step for step in looks if step > 0]
         means = [looks[step].mean() for step in steps]
         colour = f"C{number}"
-        axis.plot(steps, means, color=colour, label=_label(results[name]))
+        axis.plot(steps, means, color=colour, label=for_figure(_label(results[name])))
         low, high = ([float(np.quantile(looks[s], q)) for s in steps] for q in (0.1, 0.9))
         axis.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
     axis.axhline(
@@ -132,7 +133,7 @@ def beta_figure(results: Results) -> Figure | None:
             axis.errorbar(
                 betas, [v.mean() for v in values], [v.std() for v in values], marker=".", capsize=2
             )
-            axis.set(xscale="log", xlabel="beta", ylabel=label, title=data)
+            axis.set(xscale="log", xlabel="beta", ylabel=label, title=for_figure(data))
             if data == "synthetic_linear":  # where closed forms have a latent pruned
                 for variance in (4 / 12, 1 / 12):
                     axis.axvline(2 * variance, color="black", linestyle=":", linewidth=1)
@@ -167,7 +168,7 @@ def sorted_latents_figure(found: Mapping[str, Mapping[str, Any]]) -> Figure | No
         figure.subfigures(1, len(found), squeeze=False)[0], found.items(), strict=True
     ):
         axes = part.subplots(len(sheet["order"]), 3, squeeze=False)
-        part.suptitle(name.removeprefix("table1_"), fontsize=9)
+        part.suptitle(for_figure(name.removeprefix("table1_")), fontsize=9)
         for row, latent, sigma, images in zip(
             axes, sheet["order"], sheet["sigma"], sheet["images"], strict=True
         ):

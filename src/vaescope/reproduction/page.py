@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
+from vaescope.escaping import for_markdown, for_terminal
 from vaescope.files import replacing
 from vaescope.report.glossary import name_of
 from vaescope.report.record import environment, write_json, write_text
+from vaescope.report.render import rendered, save_figure
 from vaescope.report.tables import markdown_table
+from vaescope.report.terminal import wide_console
 from vaescope.reproduction.claims import Verdict
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, agreement
@@ -68,7 +69,7 @@ def write_page(
     pictures = {}
     for part, figure in drawn.items():
         with replacing(folder / f"{part}.png") as temporary:
-            figure.savefig(temporary, dpi=120, format="png")
+            save_figure(figure, temporary, "png", dpi=120)
         pictures[part] = base64.b64encode((folder / f"{part}.png").read_bytes()).decode("ascii")
     content = {
         "title": paper["title"],
@@ -84,10 +85,7 @@ def write_page(
     }
     write_json(folder / "results.json", content)
     write_text(folder / "results.md", _markdown(content, list(drawn)))
-    pages = Environment(
-        loader=PackageLoader("vaescope.report"), autoescape=select_autoescape(), trim_blocks=True
-    )
-    page = pages.get_template("reproduction.html").render(**content, pictures=pictures)
+    page = rendered("reproduction.html", {**content, "pictures": pictures})
     write_text(folder / "report.html", page)
     _print(tables, judged, folder)
     return folder / "report.html"
@@ -148,9 +146,10 @@ def _measured(values: np.ndarray) -> str:
 
 def _markdown(content: Mapping[str, Any], figures: Sequence[str]) -> str:
     lines = [
-        f"# {content['title']}",
+        f"# {for_markdown(content['title'])}",
         "",
-        f"{content['source']}, scale `{content['scale']}`, made by `{content['command']}`. "
+        f"{for_markdown(content['source'])}, scale {for_markdown(content['scale'])}, made by "
+        f"{for_markdown(content['command'])}. "
         "Ours: mean ± standard deviation over n seeds (0, 1, ...), on 10,000 observations of the "
         "test part, 1,000 for Jacobians (all where there are fewer).",
     ]
@@ -168,21 +167,21 @@ def _markdown(content: Mapping[str, Any], figures: Sequence[str]) -> str:
     ]
     if content["unfinished"]:
         lines += ["", "## not run", ""]
-        lines += [f"- {name}: {reason}" for name, reason in content["unfinished"].items()]
+        told = content["unfinished"].items()
+        lines += [f"- {for_markdown(name)}: {for_markdown(reason)}" for name, reason in told]
     lines += ["", *[f"![{name}]({name}.png)" for name in figures], ""]
     return "\n".join(lines)
 
 
 def _print(tables: Mapping[str, Sequence[Line]], judged: Sequence[Verdict], folder: Path) -> None:
-    console = Console()
-    console = console if console.is_terminal else Console(width=max(160, console.width))
+    console = wide_console(160)
     for part, lines in tables.items():
-        table = Table(*COLUMNS, title=part)
+        table = Table(*COLUMNS, title=for_terminal(part))
         for line in lines:
-            table.add_row(*(str(cell) for cell in asdict(line).values()))
+            table.add_row(*map(for_terminal, asdict(line).values()))
         console.print(table)
     table = Table("#", "claim", "verdict", "numbers", title="claims")
     for verdict in judged:
-        table.add_row(str(verdict.number), verdict.claim, verdict.verdict, verdict.numbers)
+        table.add_row(*map(for_terminal, asdict(verdict).values()))
     console.print(table)
-    console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(for_terminal(f"report: {folder / 'report.html'}"), soft_wrap=True)

@@ -1,0 +1,62 @@
+"""Text of users, files and folders as it is, in each language that would read signs into it.
+
+For Hydra's words see ``vaescope.overrides``; pages are escaped by ``report.templates.rendered``.
+"""
+
+import re
+import unicodedata
+
+from rich.text import Text
+
+# what a terminal or a page would obey: control characters, halves of characters, changes of the
+# reading direction
+_OBEYED = {"Cc", "Cs"}
+_DIRECTIONS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+# what begins a list, a heading or a rule
+_BLOCK = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+](?!\d)|[=#]))")
+
+
+def printable(text: object, keep: str = "") -> str:
+    r"""The text with every control character shown by its code, ``\x1b``, and not obeyed.
+
+    Args:
+        text: anything; its ``str`` is taken.
+        keep: control characters that stay, as ``"\\n"`` where lines are wanted.
+
+    Returns:
+        Text that UTF-8 can hold.
+    """
+    return "".join(
+        sign if sign in keep or not _is_obeyed(sign) else sign.encode("unicode_escape").decode()
+        for sign in str(text)
+    )
+
+
+def _is_obeyed(sign: str) -> bool:
+    return unicodedata.category(sign) in _OBEYED or sign in _DIRECTIONS
+
+
+def for_terminal(text: object) -> Text:
+    """For rich: nothing in brackets is taken for a style."""
+    return Text(printable(text, keep="\n"))
+
+
+def for_figure(text: object) -> str:
+    """For matplotlib: no ``$`` begins a formula, and no legend leaves the text out."""
+    shown = printable(text, keep="\n").replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown  # a legend skips labels with _
+
+
+def for_markdown(text: object) -> str:
+    """For Markdown, in a table's cell or outside: no HTML, no emphasis, no link, on one line."""
+    shown = "".join(_HTML.get(sign, sign) for sign in printable(text))
+    return _BLOCK.sub(r"\1\\", _MARKDOWN.sub(r"\\\g<0>", shown))
+
+
+def markdown_code(text: object) -> str:
+    """``for_markdown`` as code, if nothing in the text could end that; else as other text."""
+    shown = printable(text)
+    plain = shown.strip() == shown and not set(shown) & set("`<>&|")
+    return f"`{shown}`" if shown and plain else for_markdown(shown)
