@@ -3,8 +3,10 @@
 from torch import nn
 
 from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.sizes import takes
 
 
+@takes("images [C, 64, 64]", lambda shape: len(shape) == 3 and shape[1:] == (64, 64))
 def burgess64(
     image_shape: tuple[int, ...],
     num_parameters: int,
@@ -30,11 +32,6 @@ def burgess64(
     Differs: padding and initialisation are not printed there; ours halves each side exactly and
     is Glorot's.
     """
-    if len(image_shape) != 3 or image_shape[1:] != (64, 64):
-        raise ValueError(
-            f"network burgess64 takes images [C, 64, 64], this data set has {list(image_shape)}; "
-            "choose network=mlp or network=linear"
-        )
     channels = image_shape[0]
     encoder = nn.Sequential(
         *(nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),

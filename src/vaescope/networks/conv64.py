@@ -5,8 +5,10 @@ import math
 from torch import nn
 
 from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.sizes import takes
 
 
+@takes("images [C, 64, 64]", lambda shape: len(shape) == 3 and shape[1:] == (64, 64))
 def conv64(
     image_shape: tuple[int, ...],
     num_parameters: int,
@@ -31,11 +33,6 @@ def conv64(
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, table 1, with the 2x2 kernels
     of its published code. Differs: none.
     """
-    if len(image_shape) != 3 or image_shape[1:] != (64, 64):
-        raise ValueError(
-            f"network conv64 takes images [C, 64, 64], this data set has {list(image_shape)}; "
-            "choose network=mlp or network=linear"
-        )
     channels = image_shape[0]
     encoder = nn.Sequential(
         *(nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()),

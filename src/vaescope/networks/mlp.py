@@ -8,11 +8,13 @@ from typing import Literal, get_args
 from torch import nn
 
 from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.sizes import takes
 
 Activation = Literal["relu", "tanh"]
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
+@takes("anything", lambda shape: True)
 def mlp(
     image_shape: tuple[int, ...],
     num_parameters: int,
@@ -58,6 +60,7 @@ def mlp(
     )
 
 
+@takes("anything", lambda shape: True)
 def linear(
     image_shape: tuple[int, ...],
     num_parameters: int,

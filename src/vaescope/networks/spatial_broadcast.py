@@ -6,8 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.sizes import is_square, takes
 
 
+@takes(
+    "square images [C, S, S] of at least 8 x 8",
+    lambda shape: is_square(shape, at_least=8),
+)
 def spatial_broadcast(
     image_shape: tuple[int, ...],
     num_parameters: int,
@@ -39,11 +44,6 @@ def spatial_broadcast(
     table of architectures. Differs: initialisation is not printed there, ours is Glorot's; images
     below 16 x 16 get three strided convolutions instead of four.
     """
-    if len(image_shape) != 3 or image_shape[1] != image_shape[2] or image_shape[1] < 8:
-        raise ValueError(
-            "network spatial_broadcast takes square images [C, S, S] of at least 8 x 8, "
-            f"this data set has {list(image_shape)}; choose network=mlp or network=linear"
-        )
     if min(num_layers, channels, kernel_size) < 1:
         raise ValueError(
             f"num_layers={num_layers}, channels={channels}, kernel_size={kernel_size}: "

@@ -3,11 +3,25 @@
 from torch import Tensor, nn
 
 from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.sizes import is_square, takes
 
 # channels that are normalised together
 _GROUP = 16
 
 
+def _halvings(image_shape: tuple[int, ...]) -> int:
+    """How often a square image is halved until 4 to 7 pixels a side are left; 0: it cannot be."""
+    for halvings in range(1, image_shape[-1].bit_length()):
+        smallest, rest = divmod(image_shape[-1], 2**halvings)
+        if not rest and 4 <= smallest <= 7:
+            return halvings
+    return 0
+
+
+@takes(
+    "square images [C, S, S] with S = 4, 5, 6 or 7 times 2, 4, 8, ...",
+    lambda shape: is_square(shape) and _halvings(shape) > 0,
+)
 def wide_residual(
     image_shape: tuple[int, ...],
     num_parameters: int,
@@ -109,16 +123,3 @@ def _up(channels: int, num_blocks: int) -> list[nn.Module]:
     blocks = [ResidualBlock(channels) for _ in range(num_blocks)]
     convolution = nn.Conv2d(channels, channels // 2, kernel_size=3, padding=1)
     return [*blocks, nn.Upsample(scale_factor=2, mode="nearest"), convolution]
-
-
-def _halvings(image_shape: tuple[int, ...]) -> int:
-    """How often the image is halved until 4 to 7 pixels a side are left."""
-    if len(image_shape) == 3 and image_shape[1] == image_shape[2]:
-        for halvings in range(1, image_shape[1].bit_length()):
-            smallest, rest = divmod(image_shape[1], 2**halvings)
-            if not rest and 4 <= smallest <= 7:
-                return halvings
-    raise ValueError(
-        "network wide_residual takes square images [C, S, S] with S = 4, 5, 6 or 7 times 2, 4, "
-        f"8, ..., this data set has {list(image_shape)}; choose network=mlp or network=linear"
-    )

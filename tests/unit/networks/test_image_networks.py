@@ -1,6 +1,7 @@
 """Networks for images: sizes counted from the papers' tables, and what each is there for."""
 
 import inspect
+import re
 from itertools import product
 
 import pytest
@@ -11,6 +12,7 @@ from torch.func import functional_call, jacfwd, jacrev, stack_module_state, vmap
 
 from vaescope import networks
 from vaescope.networks import burgess64, discriminator, spatial_broadcast, wide_residual
+from vaescope.networks.sizes import fitting
 from vaescope.networks.wide_residual import ResidualBlock
 
 FACTORIES = {
@@ -135,9 +137,41 @@ def test_images_become_parameters_and_codes_images(
     ],
 )
 def test_other_images_are_refused(factory, shape, message):
-    with pytest.raises(ValueError, match=message) as refusal:
+    with pytest.raises(ValueError, match=message):
         factory(shape, 20, 10)
-    assert "choose network=mlp or network=linear" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((3, 32, 32), {"linear", "mlp", "spatial_broadcast", "wide_residual"}),
+        ((2, 33, 33), {"linear", "mlp", "spatial_broadcast"}),
+        ((1, 48, 64), {"linear", "mlp"}),
+        ((1, 4, 4), {"linear", "mlp"}),
+        ((7,), {"linear", "mlp"}),
+        ((5, 64, 64), set(FACTORIES)),
+    ],
+)
+def test_a_refusal_names_the_networks_that_take_the_images(shape, expected):
+    built = set()
+    for name, factory in FACTORIES.items():
+        try:
+            encoder, decoder = small(factory, shape, 4, 2)
+        except ValueError as refusal:
+            assert set(re.findall(r"network=(\w+)", str(refusal))) == expected
+            assert ("data.size=64" in str(refusal)) == (len(shape) == 3)
+        else:
+            assert encoder(torch.zeros(1, *shape)).shape == (1, 4)
+            assert decoder(torch.zeros(1, 2)).shape == (1, *shape)
+            built.add(name)
+    assert built == set(fitting(shape)) == expected
+
+
+def test_a_network_keeps_its_name_and_signature():
+    assert list(FACTORIES) == [factory.__name__ for factory in FACTORIES.values()]
+    for factory in FACTORIES.values():
+        options = list(inspect.signature(factory).parameters)
+        assert options[:3] == ["image_shape", "num_parameters", "latent_dim"]
 
 
 @pytest.mark.parametrize(
