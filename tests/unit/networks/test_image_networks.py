@@ -153,18 +153,16 @@ def test_other_images_are_refused(factory, shape, message):
     ],
 )
 def test_a_refusal_names_the_networks_that_take_the_images(shape, expected):
-    built = set()
-    for name, factory in FACTORIES.items():
-        try:
-            encoder, decoder = small(factory, shape, 4, 2)
-        except ValueError as refusal:
-            assert set(re.findall(r"network=(\w+)", str(refusal))) == expected
-            assert ("data.size=64" in str(refusal)) == (len(shape) == 3)
-        else:
-            assert encoder(torch.zeros(1, *shape)).shape == (1, 4)
-            assert decoder(torch.zeros(1, 2)).shape == (1, *shape)
-            built.add(name)
-    assert built == set(fitting(shape)) == expected
+    assert set(fitting(shape)) == expected
+    for name in expected:
+        encoder, decoder = small(FACTORIES[name], shape, 4, 2)
+        assert encoder(torch.zeros(1, *shape)).shape == (1, 4)
+        assert decoder(torch.zeros(1, 2)).shape == (1, *shape)
+    for name in set(FACTORIES) - expected:
+        with pytest.raises(ValueError, match=f"network {name} takes") as refusal:
+            small(FACTORIES[name], shape, 4, 2)
+        assert set(re.findall(r"network=(\w+)", str(refusal.value))) == expected
+        assert ("data.size=64" in str(refusal.value)) == (len(shape) == 3)
 
 
 def test_a_network_keeps_its_name_and_signature():
