@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.linear_probes import standardised
 from vaescope.metrics.probe_data import checked_rows
 from vaescope.metrics.probe_targets import Targets, probe_targets
@@ -56,8 +57,8 @@ def dci_es(
         codes_test: codes to measure losses with [M, D].
         factors_test: their factors [M, K].
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
-            None: integers are ordinal, floating-point numbers continuous. Categorical factors are
-            classified, circular ones predicted as cosine and sine, others as values.
+            None: as in `vaescope.metrics.kinds.resolved_kinds`. Categorical factors are classified,
+            circular ones predicted as cosine and sine, others as values.
         capacities: numbers of random features beside the codes, ascending from 0, at least two.
         ridge: of the least squares, for features of variance 1.
         seed: of the random features.
@@ -85,7 +86,8 @@ def dci_es(
     losses = rows[0].new_zeros(len(capacities), num_factors)
     baselines, per_factor = rows[0].new_zeros(2, num_factors)
     if len(columns):
-        named = None if kinds is None else [kinds[column] for column in columns.tolist()]
+        every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
+        named = [every[column] for column in columns.tolist()]
         targets = probe_targets(rows[1][:, columns], others[1][:, columns], named, numeric=True)
         base = _baselines(targets)
         curve = _losses(rows[0], others[0], targets, capacities, ridge, seed)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vaescope.errors import NoScoreError
 from vaescope.metrics.importance import PROBES, Answers, Probe
+from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.probe_data import checked_rows
 from vaescope.metrics.probe_targets import Targets, probe_targets
 
@@ -132,12 +133,12 @@ def dci(
 
     Args:
         codes_train: one number per latent to fit the probe to [N, D]; the posterior mean.
-        factors_train: their factors [N, K]. Integers are classes.
+        factors_train: their factors [N, K].
         codes_test: codes to measure informativeness with [M, D].
         factors_test: their factors [M, K].
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
-            None: integers are classes, floating-point numbers continuous. Circular factors with
-            fractions are angles in radians and are predicted as cosine and sine.
+            None: as in `vaescope.metrics.kinds.resolved_kinds`. Circular factors with fractions are
+            angles in radians and are predicted as cosine and sine.
         probe: ``"boosted"`` (trees of all classes together, on binned codes), ``"gbt"``
             (scikit-learn's gradient boosting, the field's), ``"forest"`` (scikit-learn's),
             ``"linear"``, ``"lasso"``, ``"logistic"``, or a `Probe` with settings of your own. The
@@ -169,7 +170,8 @@ def dci(
     if not bool(varies.any()):
         raise NoScoreError("no factor has two values among the training rows: encode more rows")
     columns = varies.nonzero().flatten()
-    named = None if kinds is None else _kinds_of(kinds, columns.tolist(), len(varies))
+    every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
+    named = [every[column] for column in columns.tolist()]
     targets = probe_targets(
         rows[1][:, columns], others[1][:, columns], named, numeric=chosen.numeric
     )
@@ -194,12 +196,6 @@ def chosen_probe(probe: str | Probe) -> Probe:
     if probe not in PROBES:
         raise ValueError(f"probe = {probe!r}, but one of {', '.join(PROBES)} is needed")
     return PROBES[probe]
-
-
-def _kinds_of(kinds: Sequence[str], columns: list[int], number: int) -> list[str]:
-    if len(kinds) != number:
-        raise ValueError(f"kinds = {list(kinds)}, but one for each of {number} factors is needed")
-    return [kinds[column] for column in columns]
 
 
 def _concentration(matrix: Tensor, offset: float) -> Tensor:

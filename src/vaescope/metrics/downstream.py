@@ -85,7 +85,7 @@ def label_efficiency(
         codes: one number per latent [N, D].
         factors: classes of the factors [N, K].
         sizes: numbers of labels, ascending; smaller sets are part of larger ones.
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         test: codes and factors to score on; None: a random ``test_share`` of the rows.
         test_share: part of the rows that is held out.
         seed: of the held-out part and of the labels.
@@ -141,7 +141,7 @@ def shifted_accuracy(
         codes: one number per latent [N, D].
         factors: classes of the factors [N, K]; more rows are needed the more values they have.
         repeats: random values at which each factor is fixed, at least 1.
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         test: codes and factors to score on; None: a random ``test_share`` of the rows.
         test_share: part of the rows that is held out.
         seed: of the held-out part and of the values.
@@ -202,7 +202,7 @@ def reduced_accuracy(
         factors: classes of the factors [N, K].
         importance: of each latent for each factor [D, K]: information, or importances of trees.
         drop: latents that are dropped for each factor, 0 to D; of equally important ones the first.
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         test: codes and factors to score on; None: a random ``test_share`` of the rows.
         test_share: part of the rows that is held out.
         seed: of the held-out part.
@@ -256,7 +256,7 @@ def _shuffled(
 ) -> tuple[Rows, Rows]:
     """Rows to fit, in random order, and rows to score."""
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
-    need_classes(fitted[1], kinds, "bin continuous factors first")
+    need_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
     order = stream(seed, "probe_labels").permutation(len(fitted[0]))
     return _pick(fitted, torch.from_numpy(order).to(codes.device)), scored
 

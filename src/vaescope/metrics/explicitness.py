@@ -84,7 +84,7 @@ def explicitness(
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
         factors: classes of the factors [N, K].
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         test: codes and factors to score on; None: a random ``test_share`` of the rows.
         test_share: part of the rows that is held out.
         seed: of the held-out part.
@@ -108,7 +108,7 @@ def explicitness(
     if scale not in ("auc", "unit"):
         raise ValueError(f"scale = {scale!r}, but 'auc' or 'unit' is needed")
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
-    need_classes(fitted[1], kinds, "bin continuous factors first")
+    need_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
     probes = fit_logistic(*fitted, kinds=kinds, strength=strength)
     train, held_out = (explicitness_of_probes(probes, *rows, scale) for rows in (fitted, scored))
     return Explicitness(held_out[0], train[0], held_out[1], train[1])

@@ -66,7 +66,7 @@ def factor_vae_score(
 
     Args:
         codes: one number per latent [N, D], the pool; the field uses the posterior mean.
-        factors: values of the factors [N, K]; integers are classes.
+        factors: values of the factors [N, K].
         kinds: per factor, as in `vaescope.metrics.interventions.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         batch: rows of a vote, at least 2.

@@ -58,7 +58,7 @@ def unfairness_of_codes(
         factors_train: classes of their factors [N, K].
         codes_test: codes to predict the factors of [M, D].
         factors_test: classes of their factors [M, K].
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         seed: of the trees.
 
     Returns:
@@ -73,7 +73,7 @@ def unfairness_of_codes(
     """
     codes, factors = checked_rows(codes_train, factors_train)
     others, truth = checked_rows(codes_test, factors_test)
-    need_classes(factors, kinds, "bin continuous factors first")
+    need_classes(torch.cat([factors, truth]), kinds, "bin continuous factors first")
     columns = (factors != factors[:1]).any(0).nonzero().flatten()
     if len(columns) < 2:
         return 0.0

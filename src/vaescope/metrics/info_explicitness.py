@@ -31,7 +31,7 @@ def info_explicitness(
     Args:
         codes: one number per latent [N, D]; one-hot columns for discrete latents.
         factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: integers are classes, others continuous.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         null: loss without codes that the loss is compared with: ``"entropy"`` of the factor; or
             ``"log_k"``, the published code, which balances the classes in both fits but not in the
             losses, so that it is the logarithm of the number of classes. Equal for balanced ones.

@@ -125,7 +125,7 @@ def normalised_information(
     Args:
         codes: one number per latent [N, D].
         factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: integers are classes, others continuous.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         neighbours: k of the estimate; the published code has 10 in its stand-alone file, 3 in its
             training log.
         seed: of the noise that breaks ties.
@@ -167,7 +167,7 @@ def info_mec(
     Args:
         codes: one number per latent [N, D].
         factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: integers are classes, others continuous.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         information: of all latents and factors [D, K], each factor's divided by its entropy. None:
             `normalised_information`. For discrete codes give the plug-in estimate.
         neighbours: as in `normalised_information`.

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
-import torch
 from torch import Tensor
 
 from vaescope.metrics import dependent_factors, information_scores
 from vaescope.metrics.information_scores import ScoreParts
 from vaescope.metrics.information_tables import (
+    SHUFFLES,
     Binning,
     InformationTable,
     active_latents,
@@ -33,7 +34,7 @@ class ScoreInContext:
         chance: mean over shuffles of the factors against the codes.
         ceiling: of the code with one latent per factor, equal to its value; the best value that
             these bins and factors allow, up to a code that fills the bins more evenly.
-        low: lower end of the interval of resampled rows.
+        low: lower end of the interval of resampled rows; None without resamples.
         high: upper end of it.
         parts: what the score is made of, per factor [K] or per latent [D].
         counted: which parts count.
@@ -42,8 +43,8 @@ class ScoreInContext:
     score: float
     chance: float
     ceiling: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     parts: Tensor
     counted: Tensor
 
@@ -67,15 +68,16 @@ def information_family(
         kinds: kind of each factor [K], as in `factor_classes`.
         bins: equal-width bins over each latent's sample range.
         convention: ``"dlib"`` or ``"dcf"``, as in `information_table`.
-        repeats: number of shuffles and of resamples, at least 2.
+        repeats: number of resamples, at least 2, or 0 for no interval; and of shuffles, if it is
+            above 20.
         level: of the interval, 0 to 1.
         seed: of shuffles and resamples.
 
     Returns:
         By name. Latents that know no more than chance (see `active_latents`) are left out of the
-        scores per latent. The interval is the score and the resamples' deviation times the normal
-        quantile: its place does not move with the bias that resampling adds, and its ends may lie
-        beyond 0 or 1.
+        scores per latent, the same ones for all ``repeats``. The interval is the score and the
+        resamples' deviation times the normal quantile: its place does not move with the bias that
+        resampling adds, and its ends may lie beyond 0 or 1.
 
     Raises:
         ValueError: if shapes do not fit, values are not finite or a setting is out of range.
@@ -83,30 +85,33 @@ def information_family(
     Source: of the scores, see each; interval: Efron & Tibshirani 1993, "An Introduction to the
     Bootstrap", eq. 12.19. Differs: not applicable.
     """
-    if repeats < 2 or not 0 < level < 1:
-        raise ValueError(f"repeats={repeats}, level={level}: give at least 2, and above 0, below 1")
+    if repeats < 0 or repeats == 1 or not 0 < level < 1:
+        needed = "give 0 or at least 2, and above 0, below 1"
+        raise ValueError(f"repeats={repeats}, level={level}: {needed}")
     binned, labels = binned_pair(codes, factors, kinds=kinds, bins=bins, convention=convention)
     table = table_of_labels(binned, labels, bins)
-    shuffled = shuffled_tables(binned, labels, bins, shuffle_orders(len(labels), repeats, seed))
-    weights = bootstrap_weights(len(labels), repeats, seed)
-    resampled = resampled_tables(binned, labels, bins, weights)
+    orders = shuffle_orders(len(labels), max(repeats, SHUFFLES), seed)
+    shuffled = shuffled_tables(binned, labels, bins, orders)
     perfect = information_table(
         factors.double(), factors, kinds=kinds, bins=bins, convention=convention
     )
     active = active_latents(table, shuffled)
-    chance, spread = family_of_table(shuffled, active), family_of_table(resampled, active)
-    ceiling = family_of_table(perfect)
-    quantile = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
+    chance, ceiling = family_of_table(shuffled, active), family_of_table(perfect)
+    halves: dict[str, float] = {}
+    if repeats:
+        weights = bootstrap_weights(len(labels), repeats, seed)
+        spread = family_of_table(resampled_tables(binned, labels, bins, weights), active)
+        quantile = NormalDist().inv_cdf((1 + level) / 2)
+        halves = {name: quantile * float(each.score.std()) for name, each in spread.items()}
     found = {}
     for name, here in family_of_table(table, active).items():
-        half = quantile * float(spread[name].score.std())
-        score = float(here.score)
+        score, half = float(here.score), halves.get(name)
         found[name] = ScoreInContext(
             score,
             float(chance[name].score.mean()),
             float(ceiling[name].score),
-            score - half,
-            score + half,
+            None if half is None else score - half,
+            None if half is None else score + half,
             here.parts,
             here.counted,
         )

@@ -12,6 +12,8 @@ from vaescope.metrics.mutual_information import discretise, factor_classes
 
 Binning = Literal["dlib", "dcf"]
 
+SHUFFLES = 20  # that decide which latents are active, however many more are asked for
+
 _CELLS_AT_A_TIME = 2**17
 _DEVIATIONS = 5.0  # over chance, of a latent that counts as active
 
@@ -227,20 +229,24 @@ def active_latents(table: InformationTable, shuffled: InformationTable) -> Tenso
 
     Args:
         table: of the sample.
-        shuffled: of shuffles of the same sample, at least 2.
+        shuffled: of shuffles of the same sample, at least 20; of more the first 20 count, so that
+            the answer does not depend on how many there are.
 
     Returns:
         Mask [D]: information with a factor above the mean of the shuffles by more than five
         standard deviations of them. Constant latents never are.
 
     Raises:
-        ValueError: for fewer than 2 shuffles.
+        ValueError: for fewer than 20 shuffles.
 
     Source: none known; a permutation test. Differs: not applicable.
     """
-    if len(shuffled.information) < 2:
-        raise ValueError("active latents need at least 2 shuffles: give repeats=2 or more")
-    spread, mean = torch.std_mean(shuffled.information, 0)
+    if len(shuffled.information) < SHUFFLES:
+        given = f"{len(shuffled.information)} shuffles"
+        raise ValueError(
+            f"{given}: active latents need at least {SHUFFLES}, or their spread varies"
+        )
+    spread, mean = torch.std_mean(shuffled.information[:SHUFFLES], 0)
     return (table.information > mean + _DEVIATIONS * spread).any(1)
 
 

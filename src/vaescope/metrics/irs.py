@@ -54,7 +54,7 @@ def irs(
 
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K]; integers are classes.
+        factors: values of the factors [N, K].
         kinds: per factor, as in `vaescope.metrics.interventions.value_classes`.
         bins: classes of a continuous factor (``"exact"``: equally many rows each), or of every
             factor (``"dlib"``: equal widths).

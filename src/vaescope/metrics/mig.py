@@ -9,12 +9,14 @@ from torch import Tensor
 
 from vaescope.metrics.information_scores import mig
 from vaescope.metrics.information_tables import (
+    SHUFFLES,
     InformationTable,
     binned_pair,
     shuffle_orders,
     shuffled_tables,
     table_of_labels,
 )
+from vaescope.metrics.kinds import angle_columns
 from vaescope.metrics.mutual_information import (
     continuous_columns,
     entropy,
@@ -66,8 +68,7 @@ def information_gaps(
             cannot reach 1 (see `mig_ceiling`); ``"dcf"`` bins all factors, too; ``"ksg"`` takes
             `nearest_information` without bins; ``"chen"`` takes `posterior_information`, of codes
             drawn from q(z|x).
-        kinds: kind of each factor [K], as in `factor_classes`; None: integers are classes,
-            floating-point factors are continuous.
+        kinds: kind of each factor [K], as in `factor_classes`.
         variances: posterior variances [N, D], for ``"chen"`` alone.
         seed: of the draws of ``"chen"`` and of the ties of ``"ksg"``.
 
@@ -185,7 +186,7 @@ def mig_chance(
     codes: Tensor,
     factors: Tensor,
     seed: int = 0,
-    repeats: int = 5,
+    repeats: int = SHUFFLES,
     *,
     bins: int = 20,
     convention: Convention = "dlib",
@@ -260,10 +261,8 @@ def _estimated(
 
 
 def _entropies_without_bins(factors: Tensor, kinds: Sequence[str] | None) -> Tensor:
-    """Entropies of the factors [K]: of the classes, infinite for continuous ones that vary."""
-    endless = continuous_columns(factors, kinds)
-    if kinds is not None and factors.is_floating_point():
-        endless |= torch.tensor([kind == "circular" for kind in kinds], device=endless.device)
+    """Entropies of the factors [K]: of the classes, infinite for numbers and angles that vary."""
+    endless = continuous_columns(factors, kinds) | angle_columns(factors, kinds)
     endless &= (factors != factors[0]).any(0)
     entropies = entropy(factor_classes(factors, kinds=["categorical"] * factors.shape[1]))
     return entropies.where(~endless, torch.inf)

@@ -11,11 +11,10 @@ from vaescope.metrics.contingency import (
     information_of_counts,
     joint_counts,
 )
+from vaescope.metrics.kinds import resolved_kinds
 
 _FEW_BINS = 32
 _FEW_VALUES = 4096
-
-KINDS = ("ordinal", "circular", "categorical", "continuous")
 
 
 def discretise(codes: Tensor, bins: int) -> Tensor:
@@ -68,8 +67,8 @@ def factor_classes(
     Args:
         factors: values of the factors [N, K], integers or floating-point numbers.
         kinds: kind of each factor [K]: ``"continuous"`` ones are binned, ``"ordinal"``,
-            ``"circular"`` and ``"categorical"`` ones are classes, whatever their type. None:
-            integers are classes and floating-point numbers are continuous.
+            ``"circular"`` and ``"categorical"`` ones are classes, whatever their type. None: as
+            in `vaescope.metrics.kinds.resolved_kinds`, a factor of whole numbers has classes.
         bins: equal-width bins over each continuous factor's sample range.
         bin_all: bin all factors, as the ``dcf`` convention does.
 
@@ -100,7 +99,7 @@ def _class_numbers(values: Tensor) -> Tensor:
 
 
 def continuous_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
-    """Which factors are continuous: by their kinds or, without kinds, by their type.
+    """Which factors are continuous: by their kinds or, without kinds, by their values.
 
     Args:
         factors: values of the factors [N, K].
@@ -115,13 +114,8 @@ def continuous_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> T
     _check_matrix("factors", factors)
     if not bool(factors.isfinite().all()):
         raise ValueError("factors hold NaN or infinite values: leave those rows out")
-    if kinds is None:
-        return torch.full((factors.shape[1],), factors.is_floating_point(), device=factors.device)
-    if len(kinds) != factors.shape[1]:
-        raise ValueError(f"{len(kinds)} kinds, but {factors.shape[1]} factors: give one for each")
-    if unknown := sorted(set(kinds) - set(KINDS)):
-        raise ValueError(f"kinds={unknown}: give {', '.join(KINDS)}")
-    return torch.tensor([kind == "continuous" for kind in kinds], device=factors.device)
+    named = resolved_kinds(factors, kinds)
+    return torch.tensor([kind == "continuous" for kind in named], device=factors.device)
 
 
 def mutual_information(codes_binned: Tensor, factors_binned: Tensor) -> Tensor:

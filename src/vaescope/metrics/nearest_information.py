@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vaescope.metrics.kinds import angle_columns
 from vaescope.metrics.mutual_information import continuous_columns
 
 # What rounding can do to a distance of standardised values; ties are broken far above it.
@@ -22,15 +23,14 @@ def nearest_information(
 ) -> Tensor:
     """Mutual information of each latent with each factor in nats, 0 and up, by nearest neighbours.
 
-    Classes (integers, and all factors whose kind is not ``"continuous"`` or, as floating-point
-    numbers, ``"circular"``) go by Ross, the others by Kraskov et al. with the largest difference as
-    distance; angles in radians stand as their cosine and sine. The order of classes plays no role.
+    Classes (all factors but continuous ones and angles) go by Ross, the others by Kraskov et al.
+    with the largest difference as distance; angles, circular factors with fractions in radians,
+    stand as their cosine and sine. The order of classes plays no role.
 
     Args:
         codes: one number per latent [N, D].
         factors: values of the factors [N, K].
-        kinds: kind of each factor [K]. None: integers are classes, floating-point numbers are
-            continuous.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         neighbours: k; fewer in classes of at most k rows.
         seed: of the noise, 1e-8 of a standard deviation, that breaks ties; columns without ties
             stay as they are.
@@ -49,8 +49,9 @@ def nearest_information(
     so that N independent rows have about 0.3 / sqrt(N) by chance with k = 3. The neighbours of
     continuous pairs are found on the CPU.
     """
-    angular = _angular(factors, kinds)
-    regressed = continuous_columns(factors, kinds) | angular
+    regressed = continuous_columns(factors, kinds)
+    angular = angle_columns(factors, kinds)
+    regressed |= angular
     if not 1 <= neighbours < len(codes):
         raise ValueError(f"neighbours={neighbours}: give 1 to {len(codes) - 1}, N - 1")
     if codes.ndim != 2 or len(codes) != len(factors) or not bool(codes.isfinite().all()):
@@ -68,12 +69,6 @@ def nearest_information(
         columns.append(_with_reals(values, _standardised(target, generator), neighbours))
     alive = (values != 0).any(1)
     return torch.stack(columns, 1).clamp(min=0).where(alive[:, None], 0.0)
-
-
-def _angular(factors: Tensor, kinds: Sequence[str] | None) -> Tensor:
-    """Which factors are angles: circular and not integers [K]."""
-    circular = [kind == "circular" for kind in kinds or [""] * factors.shape[-1]]
-    return torch.tensor(circular, device=factors.device) & factors.is_floating_point()
 
 
 def _standardised(columns: Tensor, generator: torch.Generator) -> Tensor:

@@ -51,7 +51,7 @@ def omes(
     Args:
         codes: one number per latent [N, D]: the whole table of states, or rows that hold many
             states which differ in one factor only.
-        factors: values of the factors [N, K]; integers are classes.
+        factors: values of the factors [N, K].
         kinds: per factor, as in `vaescope.metrics.interventions.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         pairs: drawn for each factor, at least 2.

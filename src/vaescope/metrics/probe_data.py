@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.mutual_information import KINDS
+from vaescope.factor_kinds import is_whole
+from vaescope.metrics.kinds import angle_columns, resolved_kinds
 from vaescope.streams import stream
 
 Rows = tuple[Tensor, Tensor]
@@ -22,7 +23,7 @@ def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
         least: number of rows that is needed.
 
     Returns:
-        Codes as float64 and factors, both detached.
+        Codes as float64; factors as float64, or as int64 if they are integers or truth values.
 
     Raises:
         ValueError: if shapes do not fit, values are not finite or rows are missing.
@@ -38,7 +39,8 @@ def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
         raise ValueError(
             "codes or factors hold NaN or infinite values: check the encoder before scoring it"
         )
-    return codes.detach().double(), factors.detach()
+    numbers = torch.float64 if factors.is_floating_point() else torch.int64
+    return codes.detach().double(), factors.detach().to(numbers)
 
 
 def train_and_test(
@@ -85,29 +87,21 @@ def factor_kinds(factors: Tensor, kinds: Sequence[str] | None) -> tuple[str, ...
 
     Args:
         factors: values of the factors [N, K].
-        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
-            None: integers are classes and floating-point numbers are continuous.
+        kinds: kind of each factor [K], as in `vaescope.metrics.kinds.resolved_kinds`.
 
     Returns:
-        One word per factor. A circular factor with fractions is an angle, others are classes.
+        One word per factor. A circular factor with fractions is an angle, a continuous one a
+        number; all others are classes.
 
     Raises:
         ValueError: if kinds do not fit.
     """
-    if kinds is None:
-        return ("number" if factors.is_floating_point() else "class",) * factors.shape[1]
-    if len(kinds) != factors.shape[1] or not set(kinds) <= set(KINDS):
-        allowed = f"one of {', '.join(KINDS)} for each of {factors.shape[1]} factors"
-        raise ValueError(f"kinds = {list(kinds)}, but {allowed} is needed")
-    named = {"continuous": "number", "ordinal": "class", "categorical": "class"}
+    named = resolved_kinds(factors, kinds)
+    angles = angle_columns(factors, named).tolist()
     return tuple(
-        named.get(kind, "angle" if _has_fractions(column) else "class")
-        for kind, column in zip(kinds, factors.T, strict=True)
+        "angle" if angle else "number" if kind == "continuous" else "class"
+        for kind, angle in zip(named, angles, strict=True)
     )
-
-
-def _has_fractions(values: Tensor) -> bool:
-    return values.is_floating_point() and bool((values != values.round()).any())
 
 
 def need_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> None:
@@ -159,8 +153,8 @@ def target_columns(
     if probed_as == "number":
         return values[:, None], 0.0
     if period is None:
-        fractions = _has_fractions(factor)
-        period = 2 * math.pi if fractions else float(values.max() - values.min()) + 1
+        whole = is_whole(values.cpu().numpy())
+        period = float(values.max() - values.min()) + 1 if whole else 2 * math.pi
     angle = values * (2 * math.pi / period)
     return torch.stack([angle.cos(), angle.sin()], 1), period
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.probe_data import class_numbers, factor_kinds, target_columns
 
 
@@ -62,7 +63,7 @@ def probe_targets(
         train: factors of the training rows [N, K]; each with at least two values.
         test: factors of the test rows [M, K].
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
-            None: integers are ordinal, floating-point numbers continuous.
+            None: as in `vaescope.metrics.kinds.resolved_kinds`.
         numeric: whether the probe fits values where a factor has an order.
 
     Returns:
@@ -73,12 +74,11 @@ def probe_targets(
         ValueError: if kinds do not fit.
     """
     both = torch.cat([train, test])
-    probed = factor_kinds(both, kinds)
-    default = "continuous" if train.is_floating_point() else "ordinal"
-    kinds = [default] * train.shape[1] if kinds is None else kinds
+    named = resolved_kinds(both, kinds)
+    probed = factor_kinds(both, named)
     as_number = {"ordinal": "number", "circular": "angle"}
     parts = []
-    for column, kind, way in zip(both.T, kinds, probed, strict=True):
+    for column, kind, way in zip(both.T, named, probed, strict=True):
         chosen = as_number.get(kind, way) if numeric else way
         parts.append(_columns(column, len(train), chosen))
     ends = torch.tensor([part.shape[1] for part, _ in parts]).cumsum(0).tolist()

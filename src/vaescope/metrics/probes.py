@@ -112,7 +112,7 @@ def fit_logistic(
     Args:
         codes: one number per latent [N, D].
         factors: classes of the factors [N, K].
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         strength: scikit-learn's ``C``: the loss summed over rows is multiplied by it and half the
             squared weights, without intercepts, are added. None: no penalty.
         standardise: divide latents by their standard deviation, which matters with a penalty only.

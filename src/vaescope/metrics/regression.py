@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.probe_data import (
     Basis,
     Rows,
     basis_of,
     checked_rows,
-    factor_kinds,
     target_columns,
     train_and_test,
 )
@@ -123,7 +123,7 @@ def explained_variance(
         codes: one number per latent [N, D]; the field uses the posterior mean.
         factors: values of the factors [N, K].
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
-            None: all are numbers.
+            None: as in `vaescope.metrics.kinds.resolved_kinds`.
         periods: of each circular factor [K]; None, for all or for one: 2 pi for values with
             fractions, otherwise largest less smallest value plus 1.
         probe: ``"linear"``, or ``"mlp"``: one layer of ``hidden`` tanh units.
@@ -175,8 +175,7 @@ def _targets(
     factors: Tensor, kinds: Sequence[str] | None, periods: Sequence[float | None] | None
 ) -> list[Tensor]:
     """Columns to predict for every factor."""
-    factor_kinds(factors, kinds)  # refuses wrong kinds
-    names = ("continuous",) * factors.shape[1] if kinds is None else kinds
+    names = resolved_kinds(factors, kinds)
     lengths = (None,) * factors.shape[1] if periods is None else periods
     if len(lengths) != factors.shape[1]:
         raise ValueError(f"{len(lengths)} periods, but {factors.shape[1]} factors")

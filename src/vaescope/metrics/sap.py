@@ -78,7 +78,7 @@ def sap_discrete(
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
         factors: classes of the factors [N, K].
-        kinds: kind of each factor [K]; None: integers are classes.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         test: codes and factors to score on; None: a random ``test_share`` of the rows.
         test_share: part of the rows that is held out.
         seed: of the held-out part.
@@ -101,7 +101,11 @@ def sap_discrete(
     if not strength > 0:
         raise ValueError(f"strength = {strength}, but a positive number is needed")
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
-    need_classes(fitted[1], kinds, "use sap_continuous, or bin continuous factors first")
+    need_classes(
+        torch.cat([fitted[1], scored[1]]),
+        kinds,
+        "use sap_continuous, or bin continuous factors first",
+    )
     columns, chance = [], []
     for factor, truth in zip(fitted[1].T, scored[1].T, strict=True):
         classes, counts = torch.unique(factor, return_counts=True)

@@ -16,7 +16,7 @@ class PanelMetric(HeldOutCodes):
 
     Args:
         scores: a name, or names, of ``vaescope.panel``.
-        kinds: kind of each factor [K]; None: integers are ordinal, others continuous.
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         context: also return chance level, ceiling and interval, by ``<score>_chance`` and so on.
         seed: of all draws.
 

@@ -92,12 +92,13 @@ def panel(
 
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K]; integers are classes.
+        factors: values of the factors [N, K].
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
         variance: posterior variances [N, D], for ``mig_chen`` and ``separability`` alone.
         scores: names of ``INFORMATION`` and ``FAMILIES``; a family gives several numbers.
         repeats: shuffles (for chance) and halves of the rows (for the interval) of quick scores;
-            0: neither.
+            0: neither. Scores of information have 20 shuffles at least, and which latents they
+            count does not depend on it.
         costly_repeats: the same of slow ones; 0: neither.
         level: of the intervals.
         seed: of all draws.
@@ -140,18 +141,17 @@ def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measur
         sample.codes,
         sample.factors,
         kinds=sample.kinds,
-        repeats=max(repeats, 2),
+        repeats=repeats,
         level=level,
         seed=sample.seed,
     )
-    ends = (lambda x: x) if repeats else (lambda x: None)
     return {
         name: Measured(
             each.score,
             each.chance,
             each.ceiling,
-            ends(each.low),
-            ends(each.high),
+            each.low,
+            each.high,
             INFORMATION_CONVENTION,
         )
         for name, each in every.items()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
+from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.probe_data import Rows, checked_rows, factor_kinds
 from vaescope.streams import stream
 
@@ -16,8 +17,8 @@ class Sample:
 
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K]; integers are classes.
-        kinds: kind of each factor [K]; None: integers are ordinal, others continuous.
+        factors: values of the factors [N, K].
+        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         variance: posterior variances [N, D], which some scores need.
         test_share: part of the rows that probes are scored on, above 0 and below 1.
         seed: of that part, and of the scores' own draws.
@@ -37,10 +38,8 @@ class Sample:
         test_share: float = 1 / 3,
         seed: int = 0,
     ) -> None:
+        self.kinds = resolved_kinds(factors, kinds)
         self.codes, self.factors = checked_rows(codes, factors, least=4)
-        kind = "continuous" if self.factors.is_floating_point() else "ordinal"
-        self.kinds = tuple(kinds) if kinds is not None else (kind,) * self.factors.shape[1]
-        factor_kinds(self.factors, self.kinds)
         self.variance, self.test_share, self.seed = variance, test_share, seed
         count = round(len(codes) * test_share)
         if not 0 < count < len(codes):

@@ -121,7 +121,7 @@ def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="ascending"):
         label_efficiency(codes, factors, sizes=[100, 10])
     with pytest.raises(ValueError, match="bin continuous"):
-        label_efficiency(codes, factors.double(), sizes=[10])
+        label_efficiency(codes, factors + 0.5, sizes=[10])
     with pytest.raises(ValueError, match="repeats = 0"):
         shifted_accuracy(codes, factors, repeats=0)
     with pytest.raises(ValueError, match="importance is"):

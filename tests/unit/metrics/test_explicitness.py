@@ -130,7 +130,7 @@ def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="'auc' or 'unit'"):
         explicitness(codes, factors, scale="gini")
     with pytest.raises(ValueError, match="bin continuous"):
-        explicitness(codes, factors.double())
+        explicitness(codes, factors + 0.5)
     with pytest.raises(ValueError, match="NaN"):
         roc_auc(torch.full((3, 2), torch.nan), torch.zeros(3, dtype=torch.int64))
     with pytest.raises(ValueError, match="are needed"):

@@ -103,4 +103,4 @@ def test_without_two_factors_that_vary_nothing_is_unfair():
     factors[:, 1] = 1
     assert unfairness_of_codes(*split(factors.double(), factors)) == 0
     with pytest.raises(ValueError, match="bin continuous factors"):
-        unfairness_of_codes(*split(factors.double(), factors.double()))
+        unfairness_of_codes(*split(factors.double(), factors + 0.5))

@@ -167,7 +167,7 @@ def test_missing_classes_are_missed():
 def test_continuous_factors_and_empty_matrices_are_refused():
     codes, factors = made_up(8)
     with pytest.raises(ValueError, match="sap_continuous"):
-        sap_discrete(codes, factors.double())
+        sap_discrete(codes, factors + 0.5)
     with pytest.raises(ValueError, match="strength = 0"):
         sap_discrete(codes, factors, strength=0)
     with pytest.raises(ValueError, match="is needed"):

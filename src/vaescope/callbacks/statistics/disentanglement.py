@@ -4,17 +4,13 @@ from functools import partial
 
 from vaescope.alignment import linear_alignment, mean_correlation
 from vaescope.callbacks.held_out import HeldOut
-from vaescope.metrics import (
-    information_gaps,
-    mig_ceiling,
-    mig_chance,
-    neighbour_chance,
-    neighbour_score,
-)
+from vaescope.metrics import information_family, neighbour_chance, neighbour_score
 
 
 class Disentanglement:
     """MIG of the posterior means with its chance level and the ceiling set by the bins.
+
+    The same number as ``mig`` of the panel, by the same kinds of factors and the same shuffles.
 
     Args:
         bins: equal-width bins over each latent's range.
@@ -33,11 +29,9 @@ class Disentanglement:
         codes, factors = held_out.mean, held_out.factors
         if factors.shape[1] == 0:
             return {}
-        numbers = {
-            "mig": information_gaps(codes, factors, bins=self.bins).score,
-            "mig_chance": mig_chance(codes, factors, bins=self.bins),
-            "mig_ceiling": mig_ceiling(factors, bins=self.bins),
-        }
+        kinds = held_out.factor_kinds
+        found = information_family(codes, factors, kinds=kinds, bins=self.bins, repeats=0)["mig"]
+        numbers = {"mig": found.score, "mig_chance": found.chance, "mig_ceiling": found.ceiling}
         return held_out.named("val", numbers)
 
 
