@@ -10,6 +10,7 @@ from typing import Any
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 
+import pytorch_lightning as pl
 import torch
 
 from vaescope.report.record import environment
@@ -81,6 +82,20 @@ def elapsed(since: tuple[float, float]) -> tuple[float, float]:
     """Wall and CPU seconds since a ``now()``."""
     then = now()
     return then[0] - since[0], then[1] - since[1]
+
+
+class Clock(pl.Callback):
+    """Wall and CPU seconds from update ``first`` to ``last``, callbacks before it included."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.taken = (0.0, 0.0)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.first:
+            self.start = now()
+        elif trainer.global_step == self.last:
+            self.taken = elapsed(self.start)
 
 
 def plain_config(folder: Path | str, *overrides: str) -> dict[str, Any]:

@@ -32,9 +32,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import elapsed, head, now, plain_config, table
+from common import Clock, elapsed, head, now, plain_config, table
 from hydra import compose, initialize_config_dir
-from training_speed import Clock
 
 from vaescope import training
 from vaescope.assembly import build_model

@@ -23,32 +23,16 @@ import argparse
 import logging
 import tempfile
 from itertools import product
-from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 import wandb
-from common import elapsed, head, interleaved, now, plain_config, ratios, table
+from common import Clock, elapsed, head, interleaved, now, plain_config, ratios, table
 from torch import Tensor
 
 from vaescope import training
 from vaescope.assembly import build_model
 from vaescope.data import DSprites
-
-
-class Clock(pl.Callback):
-    """Seconds from update ``first`` to ``last``, with the callbacks that stand before it."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last = first, last
-        self.taken = (0.0, 0.0)
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        if trainer.global_step == self.first:
-            self.start = now()
-        elif trainer.global_step == self.last:
-            self.taken = elapsed(self.start)
 
 
 def plain_loop(
