@@ -1,5 +1,6 @@
 """Models and data from a resolved configuration, or from a checkpoint that holds one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -10,11 +11,18 @@ import torch
 from vaescope.config import build
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
-from vaescope.errors import ConfigError, DataError
+from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.models import LatentModel, Parts
 from vaescope.priors import StandardNormal
+from vaescope.trust import trusted
 
 Plain = dict[str, Any]
+
+# what every checkpoint's configuration says
+DESCRIBED = (
+    *("data", "model", "network", "posterior", "likelihood", "optimizer"),
+    *("latent_dim", "seed", "published"),
+)
 
 
 def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
@@ -56,49 +64,67 @@ def member_seeds(plain: Plain) -> list[int]:
     return [plain["seed"] + number for number in range(plain["ensemble"]["size"])]
 
 
-def load_model(path: str | Path, seed: int | None = None) -> tuple[LatentModel, Plain]:
-    """Rebuild a model from a checkpoint alone.
+def load_model(
+    path: str | Path, seed: int | None = None, trust: Sequence[str] = ()
+) -> tuple[LatentModel, Plain]:
+    """Rebuild a model from a checkpoint alone; no code but vaescope's and torch's is run.
 
     Args:
         path: ``last.ckpt`` or ``best.ckpt`` of a run.
         seed: which member of an ensemble; None: the first.
+        trust: your own packages that it may name classes and functions of, ``("mylab",)``.
 
     Returns:
         The model in evaluation mode on the CPU, and the whole checkpoint.
 
     Raises:
         DataError: if the file is missing, unreadable or not one of ours, or has no such member.
+        UntrustedError: if it names code of others, before any of it is imported.
     """
-    models, saved = load_models(path)
+    models, saved = load_models(path, trust)
     by_seed = {model.seed: model for model in models}
     if not by_seed or seed not in (None, *by_seed):
         raise DataError(f"checkpoint={path}: no seed {seed} in it; there are {list(by_seed)}")
     return (models[0] if seed is None else by_seed[seed]), saved
 
 
-def load_models(path: str | Path) -> tuple[list[LatentModel], Plain]:
+def load_models(path: str | Path, trust: Sequence[str] = ()) -> tuple[list[LatentModel], Plain]:
     """All models in a checkpoint: one, or the members of an ensemble that have not diverged.
 
     Args:
         path: ``last.ckpt`` or ``best.ckpt`` of a run.
+        trust: your own packages that it may name classes and functions of.
 
     Returns:
         The models in evaluation mode on the CPU, each with its ``seed``, and the whole checkpoint.
 
     Raises:
         DataError: if the file is missing, unreadable or not one of ours.
+        UntrustedError: if it names code of others, before any of it is imported.
     """
     saved = read_checkpoint(path)
-    config, shape = saved["vaescope"]["config"], tuple(saved["vaescope"]["image_shape"])
+    record, where = saved["vaescope"], f"checkpoint={path}"
+    config, shape = (trusted(record[key], where, trust) for key in ("config", "image_shape"))
+    saved["vaescope"] = record | {"config": config, "image_shape": shape}
+    try:
+        return _rebuilt(config, tuple(shape), saved["state_dict"]), saved
+    except VaescopeError:
+        raise
+    except Exception as error:  # the file may describe anything, and hold weights of anything
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else error!r}"
+        raise DataError(f"{where}: no model comes of what it holds ({reason})") from error
+
+
+def _rebuilt(config: Plain, shape: tuple[int, ...], weights: Plain) -> list[LatentModel]:
     if config["ensemble"]["size"] == 1:
         model = build_model(config, shape)
-        model.load_state_dict(saved["state_dict"])
-        return [model.eval()], saved
+        model.load_state_dict(weights)
+        return [model.eval()]
     ensemble = Ensemble(
         [build_model(config | {"seed": seed}, shape) for seed in member_seeds(config)]
     )
-    ensemble.load_state_dict(saved["state_dict"])
-    return list(ensemble.eval().members()), saved
+    ensemble.load_state_dict(weights)
+    return list(ensemble.eval().members())
 
 
 def read_checkpoint(path: str | Path) -> Plain:
@@ -113,6 +139,10 @@ def read_checkpoint(path: str | Path) -> Plain:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         _ = saved["vaescope"]["config"]["ensemble"], saved["state_dict"], saved["global_step"]
+        _ = (
+            [saved["vaescope"]["config"][key] for key in DESCRIBED],
+            saved["vaescope"]["image_shape"],
+        )
     except unreadable as error:
         raise DataError(
             f"checkpoint={path}: not a whole checkpoint of vaescope ({error})"
@@ -126,6 +156,8 @@ def build_data(plain: Plain, data_dir: str | None = None) -> FactorDataModule:
     if data_dir is not None and "data_dir" in node:
         node["data_dir"] = data_dir
     data = build(node, "data")
+    if not isinstance(data, FactorDataModule):
+        raise ConfigError(f"config.data: {node.get('_target_')} is no data module")
     data.setup()
     return data
 

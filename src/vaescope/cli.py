@@ -2,8 +2,10 @@
 
 import difflib
 import importlib
+import re
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from vaescope import __version__
 
@@ -80,6 +82,8 @@ def _resumed(words: list[str]) -> list[str]:
     """Let ``resume=DIR`` take DIR's own configuration and go on writing there."""
     folders = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
     if not folders or folders[-1] in ("null", ""):
+        if any(word.startswith("trust=") for word in words):
+            _stop("trust=[...] goes with resume=DIR; what you compose yourself may name everything")
         _refuse_used_folder(words)
         return words
     folder = Path(folders[-1]).expanduser().resolve()
@@ -87,13 +91,33 @@ def _resumed(words: list[str]) -> list[str]:
         _stop(f"resume={folders[-1]}: no config.yaml in {folder}; give the folder of a run")
     if any(word in ("-m", "--multirun") for word in words):
         _stop("resume=DIR continues one run; it does not go with -m")
-    changes = [word for word in words if not word.startswith("resume=")]
+    changes = [word for word in words if not word.startswith(("resume=", "trust="))]
     for word in changes:
-        if word.split("=")[0] in GROUPS:
+        if re.split("[=@]", word.lstrip("+~"))[0] in GROUPS:
             _stop(f"a resumed run keeps its groups; {word} would make it another run")
     paths = [f"{key}='{folder}'" for key in ("resume", "output_dir", "hydra.run.dir")]
     keep = "hydra.output_subdir=null"  # the run's own .hydra stays as it was written
-    return ["--config-path", str(folder), "--config-name", "config", *changes, *paths, keep]
+    return ["--config-name", _checked_run(folder, words), *changes, *paths, keep]
+
+
+def _checked_run(folder: Path, words: list[str]) -> str:
+    """Name under which Hydra finds a run's configuration once nothing in it can run code."""
+    from vaescope.config import read_settings, read_value, register_run
+    from vaescope.errors import VaescopeError
+    from vaescope.trust import refuse_links_out, trusted  # imports torch
+
+    where = f"resume={folder}"
+    trust = [word.removeprefix("trust=") for word in words if word.startswith("trust=")]
+    chosen = [word.lstrip("+").split("=")[0] for word in words if "=" in word]
+    try:
+        refuse_links_out(folder, where)
+        stored = read_settings(folder / "config.yaml")
+        for ignored in ("hydra", "defaults"):
+            stored.pop(ignored, None)
+        packages = read_value(trust[-1]) if trust else []
+        return register_run(trusted(stored, where, packages, folder=folder, chosen=chosen))
+    except VaescopeError as error:
+        _stop(str(error))
 
 
 def _refuse_used_folder(words: list[str]) -> None:
@@ -116,6 +140,6 @@ def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> None:
     _stop(f"{problem}; there are {', '.join(allowed)}{hint}")
 
 
-def _stop(message: str) -> None:
+def _stop(message: str) -> NoReturn:
     print(f"vaescope: {message}", file=sys.stderr)
     raise SystemExit(2)

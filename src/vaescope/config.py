@@ -1,12 +1,15 @@
 """Where the YAML files are, what the root of a configuration holds, and how objects come of it."""
 
+import io
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import hydra.utils
+import yaml  # type: ignore[import-untyped] # OmegaConf's parser
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -14,6 +17,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
 
+# links that a run's ``config.yaml`` has to values of its own
+OWN_LINK = re.compile(r"\$\{(output_dir|data_dir|seed)\}")
 # what a constructor raises to refuse its arguments; anything else is a fault of the program
 REFUSALS = (ValueError, TypeError, RuntimeError, ImportError, InstantiationException)
 
@@ -65,6 +70,7 @@ class EvaluateSchema(MachineSchema):
 
     statistics: Any = field(default_factory=dict)
     checkpoint: str | None = None
+    trust: list[str] = field(default_factory=list)
     codes: str | None = None
     metrics: list[str] | None = None
     untrained: bool = False
@@ -118,6 +124,17 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     for schema in (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema):
         store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
+
+
+def register_run(stored: dict[str, Any]) -> str:
+    """Make a run's checked configuration known to Hydra; the name to compose it by.
+
+    Hydra reads no file of the run's folder: its ``hydra`` section and its list of ``defaults``
+    would be programs of their own.
+    """
+    kept = {key: value for key, value in stored.items() if key not in ("hydra", "defaults")}
+    ConfigStore.instance().store(name="resumed_run", node=OmegaConf.create(kept))
+    return "resumed_run"
 
 
 def _fast_precision(accelerator: str) -> str:
@@ -191,12 +208,36 @@ def read_value(text: str) -> Any:
 
 def read_list(path: Path) -> list[str]:
     """A YAML file that is a list of texts, like a run's overrides."""
-    return [str(text) for text in OmegaConf.load(path)]
+    texts = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return [str(text) for text in typing.cast(list[Any], texts)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """What ``save_yaml`` wrote, as plain containers with all links followed."""
-    return resolved(typing.cast(DictConfig, OmegaConf.load(path)))
+    """What ``save_yaml`` wrote, as plain containers with its links to itself followed.
+
+    Raises:
+        DataError: if the file is none, or has links to anything else, as to the environment.
+    """
+    settings = read_settings(path)
+    if text := next((t for t in _texts(settings) if "${" in OWN_LINK.sub("", t)), None):
+        raise DataError(f"{path} holds {text!r}, a link that vaescope does not write")
+    return resolved(OmegaConf.create(settings))
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping | list):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def _without_aliases(path: Path) -> io.StringIO:
+    """A YAML text; its aliases would let a few lines unfold to more than fits into memory."""
+    text = path.read_text(encoding="utf-8")
+    if "&" in text and any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
+        raise ValueError("it has aliases (*name), which vaescope does not write")
+    return io.StringIO(text)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -206,7 +247,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         DataError: if the file is none.
     """
     try:
-        node = OmegaConf.load(path)
+        node = OmegaConf.load(_without_aliases(path))
     except Exception as error:  # of YAML, of OmegaConf, of the disk
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
     if not isinstance(node, DictConfig):

@@ -16,6 +16,10 @@ class RunFolderError(ConfigError):
     """The folder given for a run holds another, or none to continue; it is left as it is."""
 
 
+class UntrustedError(ConfigError):
+    """A file names what nothing that was read from a file may build; nothing of it was built."""
+
+
 class DataError(VaescopeError, RuntimeError):
     """A data file is missing, corrupt or not what it claims to be."""
 

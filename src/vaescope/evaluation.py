@@ -62,7 +62,7 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores of one model or of the members of an ensemble."""
-    models, saved = load_models(plain["checkpoint"])
+    models, saved = load_models(plain["checkpoint"], plain["trust"])
     trained = saved["vaescope"]["config"]
     data = build_data(trained, plain["data_dir"])
     if plain["metrics"]:
