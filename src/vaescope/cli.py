@@ -112,6 +112,8 @@ def _checked_run(folder: Path, words: list[str]) -> str:
     try:
         refuse_links_out(folder, where)
         stored = read_settings(folder / "config.yaml")
+        if not stored.keys() >= {"data", "model", "trainer", "seed"}:
+            _stop(f"{where}: its config.yaml is not that of a run of vaescope train")
         for ignored in ("hydra", "defaults"):
             stored.pop(ignored, None)
         packages = read_value(trust[-1]) if trust else []

@@ -68,6 +68,8 @@ def trusted(
             "what vaescope, torch.nn, torch.optim and Lightning's callbacks offer. If that is your "
             "own code, name its package: trust=[mylab]"
         )
+    if reader.misplaced:
+        raise UntrustedError(f"{where}: {'; '.join(reader.misplaced)}")
     return copy
 
 
@@ -105,6 +107,7 @@ class _Reader:
     ) -> None:
         self.where, self.packages, self.folder, self.chosen = where, packages, folder, chosen
         self.refused: list[str] = []
+        self.misplaced: list[str] = []
         self._count = 0
 
     def copied(self, node: Any, keys: tuple[str, ...]) -> Any:
@@ -143,8 +146,8 @@ class _Reader:
             return
         if type(wanted) is not str or not self._may_build(wanted, keys):
             self.refused.append(f"{wanted} in {'.'.join(keys) or 'its root'}")
-        elif keys[:1] and keys[0] in WRITERS and not self._is_own(wanted):
-            self._check_places(node, keys)
+        elif self.folder and keys[:1] and keys[0] in WRITERS and not self._is_own(wanted):
+            self._check_places(node, keys, self.folder)
 
     def _may_build(self, name: str, keys: tuple[str, ...]) -> bool:
         if not _NAME.fullmatch(name):
@@ -164,27 +167,24 @@ class _Reader:
     def _is_own(self, name: str) -> bool:
         return any(_is_in(name, package) for package in self.packages)
 
-    def _check_places(self, node: dict[Any, Any], keys: tuple[str, ...]) -> None:
+    def _check_places(self, node: dict[Any, Any], keys: tuple[str, ...], folder: Path) -> None:
         """Where a callback or logger would write."""
         if "_args_" in node:
-            self._refuse(keys, "has _args_; what comes from a file names its arguments")
+            self.misplaced.append(f"{'.'.join(keys)} has _args_; in a file arguments have names")
         for key, value in node.items():
             place = ".".join((*keys, str(key)))
-            if not isinstance(value, str) or not _PLACE.search(str(key)) or place in self.chosen:
-                continue
-            if not self._is_inside(value, is_name="file" in str(key)):
-                self._refuse(
-                    (*keys, str(key)),
-                    f"is {value!r}, outside the run's folder; give it again: {place}=FOLDER",
+            names_one = isinstance(value, str) and _PLACE.search(str(key)) is not None
+            if names_one and place not in self.chosen and not _is_inside(value, str(key), folder):
+                self.misplaced.append(
+                    f"{place} is {value!r}, outside the run's folder; give it again: {place}=PLACE"
                 )
 
-    def _is_inside(self, text: str, is_name: bool) -> bool:
-        if self.folder is None:
-            return True  # nothing is written
-        if is_name:  # within a folder that another option names
-            return not Path(text).is_absolute() and ".." not in Path(text).parts
-        path = Path(text.replace("${output_dir}", str(self.folder)))
-        return "${" not in str(path) and path.resolve().is_relative_to(self.folder.resolve())
+
+def _is_inside(text: str, key: str, folder: Path) -> bool:
+    if "file" in key:  # a name within a folder that another option gives
+        return not Path(text).is_absolute() and ".." not in Path(text).parts
+    path = Path(text.replace("${output_dir}", str(folder)))
+    return "${" not in str(path) and path.resolve().is_relative_to(folder.resolve())
 
 
 def _is_in(name: str, package: str) -> bool:
