@@ -19,6 +19,7 @@ from typing import Any
 
 from vaescope.config import OWN_LINK
 from vaescope.errors import ConfigError, UntrustedError
+from vaescope.escaping import printable
 from vaescope.problems import located
 
 # the only modules of which something is looked up by a name that a file gives
@@ -30,7 +31,7 @@ MODULES = (
 )
 GET_CLASS = "hydra.utils.get_class"
 WRITERS = ("callbacks", "logger")
-MOST_NODES, MOST_DEPTH = 100_000, 50
+MOST_NODES, MOST_DEPTH, MOST_SHOWN = 100_000, 50, 5
 _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z_]\w*)*")
 _PLACE = re.compile(r"(path|dir|folder|file)", re.IGNORECASE)
 
@@ -63,8 +64,10 @@ def trusted(
     reader = _Reader(where, _packages(trust), folder, frozenset(chosen))
     copy = reader.copied(stored, ())
     if reader.refused:
+        shown, more = reader.refused[:MOST_SHOWN], len(reader.refused) - MOST_SHOWN
+        names = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
         raise UntrustedError(
-            f"{where}: it names {', '.join(reader.refused)}; what comes from a file may build only "
+            f"{where}: it names {names}; what comes from a file may build only "
             "what vaescope, torch.nn, torch.optim and Lightning's callbacks offer. If that is your "
             "own code, name its package: trust=[mylab]"
         )
@@ -130,13 +133,15 @@ class _Reader:
         return node
 
     def _refuse(self, keys: tuple[str, ...], problem: str) -> None:
-        raise UntrustedError(f"{self.where}: {'.'.join(keys) or 'the configuration'} {problem}")
+        raise UntrustedError(f"{self.where}: {_dotted(keys) or 'the configuration'} {problem}")
 
     def _check_links(self, text: str, keys: tuple[str, ...]) -> None:
         """Resolvers read the environment, ``${oc.env:HOME}``; links reach what was not stored."""
         rest = OWN_LINK.sub("", text) if self.folder is not None else text
         if "${" in rest:
-            self._refuse(keys, f"is {text!r}; what comes from a file holds values, no links")
+            self._refuse(
+                keys, f"is '{_shown(text)}'; what comes from a file holds values, no links"
+            )
 
     def _check_target(self, node: dict[Any, Any], keys: tuple[str, ...]) -> None:
         name = node["_target_"]
@@ -145,7 +150,7 @@ class _Reader:
         if ".".join((*keys, "path" if is_class else "_target_")) in self.chosen:
             return
         if type(wanted) is not str or not self._may_build(wanted, keys):
-            self.refused.append(f"{wanted} in {'.'.join(keys) or 'its root'}")
+            self.refused.append(f"{_shown(wanted)} in {_dotted(keys) or 'its root'}")
         elif self.folder and keys[:1] and keys[0] in WRITERS and not self._is_own(wanted):
             self._check_places(node, keys, self.folder)
 
@@ -170,14 +175,26 @@ class _Reader:
     def _check_places(self, node: dict[Any, Any], keys: tuple[str, ...], folder: Path) -> None:
         """Where a callback or logger would write."""
         if "_args_" in node:
-            self.misplaced.append(f"{'.'.join(keys)} has _args_; in a file arguments have names")
+            self.misplaced.append(f"{_dotted(keys)} has _args_; in a file arguments have names")
         for key, value in node.items():
             place = ".".join((*keys, str(key)))
             names_one = isinstance(value, str) and _PLACE.search(str(key)) is not None
             if names_one and place not in self.chosen and not _is_inside(value, str(key), folder):
+                shown = printable(place)
                 self.misplaced.append(
-                    f"{place} is {value!r}, outside the run's folder; give it again: {place}=PLACE"
+                    f"{shown} is '{_shown(value)}', outside the run's folder; give it again: "
+                    f"{shown}=PLACE"
                 )
+
+
+def _dotted(keys: tuple[str, ...]) -> str:
+    return printable(".".join(keys))
+
+
+def _shown(text: object) -> str:
+    """A text from a file, in one line and of a length that can be read."""
+    shown = printable(text)
+    return shown if len(shown) <= 100 else f"{shown[:100]}..."
 
 
 def _is_inside(text: str, key: str, folder: Path) -> bool:

@@ -594,3 +594,13 @@ def test_a_checkpoint_with_pickled_objects_is_not_read(hostile, mark, plain, tmp
     with pytest.raises(DataError, match="not a whole checkpoint"):
         load_model(path)
     assert not mark.exists()
+
+
+def test_names_from_a_file_stay_in_one_short_line():
+    node = {"_target_": "a\x1b[31m\nb" + "c" * 10_000}
+    with pytest.raises(UntrustedError) as told:
+        trusted({"x\n": [node] * 1000}, "x")
+    text = str(told.value)
+    assert text.isprintable()
+    assert len(text) < 2000
+    assert "and 995 more" in text
