@@ -1,10 +1,12 @@
-"""A user's own folder of png or jpg pictures, with a csv file of factors or without."""
+"""A user's own folder of pictures, with a csv file of factors or without."""
 
 import hashlib
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -22,11 +24,13 @@ from vaescope.data.own_images import (
     require_factor_values,
     required_path,
 )
-from vaescope.data.pictures import Decoder, in_pieces, picture_size
+from vaescope.data.picture_files import checked_suffixes, pictures_below
+from vaescope.data.pictures import Decoder, Notes, colour_of, in_pieces, picture_size
 from vaescope.errors import ConfigError, DataError
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
-_VERSION = 1  # of the conversion
+log = logging.getLogger(__name__)
+
+_VERSION = 2  # of the conversion
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -36,8 +40,8 @@ class ImageFolderDataModule(FactorDataModule):
     The pictures are decoded once, to ``data_dir/arrays``, and made square.
 
     Args:
-        path: the folder; needed. All png and jpg files in it and its folders are taken, in the
-            order of their names.
+        path: the folder; needed. All pictures in it, its folders and linked folders are taken, in
+            the order of their names; what is hidden is passed over.
         factor_values: csv file that begins with a line of column names, see ``csv_columns``, and
             has a line for each picture; their order becomes that of the rows. None: no factors are
             known.
@@ -50,6 +54,9 @@ class ImageFolderDataModule(FactorDataModule):
         size: side of the images in pixels, by an antialiased bilinear filter; None: the pictures
             are not resized and must be of one size.
         channels: 3 (red, green, blue) or 1 (grey).
+        canvas: what lies behind transparent pictures: a grey value 0..255, or a colour by its name
+            or as ``#rrggbb``.
+        suffixes: how the names of pictures end, in small or capital letters; any that Pillow reads.
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
     The other arguments are those of ``FactorDataModule``.
@@ -67,6 +74,8 @@ class ImageFolderDataModule(FactorDataModule):
     factor_kinds: Sequence[str] | None = None
     size: int | None = 64
     channels: Literal[1, 3] = 3
+    canvas: str | int = "black"
+    suffixes: Sequence[str] = ("png", "jpg", "jpeg")
     data_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +83,8 @@ class ImageFolderDataModule(FactorDataModule):
             raise ConfigError(f"channels={self.channels} was given; choose 3 (colour) or 1 (grey)")
         if self.size is not None and self.size < 1:
             raise ConfigError(f"size={self.size} was given; it is at least 1, or null")
+        self._colour = colour_of(self.canvas)
+        self.suffixes = checked_suffixes(self.suffixes)
         names, kinds = self.factor_names, self.factor_kinds
         require_factor_values(self.factor_values, factor_names=names, factor_kinds=kinds)
         super().__post_init__()
@@ -101,9 +112,15 @@ class ImageFolderDataModule(FactorDataModule):
             "files": hashlib.sha256(listing.encode()).hexdigest(),
             "size": self.size,
             "channels": self.channels,
+            "canvas": self._colour,
             "version": _VERSION,
         }
-        mapped = converted(shape, self._pieces, about, folder.resolve().name, self.data_dir)
+        notes = Notes()
+        mapped = converted(
+            *(shape, partial(self._pieces, notes), about, folder.resolve().name, self.data_dir)
+        )
+        for what, count in notes.counts.items():
+            log.warning("%s: %s of %s pictures %s", folder, count, shape[0], self._told(what))
         source = f"{len(self._files)} pictures in {folder} as {mapped.path.name}"
         return OwnImages(mapped, table.factors, source, table.values)
 
@@ -114,14 +131,28 @@ class ImageFolderDataModule(FactorDataModule):
             raise DataError(f"there is no folder {folder}; check data.path")
         return folder
 
-    def _pieces(self, start: int) -> Iterator[np.ndarray]:
+    def _pieces(self, notes: Notes, start: int) -> Iterator[np.ndarray]:
         folder = self._folder
         _, height, width = self.image_shape
-        expected = (height, width) if self.size is None else None
-        decoder = Decoder(size=self.size, channels=self.channels, expected=expected)
+        decoder = Decoder(
+            size=self.size,
+            channels=self.channels,
+            expected=(height, width) if self.size is None else None,
+            canvas=self._colour,
+            upright=True,
+            notes=notes,
+        )
         yield from in_pieces(
             lambda name: decoder.read(folder / name, str(folder / name)), self._files[start:]
         )
+
+    def _told(self, what: str) -> str:
+        return {
+            "transparent": f"transparent, now on the canvas {self.canvas} (data.canvas)",
+            "turned": "turned upright, as their camera says",
+            "several": "are the first one of several in a file",
+            "rounded": "rounded from 16 bits to 8",
+        }[what]
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:
@@ -149,12 +180,16 @@ class ImageFolderDataModule(FactorDataModule):
     def _files(self) -> list[str]:
         """Paths of the pictures below the folder, one per row."""
         folder = self._folder
-        found = _pictures(folder)
-        if not found:
-            raise DataError(f"{folder} holds no png or jpg pictures; check data.path")
+        table = None if self.factor_values is None else beside(self.factor_values, folder)
+        found = pictures_below(folder, self.suffixes, table)
         if not self._columns:
             return found
-        listed = [str(Path(name)) for name in self._columns[self.file_column].astype(str)]
+        listed = [str(Path(name)) for name in self._columns[self.file_column].tolist()]
+        if not set(listed) <= set(found):  # as Windows writes paths
+            listed = [str(Path(name.replace("\\", "/"))) for name in listed]
+        name, count = Counter(listed).most_common(1)[0]
+        if count > 1:
+            raise DataError(f"{self.factor_values} has {count} lines for {name}; keep one")
         named = set(listed)
         if missing := sorted(named - set(found)):
             raise DataError(
@@ -167,13 +202,3 @@ class ImageFolderDataModule(FactorDataModule):
                 f"pictures in {folder}; add lines or move the pictures elsewhere"
             )
         return listed
-
-
-def _pictures(folder: Path) -> list[str]:
-    """Paths below the folder, in the order of their names; hidden files are left out."""
-    files = (file.relative_to(folder) for file in folder.rglob("*"))
-    return sorted(
-        str(file)
-        for file in files
-        if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
-    )

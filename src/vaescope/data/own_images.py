@@ -14,7 +14,7 @@ from vaescope.data.convert import convert
 from vaescope.data.factors import Factors
 from vaescope.data.mapped import MappedArray
 from vaescope.data.stored import StoredDataset
-from vaescope.errors import ConfigError
+from vaescope.errors import ConfigError, DataError
 
 
 class OwnImages(StoredDataset):
@@ -83,8 +83,15 @@ def converted(
 
 
 def facts(path: Path) -> tuple[int, int]:
-    """A file's size in bytes and time of change: others, once it has changed."""
-    status = path.stat()
+    """A file's size in bytes and time of change: others, once it has changed.
+
+    Raises:
+        DataError: it is missing.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} is missing ({error.strerror}); put it there again") from error
     return status.st_size, status.st_mtime_ns
 
 
@@ -110,12 +117,14 @@ def beside(name: str, folder: Path) -> Path:
 
 
 def require_factor_values(factor_values: str | None, **settings: Sequence[str] | None) -> None:
-    """Refuse settings of factors where there are none.
+    """Refuse settings of factors where there are none, and what is no list.
 
     Raises:
         ConfigError: one is given.
     """
     for name, value in settings.items():
+        if isinstance(value, str):
+            raise ConfigError(f"{name}={value} was given; give a list: data.{name}=[{value}]")
         if factor_values is None and value is not None:
             raise ConfigError(
                 f"{name}={list(value)} was given without data.factor_values; say where these are"

@@ -1,33 +1,68 @@
-"""Pictures in png and jpg files: decoded, cut, resized; several at once, in order."""
+"""Files of pictures: decoded, turned upright, put on a canvas, cut, resized; several at once."""
 
 import io
 import os
+import struct
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from threading import Lock
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from vaescope.errors import DataError
+from vaescope.errors import ConfigError, DataError
 
 Item = TypeVar("Item")
+Colour = tuple[int, int, int]
 _AT_ONCE = 256  # pictures held decoded
 _THREADS = min(4, os.cpu_count() or 1)  # the decoders work outside of Python's lock
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError),
+    *(RuntimeError, struct.error, zlib.error),
+)
+_TO_65535 = ("PNG", "PPM")  # formats whose numbers in Pillow's mode I have this white
+_ORIENTATION = 0x0112  # EXIF's number for how the camera was held
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What was done to how many pictures; several threads may add to it.
+
+    Attributes:
+        counts: number of pictures by what was done.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    _lock: Any = field(default_factory=Lock, repr=False, compare=False)
+
+    def add(self, what: str) -> None:
+        """Count one more picture."""
+        with self._lock:
+            self.counts[what] += 1
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Pixels uint8 `[H, W, C]` of a picture.
+    """Pixels uint8 `[H, W, C]` of a picture; grey ones of 16 bits are rounded to 8.
+
+    Of an animation, or a file of several pictures, the first is read.
 
     Args:
         size: side of the result, whatever the picture's own; None: the picture is not resized.
-        channels: 3 (red, green, blue) or 1 (grey); transparency is dropped.
+        channels: 3 (red, green, blue) or 1 (grey).
         expected: ``(height, width)`` that the picture must have; None: any.
         crop: side of the square cut out of the picture's centre before it is resized; None: all.
         filter: how it is resized; on the way to a smaller one both average over all pixels.
+        canvas: colour behind transparent pictures; None: transparency is dropped, and colours that
+            it hid appear.
+        upright: turn pictures as their camera was held, as EXIF says.
+        notes: keeps count of what was done to pictures that are not plain.
 
     Source: none, ours; Pillow's decoders and filters.
     """
@@ -37,6 +72,9 @@ class Decoder:
     expected: tuple[int, int] | None = None
     crop: int | None = None
     filter: Literal["bilinear", "bicubic"] = "bilinear"
+    canvas: Colour | None = None
+    upright: bool = False
+    notes: Notes = field(default_factory=Notes)
 
     def read(self, picture: Path | bytes, name: str) -> np.ndarray:
         """Pixels of a file or of its content.
@@ -51,13 +89,15 @@ class Decoder:
         from PIL import Image
 
         source = picture if isinstance(picture, Path) else io.BytesIO(picture)
+        damage = (*_DAMAGE, Image.DecompressionBombError)
         try:
             with Image.open(source) as opened:
-                self._require_expected(opened.size, opened.mode, name)
-                pixels = opened.convert("RGB" if self.channels == 3 else "L")
+                pixels = self._plain(opened, name)
+        except DataError:  # a RuntimeError itself
+            raise
         except FileNotFoundError as error:
             raise DataError(f"{name} is missing; put it there again") from error
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except damage as error:
             raise DataError(
                 f"{name} is damaged or no picture ({error}); fetch or extract it again"
             ) from error
@@ -69,21 +109,71 @@ class Decoder:
             pixels = pixels.resize((self.size, self.size), filters[self.filter])
         return np.asarray(pixels).reshape(pixels.height, pixels.width, self.channels)
 
-    def _require_expected(self, size: tuple[int, int], mode: str, name: str) -> None:
+    def _plain(self, opened: Any, name: str) -> Any:
+        """The picture upright, opaque, of 8 bits, in colour or grey."""
+        from PIL import ImageOps
+
+        if getattr(opened, "n_frames", 1) > 1:
+            self.notes.add("several")
+        if self.upright and _is_turned(opened):
+            self.notes.add("turned")
+            opened = ImageOps.exif_transpose(opened)
+        self._require_expected(opened.size, name)
+        if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in _TO_65535):
+            self.notes.add("rounded")
+            opened = _of_8_bits(opened)
+        if opened.mode.startswith(("I", "F")):
+            raise DataError(
+                f"{name} has more than 8 bits per channel (Pillow's mode {opened.mode}); save it "
+                "with 8"
+            )
+        if self.canvas is not None and _may_be_transparent(opened):
+            opened = self._on_canvas(opened)
+        return opened.convert("RGB" if self.channels == 3 else "L")
+
+    def _on_canvas(self, picture: Any) -> Any:
+        from PIL import Image
+
+        picture = picture.convert("RGBA")
+        if picture.getextrema()[3][0] == 255:
+            return picture
+        self.notes.add("transparent")
+        assert self.canvas is not None
+        behind = Image.new("RGBA", picture.size, (*self.canvas, 255))
+        return Image.alpha_composite(behind, picture)
+
+    def _require_expected(self, size: tuple[int, int], name: str) -> None:
         width, height = size
         if self.expected is not None and (height, width) != self.expected:
             raise DataError(
                 f"{name} is {width} pixels wide and {height} high, expected "
                 f"{self.expected[1]} and {self.expected[0]}; put the original file there"
             )
-        if mode.startswith(("I", "F")):
-            raise DataError(
-                f"{name} has more than 8 bits per channel (Pillow's mode {mode}); save it with 8"
-            )
+
+
+def colour_of(canvas: str | int) -> Colour:
+    """Red, green and blue in 0..255 of a grey value 0..255, or of a colour's name or ``#rrggbb``.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    from PIL import ImageColor
+
+    if isinstance(canvas, int) and not isinstance(canvas, bool) and 0 <= canvas <= 255:
+        return canvas, canvas, canvas
+    if isinstance(canvas, str):
+        with suppress(ValueError):
+            colour = ImageColor.getrgb(canvas)
+            if len(colour) == 3:
+                return colour
+    raise ConfigError(
+        f"canvas={canvas} was given; choose a grey value 0..255, or a colour: black, white, "
+        "'#ff8000', ..."
+    )
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """``(height, width)`` of a picture, from its header.
+    """``(height, width)`` of a picture once it is turned upright, from its header.
 
     Raises:
         DataError: it is missing, damaged or no picture.
@@ -92,9 +182,28 @@ def picture_size(path: Path) -> tuple[int, int]:
 
     try:
         with Image.open(path) as opened:
-            return opened.height, opened.width
-    except (OSError, SyntaxError, ValueError) as error:
+            height, width = opened.height, opened.width
+            # Pillow turns tif files by itself, whose size is already that
+            is_turned = opened.format != "TIFF" and opened.getexif().get(_ORIENTATION, 1) > 4
+            return (width, height) if is_turned else (height, width)
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
         raise DataError(f"{path} is missing, damaged or no picture ({error})") from error
+
+
+def _is_turned(opened: Any) -> bool:
+    return opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
+
+
+def _may_be_transparent(opened: Any) -> bool:
+    return opened.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in opened.info
+
+
+def _of_8_bits(opened: Any) -> Any:
+    """A grey picture of 16 bits, its white 65535, with 8 bits, its white 255."""
+    from PIL import Image
+
+    levels = np.asarray(opened).astype(np.float32) / 257
+    return Image.fromarray(np.rint(levels).astype(np.uint8))
 
 
 def in_pieces(read: Callable[[Item], np.ndarray], items: Iterable[Item]) -> Iterator[np.ndarray]:

@@ -38,7 +38,7 @@ class _RenderedFolder(ConvertedDataset):
         """Images uint8 `[b, 64, 64, 3]` of the combinations in order, from row ``start`` on."""
         labels, pictures = paths
         numbers = self._file_numbers(labels)
-        found = sum(file.suffix == ".png" for file in pictures.glob("*"))
+        found = sum(file.suffix == ".png" for file in pictures.glob("[!.]*"))
         if found != self.num_images:
             raise DataError(
                 f"{pictures} holds {found:,} png files, expected {self.num_images:,}; extract the "

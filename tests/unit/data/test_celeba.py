@@ -263,8 +263,8 @@ def test_grey_and_transparent_pictures_become_colour(tmp_path):
     assert (pixels == 99).all()
 
 
-def test_pictures_of_more_than_8_bits_are_refused():
+def test_pictures_of_more_than_16_bits_are_refused():
     content = io.BytesIO()
-    Image.fromarray(np.full((4, 4), 999, np.uint16)).save(content, "PNG")
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(content, "TIFF")
     with pytest.raises(DataError, match="8 bits"):
         pictures.Decoder(size=2).read(content.getvalue(), "deep")

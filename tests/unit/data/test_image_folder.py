@@ -135,7 +135,7 @@ def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:120]), "damaged"),
         (lambda path: path.write_text("<html>"), "no picture"),
-        (lambda path: Image.new("I;16", (128, 128)).save(path), "8 bits"),
+        (lambda path: Image.new("F", (128, 128)).save(path, "TIFF"), "8 bits"),
     ],
 )
 def test_a_bad_picture_is_named(folder, damage, message):
@@ -170,6 +170,33 @@ def test_hidden_and_other_files_are_left_out(folder):
     assert len(opened(folder)) == NUM
 
 
+def test_a_picture_may_have_one_line_only(folder):
+    path = folder / "factors.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[-1]]))
+    with pytest.raises(DataError, match=r"has 2 lines for .*; keep one"):
+        opened(folder, factor_values="factors.csv")
+
+
+def test_paths_of_windows_are_understood(folder):
+    path = folder / "factors.csv"
+    path.write_text(path.read_text().replace("/", "\\").replace(",", ";"))
+    made = opened(folder, factor_values="factors.csv")
+    assert made.factors.names == ("column", "depth", "tint")
+    assert torch.equal(made.values(ALL)[:, 0], (torch.from_numpy(arrays.values())[:, 0] - 10) // 2)
+
+
+def test_a_file_may_be_called_by_a_number(tmp_path):
+    for number in range(3):
+        Image.new("L", (8, 8), 50 * number).save(tmp_path / f"{number}.png")
+    lines = ["file,grey", *(f"{number}.png,{number}" for number in (2, 0, 1))]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    made = opened(tmp_path, factor_values="f.csv", channels=1, size=None)
+    batch = made.batch(torch.arange(3))
+    assert torch.equal(batch["factors"][:, 0], torch.tensor([2, 0, 1]))
+    assert torch.allclose(batch["image"].mean((1, 2, 3)) * 255, torch.tensor([100.0, 0, 50]))
+
+
 def test_the_shape_is_known_without_a_folder_and_the_rest_is_asked_for():
     module = ImageFolderDataModule()
     assert module.image_shape == (3, 64, 64)
@@ -179,7 +206,7 @@ def test_the_shape_is_known_without_a_folder_and_the_rest_is_asked_for():
 
 
 def test_a_folder_has_to_hold_pictures(tmp_path):
-    with pytest.raises(DataError, match=f"{tmp_path} holds no png or jpg pictures"):
+    with pytest.raises(DataError, match=f"{tmp_path} holds no pictures"):
         opened(tmp_path)
     with pytest.raises(DataError, match="there is no folder"):
         opened(tmp_path / "nothing")
@@ -190,6 +217,13 @@ def test_a_folder_has_to_hold_pictures(tmp_path):
     [
         ({"size": 0}, "at least 1, or null"),
         ({"channels": 2}, "choose 3"),
+        ({"canvas": "nothing"}, "choose a grey value 0..255, or a colour"),
+        ({"factor_values": "f.csv", "factor_names": "a"}, r"give a list: data.factor_names=\[a\]"),
+        ({"canvas": 256}, "choose a grey value"),
+        ({"canvas": True}, "choose a grey value"),
+        ({"canvas": "#ff000080"}, "choose a grey value"),
+        ({"suffixes": []}, "choose some that Pillow reads"),
+        ({"suffixes": ["csv"]}, "choose some that Pillow reads"),
         ({"factor_names": ["a"]}, r"without data\.factor_values"),
     ],
 )
