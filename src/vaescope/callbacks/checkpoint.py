@@ -24,6 +24,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         with replacing(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
 
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a file; Lightning would remove folders too, by paths that a checkpoint names."""
+        target = Path(path)
+        if ".." not in target.parts and target.is_file():
+            target.unlink()
+
 
 class Checkpoint(pl.callbacks.Checkpoint):
     """Keeps the last and the best state of a run, as ``last.ckpt`` and ``best.ckpt``.

@@ -97,7 +97,7 @@ def array_pieces(path: Path, key: str, start: int) -> Iterator[np.ndarray]:
         else:
             # column by column there are no rows that could be read one after the other
             is_npy = path.suffix == ".npy"
-            array = np.load(path, mmap_mode="r") if is_npy else read_array(path, key)
+            array = np.load(path, "r", allow_pickle=False) if is_npy else read_array(path, key)
             for first in range(start, header.shape[0], at_once):
                 yield np.asarray(array[first : first + at_once])
 

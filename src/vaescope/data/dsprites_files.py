@@ -15,6 +15,7 @@ import torch
 from vaescope.data.cache import file_checksum, overwrite
 from vaescope.data.dsprites_renderer import FACTORS, SIDE, DSpritesRenderer
 from vaescope.data.published import PublishedFile
+from vaescope.data.reading import open_hdf5
 from vaescope.errors import DataError
 
 STEM = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
@@ -107,9 +108,7 @@ def read_classes(path: Path) -> np.ndarray:
     """
     with _damage_explained(path):
         if path.suffix == ".hdf5":
-            import h5py
-
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 classes = np.asarray(file["latents/classes"])
         else:
             with zipfile.ZipFile(path) as archive, archive.open("latents_classes.npy") as member:
@@ -209,9 +208,7 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _read_hdf5(path: Path) -> Iterator[np.ndarray]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         images = file["imgs"]
         _require_layout(path, "imgs", images.shape, (NUM_IMAGES, SIDE, SIDE))
         for start in range(0, NUM_IMAGES, _CHUNK):

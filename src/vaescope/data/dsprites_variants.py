@@ -15,6 +15,7 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.data.dsprites import DSprites, cache_for
 from vaescope.data.dsprites_renderer import FACTORS, SIDE
 from vaescope.data.nuisance import uniform
+from vaescope.data.pictures import open_picture
 from vaescope.data.published import PublishedFile, find_together
 from vaescope.errors import DataError
 from vaescope.streams import stream
@@ -203,10 +204,8 @@ def rendered_background() -> Tensor:
 
 def _read_picture(path: Path) -> Tensor:
     """The picture float32 `[3, H, W]` in [0, 1], shrunk to at most 350 by 274 pixels."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             picture.thumbnail(_THUMBNAIL)
             pixels = np.array(picture.convert("RGB"))
     except OSError as error:

@@ -7,12 +7,12 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Decoder:
         source = picture if isinstance(picture, Path) else io.BytesIO(picture)
         damage = (*_DAMAGE, Image.DecompressionBombError)
         try:
-            with Image.open(source) as opened:
+            with open_picture(source) as opened:
                 pixels = self._plain(opened, name)
         except DataError:  # a RuntimeError itself
             raise
@@ -181,7 +181,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(path) as opened:
+        with open_picture(path) as opened:
             height, width = opened.height, opened.width
             # Pillow turns tif files by itself, whose size is already that
             is_turned = opened.format != "TIFF" and opened.getexif().get(_ORIENTATION, 1) > 4
@@ -204,6 +204,21 @@ def _of_8_bits(opened: Any) -> Any:
 
     levels = np.asarray(opened).astype(np.float32) / 257
     return Image.fromarray(np.rint(levels).astype(np.uint8))
+
+
+@contextmanager
+def open_picture(source: Path | IO[bytes]) -> Iterator[Any]:
+    """The picture as Pillow opens it, its pixels not read yet; whatever its name, not PostScript.
+
+    Raises:
+        UnidentifiedImageError: it is no picture, or a program: Pillow has Ghostscript run those.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    with Image.open(source) as opened:
+        if opened.format == "EPS":
+            raise UnidentifiedImageError("PostScript is a program, save it as png")
+        yield opened
 
 
 def in_pieces(read: Callable[[Item], np.ndarray], items: Iterable[Item]) -> Iterator[np.ndarray]:

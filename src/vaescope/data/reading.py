@@ -42,11 +42,42 @@ def damage_told(path: Path, title: str, *more: type[Exception]) -> Iterator[None
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
-    """The hdf5 file at ``path``, read only."""
+    """The hdf5 file at ``path``, read only.
+
+    Raises:
+        DataError: it would have the library read other files, as if they were parts of it.
+    """
     import h5py  # slow to load, and few sets need it
 
     with h5py.File(path, "r") as file:
+        if others := _other_files(file):
+            name, other = others[0]
+            raise DataError(f"{path}: {name} lies in another file, {other}; copy it into this one")
         yield file
+
+
+def _other_files(file: Any) -> list[tuple[str, str]]:
+    """Names in an hdf5 file that stand for content of other files, and these files."""
+    import h5py
+
+    found: list[tuple[str, str]] = []
+
+    def look_at_link(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            found.append((name, link.filename))
+
+    def look_at(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset):
+            parts = node.virtual_sources() if node.is_virtual else ()
+            files = [part.file_name for part in parts if part.file_name != "."]
+            found.extend((name, str(f)) for f in (*files, *(e[0] for e in node.external or ())))
+
+    try:
+        file.visititems_links(look_at_link)
+        file.visititems(look_at)
+    except RuntimeError as error:  # so h5py tells of damage
+        raise OSError(f"its contents cannot be listed: {error}") from error
+    return found
 
 
 def npz_shape(path: Path, key: str) -> tuple[int, ...] | None:
