@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -58,12 +59,17 @@ def main(arguments: list[str] | None = None) -> None:
     command, *rest = words
     if command not in COMMANDS:
         _refuse(f"no command {command!r}", command, tuple(COMMANDS))
+    _refuse_names([*rest, _here()])
     if command == "train":
         rest = _resumed(rest)
     if command == "data":
         rest = _with_first(rest, "action", DATA_ACTIONS, "vaescope data needs an action")
     if command == "reproduce":
         rest = _with_first(rest, "paper", PAPERS, "vaescope reproduce needs a paper")
+    from vaescope.overrides import with_literal_paths  # imports Hydra: not for --version
+
+    rest = with_literal_paths(rest, swept=_is_sweep(rest))
+    _refuse_links(rest, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *rest]
     importlib.import_module(f"vaescope.commands.{command}").main()
 
@@ -86,16 +92,18 @@ def _resumed(words: list[str]) -> list[str]:
             _stop("trust=[...] goes with resume=DIR; what you compose yourself may name everything")
         _refuse_used_folder(words)
         return words
-    folder = Path(folders[-1]).expanduser().resolve()
+    from vaescope.overrides import path_of, word
+
+    folder = path_of(folders[-1]).resolve()
     if not (folder / "config.yaml").is_file():
         _stop(f"resume={folders[-1]}: no config.yaml in {folder}; give the folder of a run")
-    if any(word in ("-m", "--multirun") for word in words):
+    if _is_sweep(words):
         _stop("resume=DIR continues one run; it does not go with -m")
-    changes = [word for word in words if not word.startswith(("resume=", "trust="))]
-    for word in changes:
-        if re.split("[=@]", word.lstrip("+~"))[0] in GROUPS:
-            _stop(f"a resumed run keeps its groups; {word} would make it another run")
-    paths = [f"{key}='{folder}'" for key in ("resume", "output_dir", "hydra.run.dir")]
+    changes = [change for change in words if not change.startswith(("resume=", "trust="))]
+    for change in changes:
+        if re.split("[=@]", change.lstrip("+~"))[0] in GROUPS:
+            _stop(f"a resumed run keeps its groups; {change} would make it another run")
+    paths = [word(key, folder) for key in ("resume", "output_dir", "hydra.run.dir")]
     keep = "hydra.output_subdir=null"  # the run's own .hydra stays as it was written
     return ["--config-name", _checked_run(folder, words), *changes, *paths, keep]
 
@@ -124,9 +132,13 @@ def _checked_run(folder: Path, words: list[str]) -> str:
 
 def _refuse_used_folder(words: list[str]) -> None:
     """Before Hydra writes into it."""
+    from vaescope.overrides import path_of
+
     for word in words:
         key, _, value = word.partition("=")
-        folder = Path(value.strip("'\"")).expanduser()
+        if key not in ("hydra.run.dir", "hydra.sweep.dir"):
+            continue
+        folder = path_of(value)
         ended = any((folder / name).is_file() for name in ("checkpoints/last.ckpt", "scores.json"))
         if key == "hydra.run.dir" and ended:
             _stop(
@@ -136,7 +148,34 @@ def _refuse_used_folder(words: list[str]) -> None:
             _stop(f"{folder} holds a sweep already; name another folder")
 
 
-def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> None:
+def _is_sweep(words: list[str]) -> bool:
+    return any(word in ("-m", "--multirun", "hydra.mode=MULTIRUN") for word in words)
+
+
+def _refuse_names(words: list[str]) -> None:
+    """Stop at names that neither YAML nor JSON can hold."""
+    for name in words:
+        if any(ord(sign) < 32 for sign in name):
+            _stop(f"{name!r} has control characters in it, which no record can hold; rename it")
+        if any(0xD800 <= ord(sign) < 0xE000 for sign in name):
+            _stop(f"{name!r} is not UTF-8, in which records are written; rename it")
+
+
+def _refuse_links(words: list[str], of_a_run: bool) -> None:
+    """Stop at names with ``${`` that go on record: they would be links when that is read."""
+    kept = words if of_a_run else [w for w in words if w.startswith("hydra.")]
+    for name in (*(w for w in kept if "\\${" in w), *([_here()] if "${" in _here() else [])):
+        _stop(f"{name}: a name with '${{' would be taken for a link; rename it or use another one")
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        return _stop(f"the folder of this command is gone ({error.strerror}); go to another one")
+
+
+def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> NoReturn:
     near = difflib.get_close_matches(word, allowed, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     _stop(f"{problem}; there are {', '.join(allowed)}{hint}")

@@ -17,6 +17,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
 
+LINK = re.compile(r"(\\*)\$\{")
 # links that a run's ``config.yaml`` has to values of its own
 OWN_LINK = re.compile(r"\$\{(output_dir|data_dir|seed)\}")
 # what a constructor raises to refuse its arguments; anything else is a fault of the program
@@ -169,6 +170,8 @@ def build(node: Any, key: str, **given: Any) -> Any:
     """
     if not isinstance(node, Mapping | DictConfig) or "_target_" not in node:
         raise ConfigError(f"config.{key}: has no _target_, so there is nothing to build")
+    if not isinstance(node, DictConfig):  # its links have been followed
+        node = unlinked(unlinked(node))  # instantiate resolves twice
     try:
         if not given:
             return hydra.utils.instantiate(node, _convert_="all")
@@ -181,6 +184,17 @@ def build(node: Any, key: str, **given: Any) -> Any:
         if isinstance(cause, REFUSALS):
             raise ConfigError(f"config.{key}: {cause}") from error
         raise
+
+
+def unlinked(value: Any) -> Any:
+    """A plain value, or containers of them, in which ``${`` is no link to another value."""
+    if isinstance(value, Mapping):
+        return {key: unlinked(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [unlinked(inner) for inner in value]
+    if isinstance(value, str) and "${" in value:
+        return LINK.sub(lambda found: f"{found[1] * 2}\\${{", value)
+    return value
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
         The name to write to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{path.name}.*.new"):
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
         stale.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:

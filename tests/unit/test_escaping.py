@@ -43,7 +43,7 @@ def test_hydra_reads_a_quoted_text_as_it_was(text):
 def test_and_so_in_lists_and_in_sweeps(texts):
     parser = OverridesParser.create()
     listed = parser.parse_override(f"a=[{','.join(map(quoted, texts))}]")
-    assert OmegaConf.create({"a": listed.value()}).a == texts
+    assert list(OmegaConf.create({"a": listed.value()}).a) == texts
     swept = parser.parse_override(f"a={','.join(map(quoted, texts))}")
     if len(texts) > 1:
         again = [parser.parse_override(f"a={t}").value() for t in swept.sweep_string_iterator()]

@@ -1,13 +1,23 @@
 """What a sweep leaves beside its jobs: their scores in one table."""
 
 import json
+import os
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+
+from vaescope.config import read_list, read_settings
+from vaescope.errors import DataError
+from vaescope.overrides import word
 
 SHOWN = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/dto_active_chance")
+NO_JOBS = {"checkpoints", "wandb"}  # folders of a run in which there are no further ones
+NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 
 
 class SweepTable(Callback):
@@ -17,14 +27,23 @@ class SweepTable(Callback):
     """
 
     folder: ClassVar[Path | None] = None
+    mark: ClassVar[str] = ""  # the file by which a job's folder is known
+    before: ClassVar[dict[Path, int]] = {}  # marks of earlier jobs in the same folder
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Remember where the sweep is."""
-        SweepTable.folder = Path(config.hydra.sweep.dir).resolve()
+        """Remember where the sweep is, and what is there already."""
+        folder, records = Path(config.hydra.sweep.dir).resolve(), config.hydra.output_subdir
+        mark = "train.log" if records is None else f"{records}/overrides.yaml"
+        SweepTable.folder, SweepTable.mark = folder, mark
+        SweepTable.before = dict(_marks(folder, mark))
 
     @classmethod
     def finish(cls) -> None:
-        """Read every job's folder, those that failed as well; nothing after a single run."""
+        """Read every job's folder, those that failed as well; nothing after a single run.
+
+        Raises:
+            SystemExit: if the table cannot be written.
+        """
         if cls.folder is None:
             return
         from vaescope.report.record import write_scores
@@ -33,26 +52,86 @@ class SweepTable(Callback):
         folder, cls.folder = cls.folder, None
         if not folder.is_dir():  # Hydra refused the sweep before its first job
             return
-        jobs = [read_job(path.parent) for path in sorted(folder.glob("*/.hydra"), key=_number)]
+        made = {path for path, time in _marks(folder, cls.mark) if cls.before.get(path) != time}
+        jobs = [read_job(path, folder, cls.mark) for path in sorted(made, key=in_order_of_numbers)]
         rows = [row | {"job": job["name"]} for job in jobs for row in job["rows"]]
         finished = sum(bool(job["rows"]) for job in jobs)
-        write_scores(folder / "scores.json", rows, {"jobs": len(jobs), "finished": finished})
+        if folder not in made:  # hydra.sweep.subdir=. : these are the job's own scores
+            try:
+                about = {"jobs": len(jobs), "finished": finished}
+                write_scores(folder / "scores.json", rows, about)
+            except OSError as error:
+                print(f"vaescope: no table of the sweep in {folder}: {error}", file=sys.stderr)
+                raise SystemExit(1) from error
         print_jobs(jobs, SHOWN, f"{folder}: {finished} of {len(jobs)} jobs finished")
 
 
-def read_job(folder: Path) -> dict[str, Any]:
-    """One job's name, overrides, rows of scores (none if it failed) and the end of its error."""
-    scores, error = folder / "scores.json", folder / "error.txt"
-    overrides = OmegaConf.load(folder / ".hydra" / "overrides.yaml")
-    lines = error.read_text(encoding="utf-8").strip().splitlines() if error.is_file() else []
+def _marks(root: Path, mark: str) -> Iterator[tuple[Path, int]]:
+    """Folders of jobs at any depth, and when each was begun."""
+    for path, folders, _ in os.walk(root):
+        record = Path(path) / mark
+        if record.is_file():
+            yield Path(path), record.stat().st_mtime_ns
+        folders[:] = [n for n in folders if not n.startswith(".") and n not in NO_JOBS]
+
+
+def read_job(folder: Path, root: Path, mark: str = ".hydra/overrides.yaml") -> dict[str, Any]:
+    """What a job's folder says of it, however the job ended.
+
+    Args:
+        folder: of the job.
+        root: of the sweep.
+        mark: file of its overrides, in its folder.
+
+    Returns:
+        ``name``, the folder within the sweep's; ``overrides``; ``rows`` of scores, none if it has
+        not finished; ``error``, why it has not.
+    """
+    try:
+        overrides = read_list(folder / mark) if mark.endswith(".yaml") else []
+    except Exception:  # half written when the machine stopped
+        overrides = []
+    rows, error = _outcome(_output_dir(folder))
     return {
-        "name": folder.name,
-        "overrides": list(overrides),
-        "rows": json.loads(scores.read_text(encoding="utf-8"))["rows"] if scores.is_file() else [],
-        "error": lines[-1] if lines else "",
+        "name": folder.relative_to(root).as_posix(),
+        "overrides": overrides,
+        "rows": rows,
+        "error": error,
     }
 
 
-def _number(path: Path) -> tuple[bool, int, str]:
-    name = path.parent.name
-    return (not name.isdigit(), int(name) if name.isdigit() else 0, name)
+def _output_dir(folder: Path) -> Path:
+    """Where the job wrote: its own folder, or the one that ``output_dir`` named."""
+    if any((folder / name).is_file() for name in ("scores.json", "error.txt", "config.yaml")):
+        return folder
+    try:
+        named = str(read_settings(folder / ".hydra" / "config.yaml").get("output_dir", "${"))
+    except DataError:
+        return folder
+    return folder if "${" in named else Path(named).expanduser()
+
+
+def _outcome(folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """Rows of scores, and the last line of the error."""
+    from vaescope.report.record import last_line
+
+    scores, error = folder / "scores.json", last_line(folder / "error.txt")
+    if not scores.is_file():
+        return [], error or f"stopped before its end; {_advice(folder)}"
+    try:
+        rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]
+        return [dict(row) for row in rows], error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
+        return [], error or f"{scores} cannot be read: {fault!r}"
+
+
+def _advice(folder: Path) -> str:
+    if (folder / "checkpoints" / "last.ckpt").is_file():
+        return f"go on with {word('resume', folder)}"
+    return "it has no checkpoint yet: start it anew"
+
+
+def in_order_of_numbers(path: Path) -> list[tuple[bool, float, str]]:
+    """A place in the order in which ``9`` is before ``10`` and ``lr=0.5`` before ``lr=10``."""
+    parts = NUMBER.split(path.as_posix())
+    return [(i % 2 == 0, float(part) if i % 2 else 0.0, part) for i, part in enumerate(parts)]

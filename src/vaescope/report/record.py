@@ -60,7 +60,9 @@ def write_json(path: Path, content: Any) -> None:
 
 def last_line(path: Path) -> str:
     """Last line of a text, ``error.txt``; nothing without the file."""
-    lines = path.read_text(encoding="utf-8").strip().splitlines() if path.is_file() else []
+    if not path.is_file():
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else ""
 
 

@@ -11,6 +11,8 @@ from vaescope.config import read_settings
 from vaescope.errors import ConfigError, DataError
 from vaescope.report.record import last_line
 
+KINDS = {"seed": int, "step": int, "model": str, "data": str}  # of a row of scores
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError)
 PARTS_OF_A_RUN = {"data", "model", "trainer", "seed"}  # keys by which its config.yaml is known
 
 
@@ -100,16 +102,25 @@ def _run_at(folder: Path) -> FoundRun | None:
     return _finished(folder, settings, f"failed after these scores: {told}" if told else "")
 
 
+def _check_row(row: Mapping[str, Any]) -> None:
+    """Refuse a row that is none of ours, as a file from elsewhere may have it."""
+    for key, kind in KINDS.items():
+        if not isinstance(row[key], kind):
+            raise TypeError(f"{key} is {row[key]!r}")
+    if not isinstance(row.get("num_samples", 0), int):
+        raise TypeError(f"num_samples is {row['num_samples']!r}")
+
+
 def _finished(folder: Path, settings: Mapping[str, Any], problem: str) -> FoundRun:
     path = folder / "scores.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows, about = content["rows"], content["about"]
         for row in rows:
-            _ = row["seed"], row["step"], row["model"], row["data"]
+            _check_row(row)
         diverged = [{"seed": m["seed"], "step": m["step"]} for m in about.get("diverged", ())]
         source = str(about.get("data_source", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except UNREADABLE as error:
         return FoundRun(folder, settings, problem=f"unreadable: {path.name} ({error!r})")
     if not rows:
         problem = problem or "failed: scores.json has no rows"

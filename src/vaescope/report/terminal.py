@@ -46,7 +46,7 @@ def print_scores(
 
 def shown_mean(rows: Sequence[Mapping[str, Any]], key: str, digits: int = 4) -> str:
     """One row's value, or ``mean ± std`` of several; empty where no row has it."""
-    values = [row[key] for row in rows if key in row]
+    values = [row[key] for row in rows if isinstance(row.get(key), int | float)]
     if not values:
         return ""
     mean = f"{fmean(values):.{digits}g}"

@@ -1,0 +1,101 @@
+"""Folders and files with signs in their names that some language reads; started in-process."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from vaescope.cli import main
+
+NAME = 'it\'s <b>a=1,b</b> $y$ [_x] {z} 100% #1 "q" \\ 日本 é & [/red] ${w}'
+SMALL = (
+    *("network=linear", "latent_dim=2", "logger=[csv]", "threads=1", "trainer.accelerator=cpu"),
+    *("statistics=[latents]", "callbacks.progress.bar=false", "trainer.max_steps=2"),
+)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run a command line in this process, in ``tmp_path``; returns what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [])
+
+    def run(*words, code=0):
+        try:
+            main(list(words))
+            ended = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        told = capsys.readouterr()
+        assert ended == code, told.out + told.err
+        assert "Traceback" not in told.err
+        return told
+
+    return run
+
+
+def test_a_run_its_continuation_its_evaluation_and_its_report(command, tmp_path):
+    here = tmp_path / NAME
+    here.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8)
+    np.save(here / f"{NAME.replace('/', '')}.npy", pixels)
+    (data,) = here.glob("*.npy")
+    run, out = here / "run", here / "again"
+    words = ("data=arrays", f"data.path={data}", f"data_dir={here / 'cache'}", *SMALL)
+    command("train", *words, f"hydra.run.dir={run}")
+    assert (run / "report.html").is_file()
+    assert "<b>" not in (run / "report.html").read_text()
+    told = command("train", f"resume={run}", "trainer.max_steps=3")
+    assert f"{run}: test part" in told.out
+    assert json.loads((run / "scores.json").read_text())["rows"][0]["step"] == 3
+    last = run / "checkpoints" / "last.ckpt"
+    told = command(
+        *("evaluate", f"checkpoint={last}", "statistics=[latents]", f"hydra.run.dir={out}"),
+        "num_samples=9",
+    )
+    assert f"{last}: test part" in told.out
+    assert json.loads((out / "scores.json").read_text())["rows"][0]["num_samples"] == 9
+    command("report", f"runs=[{run}]", f"output_dir={here / 'compared'}", "scores=[loss]")
+    content = json.loads((here / "compared" / "comparison.json").read_text())
+    assert content["groups"][0]["runs"] == [str(run)]
+    assert content["groups"][0]["seeds"] == [0]
+
+
+def test_pages_and_pictures_of_a_data_set(command, tmp_path):
+    np.savez(
+        tmp_path / "a $x^$ b.npz",
+        images=np.random.default_rng(0).random((64, 5)).astype(np.float32),
+        factors=np.random.default_rng(1).integers(0, 4, (64, 2)),
+    )
+    words = (
+        *("data=arrays", "data.path=a $x^$ b.npz", "data.images=images", "network=mlp"),
+        *("data.factor_values=factors", "likelihood=gaussian", "num_images=4"),
+        "data.factor_names=['$\\\\frac{$<b>','_y [/red] 日本']",
+    )
+    command("data", "show", *words, "num_statistics=20", "output_dir=$shown$")
+    page = (tmp_path / "$shown$" / "data.html").read_text()
+    assert "<b>" not in page
+    command("data", "render", *words, "output_dir=out=1")
+    assert (tmp_path / "out=1" / "images.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["hydra.run.dir=a\nb"], "has control characters in it"),
+        ([f"data_dir={os.fsdecode(b'caf') + chr(0xDCE9)}"], "is not UTF-8"),
+        (["data.path='a\\${x}'"], "would be taken for a link"),
+        (["hydra.run.dir='\\${x}'"], "would be taken for a link"),
+    ],
+)
+def test_names_that_no_record_can_hold_are_refused(command, tmp_path, words, told):
+    assert told in command("train", "data=tiny", *words, code=2).err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_hydra_takes_for_a_link_is_refused(command, tmp_path, monkeypatch):
+    (tmp_path / "${x}").mkdir()
+    monkeypatch.chdir(tmp_path / "${x}")
+    assert "would be taken for a link" in command("train", "data=tiny", code=2).err
