@@ -9,7 +9,7 @@ import pytest
 
 from vaescope.cli import main
 
-NAME = 'it\'s <b>a=1,b</b> $y$ [_x] {z} 100% #1 "q" \\ 日本 é & [/red] ${w}'
+NAME = 'it\'s <b>a=1,b</b> $y$ [_x] {z} 100% #1 "q" \\ 日本 é & [/red]'
 SMALL = (
     *("network=linear", "latent_dim=2", "logger=[csv]", "threads=1", "trainer.accelerator=cpu"),
     *("statistics=[latents]", "callbacks.progress.bar=false", "trainer.max_steps=2"),

@@ -123,7 +123,7 @@ def test_markdown_shows_the_text_and_nothing_else(text):
     assert code == f"`{text}`" or set(text) & set("`<>&| ")
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=3))
+@given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=3))
 def test_a_cell_of_a_markdown_table_holds_one_text(texts):
     lines = markdown_table(texts, [texts])
     page = Page(MarkdownIt().enable("table").render("\n".join(lines)))
