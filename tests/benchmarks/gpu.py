@@ -78,6 +78,7 @@ def equal(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         name: max(abs(a - b) / abs(b) for a, b in zip(found, losses["cpu"], strict=True))
         for name, found in losses.items()
     }
+    firsts = {name: found[0] / losses["cpu"][0] - 1 for name, found in losses.items()}
     straight = [*words, "trainer.deterministic=true"]
     train(scratch / "whole", *straight)
     train(scratch / "half", *straight, f"trainer.max_steps={updates // 2}")
@@ -90,6 +91,7 @@ def equal(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     return {
         "updates": updates,
         "largest relative difference of a loss from the CPU's": far,
+        "relative difference of the first loss": firsts,
         "losses at the end": {name: found[-1] for name, found in losses.items()},
         "largest difference of a weight, resumed against straight": max(gaps),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.likelihoods import Likelihood
+from vaescope.models.optimizers import optimizer_for
 from vaescope.posteriors import (
     Box,
     DiagonalGaussian,
@@ -84,7 +86,7 @@ class LatentModel(pl.LightningModule):
         self.likelihood = parts.likelihood
         self.seed = parts.seed
         self.num_images: int | None = None
-        self.make_optimizer = parts.optimizer
+        self.make_optimizer = partial(optimizer_for, parts.optimizer)
         self.encoder, self.decoder = parts.network(
             tuple(parts.image_shape),
             parts.posterior.num_parameters(parts.latent_dim),

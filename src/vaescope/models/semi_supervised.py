@@ -1,6 +1,7 @@
 """Methods that are told the factors of a few images: any method with one more term, or labels."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, get_args
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
+from vaescope.models.optimizers import optimizer_for
 from vaescope.models.supervision import (
     Anneal,
     Regulariser,
@@ -65,7 +67,7 @@ class SemiSupervised(LatentModel):
             )
         self.latent_dim, self.seed = parts.latent_dim, parts.seed
         self.posterior, self.prior, self.likelihood = parts.posterior, parts.prior, parts.likelihood
-        self.make_optimizer = parts.optimizer
+        self.make_optimizer = partial(optimizer_for, parts.optimizer)
         self.gamma_sup, self.anneal, self.anneal_steps = gamma_sup, anneal, anneal_steps
         self.unsupervised = unsupervised(parts)
         self.supervision = Supervision(regulariser, factor_sizes)
