@@ -1,4 +1,4 @@
-"""Arrays in a user's own npy, npz and HDF5 files: their headers, whole, or piece by piece."""
+"""Arrays in a user's own npy, npz, HDF5 and MATLAB files: headers, whole, or piece by piece."""
 
 import math
 import zipfile
@@ -14,8 +14,15 @@ import numpy as np
 from vaescope.data.reading import open_hdf5, read_past
 from vaescope.errors import ConfigError, DataError
 
-HDF5 = (".h5", ".hdf5")
+HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".mat")
 SUFFIXES = (".npy", ".npz", *HDF5)
+_HDF5_START = b"\x89HDF\r\n\x1a\n"
+_MATLAB_NUMBERS = (
+    "logical",
+    "single",
+    "double",
+    *(f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)),
+)
 _BYTES_AT_ONCE = 2**25
 _DAMAGE: tuple[type[Exception], ...] = (
     *(OSError, EOFError, KeyError, TypeError, ValueError),
@@ -31,11 +38,14 @@ class Header:
         shape: its shape.
         dtype: its type.
         fortran: whether it is stored column by column.
+        matlab: MATLAB's class of it, in whose files axes stand in reverse; empty: it is not
+            MATLAB's.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     fortran: bool = False
+    matlab: str = ""
 
     def __str__(self) -> str:
         return f"{self.dtype} {list(self.shape)}"
@@ -48,12 +58,12 @@ def headers(path: Path) -> dict[str, Header]:
         ConfigError: the file is of another kind.
         DataError: it is missing or damaged.
     """
-    if path.suffix not in SUFFIXES:
+    if _suffix(path) not in SUFFIXES:
         raise ConfigError(f"{path} was given; choose a file that ends in {', '.join(SUFFIXES)}")
     with damage_told(path):
-        if path.suffix == ".npy":
+        if is_npy(path):
             return {path.stem: _npy_file_header(path)}
-        if path.suffix == ".npz":
+        if _suffix(path) == ".npz":
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if name.endswith(".npy")]
                 return {name.removesuffix(".npy"): _member_header(archive, name) for name in names}
@@ -67,39 +77,66 @@ def read_array(path: Path, key: str) -> np.ndarray:
         DataError: it is damaged or holds Python objects.
     """
     with damage_told(path):
-        if path.suffix == ".npy":
+        if is_npy(path):
             return np.load(path, allow_pickle=False)
-        if path.suffix == ".npz":
+        if _suffix(path) == ".npz":
             with np.load(path, allow_pickle=False) as archive:
                 return archive[key]
         with open_hdf5(path) as file:
-            node = file[key]
+            node, matlab = file[key], _matlab_class(file[key])
+            if matlab and matlab not in _MATLAB_NUMBERS:
+                raise TypeError(f"{key} is of MATLAB's class {matlab}, not of numbers")
+            if matlab:
+                return _from_matlab(node[()], matlab)
             is_text = node.dtype.kind in "OS"
             return np.asarray(node.asstr()[()], dtype=str) if is_text else np.asarray(node)
 
 
-def array_pieces(path: Path, key: str, start: int) -> Iterator[np.ndarray]:
-    """The rows of one array from ``start`` on, in pieces of about 32 MB.
+def array_pieces(path: Path, key: str, start: int, axis: int = 0) -> Iterator[np.ndarray]:
+    """One array from row ``start`` on, in pieces of about 32 MB that have all its axes.
+
+    Args:
+        path: the file.
+        key: the array's name in it.
+        start: the first row that is wanted.
+        axis: whose places are the rows.
 
     Raises:
         DataError: it is cut short or damaged.
     """
     header = headers(path)[key]
-    row = max(1, math.prod(header.shape[1:]) * header.dtype.itemsize)
+    rows = header.shape[axis]
+    row = max(1, math.prod(header.shape) // max(1, rows) * header.dtype.itemsize)
     at_once = max(1, _BYTES_AT_ONCE // row)
+    parts = [slice(first, min(first + at_once, rows)) for first in range(start, rows, at_once)]
+    before: tuple[slice, ...] = (slice(None),) * axis
     with damage_told(path):
-        if path.suffix == ".npz" and not header.fortran:
+        if _suffix(path) == ".npz" and not header.fortran and axis == 0:
             yield from _npz_pieces(path, key, start, at_once)
-        elif path.suffix in HDF5:
+        elif _suffix(path) in HDF5:
             with open_hdf5(path) as file:
-                for first in range(start, header.shape[0], at_once):
-                    yield np.asarray(file[key][first : first + at_once])
+                for part in parts:
+                    if header.matlab:
+                        after = (slice(None),) * (len(header.shape) - axis - 1)
+                        yield _from_matlab(file[key][(*after, part)], header.matlab)
+                    else:
+                        yield np.asarray(file[key][(*before, part)])
         else:
-            # column by column there are no rows that could be read one after the other
-            is_npy = path.suffix == ".npy"
-            array = np.load(path, "r", allow_pickle=False) if is_npy else read_array(path, key)
-            for first in range(start, header.shape[0], at_once):
-                yield np.asarray(array[first : first + at_once])
+            # in another order of the axes no rows could be read one after the other
+            array = (
+                np.load(path, "r", allow_pickle=False) if is_npy(path) else read_array(path, key)
+            )
+            for part in parts:
+                yield np.asarray(array[(*before, part)])
+
+
+def is_npy(path: Path) -> bool:
+    """Whether a file's name says that it holds a single array."""
+    return _suffix(path) == ".npy"
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
 
 
 @contextmanager
@@ -125,12 +162,33 @@ def _hdf5_headers(path: Path) -> dict[str, Header]:
     found = {}
 
     def keep(name: str, node: Any) -> None:
-        if getattr(node, "shape", None) is not None:  # a group has none
+        if getattr(node, "shape", None) is None or name.startswith("#"):
+            return  # a group, or what MATLAB keeps for itself
+        if matlab := _matlab_class(node):
+            dtype = np.dtype(bool) if matlab == "logical" else node.dtype
+            dtype = dtype if matlab in _MATLAB_NUMBERS else np.dtype(object)
+            found[name] = Header(node.shape[::-1], dtype, matlab=matlab)
+        else:
             found[name] = Header(node.shape, node.dtype)
 
+    with path.open("rb") as start:
+        if start.read(10) == b"MATLAB 5.0":
+            start.seek(512)
+            if start.read(8) != _HDF5_START:
+                raise ValueError("MATLAB wrote it before 7.3: save it there by save(..., '-v7.3')")
     with open_hdf5(path) as file:
         file.visititems(keep)
     return found
+
+
+def _matlab_class(node: Any) -> str:
+    found = node.attrs.get("MATLAB_class", b"")
+    return found.decode("latin-1") if isinstance(found, bytes) else str(found)
+
+
+def _from_matlab(stored: np.ndarray, matlab: str) -> np.ndarray:
+    array = np.asarray(stored).T
+    return array.astype(bool) if matlab == "logical" else array
 
 
 def _npz_pieces(path: Path, key: str, start: int, at_once: int) -> Iterator[np.ndarray]:

@@ -13,7 +13,7 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
     """Square images uint8 `[b, side, side, C]` made of uint8 `[b, H, W, C]`.
 
     Args:
-        images: C is 1 or 3.
+        images: of any number of channels.
         side: in pixels; images that have it already are returned as they are.
         method: one of ``METHODS``; all of them low-pass what they make smaller.
 
@@ -26,6 +26,9 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
         return images
     chosen = Image.Resampling[method.upper()]
     channels = images.shape[-1]
+    if channels not in (1, 3):  # of 2 or 4 Pillow would take the last for transparency
+        each = [resized(images[..., c : c + 1], side, method) for c in range(channels)]
+        return np.concatenate(each, axis=-1)
     planes = images[..., 0] if channels == 1 else images
     small = np.empty((len(images), side, side, channels), np.uint8)
     targets = small[..., 0] if channels == 1 else small

@@ -1,4 +1,5 @@
 import pickle
+import re
 from functools import partial
 
 import h5py
@@ -7,7 +8,8 @@ import pytest
 import torch
 
 from vaescope.data import array_files
-from vaescope.data.arrays import ArraysDataModule, ViewedArray
+from vaescope.data.array_images import ViewedArray
+from vaescope.data.arrays import ArraysDataModule
 from vaescope.data.convert import record_of
 from vaescope.errors import ConfigError, DataError
 
@@ -110,11 +112,65 @@ def test_zeros_and_ones_are_not_taken_for_black_and_white_unasked(file, write):
 
 @pytest.mark.parametrize("write", FILES)
 @pytest.mark.parametrize(
-    "images", [GREY * 1.0, GREY.astype(np.int32) * 2, GREY / np.nan, GREY - 0.5]
+    ("images", "options"),
+    [
+        (GREY * 1.0, {"white": 255}),
+        (GREY.astype(np.int32) * 2, {"white": 510}),
+        (GREY.astype(np.uint16) * 257, {"white": 65535}),
+        (GREY / 127.5 - 1, {"black": -1}),
+        ((GREY / 127.5 - 1).astype(np.float32), {"black": -1}),
+        (GREY - 0.5, {"black": -0.5, "white": 254.5}),
+        ((GREY.astype(np.int16) - 128).astype(np.int8), {"black": -128, "white": 127}),
+        ((GREY.astype(np.float32) - 100) / 50, {"black": -2, "white": 3.1}),
+    ],
 )
-def test_pixels_beyond_white_are_refused(file, write, images):
-    with pytest.raises(DataError, match=r"expected 0\.\.(1|255); say data\.white"):
-        opened(write(file, images))
+def test_pixels_beyond_black_and_white_are_refused_and_the_advice_works(
+    file, write, images, options
+):
+    images[0, 0, :2] = images.min(), images.max()
+    path = write(file, images)
+    with pytest.raises(
+        DataError, match=r"the first beyond in row 0, expected 0\.\.(1|255)"
+    ) as told:
+        opened(path)
+    said = dict(re.findall(r"data\.(black|white)=(\S+)", str(told.value)))
+    said = {name: float(value) for name, value in said.items()}
+    assert said == pytest.approx(options, abs=1e-6)
+    made = opened(path, **said)
+    low, high = said.get("black", 0), said.get("white", 1)
+    expected = np.rint((images.astype(np.float64) - low) / (high - low) * 255)
+    found = made.batch(ALL)["image"].numpy()[:, 0] * 255
+    assert np.abs(found - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("write", FILES)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_told_with_their_row(file, write, value):
+    images = GREY / 255
+    images[7, 2, 3] = images[9, 1, 1] = value
+    for options in ({}, {"black": -1, "white": 2}):
+        with pytest.raises(DataError, match=f"has a pixel {value} in row 7; leave that image out"):
+            opened(write(file, images), **options)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rounding_beyond_black_and_white_is_no_fault(file, dtype):
+    images = (GREY / 255).astype(dtype)
+    noise = np.float64(max(1e-7, np.finfo(dtype).eps))
+    images[0, 0, :2] = -noise, 1 + noise
+    made = opened(write_npy(file, images))
+    found = (made.batch(ALL)["image"][:, 0] * 255).numpy()
+    assert np.array_equal(found[1:], GREY[1:])
+    assert found[0, 0, :2].tolist() == [0, 255]
+    images[3, 1, 1] = 1.01
+    with pytest.raises(DataError, match="in row 3, expected"):
+        opened(write_npy(file, images))
+
+
+def test_one_value_of_black_is_enough(file):
+    images = (GREY / 127.5 - 1).astype(np.float32)
+    made = opened(write_npy(file, images), black=-1)
+    assert np.array_equal(np.rint(made.batch(ALL)["image"][:, 0].numpy() * 255), GREY)
 
 
 def test_pixels_are_looked_at_piece_by_piece(file, monkeypatch):
@@ -123,7 +179,7 @@ def test_pixels_are_looked_at_piece_by_piece(file, monkeypatch):
     dark[3:6] = 1  # a piece that has only 0 and 1
     assert opened(write_npz(file, dark)).batch(ALL)["image"][4].max() < 0.01
     dark[7] = 256
-    with pytest.raises(DataError, match=r"\.\.256 from row 6 on, expected 0\.\.255"):
+    with pytest.raises(DataError, match=r"\.\.256, the first beyond in row 7, expected 0\.\.255"):
         opened(write_npz(file, dark))
 
 
@@ -240,8 +296,19 @@ def test_vectors_stay_as_they_are(file, write, dtype):
 
 
 def test_vectors_have_to_be_finite(file):
-    with pytest.raises(DataError, match="not finite"):
-        opened(write_npy(file, np.full((N, 3), np.inf)))
+    vectors = np.ones((N, 3))
+    vectors[7, 1] = np.inf
+    with pytest.raises(DataError, match="not finite, the first ones in row 7"):
+        opened(write_npy(file, vectors))
+
+
+def test_vectors_may_be_columns_and_have_no_size(file):
+    vectors = np.random.default_rng(1).normal(size=(7, N)).astype(np.float32)
+    made = opened(write_npy(file, vectors), layout="xn")
+    assert (len(made), made.image_shape) == (N, (7,))
+    assert np.array_equal(made.batch(ALL)["image"].numpy(), vectors.T)
+    with pytest.raises(ConfigError, match=r"size=8 was given, but .* holds vectors"):
+        opened(write_npy(file, vectors), size=8)
 
 
 def test_no_file_is_told_when_it_is_needed():
@@ -249,6 +316,18 @@ def test_no_file_is_told_when_it_is_needed():
     for ask in (lambda: module.factors, lambda: module.image_shape, module.setup):
         with pytest.raises(ConfigError, match=r"no file was given; say data\.path=FILE"):
             ask()
+
+
+@pytest.mark.parametrize("suffix", [".H5", ".hdf", ".HDF5", ".he5", ".NPZ", ".NPY", ".mat"])
+def test_the_endings_of_names_may_be_written_otherwise(file, suffix):
+    path = file.with_suffix(suffix)
+    write = {".NPZ": write_npz, ".NPY": write_npy}.get(suffix, write_h5)
+    for images in (COLOUR, COLOUR / 255):
+        write(file, images).rename(path)
+        found = opened(path).batch(ALL)["image"].numpy()
+        assert np.array_equal(found, COLOUR.transpose(0, 3, 1, 2) / np.float32(255))
+        with pytest.raises(ConfigError, match="has the arrays"):
+            opened(path, images="nothing")
 
 
 def test_only_some_kinds_of_files_are_read(file):
@@ -291,6 +370,23 @@ def test_a_damaged_member_is_told(file):
 def test_arrays_that_are_no_images_are_refused(file, images):
     with pytest.raises(ConfigError, match=r"images are numbers \[N, H, W\]"):
         opened(write_npy(file, images))
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 5), (0, 6, 5, 3), (20, 0, 5)])
+def test_arrays_without_anything_in_them_are_refused(file, shape):
+    with pytest.raises(ConfigError, match="which holds nothing"):
+        opened(write_npy(file, np.zeros(shape, np.uint8)), layout="NHWC"[: len(shape)])
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_images_that_are_python_objects_are_refused(file, suffix):
+    images = np.array([GREY[0], GREY[1, :3]] * 10, dtype=object)
+    if suffix == ".npy":
+        np.save(file.with_suffix(suffix), images, allow_pickle=True)
+    else:
+        np.savez(file.with_suffix(suffix), images=images)
+    with pytest.raises(ConfigError, match=r"is object .*; images are numbers"):
+        opened(file.with_suffix(suffix))
 
 
 def test_python_objects_are_not_read(file):

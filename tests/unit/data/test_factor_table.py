@@ -148,7 +148,14 @@ def test_a_constant_column_is_a_factor_of_one_value(file):
         ({"factor_values": "latents"}, r"there is no .*|choose an npy, csv, .*labels"),
         ({"factor_values": None, "factor_names": ["a"]}, r"without data\.factor_values"),
         ({"factor_values": None, "factor_kinds": ["ordinal"]}, r"without data\.factor_values"),
-        ({"white": 0}, "above 0"),
+        ({"white": 0}, "above the value of black, 0"),
+        ({"white": 1, "black": 2}, "above the value of black, 2"),
+        ({"white": np.nan}, "a finite number"),
+        ({"black": -np.inf}, "a finite number"),
+        ({"size": 0}, "at least 1, or null"),
+        ({"layout": "NHH"}, "name the axes in their order"),
+        ({"layout": "NX"}, r"but images in .* is uint8"),
+        ({"layout": "NHWC"}, r"but images in .* is uint8 \[20, 6, 5\]"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(file, options, message):

@@ -1,0 +1,126 @@
+"""Orders of the axes of a user's own arrays, as letters: ``NHWC``, or MATLAB's ``HWCN``."""
+
+import numpy as np
+
+from vaescope.errors import ConfigError
+
+_IMAGES, _VECTORS = "NHWC", "NX"
+_MOST_CHANNELS = 4  # that are taken for channels wherever they stand
+_MANY_CHANNELS = 16  # that are if both other axes are twice as long
+
+
+def checked_layout(layout: str) -> str:
+    """A layout in capital letters.
+
+    Raises:
+        ConfigError: it is not made of N, H, W and perhaps C, or of N and X.
+    """
+    letters = str(layout).upper()
+    if sorted(letters) not in (sorted("NHW"), sorted(_IMAGES), sorted(_VECTORS)):
+        raise ConfigError(
+            f"layout={layout} was given; name the axes in their order: N images, H rows, W columns "
+            "and C channels, as NHW, NHWC, NCHW or MATLAB's HWN, HWCN; of vectors NX or XN"
+        )
+    return letters
+
+
+def guessed_layout(shape: tuple[int, ...], dtype: np.dtype, what: str) -> str:
+    """Order of the axes of an array in which only the numbers of images and channels are unknown.
+
+    Args:
+        shape: of the array.
+        dtype: of the array.
+        what: a name for the array, for errors.
+
+    Returns:
+        ``NX``, ``NHW``, ``NHWC`` or ``NCHW``.
+
+    Raises:
+        ConfigError: it is none of these, or may just as well be something else.
+    """
+    likely = []
+    if len(shape) == 2 and dtype.kind == "f":
+        return _VECTORS
+    if len(shape) == 3 and dtype.kind in "biuf":
+        likely = ["NHW", "HWN"] if _may_count_last(shape) else ["NHW"]
+    if len(shape) == 4 and dtype.kind in "biuf":
+        likely = _with_channels(shape)
+    if len(likely) == 1:
+        return likely[0]
+    if not likely:
+        raise ConfigError(
+            f"{what} is {dtype} {list(shape)}; images are numbers [N, H, W], [N, H, W, C] or "
+            f"[N, C, H, W] with at most {_MOST_CHANNELS} channels C, vectors floats [N, X]; say "
+            "data.layout=LETTERS for another order of the axes or more channels"
+        )
+    told = " or ".join(f"data.layout={layout} if {_told(shape, layout)}" for layout in likely)
+    raise ConfigError(f"{what} is {dtype} {list(shape)}, which can be read in two ways: say {told}")
+
+
+def require_layout(layout: str, shape: tuple[int, ...], dtype: np.dtype, what: str) -> None:
+    """Refuse an array that cannot have this layout.
+
+    Raises:
+        ConfigError: the number of axes or the type is another one.
+    """
+    kinds = "f" if "X" in layout else "biuf"
+    if len(layout) != len(shape) or dtype.kind not in kinds:
+        raise ConfigError(
+            f"layout={layout} was given, but {what} is {dtype} {list(shape)}; name each axis by a "
+            "letter: images of numbers N, H, W and perhaps C, vectors of floats N and X"
+        )
+
+
+def viewed(array: np.ndarray, layout: str) -> np.ndarray:
+    """The same images as `[N, H, W, C]`, or vectors as `[N, X]`, without a copy."""
+    letters = _VECTORS if "X" in layout else _IMAGES
+    array = array.transpose([layout.index(letter) for letter in letters if letter in layout])
+    return array if len(layout) != 3 else array[..., None]
+
+
+def _may_count_last(shape: tuple[int, ...]) -> bool:
+    """Whether `[H, W, N]` is as likely as `[N, H, W]`: the first axes look like sides."""
+    first, second, last = shape
+    if first == second:
+        return last != first
+    as_last, as_first = _elongation(first, second), _elongation(second, last)
+    return as_last <= 2 < as_first
+
+
+def _elongation(height: int, width: int) -> float:
+    return max(height, width) / max(1, min(height, width))
+
+
+def _with_channels(shape: tuple[int, ...]) -> list[str]:
+    """Layouts of four axes that have few channels in the place of C."""
+    few = [
+        layout
+        for layout in ("NHWC", "NCHW", "HWCN", "CHWN")
+        if _fits(shape, layout, _MOST_CHANNELS)
+    ]
+    for likely in (_holds_several, _is_square):
+        few = [layout for layout in few if likely(shape, layout)] or few if len(few) > 1 else few
+    if few:
+        return few if few[0].startswith("N") or len(few) > 1 else [*few, "NHWC"]
+    many = [layout for layout in ("NHWC", "NCHW") if _fits(shape, layout, _MANY_CHANNELS)]
+    return many if len(many) == 1 else []
+
+
+def _holds_several(shape: tuple[int, ...], layout: str) -> bool:
+    return shape[layout.index("N")] > _MOST_CHANNELS
+
+
+def _is_square(shape: tuple[int, ...], layout: str) -> bool:
+    return shape[layout.index("H")] == shape[layout.index("W")]
+
+
+def _fits(shape: tuple[int, ...], layout: str, most: int) -> bool:
+    sides = dict(zip(layout, shape, strict=True))
+    enough = 2 * sides["C"] <= min(sides["H"], sides["W"]) if most > _MOST_CHANNELS else True
+    return sides["C"] <= most and enough
+
+
+def _told(shape: tuple[int, ...], layout: str) -> str:
+    sides = dict(zip(layout, shape, strict=True))
+    channels = f" with {sides['C']} channels" if "C" in sides else ""
+    return f"it holds {sides['N']:,} images of {sides['H']} x {sides['W']}{channels}"
