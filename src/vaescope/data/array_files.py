@@ -108,7 +108,7 @@ def array_pieces(path: Path, key: str, start: int, axis: int = 0) -> Iterator[np
     rows = header.shape[axis]
     row = max(1, math.prod(header.shape) // max(1, rows) * header.dtype.itemsize)
     at_once = max(1, _BYTES_AT_ONCE // row)
-    parts = [slice(first, min(first + at_once, rows)) for first in range(start, rows, at_once)]
+    parts = (slice(first, min(first + at_once, rows)) for first in range(start, rows, at_once))
     before: tuple[slice, ...] = (slice(None),) * axis
     with damage_told(path):
         if _suffix(path) == ".npz" and not header.fortran and axis == 0:
