@@ -45,6 +45,11 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     assert page == tmp_path / "report.html"
     assert (tmp_path / "rotation.png").is_file()
     results = json.loads((tmp_path / "results.json").read_text())
+    for method in ("autoencoder", "full"):
+        rises = results["measured"][f"table1_synthetic_linear_{method}"]["rotation_rise"]
+        assert len(rises) == 3
+        assert max(map(abs, rises)) < 1e-9
+    assert "nats, predicted" in results["judged"][15]["numbers"]
     lines = {(line["run"], line["score"]): line for line in results["tables"]["table1"]}
     line = lines["table1_synthetic_linear_full", "dto"]
     assert (line["published"], line["n"], line["setting"]) == ("0.34 ± 0.35", 3, "a test")

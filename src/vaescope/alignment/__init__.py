@@ -1,5 +1,6 @@
 """Statistics of how latents align with local principal axes: tensors in, numbers out."""
 
+from vaescope.alignment.curvature import posterior_curvature
 from vaescope.alignment.gaps import (
     deterministic_surrogate,
     gram_deviation,
@@ -96,6 +97,7 @@ __all__ = [
     "plane_rotation",
     "polarization_gap",
     "polarized_share",
+    "posterior_curvature",
     "predicted_rise",
     "right_singular_vectors",
     "rotated_axis_cosines",

@@ -59,10 +59,11 @@ def rotated_posterior(
         posterior: N(mu, S) of B images, a `DiagonalGaussian` or `FullGaussian`.
         rotation: orthogonal U [D, D], for codes as columns.
         precision: for a diagonal posterior, the inverse covariances [B, D, D] to take for S^-1.
-            With I + G / beta, G the decoder's Gram matrices in the metric of the loss, the result
-            is the best diagonal posterior of the rotated decoder, for a decoder linear over the
-            posterior's width. By default what the encoder says, without off-diagonal entries: the
-            same as long as the decoder's columns are orthogonal.
+            With I + C / beta, C the `posterior_curvature`, the result is the best diagonal
+            posterior of the rotated decoder, to second order in the posterior's width. Curvature
+            at the mean alone (`decoder_gram`) will do where the decoder is linear over that width;
+            elsewhere it gives variances worse than the encoder's. By default what the encoder
+            says, without off-diagonal entries.
 
     Returns:
         The posterior of the rotated codes [B, D], on the device of ``posterior``.
@@ -112,7 +113,8 @@ def rotated_losses(
     The rotated model has codes z' = U z, decoder Dec(U^T z') and `rotated_posterior`. Its loss is
     the old one for an autoencoder and for a full posterior, up to rounding. A diagonal posterior
     at its optimum pays for every rotation away from orthogonal columns of the decoder; before it
-    is there, a rotation may also happen to help.
+    is there, a rotation may also happen to help. The same ``precision`` must serve the losses that
+    are compared: variances that do not fit the decoder cost more before a rotation than after.
 
     Args:
         decode: maps codes [B, D] to outputs [B, ...], each sample on its own (batch norm in
@@ -159,17 +161,19 @@ def rotated_losses(
         return total / len(draws) + weight * after.kl().sum(1)
 
 
-def predicted_rise(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
+def predicted_rise(curvature: Tensor, rotation: Tensor, beta: float) -> Tensor:
     """Rise of a diagonal posterior's loss under a rotation, in its units; 0 for no rotation.
 
     To second order in the posterior's width, with the best variances before and after:
-    beta/2 sum_j [log(1 + (U G U^T)_jj / beta) - log(1 + G_jj / beta)]. At least 0 if the decoder's
-    columns are orthogonal (G diagonal), and 0 for every rotation if they are also equally long;
+    beta/2 sum_j [log(1 + (U C U^T)_jj / beta) - log(1 + C_jj / beta)]. At least 0 if the decoder's
+    columns are orthogonal (C diagonal), and 0 for every rotation if they are also equally long;
     negative where a rotation makes the columns more orthogonal.
 
     Args:
-        gram: G = J^T H J of each image [N, D, D], H the second derivative of the reconstruction
-            loss with respect to the output: 2 for a squared error.
+        curvature: C [N, D, D], second derivative of the reconstruction loss by the code of each
+            image: `posterior_curvature`. J^T H J at the posterior's mean (`decoder_gram`) is the
+            same for a linear decoder; where the Jacobian changes over the posterior's width it
+            exaggerates how unequal the latents are, and so the rise.
         rotation: orthogonal U [D, D], for codes as columns.
         beta: weight of the KL term, above 0.
 
@@ -177,19 +181,21 @@ def predicted_rise(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
         Rises [N], float64; exact for a linear decoder with a Gaussian likelihood.
 
     Raises:
-        ValueError: if ``gram`` is not a stack of finite square matrices, ``rotation`` is not
+        ValueError: if ``curvature`` is not a stack of finite square matrices, I + C / beta has an
+            entry on its diagonal, before or after, that is not positive, ``rotation`` is not
             orthogonal or ``beta`` is not positive.
 
     Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, the second-order loss of a
     beta-VAE; Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: neither states the
     rise; it is the difference of the loss at its optimal variances.
     """
-    squares = _checked_stack("gram", gram, gram[..., 0])
+    squares = _checked_stack("curvature", curvature, curvature[..., 0])
     turn = _checked_rotation(rotation, squares[..., 0])
     if not beta > 0:
         raise ValueError(f"beta = {beta}, but the weight of the KL term must be above 0")
-    after = _rotated_diagonal(squares, turn).clamp(min=0)
-    before = squares.diagonal(dim1=1, dim2=2).clamp(min=0)
+    after, before = _rotated_diagonal(squares, turn), squares.diagonal(dim1=1, dim2=2)
+    if not bool((torch.minimum(after, before) > -beta).all()):
+        raise ValueError("I + curvature / beta must be positive: leave out images where it is not")
     return 0.5 * beta * ((after / beta).log1p() - (before / beta).log1p()).sum(1)
 
 

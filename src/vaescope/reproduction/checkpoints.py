@@ -1,10 +1,8 @@
 """What a finished run's weights say beyond its scores."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,16 +14,12 @@ from vaescope.alignment import (
     linear_vae_optimum,
     norm_spectrum_error,
     order_agreement,
-    plane_rotation,
-    predicted_rise,
-    rotated_losses,
 )
 from vaescope.assembly import build_data, load_models
 from vaescope.data import FactorDataModule
 from vaescope.models import LatentModel
-from vaescope.posteriors import DiagonalGaussian, Point
+from vaescope.posteriors import DiagonalGaussian
 from vaescope.reproduction.results import Result
-from vaescope.streams import stream
 
 
 @dataclass(frozen=True)
@@ -95,47 +89,6 @@ def _against_pca(model: LatentModel, posterior: DiagonalGaussian, run: Opened) -
     return {
         "axis_cosine": float(axis_cosines(jacobian, optimum.axes).min()),
         "variance_ratio": float((variance / optimum.posterior_variance).mean()),
-    }
-
-
-@torch.no_grad()
-def rotation_curve(run: Opened, num_angles: int = 19, num_draws: int = 32) -> dict[str, Any]:
-    """Rise of the loss as the first two latents are rotated and the networks compensate.
-
-    Returns:
-        ``degrees [A]``; ``rise [S, A]`` of each seed, in units of beta for a VAE (nats) and of the
-        loss for an autoencoder; ``predicted [S, A]`` to second order, for diagonal posteriors.
-    """
-    angles = np.linspace(0, math.pi / 2, num_angles)
-    image = run.held_out(256)["image"]
-    rises, predictions = [], []
-    for model in run.models:
-        model = model.double()
-        x, beta = image.double(), model.beta_at(run.step)
-        posterior = model.encode(x)
-        rng = stream(model.seed, "rotation")
-        noise = torch.from_numpy(rng.standard_normal((num_draws, *posterior.mean.shape)))
-        gram = decoder_gram(model.decode, posterior.mean, model.likelihood.curvature)
-        diagonal, point = model.posterior is DiagonalGaussian, model.posterior is Point
-        precision = torch.eye(model.latent_dim) + gram / beta if diagonal and beta else None
-        losses, predicted = [], []
-        for angle in angles:
-            turn = plane_rotation(model.latent_dim, 0, 1, angle)
-            loss = rotated_losses(
-                *(model.decode, model.likelihood.nll, x, posterior, turn),
-                beta=None if point else beta,
-                noise=None if point else noise,
-                precision=precision,
-            )
-            losses.append(float(loss.mean()))
-            if diagonal and beta:
-                predicted.append(float(predicted_rise(gram, turn, beta).mean()) / beta)
-        rises.append((np.array(losses) - losses[0]) / (beta or 1.0))
-        predictions.append(predicted)
-    return {
-        "degrees": np.degrees(angles),
-        "rise": np.stack(rises),
-        "predicted": np.array(predictions) if predictions[0] else None,
     }
 
 

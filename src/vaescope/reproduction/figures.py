@@ -18,7 +18,7 @@ def rotation_figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     """Rise of the loss against the angle of rotation, measured and predicted.
 
     Args:
-        curves: by run name, as ``checkpoints.rotation_curve`` gives them.
+        curves: by run name, as ``rotation_curve`` gives them.
     """
     sets = [
         d for d in ("synthetic_linear", "synthetic_nonlinear") if any(d in name for name in curves)

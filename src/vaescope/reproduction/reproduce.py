@@ -16,6 +16,7 @@ from vaescope.reproduction.claims import verdicts
 from vaescope.reproduction.page import write_page
 from vaescope.reproduction.plan import chosen_parts, planned_runs, runs_of
 from vaescope.reproduction.results import Result, read_result
+from vaescope.reproduction.rotation import rotation_curve, rotation_numbers
 from vaescope.reproduction.runner import make_runs
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,9 @@ def _from_checkpoints(
             measured[name] = checkpoints.closed_forms(run)
         for part in wanted:
             drawings[part][name] = DRAWN_FROM[part][1](run)
+        if name in drawings["rotation"]:
+            numbers = rotation_numbers(drawings["rotation"][name])
+            measured[name] = measured.get(name, {}) | numbers
     epochs = finished.get("table1_dsprites_beta_vae")
     made = {
         "rotation": figures.rotation_figure(drawings["rotation"]),
@@ -96,7 +100,7 @@ def _from_checkpoints(
 
 # part -> which runs it needs opened, and what it takes from them
 DRAWN_FROM: dict[str, tuple[Callable[[str], bool], Callable[[checkpoints.Opened], Any]]] = {
-    "rotation": (lambda name: name.startswith("table1_synthetic"), checkpoints.rotation_curve),
+    "rotation": (lambda name: name.startswith("table1_synthetic"), rotation_curve),
     "figure6": (lambda name: name.startswith("table4_"), checkpoints.embeddings),
     "figure7": (
         lambda name: name in ("table1_dsprites_beta_vae", "table1_fashion_mnist_vae"),

@@ -146,3 +146,27 @@ def test_intervals_cover_and_are_the_same_each_time():
     gap, low, high = difference(values + 1, values)
     assert gap == pytest.approx(1)
     assert low < 1 < high
+
+
+@pytest.mark.parametrize(
+    ("rise", "error", "expected"),
+    [(0.21, 0.01, "holds"), (0.27, 0.01, "fails"), (0.23, 0.02, "open"), (-0.01, 0.01, "fails")],
+)
+def test_a_rotation_costs_what_is_predicted_within_the_errors(rise, error, expected):
+    seeds = 4
+    numbers = {
+        "rotation_rise": [rise - 0.01, rise + 0.01] * 2,
+        "rotation_error": [error] * seeds,
+        "rotation_predicted": [0.2] * seeds,
+        "rotation_gap_error": [error] * seeds,
+    }
+    found = verdict(16, measured={"table1_synthetic_nonlinear_beta_vae": numbers})
+    assert found.verdict == expected
+    said = f"{rise:.3f} ± {error:.3f} nats, predicted 0.200, difference {rise - 0.2:+.3f}"
+    assert said in found.numbers
+
+
+@pytest.mark.parametrize(("rise", "expected"), [(1e-15, "holds"), (1e-3, "fails")])
+def test_a_rotation_without_diagonal_posterior_is_free(rise, expected):
+    numbers = {"rotation_rise": [0.0, -rise], "rotation_error": [0.0, 0.0]}
+    assert verdict(16, measured={"table1_synthetic_linear_full": numbers}).verdict == expected
