@@ -1,6 +1,6 @@
 """Models and data from a resolved configuration, or from a checkpoint that holds one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -150,11 +150,31 @@ def read_checkpoint(path: str | Path) -> Plain:
     return saved
 
 
-def build_data(plain: Plain, data_dir: str | None = None) -> FactorDataModule:
-    """The data that a resolved configuration describes, set up; ``data_dir`` replaces its own."""
+def build_data(
+    plain: Plain, data_dir: str | None = None, moved: Mapping[str, str | None] | None = None
+) -> FactorDataModule:
+    """The data that a resolved configuration describes, set up.
+
+    Args:
+        plain: the configuration.
+        data_dir: replaces its own.
+        moved: ``path`` and ``factor_values`` of the user's own files, if they lie elsewhere now.
+
+    Raises:
+        ConfigError: if the data set has no such files, or the configuration cannot work.
+    """
     node = dict(plain["data"])
     if data_dir is not None and "data_dir" in node:
         node["data_dir"] = data_dir
+    for key, value in (moved or {}).items():
+        if value is not None and key not in node:
+            name = str(node.get("_target_")).rpartition(".")[2]
+            raise ConfigError(
+                f"data.{key}={value} was given, but the run's data, {name}, have no such file; "
+                "published sets lie in data_dir"
+            )
+        if value is not None:
+            node[key] = value
     data = build(node, "data")
     if not isinstance(data, FactorDataModule):
         raise ConfigError(f"config.data: {node.get('_target_')} is no data module")

@@ -66,9 +66,18 @@ class TrainSchema(MachineSchema):
 
 
 @dataclass
+class MovedDataSchema:
+    """Where a user's own files lie now; null: where they lay when the run was made."""
+
+    path: str | None = None
+    factor_values: str | None = None
+
+
+@dataclass
 class EvaluateSchema(MachineSchema):
     """Root keys of ``evaluate.yaml`` and their types."""
 
+    data: MovedDataSchema = field(default_factory=MovedDataSchema)
     statistics: Any = field(default_factory=dict)
     checkpoint: str | None = None
     trust: list[str] = field(default_factory=list)

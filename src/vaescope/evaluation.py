@@ -17,7 +17,7 @@ from vaescope.callbacks import (
 from vaescope.codes_file import read_codes
 from vaescope.config import build, resolved
 from vaescope.data import FactorDataModule, Viewed
-from vaescope.errors import ConfigError
+from vaescope.errors import ConfigError, DataError
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT, as_numbers
@@ -64,7 +64,7 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores of one model or of the members of an ensemble."""
     models, saved = load_models(plain["checkpoint"], plain["trust"])
     trained = saved["vaescope"]["config"]
-    data = build_data(trained, plain["data_dir"])
+    data = _data_of(trained, plain)
     if plain["metrics"]:
         statistics: dict[str, Any] = {"panel": _panel(plain["metrics"])}
     else:
@@ -96,6 +96,17 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"])
     return rows
+
+
+def _data_of(trained: dict[str, Any], plain: dict[str, Any]) -> FactorDataModule:
+    """The run's data, wherever they lie now."""
+    try:
+        return build_data(trained, plain["data_dir"], plain["data"])
+    except (ConfigError, DataError) as error:
+        lay = trained["data"].get("path")
+        if lay is None or plain["data"]["path"] is not None or Path(lay).exists():
+            raise
+        raise type(error)(f"{error}; if it was moved, say data.path=NEW") from error
 
 
 def _panel(scores: Sequence[str], repeats: int | None = None) -> Panel:

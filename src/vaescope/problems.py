@@ -155,7 +155,8 @@ def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterato
 
 def _group_problems(config: DictConfig) -> Iterator[str]:
     """Groups and entries that describe no object."""
-    groups = [(f"config.{name}", config.get(name)) for name in ONE_OBJECT if name in config]
+    objects = [name for name in ONE_OBJECT if name in config and "model" in config]
+    groups = [(f"config.{name}", config.get(name)) for name in objects]
     for name in MANY_OBJECTS:
         entries = config.get(name) or {}
         groups += [(f"config.{name}.{entry}", node) for entry, node in entries.items()]

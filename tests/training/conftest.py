@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from vaescope.cli import main
 from vaescope.config import register_schemas
 
 TINY = (
@@ -51,5 +52,25 @@ def shell(tmp_path):
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run a command line in this process, in ``tmp_path``; returns what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [])
+
+    def run(*words, code=0):
+        try:
+            main(list(words))
+            ended = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        told = capsys.readouterr()
+        assert ended == code, told.out + told.err
+        assert "Traceback" not in told.err
+        return told
 
     return run

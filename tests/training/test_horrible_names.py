@@ -2,38 +2,15 @@
 
 import json
 import os
-import sys
 
 import numpy as np
 import pytest
-
-from vaescope.cli import main
 
 NAME = 'it\'s <b>a=1,b</b> $y$ [_x] {z} 100% #1 "q" \\ 日本 é & [/red]'
 SMALL = (
     *("network=linear", "latent_dim=2", "logger=[csv]", "threads=1", "trainer.accelerator=cpu"),
     *("statistics=[latents]", "callbacks.progress.bar=false", "trainer.max_steps=2"),
 )
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Run a command line in this process, in ``tmp_path``; returns what it printed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [])
-
-    def run(*words, code=0):
-        try:
-            main(list(words))
-            ended = 0
-        except SystemExit as end:
-            ended = end.code or 0
-        told = capsys.readouterr()
-        assert ended == code, told.out + told.err
-        assert "Traceback" not in told.err
-        return told
-
-    return run
 
 
 def test_a_run_its_continuation_its_evaluation_and_its_report(command, tmp_path):
