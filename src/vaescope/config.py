@@ -259,7 +259,7 @@ def _without_aliases(path: Path) -> io.StringIO:
     """A YAML text; its aliases would let a few lines unfold to more than fits into memory."""
     text = path.read_text(encoding="utf-8")
     if "&" in text and any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
-        raise ValueError("it has aliases (*name), which vaescope does not write")
+        raise ValueError("it has aliases (*name); write out what they stand for")
     return io.StringIO(text)
 
 
