@@ -68,8 +68,8 @@ def trusted(
         names = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
         raise UntrustedError(
             f"{where}: it names {names}; what comes from a file may build only "
-            "what vaescope, torch.nn, torch.optim and Lightning's callbacks offer. If that is your "
-            "own code, name its package: trust=[mylab]"
+            "what vaescope, torch.nn, torch.optim and Lightning's callbacks offer. If you know "
+            "and trust that code, name its package or module: trust=[mylab]"
         )
     if reader.misplaced:
         raise UntrustedError(f"{where}: {'; '.join(reader.misplaced)}")

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import hydra.utils
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -402,6 +403,7 @@ def test_what_is_offered_is_what_hydra_finds_by_that_name(thing):
     name = f"{home}.{thing.__name__}"
     assert offered_by_name(name) is thing
     assert located(name) is thing
+    assert hydra.utils.get_object(name) is thing
 
 
 def test_own_choices_of_torch_and_lightning_may_be_stored(config, tmp_path):
@@ -604,3 +606,13 @@ def test_names_from_a_file_stay_in_one_short_line():
     assert text.isprintable()
     assert len(text) < 2000
     assert "and 995 more" in text
+
+
+def test_a_module_of_an_installed_package_can_be_trusted_by_its_own_name():
+    stored = {"logger": {"own": {"_target_": "pytorch_lightning.loggers.CSVLogger"}}}
+    with pytest.raises(UntrustedError):
+        trusted(stored, "x")
+    assert trusted(stored, "x", ["pytorch_lightning.loggers"]) == stored
+    stored["logger"]["own"]["_target_"] = "pytorch_lightning.loggers.csv_logs.os.system"
+    with pytest.raises(UntrustedError):
+        trusted(stored, "x", ["pytorch_lightning.loggers"])
