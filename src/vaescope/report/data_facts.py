@@ -18,6 +18,7 @@ from vaescope.data.dsprites import DSprites
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.data.mapped import MappedArray
+from vaescope.report.channels import channels_told
 from vaescope.report.data_lookup import Lookup
 
 _BINS = 20
@@ -58,6 +59,7 @@ def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
     found = {
         "observations": f"{len(dataset):,}{_combinations(lookup)}",
         "shape": f"{shape} ({unit})",
+        "pictures show": channels_told(dataset.image_shape[0]) * (len(dataset.image_shape) == 3),
         "made of": dataset.source,
         "published in": published_source(kind),
         "licence": getattr(dataset, "licence", ""),

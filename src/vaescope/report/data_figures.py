@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from vaescope.escaping import for_figure
+from vaescope.report.channels import drawable
 from vaescope.report.data_numbers import NUISANCE, FactorDistance, PixelStatistics
 from vaescope.report.data_traversals import Traversal
 from vaescope.report.render import save_figure
@@ -30,16 +31,16 @@ def picture_grid(images: Tensor, replaced: np.ndarray | None = None) -> str:
     """Images `[R, S, C, H, W]` in [0, 1] in one bitmap, small ones enlarged by whole numbers.
 
     Args:
-        images: grey (other than 3 channels: their mean) or in colour.
+        images: grey, in colour, or of other channels, see ``drawable``.
         replaced: which get a red frame, bool `[R, S]`.
 
     Returns:
         A data URI.
     """
+    factor = math.ceil(64 / max(images.shape[-2:]))
+    images = drawable(images)
     num_rows, num_columns, _, height, width = images.shape
-    if images.shape[2] != 3:
-        images = images.mean(2, keepdim=True).expand(-1, -1, 3, -1, -1)
-    factor = math.ceil(64 / max(height, width))
+    images = images.expand(-1, -1, 3, -1, -1)
     pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 1, 3, 4, 2).numpy()
     pixels = pixels.repeat(factor, axis=2).repeat(factor, axis=3)
     if replaced is not None:
@@ -83,7 +84,8 @@ def histogram_figure(statistics: PixelStatistics) -> Figure:
     assert counts is not None
     figure, axis = _panel(7.5, 2.4)
     shares = counts / counts.sum(1, keepdims=True)
-    lines = _COLOURS if len(counts) == 3 else [("0.3", f"channel {c}") for c in range(len(counts))]
+    several = [(f"C{c % 10}", f"channel {c + 1}") for c in range(len(counts))]
+    lines = {1: (("0.3", "grey"),), 3: _COLOURS}.get(len(counts), several)
     edges = (np.arange(257) - 0.5) / 255
     for share, (colour, label) in zip(shares, lines, strict=True):
         axis.stairs(share, edges, color=colour, label=label, fill=len(counts) == 1, linewidth=0.8)

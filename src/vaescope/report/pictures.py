@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vaescope.escaping import for_figure
 from vaescope.models import LatentModel
+from vaescope.report.channels import channels_told, drawable
 
 
 @torch.no_grad()
@@ -92,12 +93,13 @@ def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
 
 def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     """Pictures ``[R, S, C, H, W]`` with values in [0, 1] in one bitmap, rows labelled."""
+    told, below = channels_told(rows.shape[2]), rows.shape[3]
+    rows = drawable(rows)
     pictures = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).numpy()  # R, H, S, W, C
     num_rows, height, num_columns, width, channels = pictures.shape
     bitmap = pictures.reshape(num_rows * height, num_columns * width, channels)
-    figure = Figure(
-        figsize=(1.6 + 0.62 * num_columns, 0.45 + 0.62 * num_rows), layout="constrained"
-    )
+    tall = 0.62 * num_rows * (height // below)
+    figure = Figure(figsize=(1.6 + 0.62 * num_columns, 0.45 + tall), layout="constrained")
     axis = figure.subplots()
     axis.imshow(bitmap.squeeze(-1) if channels == 1 else bitmap, cmap="gray", vmin=0, vmax=1)
     texts = [for_figure(label) for label in labels]
@@ -105,5 +107,6 @@ def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     axis.set_xticks([])
     for line in range(1, num_rows):
         axis.axhline(line * height - 0.5, color="tab:blue", linewidth=0.5)
-    axis.set_title(for_figure(title), fontsize=9)
+    shown = "\n".join(filter(None, [for_figure(title), told]))
+    axis.set_title(shown, fontsize=9)
     return figure
