@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vaescope.devices import device_problems
 from vaescope.errors import ConfigError
 
 RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
@@ -195,6 +196,7 @@ def _trainer_problems(config: DictConfig) -> Iterator[str]:
     trainer, optimizer = config.get("trainer"), config.get("optimizer")
     if not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
         return
+    yield from device_problems(trainer)
     precision = str(trainer.get("precision"))
     if precision in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
         yield (
