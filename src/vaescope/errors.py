@@ -32,6 +32,10 @@ class TrainingDivergedError(VaescopeError, FloatingPointError):
     """A loss term or a weight stopped being a finite number."""
 
 
+class RunsFailedError(VaescopeError, RuntimeError):
+    """Some of the runs that a command makes have failed; the others are done and reported."""
+
+
 class Mistakes:
     """Collects configuration errors of several steps, to tell all of them at once."""
 

@@ -1,11 +1,13 @@
 """A small reproduction from the plan to the page; what is there is taken up, not made anew."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from vaescope.config import config_dir, register_schemas, resolved
+from vaescope.errors import RunsFailedError
 from vaescope.reproduction import reproduce
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.runner import make_runs
@@ -89,6 +91,66 @@ def test_a_run_that_fails_is_told_and_leaves_the_others(tmp_path):
     errors = make_runs([wrong], tmp_path, jobs=1, threads=1, data_dir=None)
     assert list(errors) == ["wrong"]
     assert "Could not find 'experiment" in (tmp_path / "wrong" / "process.log").read_text()
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Runs of one part, all there: one without rows, one damaged, the others as they should be."""
+    begun = [f"table1_synthetic_linear_{name}" for name in ("autoencoder", "beta_vae", "full")]
+    for name in begun:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scores.json").write_text('{"about": {}, "ro')
+        (tmp_path / name / "config.yaml").write_text("published: {}\n")
+    (tmp_path / begun[0] / "scores.json").write_text('{"about": {}, "rows": []}')
+    (tmp_path / begun[1] / "config.yaml").write_text("published: {\n")
+    return begun
+
+
+def test_a_reproduction_with_failures_ends_as_failed(plain, broken, tmp_path, monkeypatch):
+    monkeypatch.setattr("vaescope.reproduction.runner.other_settings", lambda run, folder: "")
+    with pytest.raises(RunsFailedError) as refusal:
+        reproduce(plain, "cvpr2019", Path(config_dir()))
+    told = str(refusal.value)
+    assert told.startswith("3 runs failed:\n  - table1_synthetic_linear_autoencoder: ")
+    assert "scores.json has no rows" in told
+    assert [line.count("cannot be read") > 0 for line in told.splitlines()[1:4]] == [0, 1, 1]
+    assert str(tmp_path / "report.html") in told
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_a_damaged_folder_is_told_and_not_run(tmp_path, broken):
+    run = Run(broken[1], "", ("trainer.max_steps=30",))
+    errors = make_runs([run], tmp_path, jobs=1, threads=1, data_dir=None)
+    assert "cannot be read" in errors[run.name]
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("only=nonsense", "only=nonsense: there are convergence_lr"),
+        ("part=[nonsense]", "part=nonsense: there are table1"),
+        ("table=99", "part=table99: there are table1"),
+        ("scale=nonsense", "scale=nonsense: there are full"),
+        ("jobs=0", "jobs=0: give at least 1"),
+    ],
+)
+def test_what_there_is_not_is_refused(command, tmp_path, word, told):
+    assert told in command("reproduce", "cvpr2019", word, code=1).err
+
+
+def test_a_failed_run_is_the_commands_failure(command, tmp_path, monkeypatch):
+    name = "table1_synthetic_linear_vae"
+    module = sys.modules["vaescope.reproduction.reproduce"]  # beside the function of this name
+
+    def fail(runs, folder, **options):
+        return {run.name: "[/red] no disk" for run in runs}
+
+    monkeypatch.setattr(module, "make_runs", fail)
+    words = ("part=[table1]", "only=table1_synthetic_linear_full", "output_dir=it's=1")
+    told = command("reproduce", "cvpr2019", *words, code=1)
+    assert "1 run failed:\n  - table1_synthetic_linear_full: [/red] no disk" in told.err
+    assert (tmp_path / "it's=1" / "report.html").is_file()
+    assert name not in told.err
 
 
 def test_on_the_command_line(shell):

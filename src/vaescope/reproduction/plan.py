@@ -81,6 +81,21 @@ def runs_of(runs: Sequence[Run], plan: Mapping[str, Any], parts: Sequence[str]) 
     return [run for run in runs if any(fnmatchcase(run.name, pattern) for pattern in patterns)]
 
 
+def chosen_runs(runs: Sequence[Run], only: str | None) -> list[Run]:
+    """The runs whose names match ``only``; all of them without it.
+
+    Raises:
+        ConfigError: if none matches, with those that there are, or the scale makes none of them.
+    """
+    found = [run for run in runs if only is None or fnmatchcase(run.name, only)]
+    if not found:
+        _check_name("only", str(only), [run.name for run in runs])
+    if only is not None and all(run.skipped for run in found):
+        reasons = "; ".join(dict.fromkeys(f"{run.name}: {run.skipped}" for run in found))
+        raise ConfigError(f"only={only}: this scale leaves out {reasons}")
+    return found
+
+
 def _swept(run: Run, sweeps: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Run]:
     """One run a value of what the plan sweeps; the run itself if it sweeps nothing."""
     if run.name not in sweeps:

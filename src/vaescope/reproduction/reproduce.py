@@ -3,18 +3,17 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 
-from vaescope.errors import ConfigError, VaescopeError
+from vaescope.errors import ConfigError, RunsFailedError, VaescopeError
 from vaescope.reproduction import checkpoints, figures
 from vaescope.reproduction.claims import verdicts
 from vaescope.reproduction.page import write_page
-from vaescope.reproduction.plan import chosen_parts, planned_runs, runs_of
+from vaescope.reproduction.plan import chosen_parts, chosen_runs, planned_runs, runs_of
 from vaescope.reproduction.results import Result, read_result
 from vaescope.reproduction.rotation import rotation_curve, rotation_numbers
 from vaescope.reproduction.runner import make_runs
@@ -37,7 +36,8 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
         beside it.
 
     Raises:
-        ConfigError: for an unknown scale or part, or a plan that cannot work.
+        ConfigError: for an unknown scale, part or run, or a plan that cannot work.
+        RunsFailedError: if a run failed; the page says what the others gave.
     """
     if plain["jobs"] is not None and plain["jobs"] < 1:
         raise ConfigError(f"jobs={plain['jobs']}: give at least 1, or null")
@@ -46,7 +46,7 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
     runs = runs_of(planned, plain["paper"], parts)
     folder = Path(plain["output_dir"])
     cuda = torch.cuda.is_available()
-    wanted = [run for run in runs if plain["only"] is None or fnmatchcase(run.name, plain["only"])]
+    wanted = chosen_runs(runs, plain["only"])
     errors = make_runs(
         wanted,
         folder,
@@ -57,15 +57,32 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
     results = {
         run.name: read_result(run, folder / run.name, errors.get(run.name, "")) for run in runs
     }
-    measured, drawn = _from_checkpoints(results, parts, plain["data_dir"])
+    measured, drawn, unmeasured = _from_checkpoints(results, parts, plain["data_dir"])
     judged = verdicts(results, measured)
-    return write_page(folder, plain, results, judged, drawn, measured)
+    page = write_page(folder, plain, results, judged, drawn, measured)
+    without = [results[run.name] for run in wanted if not (run.skipped or results[run.name].rows)]
+    _tell_failures({result.run.name: result.error for result in without} | unmeasured, page)
+    return page
+
+
+def _tell_failures(failed: Mapping[str, str], page: Path) -> None:
+    """Refuse to end well while a run that was asked for has no scores."""
+    if failed:
+        lines = [f"{len(failed)} runs failed:" if len(failed) > 1 else "1 run failed:"]
+        lines += [f"  - {name}: {error}" for name, error in failed.items()]
+        lines.append(f"what each said is in {page.parent}/RUN/process.log; what is there: {page}")
+        raise RunsFailedError("\n".join(lines))
+    (page.parent / "error.txt").unlink(missing_ok=True)  # of an attempt before
 
 
 def _from_checkpoints(
     results: Mapping[str, Result], parts: list[str], data_dir: str | None
-) -> tuple[dict[str, dict[str, list[float]]], dict[str, Figure]]:
-    """Numbers of closed forms by run, and the figures of the parts; one run is open at a time."""
+) -> tuple[dict[str, dict[str, list[float]]], dict[str, Figure], dict[str, str]]:
+    """Numbers of closed forms by run, the figures of the parts, and why runs are not among them.
+
+    One run is open at a time.
+    """
+    unmeasured: dict[str, str] = {}
     finished = {name: result for name, result in results.items() if result.rows}
     measured: dict[str, dict[str, list[float]]] = {}
     drawings: dict[str, dict[str, Any]] = {part: {} for part in DRAWN_FROM}
@@ -77,7 +94,8 @@ def _from_checkpoints(
         try:
             run = checkpoints.opened(result, data_dir)
         except VaescopeError as error:
-            log.error("%s: nothing is measured on its weights: %s", name, error)
+            unmeasured[name] = f"nothing is measured on its weights: {error}"
+            log.error("%s: %s", name, unmeasured[name])
             continue
         if diagonal:
             measured[name] = checkpoints.closed_forms(run)
@@ -95,7 +113,8 @@ def _from_checkpoints(
         "figure6": figures.embedding_figure(drawings["figure6"]),
         "figure7": figures.sorted_latents_figure(drawings["figure7"]),
     }
-    return measured, {part: figure for part, figure in made.items() if figure is not None}
+    drawn = {part: figure for part, figure in made.items() if figure is not None}
+    return measured, drawn, unmeasured
 
 
 # part -> which runs it needs opened, and what it takes from them

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from vaescope.config import read_yaml
+from vaescope.errors import VaescopeError
 from vaescope.reproduction.plan import Run
 from vaescope.streams import stream
 
@@ -65,10 +66,15 @@ def read_result(run: Run, folder: Path, error: str = "") -> Result:
     scores = folder / "scores.json"
     if error or run.skipped or not scores.is_file():
         return Result(run, folder, error=run.skipped or error or "not run")
-    config = read_yaml(folder / "config.yaml")
-    content = json.loads(scores.read_text(encoding="utf-8"))
-    diverged = [member["seed"] for member in content["about"].get("diverged", ())]
-    return Result(run, folder, content["rows"], config["published"], diverged, config=config)
+    try:
+        config = read_yaml(folder / "config.yaml")
+        content = json.loads(scores.read_text(encoding="utf-8"))
+        diverged = [member["seed"] for member in content["about"].get("diverged", ())]
+        rows, published = content["rows"], config["published"]
+    except (VaescopeError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        return Result(run, folder, error=f"{folder} cannot be read: {fault}; remove it, or mend it")
+    problem = "" if rows else f"{scores} has no rows"
+    return Result(run, folder, rows, published, diverged, problem, config)
 
 
 def interval(values: np.ndarray, seed: int = 0, draws: int = 10_000) -> tuple[float, float]:

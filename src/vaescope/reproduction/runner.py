@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.config import read_list, read_value, read_yaml
+from vaescope.overrides import word
 from vaescope.report.record import last_line
 from vaescope.reproduction.plan import Run
 
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 OF_THE_MACHINE = {
     *("experiment", "threads", "data_dir", "compile", "logger", "callbacks.progress.bar"),
 }
+
+HYDRAS = ".hydra/overrides.yaml"
 
 
 def is_done(folder: Path) -> bool:
@@ -46,9 +50,9 @@ def make_runs(
     wanted = [r for r in kept if r.name not in others and not is_done(folder / r.name)]
     if wanted:
         log.info("%d of %d runs to make, %d at a time", len(wanted), len(runs), jobs)
-    shared = [word for word in (f"threads={threads}" if threads else "", _data(data_dir)) if word]
+    shared = [each for each in (f"threads={threads}" if threads else "", _data(data_dir)) if each]
     with ThreadPoolExecutor(jobs) as pool:
-        errors = pool.map(lambda run: _make(run, folder / run.name, shared), wanted)
+        errors = pool.map(lambda run: _tried(run, folder / run.name, shared), wanted)
         failed = {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
     return others | failed
 
@@ -57,11 +61,15 @@ def other_settings(run: Run, folder: Path) -> str:
     """Why the run in ``folder`` is not the planned one; nothing if it is, or if there is none."""
     if not (folder / "config.yaml").is_file():
         return ""
-    config, planned = read_yaml(folder / "config.yaml"), dict(map(_pair, run.words))
+    try:
+        config = read_yaml(folder / "config.yaml")
+        words = read_list(folder / HYDRAS) if (folder / HYDRAS).is_file() else []
+    except Exception as error:  # of YAML, of OmegaConf, of the disk
+        return f"{folder} cannot be read: {str(error).splitlines()[0]}; remove it"
+    planned = dict(map(_pair, run.words))
     made = {key: _value_at(config, key) for key in planned}
     wanted = {key: read_value(text) for key, text in planned.items()}
-    overrides = folder / ".hydra" / "overrides.yaml"
-    for key, text in map(_pair, read_list(overrides) if overrides.is_file() else ()):
+    for key, text in map(_pair, words):
         if key not in planned and key not in OF_THE_MACHINE:
             made[key], wanted[key] = text, "what the experiment says"
     for key, value in made.items():
@@ -73,8 +81,8 @@ def other_settings(run: Run, folder: Path) -> str:
     return ""
 
 
-def _pair(word: str) -> tuple[str, str]:
-    key, _, text = word.partition("=")
+def _pair(override: str) -> tuple[str, str]:
+    key, _, text = override.partition("=")
     return key, text
 
 
@@ -85,7 +93,15 @@ def _value_at(config: Any, key: str) -> Any:
 
 
 def _data(data_dir: str | None) -> str:
-    return f"data_dir='{data_dir}'" if data_dir else ""
+    return word("data_dir", data_dir) if data_dir else ""
+
+
+def _tried(run: Run, folder: Path, shared: Sequence[str]) -> str:
+    """``_make``, with what the disk refuses as an error like others."""
+    try:
+        return _make(run, folder, shared)
+    except OSError as error:
+        return str(error)
 
 
 def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
@@ -96,13 +112,13 @@ def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
         f"experiment={run.experiment}",
         *run.words,
         *quiet,
-        f"hydra.run.dir='{folder}'",
+        word("hydra.run.dir", folder),
         *shared,
     ]
     if (folder / "checkpoints" / "last.ckpt").is_file():
-        words = [f"resume={folder}"]
+        words = [word("resume", folder)]
     (folder / "error.txt").unlink(missing_ok=True)
-    log.info("%s: %s", run.name, " ".join(words))
+    log.info("%s: %s", run.name, shlex.join(words))
     with (folder / "process.log").open("ab") as output:
         done = subprocess.run(
             [sys.executable, "-m", "vaescope", "train", *words],

@@ -8,7 +8,7 @@ import yaml
 from vaescope.config import config_dir
 from vaescope.errors import ConfigError
 from vaescope.report.glossary import GLOSSARY, name_of
-from vaescope.reproduction.plan import Run, chosen_parts, planned_runs, runs_of
+from vaescope.reproduction.plan import Run, chosen_parts, chosen_runs, planned_runs, runs_of
 
 CONF = Path(config_dir())
 PAPERS = sorted(path.stem for path in (CONF / "paper").glob("*.yaml"))
@@ -110,3 +110,16 @@ def test_parts_by_table_and_by_name(conf):
 def test_what_a_plan_does_not_have_is_refused(conf, call, problem):
     with pytest.raises(ConfigError, match=problem):
         call(conf)
+
+
+def test_only_names_runs_that_there_are():
+    runs = [Run("table1_x_vae", ""), Run("table1_x_full", "", skipped="too long")]
+    assert chosen_runs(runs, None) == runs
+    assert chosen_runs(runs, "table1_*") == runs
+    assert chosen_runs(runs, "*_vae") == runs[:1]
+    with pytest.raises(ConfigError, match="only=nonsense: there are table1_x_vae, table1_x_full"):
+        chosen_runs(runs, "nonsense")
+    with pytest.raises(ConfigError, match=r"did you mean table1_x_vae\?"):
+        chosen_runs(runs, "table1_x_va")
+    with pytest.raises(ConfigError, match="this scale leaves out table1_x_full: too long"):
+        chosen_runs(runs, "table1_x_full")
