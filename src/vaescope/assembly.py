@@ -27,6 +27,7 @@ DESCRIBED = (
 
 def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
     """The model that a resolved configuration describes, with weights from torch's generator."""
+    max_steps = plain.get("trainer", {}).get("max_steps") or -1
     parts = Parts(
         image_shape=tuple(image_shape),
         network=build(plain["network"], "network"),
@@ -36,6 +37,7 @@ def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
         latent_dim=plain["latent_dim"],
         seed=plain["seed"],
         prior=build(plain["prior"], "prior") if "prior" in plain else StandardNormal(),
+        schedule_steps=plain.get("schedule_steps") or (max_steps if max_steps > 0 else None),
     )
     return build(plain["model"], "model", parts=parts)
 

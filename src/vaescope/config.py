@@ -58,6 +58,7 @@ class TrainSchema(MachineSchema):
     trainer: Any = MISSING
     seed: int = MISSING
     latent_dim: int = MISSING
+    schedule_steps: int | None = None
     ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
     published: dict[str, Any] = field(default_factory=dict)
     resume: str | None = None

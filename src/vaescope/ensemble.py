@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from vaescope.models import LatentModel
 from vaescope.models.base import batches_before, num_images_of
+from vaescope.models.schedules import warn_of_unfinished_schedules
 from vaescope.streams import Rewinder
 
 # updates between two looks for diverged members where a look makes the device wait
@@ -142,6 +143,24 @@ class Ensemble(pl.LightningModule):
     def num_images(self, number: int | None) -> None:
         self.stacked.num_images = self._single[0].num_images = number
 
+    @property
+    def schedule_steps(self) -> int | None:
+        """Number of updates of which schedules take a share."""
+        return self.stacked.schedule_steps
+
+    @schedule_steps.setter
+    def schedule_steps(self, number: int | None) -> None:
+        self.stacked.schedule_steps = self._single[0].schedule_steps = number
+
+    @property
+    def schedule_end(self) -> int:
+        """Number of updates after which no weight and no target moves any more."""
+        return self.stacked.schedule_end
+
+    def settings(self, step: int) -> dict[str, float]:
+        """All weights and targets after ``step`` updates, the same for every member."""
+        return self.stacked.settings(step)
+
     def noise_for(self, batch_size: int, batch: int) -> dict[str, Tensor]:
         """Random numbers of every member for one batch, each as if it were alone."""
         each = [
@@ -153,17 +172,19 @@ class Ensemble(pl.LightningModule):
         return {name: torch.from_numpy(stack).to(like) for name, stack in stacks.items()}
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
-        """One summed loss; the terms of every member go to the callbacks beside it."""
+        """One summed loss; every member's terms, and the weights, go to the callbacks beside it."""
         step, size = self.global_step, len(self.seeds)
         rows = {name: value.unflatten(0, (size, -1)) for name, value in batch.items()}
         noise = self.noise_for(rows["image"].shape[1], batches_before(self, batch_idx))
         terms = self.terms(rows, step, noise)
-        losses = torch.stack(list(terms.values())).sum(0)
+        losses = self.stacked.loss(terms, step)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
             self._freeze(~losses.detach().isfinite())
         return {
             "loss": losses.sum(),
+            "losses": losses.detach(),
             "terms": {name: value.detach() for name, value in terms.items()},
+            "settings": self.settings(step),
         }
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -179,7 +200,8 @@ class Ensemble(pl.LightningModule):
         return self.stacked.configure_optimizers()
 
     def on_train_start(self) -> None:
-        """Take up the frozen members of a resumed run."""
+        """Take up the frozen members of a resumed run; say it if a schedule is longer."""
+        warn_of_unfinished_schedules(self)
         for number in (self.diverged_at >= 0).nonzero().flatten().tolist():
             self._frozen[number] = self._rows(number)
 

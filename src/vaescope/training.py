@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import warnings
 from pathlib import Path
@@ -63,7 +64,7 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
         TrainingDivergedError: if the loss stops being a finite number.
     """
     check(config)
-    plain = resolved(config)
+    plain = {"schedule_steps": None} | resolved(config)
     plain["data"] = _found_from_anywhere(plain["data"])
     folder = Path(plain["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,8 @@ def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
         )
     saved = read_checkpoint(last)
     before, step = saved["vaescope"]["config"], saved["global_step"]
+    if plain["schedule_steps"] is None:  # what was annealed stays so in a longer run
+        plain["schedule_steps"] = before.get("schedule_steps")
     seeds = [member_seeds(config) for config in (before, plain)]
     if seeds[0] != seeds[1]:
         raise RunFolderError(
@@ -162,7 +165,26 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
+    if plain["schedule_steps"] is None:
+        number = _number_of_updates(trainer, data)
+        plain["schedule_steps"] = record["config"]["schedule_steps"] = number
+        model.schedule_steps = number
+        _ = model.schedule_end  # refuses a share of an unknown number
     return trainer, model, data
+
+
+def _number_of_updates(trainer: pl.Trainer, data: FactorDataModule) -> int | None:
+    """Updates of the whole run, of which schedules take shares; None: nothing limits it but time.
+
+    Counting those of epochs opens the data set.
+    """
+    limits = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if trainer.max_epochs is not None and trainer.max_epochs > 0:
+        data.trainer = trainer  # the images are put where it trains
+        data.setup()
+        batches = len(data.rows["train"]) // data.batch_size
+        limits.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
+    return min(limits, default=None)
 
 
 def _movable(plain: Plain, follows: bool) -> Plain:

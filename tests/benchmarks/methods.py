@@ -39,7 +39,7 @@ def loop(method: str, settings: argparse.Namespace) -> Callable[[], tuple[float,
             batch = data.dataset.gather(batches.plan(step))
             noise = model.noise_for(len(batch["image"]), step)
             with torch.autocast("cpu", torch.bfloat16, enabled=low):
-                loss = torch.stack(list(model.terms(batch, step, noise).values())).sum()
+                loss = model.loss(model.terms(batch, step, noise), step)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

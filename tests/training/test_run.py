@@ -64,7 +64,7 @@ def test_checkpoint_holds_no_objects(run):
 def test_best_checkpoint_has_the_lowest_loss(run):
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     history = saved["callbacks"]["Evaluation"]["history"]
-    looks = {look["step"]: look["val/loss"] for look in history if look["step"]}
+    looks = {look["step"]: look["val/loss_final_weights"] for look in history if look["step"]}
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     assert looks[best["global_step"]] == min(looks.values())
 
@@ -77,8 +77,9 @@ def test_looks_are_before_the_first_update_regular_and_at_the_end(run):
 
 def test_loss_is_the_sum_of_its_terms(run):
     row = json.loads((run / "scores.json").read_text())["rows"][0]
-    assert row["test/loss"] == pytest.approx(row["test/reconstruction"] + row["test/kl"])
-    assert row["test/kl"] == pytest.approx(2 * row["test/kl_total"])
+    kl = row["test/weight_kl"] * row["test/kl"]
+    assert row["test/loss"] == pytest.approx(row["test/reconstruction"] + kl)
+    assert row["test/kl"] == pytest.approx(row["test/kl_total"])
     latents = [value for key, value in row.items() if key.startswith("test/kl_latent_")]
     assert sum(latents) == pytest.approx(row["test/kl_total"], rel=1e-5)
 

@@ -37,7 +37,9 @@ class Checkpoint(pl.callbacks.Checkpoint):
     Args:
         folder: where the two files go.
         every_n_steps: updates between two writings; a killed run loses at most these.
-        monitor: logged key that decides which state is best.
+        monitor: logged key that decides which state is best. The default is the held-out loss
+            with the weights that schedules end at: it compares across steps, ``val/loss`` does not
+            while a weight moves.
         mode: ``min`` or ``max`` of it.
 
     Raises:
@@ -45,7 +47,11 @@ class Checkpoint(pl.callbacks.Checkpoint):
     """
 
     def __init__(
-        self, folder: str, every_n_steps: int = 500, monitor: str = "val/loss", mode: str = "min"
+        self,
+        folder: str,
+        every_n_steps: int = 500,
+        monitor: str = "val/loss_final_weights",
+        mode: str = "min",
     ) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"mode={mode!r}: choose min or max")

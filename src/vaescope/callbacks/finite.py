@@ -19,7 +19,7 @@ class FiniteTerms(pl.Callback):
 
     Of an ensemble, it tells which member has diverged and lets the others go on.
 
-    The terms of all updates are kept where they are computed and looked at every
+    The terms of all updates, without their weights, and the loss are kept where they are computed and looked at every
     ``every_n_steps`` updates and before each checkpoint, so that a GPU is not made to wait.
 
     Args:
@@ -50,7 +50,7 @@ class FiniteTerms(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Keep the terms; look at them when it is time."""
-        self._terms.append((trainer.global_step, outputs["terms"]))
+        self._terms.append((trainer.global_step, outputs["terms"] | {"loss": outputs["losses"]}))
         if len(self._terms) >= self.every_n_steps:
             self._look(trainer, pl_module)
 
@@ -93,7 +93,8 @@ class FiniteTerms(pl.Callback):
         if not len(bad):
             return None
         row, column = bad[0].tolist()
-        return f"loss term '{names[column]}' = {values[row, column].item()}", self._terms[row][0]
+        what = "the loss" if names[column] == "loss" else f"loss term '{names[column]}'"
+        return f"{what} = {values[row, column].item()}", self._terms[row][0]
 
     def _tell_of_members(self, trainer: pl.Trainer, ensemble: Ensemble) -> None:
         bad = {seed: self._first_bad(number) for number, seed in enumerate(ensemble.seeds)}

@@ -13,6 +13,7 @@ from vaescope.alignment import active_by_mean, decoder_grams
 from vaescope.data import FactorDataset, Viewed
 from vaescope.metrics import HeldOutCodes
 from vaescope.models import LatentModel
+from vaescope.models.schedules import loss_of
 from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.priors import Prior, StandardNormal
 
@@ -84,7 +85,9 @@ class HeldOut(Codes):
         model: the model itself, for statistics of its decoder.
         dataset: where the images are.
         index: which of them, ``[N]``.
-        losses: mean of every loss term over the first images, and their sum as ``loss``.
+        losses: mean of every loss term over the first images, without its weight; weights and
+            targets at this step; their weighted sum as ``loss``, and as ``loss_final_weights`` the
+            loss with the weights and targets that the method's schedules end at.
         num_jacobians: for how many of the N images decoder Jacobians are computed.
         history: scores of the earlier looks of this run, each with its ``step``.
     """
@@ -150,8 +153,6 @@ def look(
 ) -> HeldOut:
     """Encode the images ``index [N]`` of a data set, and compute losses, in full precision.
 
-    The losses have the weights of the end of the method's schedules: looks at any step compare.
-
     Args:
         model: any model, left in the mode it was in.
         viewed: where the images are, on the model's device or the CPU, and what is shown with them.
@@ -177,8 +178,7 @@ def look(
         if num_losses is None or number * batch_size < num_losses:
             shown = batch if viewed.view is None else _of_type(viewed.batch(chunk, number), model)
             noise = model.noise_for(len(shown["image"]), number, use="held out")
-            terms = model.terms(shown, max(step, model.schedule_end), noise)
-            losses.append((len(chunk), terms))
+            losses.append((len(chunk), _losses(model, shown, step, noise)))
     model.train(training)
     mean, factors = codes.compute()
     joined = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
@@ -193,7 +193,7 @@ def look(
         mean=mean,
         factors=factors,
         factor_kinds=dataset.factors.kinds,
-        losses=_weighted_means(losses),
+        losses=_means(losses) | model.settings(step),
         sampled=joined["sampled"],
         variance=joined.get("variance"),
         kl=joined.get("kl"),
@@ -222,9 +222,24 @@ def _numbers_of(model: LatentModel, q: Posterior, noise: Tensor) -> dict[str, Te
     return {name: value.cpu() for name, value in numbers.items()}
 
 
-def _weighted_means(losses: Sequence[tuple[int, Mapping[str, Tensor]]]) -> dict[str, float]:
-    """Mean over all images of every term, and their sum as ``loss``."""
+def _losses(
+    model: LatentModel, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Terms of one batch, their loss at this step and that at the end of all schedules."""
+    end = max(step, model.schedule_end)
+    terms = {k: v.item() for k, v in model.terms(batch, step, noise).items()}
+    finally_ = terms
+    if model.targets(step) != model.targets(end):
+        finally_ = {k: v.item() for k, v in model.terms(batch, end, noise).items()}
+    return {
+        "loss": loss_of(terms, model.settings(step)),
+        "loss_final_weights": loss_of(finally_, model.settings(end)),
+        **terms,
+    }
+
+
+def _means(losses: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Mean over all images of numbers of batches."""
     total = sum(count for count, _ in losses)
     names = losses[0][1] if losses else ()
-    means = {n: sum(count * terms[n].item() for count, terms in losses) / total for n in names}
-    return {"loss": sum(means.values()), **means} if means else {}
+    return {n: sum(count * each[n] for count, each in losses) / total for n in names}

@@ -15,10 +15,14 @@ from vaescope.callbacks.publish import publish
 from vaescope.callbacks.updates import made_update
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
+from vaescope.models.schedules import loss_of
 
 
 class Progress(pl.Callback):
     """A bar over the updates with the loss terms, which are logged as ``train/...`` as well.
+
+    Terms are logged without their weights, these as ``train/weight_...``, targets as
+    ``train/target_...``: those of the update that was just made. The loss is their weighted sum.
 
     Args:
         every_n_steps: updates between two readings; a reading waits for the device.
@@ -67,9 +71,13 @@ class Progress(pl.Callback):
         now = time.perf_counter()
         speed = (step - self._since[1]) / (now - self._since[0])
         self._since = (now, step)
+        settings = outputs["settings"]
         rows = {
-            seed: {f"train/{name}": value for name, value in terms.items()}
-            | {"train/loss": sum(terms.values()), "train/steps_per_second": speed}
+            seed: {
+                f"train/{name}": value
+                for name, value in {"loss": loss_of(terms, settings), **terms, **settings}.items()
+            }
+            | {"train/steps_per_second": speed}
             for seed, terms in _by_seed(pl_module, outputs["terms"]).items()
         }
         publish(trainer, rows, step)

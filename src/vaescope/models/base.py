@@ -12,6 +12,11 @@ from torch import Tensor, nn
 
 from vaescope.likelihoods import Likelihood
 from vaescope.models.optimizers import optimizer_for
+from vaescope.models.schedules import (
+    schedule_length,
+    warn_of_unfinished_schedules,
+    weighted_sum,
+)
 from vaescope.posteriors import (
     Box,
     DiagonalGaussian,
@@ -40,6 +45,8 @@ class Parts:
         latent_dim: number of latents D, at least 1.
         seed: of the training noise; the initial weights come from torch's global generator.
         prior: p(z), an object of ``vaescope.priors``.
+        schedule_steps: number of updates of which schedules without a length of their own take a
+            share; None: not known.
 
     Source: none, ours.
     """
@@ -52,10 +59,14 @@ class Parts:
     latent_dim: int = 10
     seed: int = 0
     prior: Prior = field(default_factory=StandardNormal)
+    schedule_steps: int | None = None
 
 
 class LatentModel(pl.LightningModule):
-    """An encoder, a decoder and what a method minimises with them; a method writes ``terms``.
+    """An encoder, a decoder and what a method minimises with them.
+
+    A method writes ``terms``, the quantities of its paper's equation, and ``weights``, what they
+    are multiplied by: the loss is the sum of weight times term.
 
     Args:
         parts: sizes, network, posterior, likelihood and optimiser.
@@ -87,6 +98,7 @@ class LatentModel(pl.LightningModule):
         self.seed = parts.seed
         self.num_images: int | None = None
         self.make_optimizer = partial(optimizer_for, parts.optimizer)
+        self.schedule_steps = parts.schedule_steps
         self.encoder, self.decoder = parts.network(
             tuple(parts.image_shape),
             parts.posterior.num_parameters(parts.latent_dim),
@@ -122,17 +134,35 @@ class LatentModel(pl.LightningModule):
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Named scalars whose sum is the loss; a pure function of the weights and the arguments.
+        """Named scalars without their weights; a pure function of networks and arguments.
 
         Args:
             batch: ``image [B, ...]``, ``factors [B, K]`` and whatever the data's views add.
-            step: number of updates made so far, for schedules.
+            step: number of updates made so far, for targets that move.
             noise: all random numbers, as ``noise_for`` draws them.
 
         Returns:
-            Scalars that carry gradients, in the method's own weights (beta included).
+            Scalars that carry gradients, each in its own unit: a KL in nats, without beta.
         """
         raise NotImplementedError
+
+    def weights(self, step: int) -> dict[str, float]:
+        """Weights of terms after ``step`` updates, by the terms' names; not named: 1."""
+        return {}
+
+    def targets(self, step: int) -> dict[str, float]:
+        """Values at which quantities are held after ``step`` updates, by the quantities' names."""
+        return {}
+
+    def settings(self, step: int) -> dict[str, float]:
+        """All weights and targets after ``step`` updates, as they are logged: ``weight_kl``."""
+        weights = {f"weight_{name}": value for name, value in self.weights(step).items()}
+        targets = {f"target_{name}": value for name, value in self.targets(step).items()}
+        return weights | targets
+
+    def loss(self, terms: Mapping[str, Tensor], step: int) -> Tensor:
+        """Sum of weight times term, of the terms' shape: a scalar, or ``[S]`` of an ensemble."""
+        return weighted_sum(terms, self.weights(step))
 
     def beta_at(self, step: int) -> float | None:
         """Weight of the KL after ``step`` updates; None for a method without one."""
@@ -140,8 +170,12 @@ class LatentModel(pl.LightningModule):
 
     @property
     def schedule_end(self) -> int:
-        """Number of updates after which no weight in ``terms`` moves any more."""
+        """Number of updates after which no weight and no target moves any more."""
         return 0
+
+    def length_of(self, anneal_steps: int | None, share: float) -> int:
+        """Number of updates of a schedule: ``anneal_steps`` or, if None, a share of the run."""
+        return schedule_length(anneal_steps, share, self.schedule_steps)
 
     def forward(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
@@ -214,13 +248,20 @@ class LatentModel(pl.LightningModule):
         return {"z": rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)}
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
-        """One summed loss; the terms go to the callbacks beside it."""
+        """One summed loss; terms, weights and targets go to the callbacks beside it."""
         step, number = self.global_step, batches_before(self, batch_idx)
         terms = self.terms(batch, step, self.noise_for(len(batch["image"]), number))
+        loss = self.loss(terms, step)
         return {
-            "loss": torch.stack(list(terms.values())).sum(),
+            "loss": loss,
+            "losses": loss.detach(),
             "terms": {name: value.detach() for name, value in terms.items()},
+            "settings": self.settings(step),
         }
+
+    def on_train_start(self) -> None:
+        """Say it if the run ends before a schedule does."""
+        warn_of_unfinished_schedules(self)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one optimiser over all weights."""

@@ -57,6 +57,16 @@ class BetaTCVAE(LatentModel):
             )
         self.alpha, self.beta, self.gamma, self.estimator = alpha, beta, gamma, estimator
 
+    def weights(self, step: int) -> dict[str, float]:
+        """alpha, beta and gamma; with ``batch`` beta - 1 beside the whole KL."""
+        if self.estimator == "batch":
+            return {"kl": 1.0, "aggregate_total_correlation": self.beta - 1}
+        return {
+            "mutual_information": self.alpha,
+            "aggregate_total_correlation": self.beta,
+            "dimensionwise_kl": self.gamma,
+        }
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -69,12 +79,12 @@ class BetaTCVAE(LatentModel):
             return {
                 "reconstruction": reconstruction,
                 "kl": self.kl(q).sum(-1).mean(),
-                "total_correlation": (self.beta - 1) * of_z.total_correlation,
+                "aggregate_total_correlation": of_z.total_correlation,
             }
         log_prior = self.prior.log_prob(z).sum(-1)
         return {
             "reconstruction": reconstruction,
-            "mutual_information": self.alpha * of_z.mutual_information,
-            "total_correlation": self.beta * of_z.total_correlation,
-            "dimensionwise_kl": self.gamma * (of_z.product - log_prior).mean(),
+            "mutual_information": of_z.mutual_information,
+            "aggregate_total_correlation": of_z.total_correlation,
+            "dimensionwise_kl": (of_z.product - log_prior).mean(),
         }

@@ -15,10 +15,10 @@ class BetaVAE(LatentModel):
         parts: sizes, network, posterior, likelihood and optimiser.
         beta: weight of the KL, at least 0; larger means fewer active latents.
         initial_beta: weight at step 0, from which it goes linearly to ``beta``; None: ``beta``.
-        anneal_steps: number of updates that this takes.
+        anneal_steps: number of updates that this takes; None: 4/5 of the run.
 
     Raises:
-        ValueError: if a weight is negative, or a start is given without ``anneal_steps``.
+        ValueError: if a weight is negative, or ``anneal_steps`` is 0 where a start is given.
 
     Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl, eq. 4.
     Differs: the weight may move linearly in time.
@@ -30,37 +30,43 @@ class BetaVAE(LatentModel):
         *,
         beta: float = 4.0,
         initial_beta: float | None = None,
-        anneal_steps: int = 0,
+        anneal_steps: int | None = None,
     ) -> None:
         super().__init__(parts)
         if not (beta >= 0 and (initial_beta or 0) >= 0):  # so that NaN is refused, too
             raise ValueError(f"beta={beta}, initial_beta={initial_beta}: a weight is at least 0")
-        if anneal_steps < (0 if initial_beta is None else 1):
+        if anneal_steps is not None and anneal_steps < (0 if initial_beta is None else 1):
             raise ValueError(
                 f"anneal_steps={anneal_steps}: give at least 0, with initial_beta at least 1"
             )
         self.beta = beta
-        self.initial_beta = beta if initial_beta is None else initial_beta
+        self.initial_beta = initial_beta
         self.anneal_steps = anneal_steps
 
     def beta_at(self, step: int) -> float:
         """Weight of the KL after ``step`` updates."""
-        return linear_schedule(self.initial_beta, self.beta, self.anneal_steps, step)
+        if self.initial_beta is None:
+            return self.beta
+        return linear_schedule(self.initial_beta, self.beta, self.schedule_end, step)
 
     @property
     def schedule_end(self) -> int:
         """Number of updates after which beta stays."""
-        return self.anneal_steps
+        return 0 if self.initial_beta is None else self.length_of(self.anneal_steps, 4 / 5)
+
+    def weights(self, step: int) -> dict[str, float]:
+        """beta."""
+        return {"kl": self.beta_at(step)}
 
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) + beta KL(q(z|x) || p(z)), z drawn from q."""
+        """-log p(x|z) and KL(q(z|x) || p(z)), z drawn from q."""
         q = self.encode(batch["image"])
         z = q.rsample(noise["z"])
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": self.beta_at(step) * self.kl(q).sum(-1).mean(),
+            "kl": self.kl(q).sum(-1).mean(),
         }
 
 

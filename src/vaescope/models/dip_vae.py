@@ -44,6 +44,10 @@ class DIPVAE(LatentModel):
         self.kind, self.lambda_od = kind, lambda_od
         self.lambda_d = lambda_d_factor * lambda_od
 
+    def weights(self, step: int) -> dict[str, float]:
+        """lambda_od and lambda_d; the KL has 1."""
+        return {"off_diagonal": self.lambda_od, "diagonal": self.lambda_d}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -58,8 +62,8 @@ class DIPVAE(LatentModel):
         return {
             "reconstruction": self.nll(z, batch["image"]),
             "kl": self.kl(q).sum(-1).mean(),
-            "off_diagonal": self.lambda_od * off_diagonal.square().sum(),
-            "diagonal": self.lambda_d * (diagonal - 1).square().sum(),
+            "off_diagonal": off_diagonal.square().sum(),
+            "diagonal": (diagonal - 1).square().sum(),
         }
 
 

@@ -53,10 +53,14 @@ class FactorVAE(LatentModel):
         self.discriminator = discriminator(parts.latent_dim, num_layers=num_layers, width=width)
         self.of_discriminator = {"lr": discriminator_lr, "betas": tuple(discriminator_betas)}
 
+    def weights(self, step: int) -> dict[str, float]:
+        """gamma; the KL has 1, and the discriminator a loss of its own."""
+        return {"aggregate_total_correlation": self.gamma}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) + KL + gamma TC for the VAE, and the adversary's cross-entropy."""
+        """-log p(x|z), KL and TC for the VAE, and the adversary's cross-entropy."""
         q = self.encode(batch["image"])
         z = q.rsample(noise["z"])
         logits = functional_call(self.discriminator, _fixed(self.discriminator), (z,)).float()
@@ -64,7 +68,7 @@ class FactorVAE(LatentModel):
         return {
             "reconstruction": self.nll(z, batch["image"]),
             "kl": self.kl(q).sum(-1).mean(),
-            "total_correlation": self.gamma * total_correlation,
+            "aggregate_total_correlation": total_correlation,
             "discriminator": self._adversary(z.detach(), noise["permutation"]),
         }
 

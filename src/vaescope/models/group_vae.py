@@ -55,10 +55,14 @@ class GroupVAE(LatentModel):
             )
         self.beta, self.averaging, self.shared = beta, averaging, shared
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta."""
+        return {"kl": self.beta}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) and beta KL, each the mean of both images."""
+        """-log p(x|z) and KL, each the mean of both images."""
         q, q2 = self.encode(batch["image"]), self.encode(batch["image_2"])
         if self.shared == "adaptive":
             shared = nearer_half(divergence(q, q2))
@@ -68,7 +72,7 @@ class GroupVAE(LatentModel):
         first = self.nll(q.rsample(noise["z"]), batch["image"])
         second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
         kl = 0.5 * (self.kl(q) + self.kl(q2)).sum(-1).mean()
-        return {"reconstruction": 0.5 * (first + second), "kl": self.beta * kl}
+        return {"reconstruction": 0.5 * (first + second), "kl": kl}
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``z`` and ``z_2``, one for each image of a pair."""

@@ -56,20 +56,25 @@ class HausdorffVAE(LatentModel):
         """Weight of the KL."""
         return self.beta
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta, gamma and delta."""
+        weights = {"kl": self.beta, "support": self.gamma}
+        return weights | {"scale": self.delta} if self.delta else weights
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) + beta KL + gamma distances of supports, and the scale if it has a weight."""
+        """-log p(x|z), KL, distances of supports, and the scale if it has a weight."""
         q = self.encode(batch["image"])
         every = torch.triu_indices(self.latent_dim, self.latent_dim, 1, device=q.mean.device)
         distances = hausdorff_distances(q.mean, every[:, noise["pairs"].long()])
         terms = {
             "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),
-            "kl": self.beta * self.kl(q).sum(-1).mean(),
-            "support": self.gamma * distances.sum(),
+            "kl": self.kl(q).sum(-1).mean(),
+            "support": distances.sum(),
         }
         if self.delta:
-            terms["scale"] = self.delta * missing_deviation(q.mean)
+            terms["scale"] = missing_deviation(q.mean)
         return terms
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:

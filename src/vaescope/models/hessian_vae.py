@@ -82,17 +82,21 @@ class HessianVAE(LatentModel):
         """Weight of the KL."""
         return self.beta
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta and gamma."""
+        return {"kl": self.beta, "hessian": self.gamma}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) + beta KL + gamma penalty, z drawn from q."""
+        """-log p(x|z), KL and penalty, z drawn from q."""
         q = self.encode(batch["image"])
         z = q.rsample(noise["z"])
         curvature = self._curvature(z.detach(), self._directions(z.detach(), noise))
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": self.beta * self.kl(q).sum(-1).mean(),
-            "hessian": self.gamma * self._penalty(curvature),
+            "kl": self.kl(q).sum(-1).mean(),
+            "hessian": self._penalty(curvature),
         }
 
     def _directions(self, z: Tensor, noise: Mapping[str, Tensor]) -> Tensor:

@@ -31,6 +31,10 @@ class InfoVAE(LatentModel):
             )
         self.alpha, self.lambda_ = alpha, lambda_
 
+    def weights(self, step: int) -> dict[str, float]:
+        """1 - alpha, and alpha + lambda - 1."""
+        return {"kl": 1 - self.alpha, "mmd": self.alpha + self.lambda_ - 1}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -40,8 +44,8 @@ class InfoVAE(LatentModel):
         mmd = maximum_mean_discrepancy(z, self.prior.sample(noise["prior"]))
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "kl": (1 - self.alpha) * self.kl(q).sum(-1).mean(),
-            "mmd": (self.alpha + self.lambda_ - 1) * mmd,
+            "kl": self.kl(q).sum(-1).mean(),
+            "mmd": mmd,
         }
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:

@@ -39,15 +39,19 @@ class IVAE(LatentModel):
         self.label_prior = nn.Embedding(num_labels, 2 * parts.latent_dim)
         nn.init.normal_(self.label_prior.weight, std=0.1)
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta."""
+        return {"kl": self.beta}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) + beta KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
+        """-log p(x|z) and KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
         prior = DiagonalGaussian.from_parameters(self.label_prior(batch["label"]), self.latent_dim)
         q = product(self.encode(batch["image"]), prior)
         return {
             "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),
-            "kl": self.beta * divergence(q, prior).sum(-1).mean(),
+            "kl": divergence(q, prior).sum(-1).mean(),
         }
 
 

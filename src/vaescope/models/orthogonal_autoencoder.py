@@ -38,6 +38,10 @@ class OrthogonalAutoencoder(LatentModel):
             raise ValueError(f"weight={weight}: a weight is at least 0")
         self.weight = weight
 
+    def weights(self, step: int) -> dict[str, float]:
+        """That of the cosines."""
+        return {"cosines": self.weight}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -51,5 +55,5 @@ class OrthogonalAutoencoder(LatentModel):
         distinct = 1 - torch.eye(z.shape[-1], dtype=g.dtype, device=g.device)
         return {
             "reconstruction": self.nll(z, batch["image"]),
-            "cosines": self.weight * (squared_cosines * distinct).sum((1, 2)).mean(),
+            "cosines": (squared_cosines * distinct).sum((1, 2)).mean(),
         }

@@ -1,5 +1,6 @@
 """The autoencoder whose latents each take one of a few values."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -63,12 +64,20 @@ class QuantisedAutoencoder(LatentModel):
         self.commitment, self.quantisation = commitment, quantisation
         self.weight_decay = weight_decay
         values = torch.linspace(-0.5, 0.5, num_values)
+        self.size = math.prod(parts.image_shape)
         self.codebook = nn.Parameter(values.repeat(parts.latent_dim, 1))
 
     def encode(self, image: Tensor) -> Point:
         """Quantised codes of images ``[B, ...]``, with the gradient of the encoder's output."""
         z = super().encode(image).mean
         return Point(straight_through(z, nearest_values(z, self.codebook)))
+
+    def weights(self, step: int) -> dict[str, float]:
+        """Those of commitment and quantisation times X."""
+        return {
+            "commitment": self.commitment * self.size,
+            "quantisation": self.quantisation * self.size,
+        }
 
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
@@ -77,11 +86,10 @@ class QuantisedAutoencoder(LatentModel):
         image = batch["image"]
         z = super().encode(image).mean
         values = nearest_values(z, self.codebook)
-        size = image[0].numel()
         return {
             "reconstruction": self.nll(straight_through(z, values), image),
-            "commitment": self.commitment * size * (z - values.detach()).square().mean(),
-            "quantisation": self.quantisation * size * (z.detach() - values).square().mean(),
+            "commitment": (z - values.detach()).square().mean(),
+            "quantisation": (z.detach() - values).square().mean(),
         }
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

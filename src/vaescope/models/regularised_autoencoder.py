@@ -47,10 +47,14 @@ class RegularisedAutoencoder(LatentModel):
             raise ValueError(f"family={family!r}: choose diagonal or full")
         self.beta, self.family = beta, family
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta of both."""
+        return {"code": self.beta, "log_determinant": self.beta}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|g(h)), the norm of the code and the log-determinant."""
+        """-log p(x|g(h)), half the squared norm of the code and half the log-determinant."""
         h = self.encode(batch["image"]).mean
         output, columns = jacobian_columns(self.decode, h)
         precision = gram(columns, self.likelihood.curvature(output)) / self.beta
@@ -61,6 +65,6 @@ class RegularisedAutoencoder(LatentModel):
             log_det = precision.diagonal(dim1=1, dim2=2).log().sum(1)
         return {
             "reconstruction": self.nll(h, batch["image"]),
-            "code": 0.5 * self.beta * h.square().sum(1).mean(),
-            "log_determinant": 0.5 * self.beta * log_det.mean(),
+            "code": 0.5 * h.square().sum(1).mean(),
+            "log_determinant": 0.5 * log_det.mean(),
         }

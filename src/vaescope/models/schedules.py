@@ -1,6 +1,15 @@
 """Weights that move in time, as pure functions of the step."""
 
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
 from torch import Tensor
+
+from vaescope.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 
 def linear_schedule(start: float, end: float, num_steps: int, step: int) -> float:
@@ -20,3 +29,66 @@ def linear_schedule(start: float, end: float, num_steps: int, step: int) -> floa
     if isinstance(step, Tensor):
         return start + (end - start) * (step / num_steps).clamp(max=1)
     return end if step >= num_steps else start + (end - start) * step / num_steps
+
+
+def schedule_length(given: int | None, share: float, num_updates: int | None) -> int:
+    """Number of updates that a schedule takes.
+
+    Args:
+        given: the number itself, or None for a share of the run.
+        share: that share, in [0, 1].
+        num_updates: updates of the run; None: not known.
+
+    Raises:
+        ConfigError: a share is asked for of a run whose length is not known.
+    """
+    if given is not None:
+        return given
+    if num_updates is None:
+        raise ConfigError(
+            "anneal_steps=null is a share of the run's updates, whose number is not known; give "
+            "anneal_steps, or schedule_steps=N for a share of N"
+        )
+    return max(1, round(share * num_updates))
+
+
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Sum of weight times term, of the terms' own shape.
+
+    Args:
+        terms: by name, scalars or one number a member ``[S]``.
+        weights: by the terms' names; a term that has none is taken as it is.
+    """
+    return torch.stack([value * weights.get(name, 1) for name, value in terms.items()]).sum(0)
+
+
+def loss_of(terms: Mapping[str, float], settings: Mapping[str, float]) -> float:
+    """Sum of weight times term, of logged numbers.
+
+    Args:
+        terms: by name.
+        settings: weights as they are logged, ``weight_kl``; a term that has none is taken as it is.
+    """
+    return sum(value * settings.get(f"weight_{name}", 1) for name, value in terms.items())
+
+
+def warn_of_unfinished_schedules(module: Any) -> None:
+    """One warning with every weight and target that the run ends too early for.
+
+    Args:
+        module: a model or an ensemble, in a trainer.
+    """
+    updates, end = module.trainer.estimated_stepping_batches, module.schedule_end
+    reached = module.settings(int(min(updates, end)))
+    missed = [
+        f"{name} ends at {reached[name]:.4g} of {final:.4g}"
+        for name, final in module.settings(end).items()
+        if reached[name] != final
+    ]
+    if not missed:
+        return
+    log.warning(
+        "the schedule takes %d updates and the run %d: %s; give a smaller model.anneal_steps, null "
+        "for a share of the run, or a larger trainer.max_steps",
+        *(end, updates, ", ".join(missed)),
+    )

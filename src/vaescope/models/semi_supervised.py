@@ -35,7 +35,7 @@ class SemiSupervised(LatentModel):
         factor_sizes: number of values of each factor, for ``regulariser=embed`` alone.
         anneal: gamma_sup is ``fixed``, rises ``linear``ly from 0, or is 0 at first and then there
             at once, ``fine_tune``.
-        anneal_steps: number of updates that this takes.
+        anneal_steps: number of updates that this takes; None: a third of the run.
 
     Raises:
         ValueError: for an unknown option, or a weight or a number that is out of range.
@@ -53,14 +53,15 @@ class SemiSupervised(LatentModel):
         regulariser: Regulariser = "xent",
         factor_sizes: Sequence[int] | None = None,
         anneal: Anneal = "fixed",
-        anneal_steps: int = 0,
+        anneal_steps: int | None = None,
     ) -> None:
         super(LatentModel, self).__init__()  # the inner method has the networks
         if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
         if not gamma_sup >= 0:
             raise ValueError(f"gamma_sup={gamma_sup}: a weight is at least 0")
-        if anneal not in get_args(Anneal) or anneal_steps < (anneal != "fixed"):
+        least = 0 if anneal == "fixed" else 1
+        if anneal not in get_args(Anneal) or (anneal_steps is not None and anneal_steps < least):
             raise ValueError(
                 f"anneal={anneal!r}, anneal_steps={anneal_steps}: choose fixed, or linear or "
                 "fine_tune with at least 1 step"
@@ -81,12 +82,20 @@ class SemiSupervised(LatentModel):
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """The inner method's terms of the unlabelled images, and gamma_sup R_sup."""
+        """The inner method's terms of the unlabelled images, and R_sup."""
         image, labels = labelled_images(batch)
         unlabelled = {name: value for name, value in batch.items() if name not in _OF_LABELLED}
         terms = self.unsupervised.terms(unlabelled, step, noise)
-        gamma = annealed(self.gamma_sup, self.anneal, self.anneal_steps, step)
-        return terms | {"supervised": gamma * self.supervision(self.encode(image).mean, labels)}
+        return terms | {"supervised": self.supervision(self.encode(image).mean, labels)}
+
+    def weights(self, step: int) -> dict[str, float]:
+        """The inner method's, and gamma_sup."""
+        gamma = annealed(self.gamma_sup, self.anneal, self._steps, step)
+        return self.unsupervised.weights(step) | {"supervised": gamma}
+
+    def targets(self, step: int) -> dict[str, float]:
+        """The inner method's."""
+        return self.unsupervised.targets(step)
 
     def encode(self, image: Tensor) -> Any:
         """Posterior q(z|x) of images ``[B, ...]``, the inner method's."""
@@ -107,8 +116,21 @@ class SemiSupervised(LatentModel):
     @property
     def schedule_end(self) -> int:
         """Number of updates after which neither the inner method's weights nor gamma_sup move."""
-        own = 0 if self.anneal == "fixed" else self.anneal_steps
-        return max(own, self.unsupervised.schedule_end)
+        return max(self._steps, self.unsupervised.schedule_end)
+
+    @property
+    def _steps(self) -> int:
+        """Length of the schedule of gamma_sup."""
+        return 0 if self.anneal == "fixed" else self.length_of(self.anneal_steps, 1 / 3)
+
+    @property
+    def schedule_steps(self) -> int | None:
+        """Number of updates of which schedules take a share, the inner method's too."""
+        return self.unsupervised.schedule_steps
+
+    @schedule_steps.setter
+    def schedule_steps(self, number: int | None) -> None:
+        self.unsupervised.schedule_steps = number
 
     @property
     def num_images(self) -> int | None:

@@ -42,6 +42,10 @@ class SlowVAE(LatentModel):
             )
         self.beta, self.gamma, self.rate = beta, gamma, rate
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta and gamma."""
+        return {"kl": self.beta, "transition": self.gamma}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -56,8 +60,8 @@ class SlowVAE(LatentModel):
         entropies = 0.5 * (entropy(q) + entropy(q2))
         return {
             "reconstruction": first + second,
-            "kl": self.beta * prior,
-            "transition": self.gamma * (cross - entropies).sum(-1).mean(),
+            "kl": prior,
+            "transition": (cross - entropies).sum(-1).mean(),
         }
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:

@@ -47,18 +47,22 @@ class TripletVAE(LatentModel):
             raise ValueError(f"norm={norm}: choose 1 or 2")
         self.alpha, self.margin, self.norm, self.beta = alpha, margin, norm, beta
 
+    def weights(self, step: int) -> dict[str, float]:
+        """beta and alpha."""
+        return {"kl": self.beta, "triplet": self.alpha}
+
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """-log p(x|z) and beta KL, each the mean of three images, and the hinge of their means."""
+        """-log p(x|z) and KL, each the mean of three images, and the hinge of their means."""
         images = torch.cat([batch["image"], batch["image_2"], batch["image_3"]])
         q = self.encode(images)
         z = q.rsample(torch.cat([noise["z"], noise["z_2"], noise["z_3"]]))
         hinge = triplet_hinge(*q.mean.chunk(3), norm=self.norm, margin=self.margin)
         return {
             "reconstruction": self.nll(z, images),
-            "kl": self.beta * self.kl(q).sum(-1).mean(),
-            "triplet": self.alpha * hinge.mean(),
+            "kl": self.kl(q).sum(-1).mean(),
+            "triplet": hinge.mean(),
         }
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:

@@ -19,6 +19,9 @@ AGREEMENT = {
 }
 
 
+_SCHEDULED = ("weight_", "target_")
+
+
 class Series(NamedTuple):
     """One number over the steps: its mean over an ensemble's members, and their range."""
 
@@ -63,8 +66,16 @@ def curves(series: Mapping[str, Series]) -> list[tuple[str, str, Figure]]:
         ),
         (
             "Losses",
-            "Training terms of single batches and their means over held-out observations.",
+            "Terms without their weights, of single training batches (thin) and as means over "
+            "held-out observations. The loss is the sum of weight times term at its step; "
+            "loss_final_weights has the weights that schedules end at, and compares across steps.",
             _lines(series, "per observation", _losses(series), log=True),
+        ),
+        (
+            "Weights of the loss terms",
+            "What the loss multiplies each term by, and the value at which a quantity is held "
+            "(target), after each update; drawn if one of them moves.",
+            _lines(series, "weight", _schedules(series)),
         ),
         (
             "KL of each latent",
@@ -137,9 +148,17 @@ def _alignment(series: Mapping[str, Series]) -> Figure | None:
 
 
 def _losses(series: Mapping[str, Series]) -> dict[str, str]:
+    others = ("steps_per_second", *_SCHEDULED)
     names = [k.removeprefix("train/") for k in series if k.startswith("train/")]
-    keys = [f"{split}/{n}" for n in names for split in ("train", "val") if f"{split}/{n}" in series]
-    return {key: key for key in keys if not key.endswith("steps_per_second")}
+    names = ["loss_final_weights", *(n for n in names if not n.startswith(others))]
+    keys = [f"{split}/{n}" for n in names for split in ("train", "val")]
+    return {key: key for key in keys if key in series}
+
+
+def _schedules(series: Mapping[str, Series]) -> dict[str, str]:
+    keys = [k for k in series if k.startswith(tuple(f"train/{kind}" for kind in _SCHEDULED))]
+    moves = any(min(series[key].values) < max(series[key].values) for key in keys)
+    return {key: key.removeprefix("train/") for key in keys} if moves else {}
 
 
 def _lines(
@@ -153,7 +172,8 @@ def _lines(
         width, alpha = (0.7, 0.6) if thin else (1.5, 1)
         draw(axis, series[key], label=for_figure(label), linewidth=width, alpha=alpha)
     if log:
-        axis.set_yscale("log")
+        positive = all(low > 0 for key in labels for low in series[key].lows)
+        axis.set_yscale("log" if positive else "symlog")
     axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 

@@ -1,9 +1,37 @@
 """What every logged number means, in one line: for tables and for the report."""
 
+# terms of losses, each without its weight, per observation
+LOSS_TERMS = {
+    "reconstruction": "reconstruction loss, summed over pixels; of SlowVAE that of both images",
+    "kl": "KL(q(z|x) || prior), nats; of SlowVAE the mean of both images'",
+    "capacity_gap": "|KL - C| of the annealed VAE, nats; 0: the KL is at its capacity",
+    "mutual_information": "of code and image by the batch's estimate of q(z), nats",
+    "aggregate_total_correlation": "KL(q(z) || product of its marginals), estimated, nats",
+    "dimensionwise_kl": "sum over latents of KL(q(z_j) || prior), estimated, nats",
+    "discriminator": "cross-entropy of FactorVAE's adversary, nats; log 2: it is fooled",
+    "off_diagonal": "squared covariances of the codes, summed; 0: uncorrelated",
+    "diagonal": "squared distances of the codes' variances from 1, summed",
+    "mmd": "squared discrepancy of codes and prior, 0 to 2; 0: the same distribution",
+    "support": "squared Hausdorff distances of codes to all combinations, summed over pairs",
+    "scale": "sum over latents of how much their standard deviation is below 1",
+    "hessian": "variance of v^T H v of the decoder over signs v, or its share; 0: no interaction",
+    "jacobian_l1": "sum of |d decoder / d z| over latents and pixels",
+    "cosines": "squared cosines between columns of the Jacobian, summed; 0: orthogonal",
+    "code": "half the squared norm of the code",
+    "log_determinant": "half the log-determinant of the best posterior's precision, nats",
+    "commitment": "mean squared distance of encoder outputs to their codebook values",
+    "quantisation": "the same distance, with the gradient of the codebook",
+    "transition": "of two images' posteriors from a Laplace about each other, nats",
+    "triplet": "hinge of a triplet's distances; 0: the negative is far enough",
+    "contrast": "cross-entropy of telling real pairs from others, nats",
+    "cross_entropy": "of the label, nats; 0: every label is told",
+    "supervised": "regulariser of labelled images, at least 0",
+}
+
 GLOSSARY = {
-    "loss": "sum of the loss terms; low is good",
-    "reconstruction": "reconstruction loss per observation, summed over pixels",
-    "kl": "beta x KL(q(z|x) || prior) per observation",
+    "loss": "sum of weight x term, with the weights of this step; low is good",
+    "loss_final_weights": "the same with the weights that schedules end at: compares across steps",
+    **LOSS_TERMS,
     "kl_total": "KL(q(z|x) || prior), nats per observation",
     "mig": "mutual information gap; 1: each factor in one latent",
     "mig_chance": "MIG of the same codes with shuffled factors",

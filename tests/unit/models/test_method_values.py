@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
-from test_terms import STEP, batch_of, made
+from test_terms import STEP, batch_of, made, summands
 from torch.distributions import Normal, kl_divergence
 from torch.func import jacrev, vmap
 
@@ -35,7 +35,8 @@ from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point, divergenc
 
 
 def terms_of(model, step=STEP, size=4):
-    return model.terms(batch_of(size=size), step, model.noise_for(size, step))
+    """Weight times term, as the papers write the sum."""
+    return summands(model, batch_of(size=size), step, model.noise_for(size, step))
 
 
 def numbers(**terms):
@@ -55,7 +56,16 @@ def random_q(seed, size=5, latents=3):
 def test_capacity_rises_linearly_and_holds_the_kl(step, capacity):
     model = made(AnnealedVAE, DiagonalGaussian, anneal_steps=10, gamma=3.0)
     kl = model.encode(batch_of()["image"]).kl().sum(1).mean().item()
-    assert terms_of(model, step)["capacity"].item() == pytest.approx(3 * abs(kl - capacity))
+    assert terms_of(model, step)["capacity_gap"].item() == pytest.approx(3 * abs(kl - capacity))
+    terms = model.terms(batch_of(), step, model.noise_for(4, step))
+    assert terms["kl"].item() == pytest.approx(kl)  # told beside it, with no part in the loss
+    expected = terms["reconstruction"].item() + 3 * abs(kl - capacity)
+    assert model.loss(terms, step).item() == pytest.approx(expected)
+    assert model.settings(step) == {
+        "weight_kl": 0,
+        "weight_capacity_gap": 3,
+        "target_kl": pytest.approx(capacity),
+    }
 
 
 # total correlation
@@ -96,7 +106,7 @@ def test_the_batch_estimator_is_that_of_disentanglement_lib():
     joint = np.log(np.exp(log_q.sum(2)).sum(1))
     product = np.log(np.exp(log_q).sum(1)).sum(1)
     expected = 3 * ((joint - product).mean() + 2 * math.log(4))
-    assert terms["total_correlation"].item() == pytest.approx(expected)
+    assert terms["aggregate_total_correlation"].item() == pytest.approx(expected)
     assert terms["kl"].item() == pytest.approx(q.kl().sum(1).mean().item())
 
 
@@ -110,7 +120,7 @@ def test_the_adversary_does_not_reach_the_encoder_nor_the_vae_the_adversary():
     assert all(p.grad is None for p in (*model.encoder.parameters(), *model.decoder.parameters()))
     assert all(p.grad.any() for p in model.discriminator.parameters())
     model.zero_grad()
-    (terms["reconstruction"] + terms["kl"] + terms["total_correlation"]).backward()
+    (terms["reconstruction"] + terms["kl"] + terms["aggregate_total_correlation"]).backward()
     assert all(p.grad is None for p in model.discriminator.parameters())
     assert all(p.grad.any() for p in model.encoder.parameters())
 
@@ -125,7 +135,7 @@ def test_factor_vae_is_the_loop_of_two_optimisers():
     for step in range(30):
         batch, noise = batch_of(seed=step, size=8), together.noise_for(8, step)
         one.zero_grad()
-        sum(together.terms(batch, step, noise).values()).backward()
+        together.loss(together.terms(batch, step, noise), step).backward()
         one.step()
 
         q = apart.encode(batch["image"])
@@ -321,7 +331,7 @@ def test_a_pair_of_equal_images_that_share_all_is_a_vae():
     batch, noise = batch_of(), model.noise_for(4, STEP)
     batch |= {"image_2": batch["image"], "changed": torch.zeros(4, 3, dtype=torch.bool)}
     noise["z_2"] = noise["z"]
-    found, expected = model.terms(batch, STEP, noise), same.terms(batch, STEP, noise)
+    found, expected = (summands(one, batch, STEP, noise) for one in (model, same))
     assert {n: v.item() for n, v in found.items()} == numbers(
         **{n: v.item() for n, v in expected.items()}
     )
@@ -343,7 +353,7 @@ def test_laplace_cross_entropy_against_quadrature(mean, deviation):
 def test_slow_vae_is_the_sum_of_its_parts():
     model = made(SlowVAE, DiagonalGaussian, beta=2.0, gamma=3.0, rate=4.0)
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    terms = model.terms(batch, STEP, noise)
+    terms = summands(model, batch, STEP, noise)
     q, q2 = model.encode(batch["image"]), model.encode(batch["image_2"])
     rec = model.nll(q.rsample(noise["z"]), batch["image"])
     rec = rec + model.nll(q2.rsample(noise["z_2"]), batch["image_2"])

@@ -99,10 +99,17 @@ def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_d
         optimizer=partial(torch.optim.Adam, lr=1e-3),
         latent_dim=latent_dim,
         seed=seed,
+        schedule_steps=300,
     )
     model = method(parts, **(REQUIRED.get(method, {}) | symbols)).double()
     model.num_images = 100
     return model
+
+
+def summands(model, batch, step, noise):
+    """Weight times term, by name: what the loss is the sum of."""
+    weights = model.weights(step)
+    return {k: weights.get(k, 1) * v for k, v in model.terms(batch, step, noise).items()}
 
 
 def batch_of(network="mlp", seed=0, size=4):
@@ -155,7 +162,8 @@ class TestEveryMethod:
 
     def test_every_weight_has_a_finite_gradient(self, method, posterior, likelihood):
         model = made(method, posterior, likelihood)
-        sum(model.terms(batch_of(), STEP, model.noise_for(4, STEP)).values()).backward()
+        terms = model.terms(batch_of(), STEP, model.noise_for(4, STEP))
+        model.loss(terms, STEP).backward()
         for name, weight in model.named_parameters():
             assert weight.grad is not None, name
             assert weight.grad.isfinite().all(), name
@@ -176,7 +184,8 @@ class TestEveryMethod:
 
     def test_one_latent_is_enough(self, method, posterior, likelihood):
         model = made(method, posterior, likelihood, latent_dim=1)
-        assert sum(model.terms(batch_of(), STEP, model.noise_for(4, STEP)).values()).isfinite()
+        terms = model.terms(batch_of(), STEP, model.noise_for(4, STEP))
+        assert model.loss(terms, STEP).isfinite()
 
     @every_network
     def test_stacked_seeds_give_what_each_gives_alone(self, method, posterior, likelihood, network):
@@ -190,18 +199,20 @@ class TestEveryMethod:
             return functional_call(members[0], (weights, buffers), (batch, STEP, noise))
 
         def loss(*arguments):
-            return sum(terms(*arguments).values())
+            return members[0].loss(terms(*arguments), STEP)
 
         stacked = (
             {k: torch.stack([b[k] for b in many]) for k in many[0]} for many in (batches, noises)
         )
         arguments = (weights, buffers, *stacked)
         together, slopes = vmap(terms)(*arguments), vmap(grad(loss))(*arguments)
+        losses = members[0].loss(together, STEP)  # one of each seed
         for i, (member, batch, noise) in enumerate(zip(members, batches, noises, strict=True)):
             alone = member.terms(batch, STEP, noise)
             for name, value in alone.items():
                 torch.testing.assert_close(together[name][i], value, rtol=1e-10, atol=1e-20)
-            sum(alone.values()).backward()
+            torch.testing.assert_close(losses[i], member.loss(alone, STEP))
+            member.loss(alone, STEP).backward()
             for name, weight in member.named_parameters():
                 torch.testing.assert_close(slopes[name][i], weight.grad, rtol=1e-10, atol=1e-12)
         assert not torch.equal(together["reconstruction"][0], together["reconstruction"][1])
@@ -278,7 +289,8 @@ class TestBetaVAE:
         terms = model.terms(batch, STEP, noise)
         assert terms.keys() == {"reconstruction", "kl"}
         torch.testing.assert_close(terms["reconstruction"], reconstruction)
-        torch.testing.assert_close(terms["kl"], 2.5 * kl)
+        torch.testing.assert_close(terms["kl"], kl)
+        torch.testing.assert_close(model.loss(terms, STEP), reconstruction + 2.5 * kl)
 
     def test_with_beta_one_is_the_vae(self, posterior, likelihood):
         batch = batch_of()
@@ -293,9 +305,11 @@ class TestBetaVAE:
         symbols = {"beta": 4.0, "initial_beta": 20.0, "anneal_steps": 100}
         model, batch = made(BetaVAE, posterior, likelihood, **symbols), batch_of()
         noise = model.noise_for(4, 0)
-        _, kl = by_hand(model, batch, noise)
+        reconstruction, kl = by_hand(model, batch, noise)
         for step, beta in ((0, 20.0), (25, 16.0), (100, 4.0), (999, 4.0)):
-            torch.testing.assert_close(model.terms(batch, step, noise)["kl"], beta * kl)
+            terms = model.terms(batch, step, noise)
+            torch.testing.assert_close(terms["kl"], kl)  # at every step
+            torch.testing.assert_close(model.loss(terms, step), reconstruction + beta * kl)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +336,10 @@ def test_schedule_of_beta(symbols, expected):
     [
         ({"beta": -1.0}, "beta=-1.0, initial_beta=None: a weight is at least 0"),
         ({"initial_beta": -2.0, "anneal_steps": 5}, "initial_beta=-2.0: a weight is at least 0"),
-        ({"initial_beta": 2.0}, "anneal_steps=0: give at least 0, with initial_beta at least 1"),
+        (
+            {"initial_beta": 2.0, "anneal_steps": 0},
+            "anneal_steps=0: give at least 0, with initial_beta at least 1",
+        ),
         ({"anneal_steps": -1}, "anneal_steps=-1: give at least 0"),
         ({"beta": math.nan}, "beta=nan"),
     ],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_terms import STEP, batch_of, made
+from test_terms import STEP, batch_of, made, summands
 
 from vaescope.models import BetaVAE, HausdorffVAE
 from vaescope.models.hausdorff_vae import hausdorff_distances, missing_deviation
@@ -65,11 +65,11 @@ def test_gradients_go_through_both_points():
 def test_all_pairs_of_the_mean_codes_are_in_the_loss(posterior):
     model = made(HausdorffVAE, posterior, beta=2.0, gamma=3.0, num_pairs=None)
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    terms = model.terms(batch, STEP, noise)
+    terms = summands(model, batch, STEP, noise)
     mean = model.encode(batch["image"]).mean
     expected = 3 * sum(by_loops(mean, i, j) for i, j in [(0, 1), (0, 2), (1, 2)])
     assert terms.pop("support").item() == pytest.approx(expected)
-    same = made(BetaVAE, posterior, beta=2.0).terms(batch, STEP, noise)
+    same = summands(made(BetaVAE, posterior, beta=2.0), batch, STEP, noise)
     assert {n: v.item() for n, v in terms.items()} == {n: v.item() for n, v in same.items()}
 
 
@@ -105,7 +105,7 @@ def test_scale_term_against_numpy():
     assert missing_deviation(z[:1]).item() == pytest.approx(4 * (1 - 1e-3))  # one image: no spread
     model = made(HausdorffVAE, DiagonalGaussian, delta=2.0)
     batch = batch_of()
-    terms = model.terms(batch, STEP, model.noise_for(4, STEP))
+    terms = summands(model, batch, STEP, model.noise_for(4, STEP))
     mean = model.encode(batch["image"]).mean
     assert terms["scale"].item() == pytest.approx(2 * missing_deviation(mean).item())
 

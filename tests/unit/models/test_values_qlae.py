@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_terms import STEP, batch_of, made
+from test_terms import STEP, batch_of, made, summands
 
 from vaescope.assembly import build_model
 from vaescope.config import resolved
@@ -83,8 +83,10 @@ def test_terms_are_the_published_loss_times_the_number_of_pixels():
     per_latent = np.mean((z - values) ** 2)
     assert per_latent > 1e-4
     assert terms["reconstruction"].item() == pytest.approx(6 * per_pixel)
-    assert terms["commitment"].item() == pytest.approx(6 * 0.02 * per_latent)
-    assert terms["quantisation"].item() == pytest.approx(6 * 0.03 * per_latent)
+    assert terms["commitment"].item() == pytest.approx(per_latent)
+    assert terms["quantisation"].item() == pytest.approx(per_latent)
+    published = per_pixel + (0.02 + 0.03) * per_latent
+    assert model.loss(terms, STEP).item() == pytest.approx(6 * published)
 
 
 def test_each_term_moves_what_it_should():
@@ -113,7 +115,7 @@ def test_each_term_moves_what_it_should():
 
 def test_codebook_gradient_is_the_pull_of_the_codes_that_chose_a_value():
     model, batch = with_spread_codes(quantisation=0.5), batch_of(size=8)
-    model.terms(batch, STEP, model.noise_for(8, STEP))["quantisation"].backward()
+    summands(model, batch, STEP, model.noise_for(8, STEP))["quantisation"].backward()
     z, book = raw_codes(model, batch["image"]).detach(), model.codebook.detach()
     expected = torch.zeros_like(book)
     for b in range(8):

@@ -205,8 +205,10 @@ def test_the_sum_is_the_inner_loss_and_the_weighted_regulariser():
     assert terms.keys() == inner.keys() | {"supervised"}
     assert all(torch.equal(terms[name], value) for name, value in inner.items())
     mean = model.encode(batch["image_2"]).mean
-    expected = 7 * by_hand("xent", {}, mean.detach(), batch["factor_labels"])
+    expected = by_hand("xent", {}, mean.detach(), batch["factor_labels"])
     assert terms["supervised"].item() == pytest.approx(expected, rel=1e-10)
+    alone = inner["reconstruction"].item() + 2 * inner["kl"].item()
+    assert model.loss(terms, STEP).item() == pytest.approx(alone + 7 * expected)
     other = batch | {"image_2": batch["image_3"]}
     changed = model.terms(other, STEP, noise)
     assert [n for n in terms if not torch.equal(terms[n], changed[n])] == ["supervised"]
@@ -222,7 +224,7 @@ def test_without_weight_it_is_the_unsupervised_method_bit_for_bit(inner, posteri
         batch = batch_with(seed=step, size=5)
         for one, optimizer in zip((alone, model), optimizers, strict=True):
             optimizer.zero_grad()
-            sum(one.terms(batch, step, one.noise_for(5, step)).values()).backward()
+            one.loss(one.terms(batch, step, one.noise_for(5, step)), step).backward()
             optimizer.step()
     assert [g["lr"] for g in optimizers[0].param_groups] == [
         g["lr"] for g in optimizers[1].param_groups
@@ -242,7 +244,7 @@ def test_weights_exist_once_and_all_are_trained(inner, regulariser):
     assert saved.keys() == dict(model.named_parameters()).keys()
     assert len({value.data_ptr() for value in saved.values()}) == len(saved)
     assert all(name.split(".")[0] in ("unsupervised", "supervision") for name in saved)
-    sum(model.terms(batch_with(), STEP, model.noise_for(4, STEP)).values()).backward()
+    model.loss(model.terms(batch_with(), STEP, model.noise_for(4, STEP)), STEP).backward()
     for name, weights in model.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.isfinite().all(), name
@@ -263,12 +265,13 @@ def test_stacked_members_give_what_each_gives_alone(regulariser):
     weights, _ = stack_module_state(members)
 
     def loss(weights, batch, noise):
-        return sum(functional_call(members[0], weights, (batch, STEP, noise)).values())
+        terms = functional_call(members[0], weights, (batch, STEP, noise))
+        return members[0].loss(terms, STEP)
 
     stacks = ({k: torch.stack([b[k] for b in many]) for k in many[0]} for many in (batches, noises))
     slopes = vmap(grad(loss))(weights, *stacks)
     for i, (member, batch, noise) in enumerate(zip(members, batches, noises, strict=True)):
-        sum(member.terms(batch, STEP, noise).values()).backward()
+        member.loss(member.terms(batch, STEP, noise), STEP).backward()
         for name, value in member.named_parameters():
             torch.testing.assert_close(slopes[name][i], value.grad, rtol=1e-9, atol=1e-12)
 
@@ -282,7 +285,7 @@ def test_it_is_the_inner_method_in_all_that_others_ask_of_it():
     own = {name for method in METHODS for name in vars(method) if name in vars(LatentModel)}
     plain = {"posteriors", "only_these", "any_prior"}
     handed_on = {name for name in own if not name.startswith("_")} - plain
-    assert {"terms", "draw_noise", "beta_at", "schedule_end"} <= handed_on
+    assert {"terms", "weights", "targets", "draw_noise", "beta_at", "schedule_end"} <= handed_on
     assert handed_on <= vars(SemiSupervised).keys()
     assert model.encoder is model.unsupervised.encoder
     model.num_images = 17
@@ -292,7 +295,12 @@ def test_it_is_the_inner_method_in_all_that_others_ask_of_it():
     waiting = {"anneal": "linear", "anneal_steps": 50}
     model = made(SemiSupervised, DiagonalGaussian, unsupervised=slow, **waiting)
     assert (model.beta_at(0), model.schedule_end) == (9.0, 50)
-    assert made(SemiSupervised, DiagonalGaussian, unsupervised=AnnealedVAE).schedule_end == 100_000
+    capacity = made(SemiSupervised, DiagonalGaussian, unsupervised=AnnealedVAE, anneal="linear")
+    assert capacity.targets(25) == {"kl": 6.25}
+    assert capacity.schedule_end == 100  # a third of the run
+    capacity.schedule_steps = 30
+    assert (capacity.schedule_end, capacity.weights(5)["supervised"]) == (10, 128)
+    assert capacity.targets(5) == {"kl": 12.5}
 
 
 @pytest.mark.parametrize(
@@ -309,8 +317,11 @@ def test_schedule_of_the_weight(anneal, expected):
     for step, gamma in expected.items():
         assert annealed(8.0, anneal, 10, step) == pytest.approx(gamma)
         assert float(annealed(8.0, anneal, 10, torch.tensor(step))) == pytest.approx(gamma)
-        term = model.terms(batch, step, model.noise_for(4, 0))["supervised"]
-        torch.testing.assert_close(term, full * gamma / 8)
+        terms = model.terms(batch, step, model.noise_for(4, 0))
+        assert torch.equal(terms["supervised"], full)
+        rest = {name: term for name, term in terms.items() if name != "supervised"}
+        added = model.loss(terms, step) - model.unsupervised.loss(rest, step)
+        torch.testing.assert_close(added, full * gamma)
 
 
 def test_supervised_encoder_and_decoder_learn_apart():
@@ -356,8 +367,11 @@ def test_an_inner_method_of_pairs_does_not_take_labelled_images_for_partners():
     [
         ({"gamma_sup": -1.0}, "gamma_sup=-1.0: a weight is at least 0"),
         ({"gamma_sup": math.nan}, "gamma_sup=nan"),
-        ({"anneal": "cosine"}, "anneal='cosine', anneal_steps=0: choose fixed"),
-        ({"anneal": "linear"}, "anneal='linear', anneal_steps=0: .* at least 1 step"),
+        ({"anneal": "cosine"}, "anneal='cosine', anneal_steps=None: choose fixed"),
+        (
+            {"anneal": "linear", "anneal_steps": 0},
+            "anneal='linear', anneal_steps=0: .* at least 1 step",
+        ),
         ({"anneal_steps": -1}, "anneal_steps=-1"),
         ({"regulariser": "l1"}, "regulariser='l1': choose one of xent, l2, l2_sigmoid, cov, embed"),
         ({"regulariser": "embed"}, "factor_sizes=None, regulariser=embed: give embed"),
