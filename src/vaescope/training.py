@@ -149,7 +149,8 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
         with mistakes.noted():
             loggers.append(build(node, f"logger.{name}"))
     mistakes.tell()
-    record = {"config": plain | {"resume": None}, "image_shape": list(data.image_shape)}
+    saved = plain | {"resume": None}
+    record = {"config": saved, "image_shape": list(data.image_shape)}
     factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
     trainer = build(
         plain["trainer"],
@@ -167,7 +168,7 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
     )
     if plain["schedule_steps"] is None:
         number = _number_of_updates(trainer, data)
-        plain["schedule_steps"] = record["config"]["schedule_steps"] = number
+        plain["schedule_steps"] = saved["schedule_steps"] = number
         model.schedule_steps = number
         _ = model.schedule_end  # refuses a share of an unknown number
     return trainer, model, data

@@ -19,8 +19,9 @@ class FiniteTerms(pl.Callback):
 
     Of an ensemble, it tells which member has diverged and lets the others go on.
 
-    The terms of all updates, without their weights, and the loss are kept where they are computed and looked at every
-    ``every_n_steps`` updates and before each checkpoint, so that a GPU is not made to wait.
+    The terms of all updates, without their weights, and the losses are kept where they are
+    computed and looked at every ``every_n_steps`` updates and before each checkpoint, so that a
+    GPU is not made to wait.
 
     Args:
         every_n_steps: updates between two looks.

@@ -55,7 +55,7 @@ class BetaVAE(LatentModel):
         return 0 if self.initial_beta is None else self.length_of(self.anneal_steps, 4 / 5)
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta."""
+        """The paper's beta."""
         return {"kl": self.beta_at(step)}
 
     def terms(

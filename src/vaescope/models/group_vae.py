@@ -56,7 +56,7 @@ class GroupVAE(LatentModel):
         self.beta, self.averaging, self.shared = beta, averaging, shared
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta."""
+        """The paper's beta."""
         return {"kl": self.beta}
 
     def terms(

@@ -83,7 +83,7 @@ class HessianVAE(LatentModel):
         return self.beta
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta and gamma."""
+        """The paper's beta and gamma."""
         return {"kl": self.beta, "hessian": self.gamma}
 
     def terms(

@@ -40,7 +40,7 @@ class IVAE(LatentModel):
         nn.init.normal_(self.label_prior.weight, std=0.1)
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta."""
+        """The paper's beta."""
         return {"kl": self.beta}
 
     def terms(

@@ -52,7 +52,7 @@ class JL1VAE(LatentModel):
         return linear_schedule(0.0, self.beta, self.schedule_end, step)
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta and gamma, both rising."""
+        """The paper's beta and gamma, both rising."""
         gamma = linear_schedule(0.0, self.gamma, self.schedule_end, step)
         return {"kl": self.beta_at(step), "jacobian_l1": gamma}
 

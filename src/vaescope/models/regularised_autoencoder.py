@@ -48,7 +48,7 @@ class RegularisedAutoencoder(LatentModel):
         self.beta, self.family = beta, family
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta of both."""
+        """The paper's beta of both."""
         return {"code": self.beta, "log_determinant": self.beta}
 
     def terms(

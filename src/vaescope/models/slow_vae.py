@@ -43,7 +43,7 @@ class SlowVAE(LatentModel):
         self.beta, self.gamma, self.rate = beta, gamma, rate
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta and gamma."""
+        """The paper's beta and gamma."""
         return {"kl": self.beta, "transition": self.gamma}
 
     def terms(

@@ -48,7 +48,7 @@ class TripletVAE(LatentModel):
         self.alpha, self.margin, self.norm, self.beta = alpha, margin, norm, beta
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta and alpha."""
+        """The paper's beta and alpha."""
         return {"kl": self.beta, "triplet": self.alpha}
 
     def terms(
