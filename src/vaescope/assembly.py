@@ -27,7 +27,6 @@ DESCRIBED = (
 
 def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
     """The model that a resolved configuration describes, with weights from torch's generator."""
-    max_steps = plain.get("trainer", {}).get("max_steps") or -1
     parts = Parts(
         image_shape=tuple(image_shape),
         network=build(plain["network"], "network"),
@@ -37,9 +36,18 @@ def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
         latent_dim=plain["latent_dim"],
         seed=plain["seed"],
         prior=build(plain["prior"], "prior") if "prior" in plain else StandardNormal(),
-        schedule_steps=plain.get("schedule_steps") or (max_steps if max_steps > 0 else None),
+        schedule_steps=_schedule_steps(plain),
     )
     return build(plain["model"], "model", parts=parts)
+
+
+def _schedule_steps(plain: Plain) -> int | None:
+    """Updates that schedules take shares of; None: they are not known from the configuration."""
+    trainer = plain.get("trainer")
+    for number in (plain.get("schedule_steps"), trainer and trainer.get("max_steps")):
+        if isinstance(number, int) and number > 0:
+            return number
+    return None
 
 
 def seeded_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
