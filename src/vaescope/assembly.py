@@ -18,11 +18,13 @@ from vaescope.trust import trusted
 
 Plain = dict[str, Any]
 
-# what every checkpoint's configuration says
-DESCRIBED = (
-    *("data", "model", "network", "posterior", "likelihood", "optimizer"),
-    *("latent_dim", "seed", "published"),
-)
+# what every checkpoint's configuration says, and as what
+GROUPS = ("data", "model", "network", "posterior", "likelihood", "optimizer")
+DESCRIBED = {
+    **dict.fromkeys((*GROUPS, "ensemble", "published"), dict),
+    **dict.fromkeys(("latent_dim", "seed"), int),
+}
+MOST_MEMBERS = 100_000
 
 
 def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
@@ -145,19 +147,44 @@ def read_checkpoint(path: str | Path) -> Plain:
     """
     if not Path(path).is_file():
         raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
-    unreadable = (RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, UnpicklingError)
+    unreadable = (
+        *(RuntimeError, KeyError, TypeError, AttributeError, EOFError, OSError, ValueError),
+        UnpicklingError,
+    )
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        _ = saved["vaescope"]["config"]["ensemble"], saved["state_dict"], saved["global_step"]
-        _ = (
-            [saved["vaescope"]["config"][key] for key in DESCRIBED],
-            saved["vaescope"]["image_shape"],
-        )
+        _require_whole(saved)
     except unreadable as error:
+        reason = str(error).partition("\n")[0]
         raise DataError(
-            f"checkpoint={path}: not a whole checkpoint of vaescope ({error})"
+            f"checkpoint={path}: not a whole checkpoint of vaescope ({reason})"
         ) from error
     return saved
+
+
+def _require_whole(saved: Plain) -> None:
+    """Raise a ``KeyError``, ``TypeError`` or ``ValueError`` for what no run of ours has written."""
+    record, config = saved["vaescope"], saved["vaescope"]["config"]
+    kept = {
+        **{key: (config[key], kind) for key, kind in DESCRIBED.items()},
+        "state_dict": (saved["state_dict"], dict),
+        "callbacks": (saved["callbacks"], dict),
+        "global_step": (saved["global_step"], int),
+        "size": (config["ensemble"]["size"], int),
+        "image_shape": (record["image_shape"], list),
+    }
+    for key, (value, kind) in kept.items():
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{key} is {type(value).__name__}")
+    for key in (*DESCRIBED, "size", "global_step"):
+        if kept[key][1] is int and not 0 <= kept[key][0] < 2**63:
+            raise ValueError(f"{key} is {kept[key][0]}")
+    if not 1 <= config["ensemble"]["size"] <= MOST_MEMBERS:
+        raise ValueError(f"it has {config['ensemble']['size']} members")
+    if not all(type(side) is int and 0 < side < 2**31 for side in record["image_shape"]):
+        raise ValueError(f"image_shape is {record['image_shape']}")
+    for look in saved["callbacks"].get("Evaluation", {}).get("history", ()):
+        _ = look["seed"], look["step"]
 
 
 def build_data(

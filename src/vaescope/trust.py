@@ -29,6 +29,17 @@ MODULES = (
     *("torch.nn", "torch.optim", "torch.optim.lr_scheduler"),
     *("pytorch_lightning", "pytorch_lightning.callbacks"),
 )
+# of what a group's own object has to be one
+HOMES = {
+    "data": "vaescope.data",
+    "model": "vaescope.models",
+    "network": "vaescope.networks",
+    "posterior": "vaescope.posteriors",
+    "prior": "vaescope.priors",
+    "likelihood": "vaescope.likelihoods",
+    "optimizer": "torch.optim",
+    "trainer": "pytorch_lightning",
+}
 GET_CLASS = "hydra.utils.get_class"
 WRITERS = ("callbacks", "logger")
 MOST_NODES, MOST_DEPTH, MOST_SHOWN = 100_000, 50, 5
@@ -167,7 +178,9 @@ class _Reader:
         found = offered_by_name(name)
         if found is not None and found is import_module("pytorch_lightning").Trainer:
             return keys == ("trainer",)
-        return any(found is thing for thing in offered())
+        if not any(found is thing for thing in offered()):
+            return False
+        return len(keys) != 1 or keys[0] not in HOMES or _is_in(found.__module__, HOMES[keys[0]])
 
     def _is_own(self, name: str) -> bool:
         return any(_is_in(name, package) for package in self.packages)

@@ -15,7 +15,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from hostile import EVIL, attacks
-from vaescope.assembly import build_model, load_model
+from vaescope.assembly import build_model, load_model, read_checkpoint
 from vaescope.cli import _resumed
 from vaescope.config import config_dir, resolved, save_yaml
 from vaescope.errors import ConfigError, DataError, UntrustedError
@@ -569,7 +569,9 @@ def test_a_resumed_run_keeps_its_groups(word, plain, tmp_path, capsys):
         {"latent_dim": "many"},
         {"network": {"_target_": "torch.nn.ReLU"}},
         {"likelihood": {"_target_": "vaescope.data.TinySquaresDataModule"}},
+        {"likelihood": {"_target_": "torch.nn.ReLU"}},
         {"model": {"_target_": "vaescope.networks.mlp", "_partial_": True}},
+        {"optimizer": {"_target_": "pytorch_lightning.callbacks.Timer"}},
         {"ensemble": {"size": "x"}},
         {"network": None},
         {"seed": 1.5},
@@ -593,9 +595,44 @@ def test_a_checkpoint_with_pickled_objects_is_not_read(hostile, mark, plain, tmp
     from hostile import Mark
 
     path = write_checkpoint(tmp_path / "x.ckpt", plain, hyper_parameters=Mark(str(mark)))
-    with pytest.raises(DataError, match="not a whole checkpoint"):
+    with pytest.raises(DataError, match="not a whole checkpoint") as told:
         load_model(path)
+    assert one_sentence(str(told.value))
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("global_step", "x"),
+        ("global_step", -1),
+        ("callbacks", None),
+        ("callbacks", [1]),
+        ("callbacks.Evaluation", 3),
+        ("callbacks.Evaluation", {"history": [3]}),
+        ("callbacks.Evaluation", {"history": [{"step": 1}]}),
+        ("state_dict", 3),
+        ("vaescope", 3),
+        ("vaescope.image_shape", 5),
+        ("vaescope.image_shape", "abc"),
+        ("vaescope.image_shape", [-1]),
+        ("vaescope.image_shape", [True]),
+        ("vaescope.config", 3),
+        ("vaescope.config.data", None),
+        ("vaescope.config.ensemble", 3),
+        ("vaescope.config.ensemble.size", 10**12),
+        ("vaescope.config.published", 3),
+        ("vaescope.config.seed", "x"),
+        ("vaescope.config.seed", 2**70),
+        ("vaescope.config.latent_dim", 1.5),
+    ],
+)
+def test_a_checkpoint_with_values_of_another_kind_is_not_whole(place, value, plain, tmp_path):
+    path = write_checkpoint(tmp_path / "x.ckpt", plain)
+    torch.save(replaced(torch.load(path, weights_only=True), place, value), path)
+    with pytest.raises(DataError, match="not a whole checkpoint") as told:
+        read_checkpoint(path)
+    assert one_sentence(str(told.value))
 
 
 def test_names_from_a_file_stay_in_one_short_line():
