@@ -1,5 +1,6 @@
 """A user's own images or vectors in an npy, npz or HDF5 file."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,12 +22,16 @@ from vaescope.data.own_images import (
     OwnImages,
     OwnVectors,
     beside,
+    checked_size,
     require_factor_values,
     required_path,
 )
 from vaescope.data.pixel_values import PixelValues
 from vaescope.errors import ConfigError, DataError
 
+log = logging.getLogger(__name__)
+
+_WITH_TRANSPARENCY = 4  # channels
 _NAMES = ("images", "imgs", "image", "observations", "x", "data")
 
 
@@ -82,8 +87,7 @@ class ArraysDataModule(FactorDataModule):
     def __post_init__(self) -> None:
         self._pixel_values = PixelValues(self.black, self.white)
         self.layout = None if self.layout is None else checked_layout(self.layout)
-        if self.size is not None and self.size < 1:
-            raise ConfigError(f"size={self.size} was given; it is at least 1, or null")
+        checked_size(self.size)
         names, kinds = self.factor_names, self.factor_kinds
         require_factor_values(self.factor_values, factor_names=names, factor_kinds=kinds)
         super().__post_init__()
@@ -104,6 +108,12 @@ class ArraysDataModule(FactorDataModule):
         source = f"{images.path} ({images.key}, {images.header})"
         if not images.is_vectors:
             mapped = images.opened(self.data_dir)
+            if mapped.shape[-1] == _WITH_TRANSPARENCY:
+                log.warning(
+                    "%s: images have 4 channels, which are all learnt; if the last one is "
+                    "transparency, put the images on a background and write 3",
+                    images.path,
+                )
             return OwnImages(mapped, table.factors, source, table.values)
         vectors = viewed(read_array(images.path, images.key), images.layout).astype(np.float32)
         if not (finite := np.isfinite(vectors).all(1)).all():

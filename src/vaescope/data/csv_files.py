@@ -76,13 +76,13 @@ def csv_columns(
     columns = {}
     for name in wanted:
         column = [row[header.index(name)] for row in table.rows]
-        for row, value in enumerate(column):
-            if is_missing(value):
-                raise DataError(
-                    f"{path}: column {name!r} is {value or 'empty'!r} in row {row} (line "
-                    f"{table.lines[row]}), which says that its value is not known; fill it in, or "
-                    "give a category another name"
-                )
+        if gaps := set(filter(is_missing, set(column))):
+            row, value = next((row, value) for row, value in enumerate(column) if value in gaps)
+            raise DataError(
+                f"{path}: column {name!r} is {value or 'empty'!r} in row {row} (line "
+                f"{table.lines[row]}), which says that its value is not known; fill it in, or "
+                "give a category another name"
+            )
         columns[name] = np.array(column) if name in text else _typed(table, name, column)
     return columns
 
@@ -261,27 +261,29 @@ def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
     Raises:
         DataError: a value is like a number, but none that can be read for sure.
     """
-    if all(map(_INTEGER.fullmatch, column)):
+    values = set(column)
+    if all(map(_INTEGER.fullmatch, values)):
         try:
             return np.array(column, dtype=np.int64)
         except (OverflowError, ValueError):
             return np.array(column, dtype=np.float64)
-    odd = [row for row, value in enumerate(column) if not _NUMBER.fullmatch(value)]
-    may_have_commas = table.separator != "," and not any("." in value for value in column)
-    if odd and may_have_commas and all(_DECIMAL_COMMA.fullmatch(column[row]) for row in odd):
+    odd = {value for value in values if not _NUMBER.fullmatch(value)}
+    may_have_commas = table.separator != "," and not any("." in value for value in values)
+    if odd and may_have_commas and all(map(_DECIMAL_COMMA.fullmatch, odd)):
         log.info("%s: %r has decimal commas", table.path, name)
-        column, odd = [value.replace(",", ".") for value in column], []
+        column, odd = [value.replace(",", ".") for value in column], set()
     if not odd:
         return np.array(column, dtype=np.float64)
-    for row in odd:
+    rows = [row for row, value in enumerate(column) if value in odd]
+    for row in rows:
         if _LIKE_A_NUMBER.fullmatch(column[row]):
             raise DataError(
                 f"{table.path}: column {name!r} is {column[row]!r} in line {table.lines[row]}, "
                 "which may be several numbers; write it as 1234.5, or a category with a letter"
             )
-    if 10 * len(odd) <= len(column):
+    if 10 * len(rows) <= len(column):
         log.warning(
             "%s: column %r has numbers and %s that are none, as %r in line %s; all become text",
-            *(table.path, name, len(odd), column[odd[0]], table.lines[odd[0]]),
+            *(table.path, name, len(rows), column[rows[0]], table.lines[rows[0]]),
         )
     return np.array(column)

@@ -19,6 +19,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.own_images import (
     OwnImages,
     beside,
+    checked_size,
     converted,
     facts,
     require_factor_values,
@@ -81,8 +82,7 @@ class ImageFolderDataModule(FactorDataModule):
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ConfigError(f"channels={self.channels} was given; choose 3 (colour) or 1 (grey)")
-        if self.size is not None and self.size < 1:
-            raise ConfigError(f"size={self.size} was given; it is at least 1, or null")
+        checked_size(self.size)
         self._colour = colour_of(self.canvas)
         self.suffixes = checked_suffixes(self.suffixes)
         names, kinds = self.factor_names, self.factor_kinds
@@ -140,6 +140,7 @@ class ImageFolderDataModule(FactorDataModule):
             expected=(height, width) if self.size is None else None,
             canvas=self._colour,
             upright=True,
+            advice="give all pictures one size, or say data.size=SIDE",
             notes=notes,
         )
         yield from in_pieces(

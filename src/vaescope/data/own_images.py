@@ -16,6 +16,8 @@ from vaescope.data.mapped import MappedArray
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import ConfigError, DataError
 
+_LARGEST_SIZE = 8192  # pixels a side
+
 
 class OwnImages(StoredDataset):
     """Your own images, in any order, with any factors or none.
@@ -79,7 +81,23 @@ def converted(
     folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     path = folder / "arrays" / f"{stem}-{digest}.npy"
-    return MappedArray(convert(path, shape, pieces, about), shape)
+    refused = False
+
+    def watched(start: int) -> Iterator[np.ndarray]:
+        nonlocal refused
+        try:
+            yield from pieces(start)
+        except DataError:
+            refused = True
+            raise
+
+    try:
+        return MappedArray(convert(path, shape, watched, about), shape)
+    except DataError:
+        if refused:  # once the files are mended, another conversion begins
+            for end in (".part", ".part.json"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
+        raise
 
 
 def facts(path: Path) -> tuple[int, int]:
@@ -93,6 +111,21 @@ def facts(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise DataError(f"{path} is missing ({error.strerror}); put it there again") from error
     return status.st_size, status.st_mtime_ns
+
+
+def checked_size(size: int | None) -> int | None:
+    """Side of images in pixels, or None.
+
+    Raises:
+        ConfigError: it is no whole number that images can have.
+    """
+    is_whole = isinstance(size, int) and not isinstance(size, bool)
+    if size is not None and not (is_whole and 1 <= size <= _LARGEST_SIZE):
+        raise ConfigError(
+            f"size={size} was given; it is a whole number of at least 1, or null, and at most "
+            f"{_LARGEST_SIZE}"
+        )
+    return size
 
 
 def required_path(path: str | Path | None, what: str) -> Path:

@@ -62,6 +62,7 @@ class Decoder:
         canvas: colour behind transparent pictures; None: transparency is dropped, and colours that
             it hid appear.
         upright: turn pictures as their camera was held, as EXIF says.
+        advice: what to do about a picture of another size than expected.
         notes: keeps count of what was done to pictures that are not plain.
 
     Source: none, ours; Pillow's decoders and filters.
@@ -74,6 +75,7 @@ class Decoder:
     filter: Literal["bilinear", "bicubic"] = "bilinear"
     canvas: Colour | None = None
     upright: bool = False
+    advice: str = "put the original file there"
     notes: Notes = field(default_factory=Notes)
 
     def read(self, picture: Path | bytes, name: str) -> np.ndarray:
@@ -147,7 +149,7 @@ class Decoder:
         if self.expected is not None and (height, width) != self.expected:
             raise DataError(
                 f"{name} is {width} pixels wide and {height} high, expected "
-                f"{self.expected[1]} and {self.expected[0]}; put the original file there"
+                f"{self.expected[1]} and {self.expected[0]}; {self.advice}"
             )
 
 

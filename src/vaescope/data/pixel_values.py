@@ -8,6 +8,7 @@ import numpy as np
 
 from vaescope.errors import ConfigError, DataError
 
+_LARGEST = 1e300  # so that differences are finite
 _ROUNDING = 1e-6  # of the span between black and white: noise of single precision
 
 
@@ -27,10 +28,11 @@ class PixelValues:
     white: float | None
 
     def __post_init__(self) -> None:
-        black = 0 if self.black is None else self.black
         for name, value in (("black", self.black), ("white", self.white)):
-            if value is not None and not np.isfinite(value):
-                raise ConfigError(f"{name}={value} was given; it must be a finite number")
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (is_number and abs(value) < _LARGEST):
+                raise ConfigError(f"{name}={value} was given; it must be a finite number, or null")
+        black = 0 if self.black is None else self.black
         if self.white is not None and not self.white > black:
             raise ConfigError(
                 f"white={self.white} was given; it must be above the value of black, {black:g}"

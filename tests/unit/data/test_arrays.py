@@ -167,6 +167,23 @@ def test_rounding_beyond_black_and_white_is_no_fault(file, dtype):
         opened(write_npy(file, images))
 
 
+@pytest.mark.parametrize("write", FILES[1:])
+def test_of_refused_images_nothing_is_left(file, tmp_path, write):
+    images = GREY / 255
+    images[15] = np.nan
+    with pytest.raises(DataError, match="row 15"):
+        opened(write(file, images), data_dir=tmp_path / "data")
+    assert {path.suffix for path in (tmp_path / "data" / "arrays").iterdir()} <= {".lock"}
+
+
+def test_four_channels_may_be_transparency(file, caplog):
+    opened(write_npy(file, np.concatenate([COLOUR, COLOUR[..., :1]], -1)))
+    assert "images have 4 channels, which are all learnt; if the last one is" in caplog.text
+    caplog.clear()
+    opened(write_npy(file, COLOUR))
+    assert not caplog.records
+
+
 def test_one_value_of_black_is_enough(file):
     images = (GREY / 127.5 - 1).astype(np.float32)
     made = opened(write_npy(file, images), black=-1)

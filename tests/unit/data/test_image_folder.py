@@ -147,7 +147,9 @@ def test_a_bad_picture_is_named(folder, damage, message):
 
 def test_pictures_of_several_sizes_need_a_size(folder):
     Image.new("RGB", (128, 99)).save(folder / "b" / "007.png")
-    with pytest.raises(DataError, match="128 pixels wide and 99 high, expected 128 and 128"):
+    with pytest.raises(
+        DataError, match="128 pixels wide and 99 high, expected 128 and 128; give all"
+    ):
         opened(folder, size=None)
     assert len(opened(folder)) == NUM
 
@@ -216,6 +218,8 @@ def test_a_folder_has_to_hold_pictures(tmp_path):
     ("options", "message"),
     [
         ({"size": 0}, "at least 1, or null"),
+        ({"size": 6.5}, "at least 1, or null"),
+        ({"size": 10**9}, "at most 8192"),
         ({"channels": 2}, "choose 3"),
         ({"canvas": "nothing"}, "choose a grey value 0..255, or a colour"),
         ({"factor_values": "f.csv", "factor_names": "a"}, r"give a list: data.factor_names=\[a\]"),
