@@ -75,7 +75,8 @@ def csv_columns(
         raise ConfigError(f"the columns {wanted} of {path} were asked for; name each once")
     columns = {}
     for name in wanted:
-        column = [row[header.index(name)] for row in table.rows]
+        place = header.index(name)
+        column = [row[place] for row in table.rows]
         if gaps := set(filter(is_missing, set(column))):
             row, value = next((row, value) for row, value in enumerate(column) if value in gaps)
             raise DataError(
