@@ -6,16 +6,18 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import hydra.utils
 import yaml  # type: ignore[import-untyped] # OmegaConf's parser
+from annotated_types import Interval
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
+from vaescope.ranges import Count, Seed
 
 LINK = re.compile(r"(\\*)\$\{")
 # links that a run's ``config.yaml`` has to values of its own
@@ -30,14 +32,14 @@ class MachineSchema:
 
     data_dir: str | None = None
     output_dir: str = MISSING
-    threads: int | None = None
+    threads: Annotated[int, Interval(ge=1, le=1024)] | None = None
 
 
 @dataclass
 class EnsembleSchema:
     """How many seeds a run trains as one program: ``seed``, ``seed + 1``, ..."""
 
-    size: int = 1
+    size: Annotated[int, Interval(ge=1, le=1000)] = 1
     batched: bool | None = None
 
 
@@ -56,9 +58,9 @@ class TrainSchema(MachineSchema):
     callbacks: Any = None  # none chosen: callbacks=[]
     logger: Any = None  # none chosen: logger=[]
     trainer: Any = MISSING
-    seed: int = MISSING
-    latent_dim: int = MISSING
-    schedule_steps: int | None = None
+    seed: Seed = MISSING
+    latent_dim: Annotated[int, Interval(ge=1, le=4096)] = MISSING
+    schedule_steps: Count | None = None
     ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
     published: dict[str, Any] = field(default_factory=dict)
     resume: str | None = None
@@ -86,8 +88,8 @@ class EvaluateSchema(MachineSchema):
     metrics: list[str] | None = None
     untrained: bool = False
     split: str = MISSING
-    num_samples: int = MISSING
-    num_jacobians: int = MISSING
+    num_samples: Count = MISSING
+    num_jacobians: Count = MISSING
 
 
 @dataclass
@@ -101,9 +103,9 @@ class DataSchema(MachineSchema):
     prior: Any = MISSING
     likelihood: Any = MISSING
     action: str = MISSING
-    seed: int = MISSING
-    num_images: int = MISSING
-    num_statistics: int = MISSING
+    seed: Seed = MISSING
+    num_images: Annotated[int, Interval(ge=1, le=10_000)] = MISSING
+    num_statistics: Count = MISSING
     mirror: str | None = None
 
 
@@ -112,10 +114,10 @@ class ReproduceSchema(MachineSchema):
     """Root keys of ``reproduce.yaml`` and their types."""
 
     paper: Any = MISSING
-    table: int | None = None
+    table: Count | None = None
     part: list[str] | None = None
     scale: str = MISSING
-    jobs: int | None = None
+    jobs: Annotated[int, Interval(ge=1, le=1024)] | None = None
     only: str | None = None
 
 

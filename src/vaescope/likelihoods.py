@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vaescope.ranges import Positive, in_range
+
 
 class Bernoulli:
     """Pixels are coins with the decoder's output as logits; the loss is in nats per image.
@@ -57,11 +59,8 @@ class Gaussian:
     Differs: the variance is an option.
     """
 
-    def __init__(self, variance: float = 0.5) -> None:
-        if not variance > 0:
-            raise ValueError(
-                f"variance={variance}: give a number greater than 0 (0.5 is ||x - x_hat||^2)"
-            )
+    @in_range
+    def __init__(self, variance: Positive = 0.5) -> None:
         self.variance = variance
 
     def nll(self, output: Tensor, image: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.posteriors import Box, DiagonalGaussian, DiagonalLaplace, FullGaussian, NoisyPosterior
+from vaescope.ranges import Positive, in_range
 
 
 class StandardNormal:
@@ -46,9 +47,8 @@ class Laplace:
 
     posteriors: ClassVar[tuple[type, ...]] = StandardNormal.posteriors
 
-    def __init__(self, scale: float = 1.0) -> None:
-        if not scale > 0:
-            raise ValueError(f"scale={scale}: give a number greater than 0")
+    @in_range
+    def __init__(self, scale: Positive = 1.0) -> None:
         self.scale = scale
         self.variance = 2 * scale**2
 

@@ -3,17 +3,19 @@
 import difflib
 import inspect
 import sys
-import types
-import typing
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
+from dataclasses import is_dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vaescope.config import TrainSchema
 from vaescope.devices import device_problems
 from vaescope.errors import ConfigError
+from vaescope.foreign_ranges import advice, foreign_hints
+from vaescope.ranges import fits, hints_of, interval_of, words
 
 RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 GIVEN_BY_CODE = {
@@ -49,6 +51,7 @@ ELEMENTWISE = tuple(
         "SGD",
     )
 )
+_ROOT_HINTS = get_type_hints(TrainSchema, include_extras=True)
 MANY_OBJECTS = ("statistics", "callbacks", "logger")
 
 
@@ -125,7 +128,7 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
     kinds = {p.name: p.kind for p in inspect.signature(target).parameters.values()}
     named = [n for n, k in kinds.items() if k in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)]
     open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
-    hints = _hints(target)
+    hints = {**hints_of(target), **foreign_hints(str(node["_target_"]), path)}
     for key in (str(k) for k in node if k not in RESERVED):
         if key in GIVEN_BY_CODE.get(path, ()):
             yield f"{path}.{key}: vaescope sets this itself"
@@ -143,15 +146,26 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
 
 def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterator[str]:
     """Mistakes in the value of one argument."""
-    if OmegaConf.is_missing(node, key):
+    if OmegaConf.is_missing(node, key) or _is_told_at_the_root(node, key, path):
         return
     try:
         value = node[key]
+        if isinstance(value, DictConfig | ListConfig):
+            value = OmegaConf.to_container(value, resolve=True)
     except OmegaConfBaseException as error:
         yield f"{path}: {str(error).splitlines()[0]}"
         return
-    if not _fits(value, hint):
-        yield f"{path}: {value!r} is not {_words(hint)}"
+    if not fits(value, hint):
+        yield f"{path}: {value!r} is not {words(hint)}{advice(key, value)}"
+
+
+def _is_told_at_the_root(node: DictConfig, key: str, path: str) -> bool:
+    """Whether a value is a link to a root key with a range of its own, like ``${seed}``."""
+    if not OmegaConf.is_interpolation(node, key) or path.count(".") < 2:
+        return False
+    ranged = [f"${{{name}}}" for name, hint in _ROOT_HINTS.items() if interval_of(hint)]
+    link: Any = node._get_node(key)
+    return link._value() in ranged
 
 
 def _group_problems(config: DictConfig) -> Iterator[str]:
@@ -170,15 +184,14 @@ def _group_problems(config: DictConfig) -> Iterator[str]:
 
 def _root_problems(config: DictConfig) -> Iterator[str]:
     """Mistakes that concern the root's own values or several groups at once."""
-    if config.get("seed") is not None and config.seed < 0:
-        yield f"config.seed: {config.seed} is below 0"
-    if config.get("threads") is not None and config.threads < 1:
-        yield f"config.threads: {config.threads} is below 1; null chooses by the idle cores"
+    kind = OmegaConf.get_type(config)
+    schema = kind if is_dataclass(kind) else TrainSchema  # a resumed run's own file
+    yield from _schema_problems(config, schema, "config")
     yield from _trainer_problems(config)
     yield from _ensemble_problems(config)
     model, posterior = config.get("model"), config.get("posterior")
     groups = isinstance(model, DictConfig) and isinstance(posterior, DictConfig)
-    if not groups or "latent_dim" not in config:
+    if not groups or not fits(config.get("latent_dim"), _ROOT_HINTS["latent_dim"]):
         return
     family = located(str(posterior.get("path")))
     if not isinstance(family, type):
@@ -191,6 +204,18 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
         yield f"config: {problem}"
 
 
+def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
+    """Keys that a schema does not have, and numbers outside the ranges that it declares."""
+    hints = get_type_hints(schema, include_extras=True)
+    for key in map(str, node):
+        if key not in hints:
+            yield f"{path}: there is no '{key}'{_did_you_mean(key, hints)}"
+        elif is_dataclass(hints[key]):
+            yield from _schema_problems(node[key], hints[key], f"{path}.{key}")
+        else:
+            yield from _value_problems(node, key, hints[key], f"{path}.{key}")
+
+
 def _trainer_problems(config: DictConfig) -> Iterator[str]:
     """Settings of Lightning that do not go together, or not with this project."""
     trainer, optimizer = config.get("trainer"), config.get("optimizer")
@@ -198,11 +223,6 @@ def _trainer_problems(config: DictConfig) -> Iterator[str]:
         return
     yield from device_problems(trainer)
     precision = str(trainer.get("precision"))
-    if precision in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
-        yield (
-            f"config.trainer.precision: {precision} would round latents and losses as well; "
-            "choose bf16-mixed, 16-mixed or 32-true"
-        )
     if trainer.get("gradient_clip_val") and "mixed" in precision and optimizer.get("fused"):
         yield (
             "config.trainer.gradient_clip_val: Lightning does not clip for a fused optimiser in "
@@ -213,8 +233,6 @@ def _trainer_problems(config: DictConfig) -> Iterator[str]:
 def _ensemble_problems(config: DictConfig) -> Iterator[str]:
     """Settings under which members of an ensemble would not be what they are alone."""
     size = config.get("ensemble", {}).get("size", 1)
-    if size < 1:
-        yield f"config.ensemble.size: {size} was given; it is at least 1"
     trainer, optimizer = config.get("trainer"), config.get("optimizer")
     if size < 2 or not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
         return
@@ -233,54 +251,6 @@ def _ensemble_problems(config: DictConfig) -> Iterator[str]:
             f"config.optimizer: {optimizer.get('_target_')} may mix the members' weights, so it "
             f"cannot be batched; choose one of {', '.join(ELEMENTWISE)}, or train single runs"
         )
-
-
-def _hints(target: Any) -> dict[str, Any]:
-    """Annotations of a callable's arguments; none where they cannot be resolved."""
-    try:
-        return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    except (NameError, TypeError, AttributeError):
-        return {}
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a YAML value may be passed where ``hint`` is asked for; unknown hints accept all."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if hint in (Any, object) or (isinstance(value, DictConfig) and "_target_" in value):
-        return True
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, arg) for arg in args)
-    if origin is typing.Literal:
-        return value in args
-    if hint in (type(None), None):
-        return value is None
-    if hint in (int, float):
-        number = isinstance(value, int if hint is int else int | float)
-        return number and not isinstance(value, bool)
-    base = origin or hint
-    if base in (list, tuple, Sequence, Collection):
-        elements = next((a for a in args if a is not Ellipsis), Any)
-        same = base is not tuple or len(set(args) - {Ellipsis}) <= 1  # else each its own hint
-        return isinstance(value, ListConfig | list | tuple) and (
-            not same or all(_fits(element, elements) for element in value)
-        )
-    if base in (dict, Mapping):
-        return isinstance(value, DictConfig | dict)
-    if inspect.isclass(hint) and isinstance(value, str | int | float):
-        return isinstance(value, hint)
-    return True
-
-
-def _words(hint: Any) -> str:
-    """A type hint as a user would say it."""
-    if typing.get_origin(hint) is typing.Literal:
-        return "one of " + ", ".join(repr(a) for a in typing.get_args(hint))
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return " or ".join(_words(arg) for arg in typing.get_args(hint))
-    plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
-    if hint is type(None):
-        return "null"
-    return plain.get(hint, str(hint).replace("collections.abc.", ""))
 
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:

@@ -62,12 +62,12 @@ def test_all_mistakes_are_listed_at_once(config):
     assert len(text.splitlines()) == 8
     for line in (
         "config.model.betta: vaescope.models.BetaVAE takes no 'betta'; did you mean 'beta'?",
-        "config.data.batch_size: 'many' is not an integer",
-        "config.trainer.max_steps: 1.5 is not an integer",
+        "config.data.batch_size: 'many' is not an integer from 1 to 1,000,000,000",
+        "config.trainer.max_steps: 1.5 is not -1 or an integer from 1 to 1,000,000,000",
         "config.callbacks.finite._target_: there is no vaescope.callbacks.FiniteTerm",
-        "config: latent_dim=0: a model needs at least 1 latent",
-        "config.seed: -1 is below 0",
-        "config.threads: 0 is below 1; null chooses by the idle cores",
+        "config.latent_dim: 0 is not an integer from 1 to 4,096",
+        "config.seed: -1 is not an integer from 0 to 4,294,967,295",
+        "config.threads: 0 is not an integer from 1 to 1,024 or null",
     ):
         assert f"  - {line}" in text.splitlines()
 
@@ -77,7 +77,10 @@ def test_all_mistakes_are_listed_at_once(config):
     [
         (["model.beta=big"], "config.model.beta: 'big' is not a number"),
         (["model.beta=true"], "config.model.beta: True is not a number"),
-        (["model.initial_beta=x"], "config.model.initial_beta: 'x' is not a number or null"),
+        (
+            ["model.initial_beta=x"],
+            "config.model.initial_beta: 'x' is not a number from 0 to 1,000,000,000 or null",
+        ),
         (["model.anneal_steps=2.5"], "config.model.anneal_steps: 2.5 is not an integer"),
         (["data.batch_size=null"], "config.data.batch_size: None is not an integer"),
         (["data.batch_size=???"], "config.data.batch_size: no value given"),
@@ -117,7 +120,7 @@ def test_all_mistakes_are_listed_at_once(config):
             ["posterior.path=vaescope.posteriors.Diagonal"],
             "config.posterior: vaescope.posteriors.Diagonal is not a posterior family",
         ),
-        (["latent_dim=-3"], "config: latent_dim=-3: a model needs at least 1 latent"),
+        (["latent_dim=-3"], "config.latent_dim: -3 is not an integer from 1 to 4,096"),
         (
             ["+likelihood.variance=1.0"],
             "config.likelihood.variance: vaescope.likelihoods.Bernoulli takes no 'variance'; "
@@ -235,7 +238,7 @@ def test_build_leaves_errors_that_are_not_the_configurations():
 
 def test_build_tells_a_constructors_refusal(config):
     with pytest.raises(
-        ConfigError, match=r"^config\.likelihood: variance=-1: give a number greater"
+        ConfigError, match=r"^config\.likelihood: variance=-1: give a number above 0"
     ):
         build({"_target_": "vaescope.likelihoods.Gaussian", "variance": -1}, "likelihood")
     assert issubclass(ConfigError, VaescopeError)
@@ -260,7 +263,7 @@ def test_arguments_given_by_code_arrive_as_they_are():
         (["++callbacks.pictures=3"], "config.callbacks.pictures: 3 describes no object"),
         (["~callbacks.progress._target_"], "config.callbacks.progress: has no _target_"),
         (["model.anneal_steps=a"], "config.model.anneal_steps: 'a' is not an integer"),
-        (["seed=-1"], "config.seed: -1 is below 0"),
+        (["seed=-1"], "config.seed: -1 is not an integer from 0 to 4,294,967,295"),
     ],
 )
 def test_mistake_is_named(config, words, message):

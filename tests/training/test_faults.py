@@ -36,7 +36,7 @@ def test_nan_stops_with_step_term_and_last_good_checkpoint(
 
 def test_infinite_weights_reach_no_checkpoint(tiny, tmp_path):
     with pytest.raises(TrainingDivergedError, match="not a finite number"):
-        train(tiny(tmp_path, "optimizer.lr=1e38", "trainer.max_steps=20", "trainer=float32"))
+        train(tiny(tmp_path, "optimizer.lr=1e9", "trainer.max_steps=20", "trainer=float32"))
     assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
 
 
@@ -57,7 +57,7 @@ def test_all_mistakes_on_the_command_line_at_once(shell, tmp_path):
     done = shell("train", "data=tiny", "+model.btea=3", "latent_dim=0", "posterior=point", code=1)
     assert "2 mistakes in the configuration" in done.stderr
     assert "takes no 'btea'; did you mean 'beta'?" in done.stderr
-    assert "latent_dim=0: a model needs at least 1 latent" in done.stderr
+    assert "config.latent_dim: 0 is not an integer from 1 to 4,096" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("outputs/*/*/checkpoints"))
 
@@ -90,7 +90,7 @@ def test_failing_job_leaves_its_error_and_the_others_go_on(shell, tmp_path):
     words = ("data=tiny", "trainer.max_steps=3", "logger=[csv]", "model.beta=1,-1,2")
     done = shell("train", "-m", *words, "hydra.sweep.dir=sweep", "data.batch_size=8", code=1)
     assert "2 of 3 jobs finished" in done.stdout
-    assert "beta=-1" in (tmp_path / "sweep" / "1" / "error.txt").read_text()
+    assert "config.model.beta: -1 is not" in (tmp_path / "sweep" / "1" / "error.txt").read_text()
     for job in ("0", "2"):
         assert (tmp_path / "sweep" / job / "scores.json").is_file()
         assert not (tmp_path / "sweep" / job / "error.txt").exists()
@@ -111,7 +111,7 @@ def test_data_error_is_no_config_error(tiny, tmp_path):
 def test_weights_that_break_in_the_last_update_before_a_look_are_named(tiny, tmp_path):
     words = ("callbacks.finite.every_n_steps=50", "callbacks.evaluation.every_n_steps=1")
     with pytest.raises(TrainingDivergedError, match="not a finite number"):
-        train(tiny(tmp_path, *words, "optimizer.lr=1e38", "trainer.max_steps=9", "trainer=float32"))
+        train(tiny(tmp_path, *words, "optimizer.lr=1e9", "trainer.max_steps=9", "trainer=float32"))
 
 
 def test_look_keeps_a_nan(tiny, tmp_path, monkeypatch):
@@ -135,7 +135,7 @@ def test_refusals_of_several_objects_are_told_together(tiny, tmp_path):
     )
     with pytest.raises(ConfigError) as refusal:
         train(tiny(tmp_path / "run", *words))
-    for word in ("config.model: beta=-1", "config.callbacks.finite", "config.statistics.dis"):
+    for word in ("config.model.beta: -1", "config.callbacks.finite", "config.statistics.dis"):
         assert word in str(refusal.value)
     assert not (tmp_path / "run" / "config.yaml").exists()
 

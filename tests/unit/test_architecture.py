@@ -16,11 +16,12 @@ ROOT = Path(vaescope.__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
-LEAVES = {"errors", "streams", "posteriors", "factor_kinds"}
+LEAVES = {"errors", "ranges", "streams", "posteriors", "factor_kinds"}
 
 # part of vaescope -> parts that it may import besides itself
 ARROWS = {
     "errors": set(),
+    "ranges": {"errors"},
     "streams": set(),
     "factor_kinds": set(),
     "posteriors": LEAVES,
@@ -34,10 +35,11 @@ ARROWS = {
     "data": LEAVES,
     "models": LEAVES | {"likelihoods", "networks", "priors"},
     "ensemble": {"models", "streams"},
-    "config": {"errors", "files", "hardware"},
+    "config": {"errors", "files", "hardware", "ranges"},
 }
 PURE = (
     "errors",
+    "ranges",
     "streams",
     "factor_kinds",
     "posteriors",

@@ -58,7 +58,7 @@ def test_gaussian_is_that_of_torch_distributions_without_its_constant(variance):
 
 @pytest.mark.parametrize("variance", [0, -1.0, float("nan")])
 def test_gaussian_refuses_a_variance_that_is_none(variance):
-    with pytest.raises(ValueError, match=f"variance={variance}: give a number greater than 0"):
+    with pytest.raises(ValueError, match=f"variance={variance}: give a number above 0"):
         Gaussian(variance)
 
 

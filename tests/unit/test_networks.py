@@ -126,8 +126,8 @@ def test_linear_network_is_affine_without_hidden_layer():
     [
         ({"encoder_activation": "gelu"}, "encoder_activation='gelu': choose one of relu, tanh"),
         ({"decoder_activation": "Tanh"}, "decoder_activation='Tanh': choose one of relu, tanh"),
-        ({"encoder_sizes": [4, 0]}, r"encoder_sizes=\[4, 0\]: every width is at least 1"),
-        ({"decoder_sizes": [-1]}, r"decoder_sizes=\[-1\]: every width is at least 1"),
+        ({"encoder_sizes": [4, 0]}, r"encoder_sizes=\[4, 0\]: give a list, each an integer from 1"),
+        ({"decoder_sizes": [-1]}, r"decoder_sizes=\[-1\]: give a list, each an integer from 1"),
     ],
 )
 def test_mlp_refuses(arguments, message):

@@ -93,5 +93,5 @@ def test_samples_have_the_density(prior):
 
 
 def test_scale_has_to_be_positive():
-    with pytest.raises(ValueError, match=r"scale=0\.0: give a number greater than 0"):
+    with pytest.raises(ValueError, match=r"scale=0\.0: give a number above 0"):
         Laplace(scale=0.0)

@@ -3,7 +3,7 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaescope.callbacks.updates import made_update
 from vaescope.files import replacing
+from vaescope.ranges import Count, in_range
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -46,17 +47,16 @@ class Checkpoint(pl.callbacks.Checkpoint):
         ValueError: for an unknown mode or ``every_n_steps`` below 1.
     """
 
+    @in_range
     def __init__(
         self,
         folder: str,
-        every_n_steps: int = 500,
+        every_n_steps: Count = 500,
         monitor: str = "val/loss_final_weights",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"mode={mode!r}: choose min or max")
-        if every_n_steps < 1:
-            raise ValueError(f"every_n_steps={every_n_steps}: give at least 1")
         self.last = Path(folder) / "last.ckpt"
         self.best = Path(folder) / "best.ckpt"
         self.every_n_steps = every_n_steps

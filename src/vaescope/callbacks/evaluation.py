@@ -8,11 +8,13 @@ from torch import Tensor
 
 from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
-from vaescope.callbacks.statistics import Drift, GroupStatistic, Statistics
+from vaescope.callbacks.statistics import Drift, GroupStatistic, Statistic, Statistics
 from vaescope.callbacks.updates import made_update
 from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
+from vaescope.errors import TrainingDivergedError
 from vaescope.models import LatentModel
+from vaescope.ranges import Count, in_range
 
 
 def scores_of_members(
@@ -33,7 +35,7 @@ def scores_of_members(
         numbers = held_out.named(held_out.split, held_out.losses)
         for statistic in statistics.values():
             if not isinstance(statistic, GroupStatistic):
-                numbers |= statistic(held_out)
+                numbers |= _numbers(statistic, held_out)
         scores[held_out.model.seed] = numbers
         codes.append(held_out.codes())
     for statistic in statistics.values():
@@ -41,6 +43,19 @@ def scores_of_members(
             for seed, more in zip(scores, statistic.together(codes), strict=True):
                 scores[seed] |= more
     return scores
+
+
+def _numbers(statistic: Statistic, held_out: HeldOut) -> dict[str, float]:
+    """A statistic's numbers; one that fails on codes that are none says so."""
+    try:
+        return statistic(held_out)
+    except Exception as error:
+        if held_out.finite:
+            raise
+        raise TrainingDivergedError(
+            f"not a finite number: codes, variances or losses of held-out images at step "
+            f"{held_out.step}. Try a lower optimizer.lr or trainer=float32"
+        ) from error
 
 
 class Evaluation(pl.Callback):
@@ -57,22 +72,15 @@ class Evaluation(pl.Callback):
         ValueError: if a count is below 1.
     """
 
+    @in_range
     def __init__(
         self,
         statistics: Statistics,
-        every_n_steps: int = 500,
-        num_samples: int = 5000,
-        num_losses: int = 1000,
-        num_jacobians: int = 128,
+        every_n_steps: Count = 500,
+        num_samples: Count = 5000,
+        num_losses: Count = 1000,
+        num_jacobians: Count = 128,
     ) -> None:
-        for name, count in (
-            ("every_n_steps", every_n_steps),
-            ("num_samples", num_samples),
-            ("num_losses", num_losses),
-            ("num_jacobians", num_jacobians),
-        ):
-            if count < 1:
-                raise ValueError(f"{name}={count}: give at least 1")
         self.statistics = statistics
         self.every_n_steps = every_n_steps
         self.num_samples = num_samples

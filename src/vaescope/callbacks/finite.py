@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.callbacks.checkpoint import Checkpoint
 from vaescope.ensemble import Ensemble
 from vaescope.errors import TrainingDivergedError
+from vaescope.ranges import Count, in_range
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,8 @@ class FiniteTerms(pl.Callback):
         ValueError: if ``every_n_steps`` is below 1.
     """
 
-    def __init__(self, every_n_steps: int = 50) -> None:
-        if every_n_steps < 1:
-            raise ValueError(f"every_n_steps={every_n_steps}: give at least 1")
+    @in_range
+    def __init__(self, every_n_steps: Count = 50) -> None:
         self.every_n_steps = every_n_steps
         self._terms: list[tuple[int, dict[str, Tensor]]] = []
         self._told: set[int] = set()

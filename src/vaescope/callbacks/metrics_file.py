@@ -9,6 +9,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from vaescope.files import replacing
+from vaescope.ranges import Count, in_range
 
 
 class MetricsFile(Logger):
@@ -21,7 +22,8 @@ class MetricsFile(Logger):
         flush_every: new rows after which it is written, in long files more; at the end as well.
     """
 
-    def __init__(self, folder: str, flush_every: int = 20) -> None:
+    @in_range
+    def __init__(self, folder: str, flush_every: Count = 20) -> None:
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self.flush_every = flush_every

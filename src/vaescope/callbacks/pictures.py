@@ -1,9 +1,11 @@
 """Pictures of the model when training ends."""
 
 from pathlib import Path
+from typing import Annotated
 
 import pytorch_lightning as pl
 import torch
+from annotated_types import Interval
 from pytorch_lightning.loggers import WandbLogger
 
 from vaescope.callbacks.held_out import look
@@ -11,6 +13,7 @@ from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
 from vaescope.files import replacing
 from vaescope.models import LatentModel
+from vaescope.ranges import Columns, in_range
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
 from vaescope.report.render import save_figure
 
@@ -28,14 +31,14 @@ class Pictures(pl.Callback):
         ValueError: for a count below 1 or an extent that is not positive.
     """
 
+    @in_range
     def __init__(
-        self, folder: str, num_images: int = 12, num_steps: int = 11, extent: float = 2.0
+        self,
+        folder: str,
+        num_images: Columns = 12,
+        num_steps: Columns = 11,
+        extent: Annotated[float, Interval(gt=0, le=100)] = 2.0,
     ) -> None:
-        for name, count in (("num_images", num_images), ("num_steps", num_steps)):
-            if count < 1:
-                raise ValueError(f"{name}={count}: give at least 1")
-        if not extent > 0:
-            raise ValueError(f"extent={extent}: give a number above 0")
         self.folder = Path(folder)
         self.num_images = num_images
         self.num_steps = num_steps

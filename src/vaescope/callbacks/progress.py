@@ -16,6 +16,7 @@ from vaescope.callbacks.updates import made_update
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
+from vaescope.ranges import Count, in_range
 
 
 class Progress(pl.Callback):
@@ -32,9 +33,8 @@ class Progress(pl.Callback):
         ValueError: if ``every_n_steps`` is below 1.
     """
 
-    def __init__(self, every_n_steps: int = 50, bar: bool = True) -> None:
-        if every_n_steps < 1:
-            raise ValueError(f"every_n_steps={every_n_steps}: give at least 1")
+    @in_range
+    def __init__(self, every_n_steps: Count = 50, bar: bool = True) -> None:
         self.every_n_steps = every_n_steps
         self.bar = bar
         self._display: tqdm | None = None

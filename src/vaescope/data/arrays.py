@@ -28,6 +28,7 @@ from vaescope.data.own_images import (
 )
 from vaescope.data.pixel_values import PixelValues
 from vaescope.errors import ConfigError, DataError
+from vaescope.ranges import Real, Side
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,10 @@ class ArraysDataModule(FactorDataModule):
     factor_values: str | None = None
     factor_names: Sequence[str] | None = None
     factor_kinds: Sequence[str] | None = None
-    black: float | None = None
-    white: float | None = None
+    black: Real | None = None
+    white: Real | None = None
     layout: str | None = None
-    size: int | None = None
+    size: Side | None = None
     data_dir: str | Path | None = None
 
     def __post_init__(self) -> None:

@@ -158,7 +158,7 @@ class Cars3DDataModule(ConvertedDataModule):
 
     dataset_class: ClassVar[type[Cars3D]] = Cars3D
 
-    side: int = 64
+    side: Literal[64, 128] = 64
     resize: Literal["lanczos", "bilinear"] = "lanczos"
 
     def __post_init__(self) -> None:

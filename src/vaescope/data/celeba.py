@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -186,7 +186,7 @@ class CelebADataModule(ConvertedDataModule):
 
     dataset_class = CelebA
 
-    crop: int | None = None
+    crop: Literal[140, 148] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,6 +9,7 @@ from torch import Tensor
 from vaescope.data.factors import Factors
 from vaescope.data.selection import in_unit_interval, positions_of
 from vaescope.errors import ConfigError
+from vaescope.ranges import Probability, Share, in_range
 
 _ROUNDING = 1e-9
 Chosen = Sequence[int | str] | None
@@ -101,9 +102,8 @@ class Extrapolation:
     rows, which are not reproduced.
     """
 
-    def __init__(self, share: float = 0.25, factors: Chosen = None) -> None:
-        if not 0 < share < 1:
-            raise ConfigError(f"share={share} was given; it must lie between 0 and 1")
+    @in_range
+    def __init__(self, share: Share = 0.25, factors: Chosen = None) -> None:
         self.share, self.factors = share, factors
 
     def check(self, factors: Factors) -> None:
@@ -140,7 +140,8 @@ class Recombination:
     which ranges is left to the user.
     """
 
-    def __init__(self, ranges: Sequence[Sequence[float]], factors: Chosen = None) -> None:
+    @in_range
+    def __init__(self, ranges: Sequence[Sequence[Probability]], factors: Chosen = None) -> None:
         pairs = [tuple(bounds) for bounds in ranges]
         if len(pairs) < 2 or not all(len(pair) == 2 for pair in pairs):
             raise ConfigError(

@@ -26,6 +26,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
+from vaescope.ranges import Count, Seed, Share, Workers, check_fields
 from vaescope.streams import stream
 
 
@@ -77,11 +78,11 @@ class FactorDataModule(pl.LightningDataModule):
 
     dataset_class: ClassVar[type[FactorDataset]]
 
-    batch_size: int = 64
-    split: Sequence[float] | None = (0.8, 0.1, 0.1)
-    num_workers: int = 0
-    seed: int = 0
-    split_seed: int = 0
+    batch_size: Count = 64
+    split: Sequence[Share] | None = (0.8, 0.1, 0.1)
+    num_workers: Workers = 0
+    seed: Seed = 0
+    split_seed: Seed = 0
     placement: Literal["auto", "device", "host"] = "auto"
     view: View | None = None
     sampling: Sampling | None = None
@@ -89,8 +90,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     def __post_init__(self) -> None:
         super().__init__()
-        _check_at_least(1, batch_size=self.batch_size)
-        _check_at_least(0, num_workers=self.num_workers, seed=self.seed, split_seed=self.split_seed)
+        check_fields(self)
         if self.placement not in ("auto", "device", "host"):
             raise ConfigError(
                 f"placement={self.placement!r} was given; choose auto, device or host"
@@ -288,9 +288,3 @@ class FactorDataModule(pl.LightningDataModule):
                     f"{len(held_out)}; choose other factors or ranges, or hold_out=null"
                 )
         return draw_split(rows, self.split, self.split_seed) | {"held_out": held_out}
-
-
-def _check_at_least(bound: int, **settings: int) -> None:
-    for name, value in settings.items():
-        if value < bound:
-            raise ConfigError(f"{name}={value} was given; it must be at least {bound}")

@@ -1,6 +1,7 @@
 """Small handwritten digits that come with scikit-learn: real images without a download."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class DigitsDataModule(FactorDataModule):
 
     dataset_class = Digits
 
-    size: int = 8
+    size: Literal[8, 32, 64] = 8
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,6 +8,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.data.selection import position_of
 from vaescope.errors import ConfigError
+from vaescope.ranges import AtLeastTwo, Count, in_range
 
 
 class Groups:
@@ -27,9 +28,8 @@ class Groups:
     https://arxiv.org/abs/1705.08841, section 3. Differs: groups of one size.
     """
 
-    def __init__(self, by: str, size: int) -> None:
-        if size < 2:
-            raise ConfigError(f"size={size} was given; a group has at least 2 images")
+    @in_range
+    def __init__(self, by: str, size: AtLeastTwo) -> None:
         self.by, self.size = by, size
         self._members: _Members | None = None
 
@@ -71,7 +71,8 @@ class Labels:
     Source: none, ours.
     """
 
-    def __init__(self, by: str | None = None, num_labels: int | None = None) -> None:
+    @in_range
+    def __init__(self, by: str | None = None, num_labels: Count | None = None) -> None:
         self.by = by
         self.num_labels = num_labels
         self._pool: Pool | None = None

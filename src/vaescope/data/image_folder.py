@@ -28,6 +28,7 @@ from vaescope.data.own_images import (
 from vaescope.data.picture_files import checked_suffixes, pictures_below
 from vaescope.data.pictures import Decoder, Notes, colour_of, in_pieces, picture_size
 from vaescope.errors import ConfigError, DataError
+from vaescope.ranges import Side
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class ImageFolderDataModule(FactorDataModule):
     file_column: str = "file"
     factor_names: Sequence[str] | None = None
     factor_kinds: Sequence[str] | None = None
-    size: int | None = 64
+    size: Side | None = 64
     channels: Literal[1, 3] = 3
     canvas: str | int = "black"
     suffixes: Sequence[str] = ("png", "jpg", "jpeg")

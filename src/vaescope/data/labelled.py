@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.errors import ConfigError
+from vaescope.ranges import Bins, Count, Probability, Seed, in_range
 from vaescope.streams import stream
 
 Labeller = Literal["perfect", "binned", "noisy", "permuted", "partial"]
@@ -46,25 +47,19 @@ class Labelled:
     code also fixes the nuisance of labelled images.
     """
 
+    @in_range
     def __init__(
         self,
-        num_labelled: int = 100,
+        num_labelled: Count = 100,
         labeller: Labeller = "perfect",
-        num_bins: int = 5,
-        probability: float = 0.1,
-        num_observed: int = 2,
-        seed: int = 0,
+        num_bins: Bins = 5,
+        probability: Probability = 0.1,
+        num_observed: Count = 2,
+        seed: Seed = 0,
     ) -> None:
         if labeller not in get_args(Labeller):
             allowed = ", ".join(get_args(Labeller))
             raise ConfigError(f"labeller={labeller!r} was given; choose one of {allowed}")
-        bounds = {"num_labelled": 1, "num_bins": 2, "num_observed": 1, "seed": 0}
-        given = (num_labelled, num_bins, num_observed, seed)
-        for (name, bound), value in zip(bounds.items(), given, strict=True):
-            if value < bound:
-                raise ConfigError(f"{name}={value} was given; it must be at least {bound}")
-        if not 0 <= probability <= 1:
-            raise ConfigError(f"probability={probability} was given; choose 0..1")
         self.num_labelled, self.labeller, self.num_bins = num_labelled, labeller, num_bins
         self.probability, self.num_observed, self.seed = probability, num_observed, seed
         self._chosen: _Chosen | None = None

@@ -1,13 +1,16 @@
 """Correlated factors: how often training shows each combination of their values."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.factors import Factors
 from vaescope.data.selection import in_unit_interval, position_of, positions_of
 from vaescope.errors import ConfigError
+from vaescope.ranges import in_range
 
 
 class CorrelatedFactors:
@@ -27,14 +30,17 @@ class CorrelatedFactors:
     https://arxiv.org/abs/2210.07347. Differs: none known.
     """
 
+    @in_range
     def __init__(
-        self, pairs: Sequence[Sequence[int | str]], sigma: float = 0.2, inverted: bool = False
+        self,
+        pairs: Sequence[Sequence[int | str]],
+        sigma: Annotated[float, Interval(gt=0)] = 0.2,
+        inverted: bool = False,
     ) -> None:
         if not pairs or any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
             raise ConfigError(
                 f"pairs={list(pairs)} was given; give two factors each: [[0, 1], ...]"
             )
-        _require_positive(sigma)
         self.pairs, self.sigma, self.inverted = pairs, sigma, inverted
 
     def check(self, factors: Factors) -> None:
@@ -68,8 +74,13 @@ class Confounder:
     Support", https://arxiv.org/abs/2210.07347. Differs: none known.
     """
 
-    def __init__(self, factor: int | str, sigma: float = 0.2, inverted: bool = False) -> None:
-        _require_positive(sigma)
+    @in_range
+    def __init__(
+        self,
+        factor: int | str,
+        sigma: Annotated[float, Interval(gt=0)] = 0.2,
+        inverted: bool = False,
+    ) -> None:
         self.factor, self.sigma, self.inverted = factor, sigma, inverted
 
     def check(self, factors: Factors) -> None:
@@ -100,11 +111,6 @@ def _weights(
         exponent -= (a - (1 - b if inverted else b)) ** 2 / (2 * sigma**2)
     # as logarithms until here, so that a small sigma does not leave all rows at 0
     return (exponent - exponent.max()).exp()
-
-
-def _require_positive(sigma: float) -> None:
-    if not sigma > 0:
-        raise ConfigError(f"sigma={sigma} was given; it must be positive")
 
 
 def _require_values(position: int, factors: Factors) -> None:

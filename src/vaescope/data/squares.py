@@ -1,8 +1,10 @@
 """Squares on a grid: sets whose pixel distances say nothing, or much, about their factors."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
@@ -10,6 +12,7 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.synthetic import require
 from vaescope.errors import ConfigError
+from vaescope.ranges import Pixels
 
 _SIDE = 64
 # row numbers of a larger set would fill the memory
@@ -195,10 +198,10 @@ class XYSquaresDataModule(FactorDataModule):
 
     dataset_class = XYSquares
 
-    square_size: int = 8
-    spacing: int = 8
-    num_squares: int = 3
-    max_placements: int = 8
+    square_size: Pixels = 8
+    spacing: Pixels = 8
+    num_squares: Annotated[int, Interval(ge=1, le=3)] = 3
+    max_placements: Pixels = 8
 
     @property
     def factors(self) -> Factors:
@@ -229,12 +232,12 @@ class XYObjectDataModule(FactorDataModule):
 
     dataset_class = XYObject
 
-    spacing: int = 2
-    min_size: int = 7
-    max_size: int = 15
-    size_step: int = 2
+    spacing: Pixels = 2
+    min_size: Pixels = 7
+    max_size: Pixels = 15
+    size_step: Pixels = 2
     palette: str = "rainbow"
-    shades: int = 4
+    shades: Annotated[int, Interval(ge=1, le=255)] = 4
 
     @property
     def factors(self) -> Factors:

@@ -11,6 +11,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
+from vaescope.ranges import Positive, Rows, Seed, Width
 from vaescope.streams import stream
 
 _FACTORS = Factors(("w1", "w2"), (0, 0), ("continuous", "continuous"))
@@ -137,9 +138,9 @@ class SyntheticLinearDataModule(FactorDataModule):
 
     dataset_class = SyntheticLinear
 
-    num_points: int = 50_000
-    ratio: float = 2.0
-    data_seed: int = 0
+    num_points: Rows = 50_000
+    ratio: Positive = 2.0
+    data_seed: Seed = 0
 
     def build(self) -> SyntheticLinear:
         """The data set."""
@@ -160,9 +161,9 @@ class SyntheticNonlinearDataModule(FactorDataModule):
 
     dataset_class = SyntheticNonlinear
 
-    num_points: int = 50_000
-    hidden: int = 10
-    data_seed: int = 0
+    num_points: Rows = 50_000
+    hidden: Width = 10
+    data_seed: Seed = 0
 
     def build(self) -> SyntheticNonlinear:
         """The data set."""

@@ -2,9 +2,10 @@
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from vaescope.data.datamodule import FactorDataModule
@@ -19,6 +20,7 @@ from vaescope.data.mixings import (
     orthogonal_mixing,
 )
 from vaescope.data.synthetic import Points, require
+from vaescope.ranges import Decay, NonNegative, Positive, Rows, Seed, Sources, Width
 from vaescope.streams import stream
 
 
@@ -128,16 +130,14 @@ class SyntheticMixingDataModule(FactorDataModule):
 
     dataset_class: ClassVar[type[SyntheticMixing]]
 
-    num_points: int = 60_000
-    num_sources: int = 3
-    num_observations: int | None = None
+    num_points: Rows = 60_000
+    num_sources: Sources = 3
+    num_observations: Sources | None = None
     standardise: bool = True
-    data_seed: int = 0
+    data_seed: Seed = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.num_points >= 2, f"num_points={self.num_points}", "at least 2")
-        require(self.data_seed >= 0, f"data_seed={self.data_seed}", "at least 0")
         self.mixing()  # refuses sizes and options that cannot work
 
     @property
@@ -171,8 +171,8 @@ class SyntheticMLPDataModule(SyntheticMixingDataModule):
 
     dataset_class = SyntheticMLP
 
-    layers: int = 3
-    hidden: int | None = None
+    layers: Annotated[int, Interval(ge=2, le=100)] = 3
+    hidden: Width | None = None
     activation: Activation = "leaky_tanh"
     weights: Weights = "orthogonal"
 
@@ -199,8 +199,8 @@ class SyntheticMoebiusDataModule(SyntheticMixingDataModule):
 
     dataset_class = SyntheticMoebius
 
-    c_ima: float = 0.0
-    pole: float = 2.0
+    c_ima: NonNegative = 0.0
+    pole: Annotated[float, Interval(gt=1, le=100)] = 2.0
     linear_map: LinearMap = "before"
 
     def mixing(self) -> nn.Sequential:
@@ -225,10 +225,10 @@ class SyntheticOrthogonalDataModule(SyntheticMixingDataModule):
 
     dataset_class = SyntheticOrthogonal
 
-    c_ima: float = 0.0
-    stretch: float = 2.0
-    bend: float = 0.5
-    pole: float | None = None
+    c_ima: NonNegative = 0.0
+    stretch: Positive = 2.0
+    bend: Decay = 0.5
+    pole: Annotated[float, Interval(gt=1, le=100)] | None = None
 
     def mixing(self) -> nn.Sequential:
         """The map `[..., d] -> [..., n]`."""

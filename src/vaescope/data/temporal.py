@@ -11,6 +11,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool, draw_further
 from vaescope.data.views import Pairs, require_factors
 from vaescope.errors import ConfigError
+from vaescope.ranges import Count, Positive, in_range
 
 
 class LaplaceTransitions:
@@ -34,10 +35,8 @@ class LaplaceTransitions:
     factors and their scale are ours; pairs whose second image is no training image are drawn anew.
     """
 
-    def __init__(self, rate: float = 1.0, continuous_scale: float = 0.1) -> None:
-        for name, value in (("rate", rate), ("continuous_scale", continuous_scale)):
-            if not 0 < value < math.inf:
-                raise ConfigError(f"{name}={value} was given; it must be a positive number")
+    @in_range
+    def __init__(self, rate: Positive = 1.0, continuous_scale: Positive = 0.1) -> None:
         self.rate, self.continuous_scale = rate, continuous_scale
 
     def check(self, factors: Factors, batch_size: int) -> None:
@@ -115,7 +114,8 @@ class UniformTransitions:
     second image is no training image are drawn anew.
     """
 
-    def __init__(self, k: int | None = None) -> None:
+    @in_range
+    def __init__(self, k: Count | None = None) -> None:
         self._pairs = Pairs(k, "strict")
 
     def check(self, factors: Factors, batch_size: int) -> None:

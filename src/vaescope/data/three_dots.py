@@ -1,13 +1,16 @@
 """Three dots that move independently of each other: continuous factors, computed images."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.synthetic import Points, require
+from vaescope.ranges import Rows, Seed
 
 _SIDE = 64
 
@@ -105,9 +108,9 @@ class ThreeDotsDataModule(FactorDataModule):
 
     dataset_class = ThreeDots
 
-    num_points: int = 500_000
-    radius: float = 0.08
-    data_seed: int = 0
+    num_points: Rows = 500_000
+    radius: Annotated[float, Interval(gt=0, le=0.5)] = 0.08
+    data_seed: Seed = 0
 
     def build(self) -> ThreeDots:
         """The data set."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.ranges import Count
 
 _SIDE = 64
 
@@ -45,7 +46,7 @@ class TinySquaresDataModule(FactorDataModule):
 
     dataset_class = TinySquares
 
-    batch_size: int = 16
+    batch_size: Count = 16
 
     def build(self) -> TinySquares:
         """The data set."""

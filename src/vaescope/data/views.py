@@ -14,6 +14,7 @@ from torch import Tensor
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool, draw_further
 from vaescope.errors import ConfigError
+from vaescope.ranges import Count, in_range
 
 POLICIES = ("locatello", "uniform", "strict")
 
@@ -37,13 +38,12 @@ class Pairs:
     image is no training image are drawn anew.
     """
 
+    @in_range
     def __init__(
         self,
-        k: int | None = None,
+        k: Count | None = None,
         policy: Literal["locatello", "uniform", "strict"] = "locatello",
     ) -> None:
-        if k is not None and k < 1:
-            raise ConfigError(f"k={k} was given; give the number of factors that change, from 1 on")
         if policy not in POLICIES:
             raise ConfigError(f"policy={policy!r} was given; choose one of {', '.join(POLICIES)}")
         self.k, self.policy = k, policy

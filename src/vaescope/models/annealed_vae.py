@@ -6,6 +6,7 @@ from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.schedules import linear_schedule
+from vaescope.ranges import NonNegative, Steps, in_range
 
 
 class AnnealedVAE(LatentModel):
@@ -25,20 +26,16 @@ class AnnealedVAE(LatentModel):
     Differs: the batch's mean KL is held at C, as there; the paper's own schedule is its text's.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        gamma: float = 1000.0,
-        max_capacity: float = 25.0,
-        anneal_steps: int | None = None,
+        gamma: NonNegative = 1000.0,
+        max_capacity: NonNegative = 25.0,
+        anneal_steps: Steps | None = None,
     ) -> None:
         super().__init__(parts)
-        if not all(number >= 0 for number in (gamma, max_capacity, anneal_steps or 0)):
-            raise ValueError(
-                f"gamma={gamma}, max_capacity={max_capacity}, anneal_steps={anneal_steps}: each "
-                "is at least 0"
-            )
         self.gamma, self.max_capacity, self.anneal_steps = gamma, max_capacity, anneal_steps
 
     @property

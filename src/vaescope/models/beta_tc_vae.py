@@ -8,6 +8,7 @@ from torch import Tensor
 from vaescope.models.aggregate import Estimator, aggregate_densities
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import DiagonalGaussian, DiagonalLaplace, FullGaussian, Posterior
+from vaescope.ranges import NonNegative, in_range
 
 
 class BetaTCVAE(LatentModel):
@@ -36,18 +37,17 @@ class BetaTCVAE(LatentModel):
     )
     only_these: ClassVar[str] = "the density of q(z) has to have a slope"
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        alpha: float = 1.0,
-        beta: float = 6.0,
-        gamma: float = 1.0,
+        alpha: NonNegative = 1.0,
+        beta: NonNegative = 6.0,
+        gamma: NonNegative = 1.0,
         estimator: Estimator = "mss",
     ) -> None:
         super().__init__(parts)
-        if not all(weight >= 0 for weight in (alpha, beta, gamma)):
-            raise ValueError(f"alpha={alpha}, beta={beta}, gamma={gamma}: a weight is at least 0")
         if estimator not in get_args(Estimator):
             allowed = ", ".join(get_args(Estimator))
             raise ValueError(f"estimator={estimator!r}: choose one of {allowed}")

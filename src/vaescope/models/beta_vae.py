@@ -6,6 +6,7 @@ from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.schedules import linear_schedule
+from vaescope.ranges import NonNegative, Steps, in_range
 
 
 class BetaVAE(LatentModel):
@@ -24,21 +25,18 @@ class BetaVAE(LatentModel):
     Differs: the weight may move linearly in time.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        beta: float = 4.0,
-        initial_beta: float | None = None,
-        anneal_steps: int | None = None,
+        beta: NonNegative = 4.0,
+        initial_beta: NonNegative | None = None,
+        anneal_steps: Steps | None = None,
     ) -> None:
         super().__init__(parts)
-        if not (beta >= 0 and (initial_beta or 0) >= 0):  # so that NaN is refused, too
-            raise ValueError(f"beta={beta}, initial_beta={initial_beta}: a weight is at least 0")
-        if anneal_steps is not None and anneal_steps < (0 if initial_beta is None else 1):
-            raise ValueError(
-                f"anneal_steps={anneal_steps}: give at least 0, with initial_beta at least 1"
-            )
+        if initial_beta is not None and anneal_steps == 0:
+            raise ValueError(f"anneal_steps={anneal_steps}: with initial_beta give at least 1")
         self.beta = beta
         self.initial_beta = initial_beta
         self.anneal_steps = anneal_steps

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
+from vaescope.ranges import NonNegative, in_range
 
 
 class DIPVAE(LatentModel):
@@ -26,21 +27,18 @@ class DIPVAE(LatentModel):
     et al. 2019, https://arxiv.org/abs/1811.12359. Differs: none; moments divide by the batch size.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
         kind: Literal["i", "ii"] = "i",
-        lambda_od: float = 5.0,
-        lambda_d_factor: float = 10.0,
+        lambda_od: NonNegative = 5.0,
+        lambda_d_factor: NonNegative = 10.0,
     ) -> None:
         super().__init__(parts)
         if kind not in ("i", "ii"):
             raise ValueError(f"kind={kind!r}: choose i (means) or ii (sampled codes)")
-        if not all(weight >= 0 for weight in (lambda_od, lambda_d_factor)):
-            raise ValueError(
-                f"lambda_od={lambda_od}, lambda_d_factor={lambda_d_factor}: a weight is at least 0"
-            )
         self.kind, self.lambda_od = kind, lambda_od
         self.lambda_d = lambda_d_factor * lambda_od
 

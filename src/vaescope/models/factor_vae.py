@@ -1,6 +1,6 @@
 """The VAE whose total correlation is judged by an adversary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.networks import discriminator
+from vaescope.ranges import Decay, Depth, NonNegative, Width, in_range
 
 
 class FactorVAE(LatentModel):
@@ -36,19 +37,18 @@ class FactorVAE(LatentModel):
     second batch for the discriminator.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        gamma: float = 10.0,
-        num_layers: int = 6,
-        width: int = 1000,
-        discriminator_lr: float = 1e-4,
-        discriminator_betas: Sequence[float] = (0.5, 0.9),
+        gamma: NonNegative = 10.0,
+        num_layers: Depth = 6,
+        width: Width = 1000,
+        discriminator_lr: NonNegative = 1e-4,
+        discriminator_betas: tuple[Decay, Decay] = (0.5, 0.9),
     ) -> None:
         super().__init__(parts)
-        if not gamma >= 0:
-            raise ValueError(f"gamma={gamma}: a weight is at least 0")
         self.gamma = gamma
         self.discriminator = discriminator(parts.latent_dim, num_layers=num_layers, width=width)
         self.of_discriminator = {"lr": discriminator_lr, "betas": tuple(discriminator_betas)}

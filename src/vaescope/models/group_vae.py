@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import DiagonalGaussian, Posterior, divergence
+from vaescope.ranges import NonNegative, in_range
 
 Averaging = Literal["gvae", "ml_vae"]
 
@@ -37,17 +38,16 @@ class GroupVAE(LatentModel):
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "the posteriors of shared latents are averaged as normal ones"
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        beta: float = 1.0,
+        beta: NonNegative = 1.0,
         averaging: Averaging = "gvae",
         shared: Literal["adaptive", "labels"] = "adaptive",
     ) -> None:
         super().__init__(parts)
-        if not beta >= 0:
-            raise ValueError(f"beta={beta}: a weight is at least 0")
         if averaging not in ("gvae", "ml_vae") or shared not in ("adaptive", "labels"):
             raise ValueError(
                 f"averaging={averaging!r}, shared={shared!r}: choose gvae or ml_vae, adaptive or "

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
+from vaescope.ranges import Draws, NonNegative, Positive, in_range
 
 
 class HessianVAE(LatentModel):
@@ -52,24 +53,19 @@ class HessianVAE(LatentModel):
     0.10 (0.10 to 0.12).
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        beta: float = 4.0,
-        gamma: float = 0.1,
+        beta: NonNegative = 4.0,
+        gamma: NonNegative = 0.1,
         normalised: bool = False,
         reduction: Literal["max", "mean"] = "max",
-        epsilon: float = 0.1,
-        num_draws: int = 2,
+        epsilon: Positive = 0.1,
+        num_draws: Draws = 2,
     ) -> None:
         super().__init__(parts)
-        if not (beta >= 0 and gamma >= 0):
-            raise ValueError(f"beta={beta}, gamma={gamma}: a weight is at least 0")
-        if not epsilon > 0 or num_draws < 2:
-            raise ValueError(
-                f"epsilon={epsilon}, num_draws={num_draws}: a step above 0, at least 2 draws"
-            )
         if reduction not in ("max", "mean") or (normalised and reduction == "max"):
             raise ValueError(
                 f"reduction={reduction!r}: choose max or mean, with normalised=true mean"

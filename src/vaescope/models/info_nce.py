@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import Point, Posterior
+from vaescope.ranges import Positive, in_range
 
 Similarity = Literal["l1", "l2", "cosine"]
 
@@ -42,20 +43,19 @@ class InfoNCE(LatentModel):
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
         similarity: Similarity = "l1",
-        temperature: float = 1.0,
+        temperature: Positive = 1.0,
         symmetric: bool = False,
     ) -> None:
         super().__init__(parts)
         if similarity not in get_args(Similarity):
             allowed = ", ".join(get_args(Similarity))
             raise ValueError(f"similarity={similarity!r}: choose one of {allowed}")
-        if not temperature > 0:
-            raise ValueError(f"temperature={temperature}: give a number greater than 0")
         self.similarity, self.temperature, self.symmetric = similarity, temperature, symmetric
         if similarity != "cosine":
             self.log_side = nn.Parameter(torch.zeros(parts.latent_dim))

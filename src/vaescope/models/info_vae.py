@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
+from vaescope.ranges import Real, in_range
 
 
 class InfoVAE(LatentModel):
@@ -23,7 +24,8 @@ class InfoVAE(LatentModel):
     Differs: the kernel's width is that of the authors' published code, exp(-|z - z'|^2 / D^2).
     """
 
-    def __init__(self, parts: Parts, *, alpha: float = 0.0, lambda_: float = 1000.0) -> None:
+    @in_range
+    def __init__(self, parts: Parts, *, alpha: Real = 0.0, lambda_: Real = 1000.0) -> None:
         super().__init__(parts)
         if not (alpha <= 1 and alpha + lambda_ >= 1):
             raise ValueError(

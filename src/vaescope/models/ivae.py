@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import DiagonalGaussian, Posterior, divergence
+from vaescope.ranges import Labels, NonNegative, in_range
 
 
 class IVAE(LatentModel):
@@ -29,12 +30,9 @@ class IVAE(LatentModel):
     only_these: ClassVar[str] = "its prior and posterior are normal, latent by latent"
     any_prior: ClassVar[bool] = False
 
-    def __init__(self, parts: Parts, *, num_labels: int = 10, beta: float = 1.0) -> None:
+    @in_range
+    def __init__(self, parts: Parts, *, num_labels: Labels = 10, beta: NonNegative = 1.0) -> None:
         super().__init__(parts)
-        if num_labels < 1 or not beta >= 0:
-            raise ValueError(
-                f"num_labels={num_labels}, beta={beta}: at least 1 label, a weight of at least 0"
-            )
         self.num_labels, self.beta = num_labels, beta
         self.label_prior = nn.Embedding(num_labels, 2 * parts.latent_dim)
         nn.init.normal_(self.label_prior.weight, std=0.1)

@@ -7,6 +7,7 @@ from torch import Tensor
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import jacobian_columns
 from vaescope.models.schedules import linear_schedule
+from vaescope.ranges import NonNegative, Steps, in_range
 
 
 class JL1VAE(LatentModel):
@@ -27,19 +28,16 @@ class JL1VAE(LatentModel):
     is held fixed in the last term: only the decoder feels it.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        beta: float = 4.0,
-        gamma: float = 0.1,
-        anneal_steps: int | None = None,
+        beta: NonNegative = 4.0,
+        gamma: NonNegative = 0.1,
+        anneal_steps: Steps | None = None,
     ) -> None:
         super().__init__(parts)
-        if not all(number >= 0 for number in (beta, gamma, anneal_steps or 0)):
-            raise ValueError(
-                f"beta={beta}, gamma={gamma}, anneal_steps={anneal_steps}: each is at least 0"
-            )
         self.beta, self.gamma, self.anneal_steps = beta, gamma, anneal_steps
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.posteriors import Point, Posterior
+from vaescope.ranges import NonNegative, in_range
 
 
 class OrthogonalAutoencoder(LatentModel):
@@ -32,10 +33,9 @@ class OrthogonalAutoencoder(LatentModel):
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
 
-    def __init__(self, parts: Parts, *, weight: float = 10.0) -> None:
+    @in_range
+    def __init__(self, parts: Parts, *, weight: NonNegative = 10.0) -> None:
         super().__init__(parts)
-        if not weight >= 0:
-            raise ValueError(f"weight={weight}: a weight is at least 0")
         self.weight = weight
 
     def weights(self, step: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import Point, Posterior
+from vaescope.ranges import Classes, NonNegative, in_range
 
 
 class QuantisedAutoencoder(LatentModel):
@@ -45,22 +46,17 @@ class QuantisedAutoencoder(LatentModel):
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        num_values: int = 10,
-        commitment: float = 0.01,
-        quantisation: float = 0.01,
-        weight_decay: float = 0.1,
+        num_values: Classes = 10,
+        commitment: NonNegative = 0.01,
+        quantisation: NonNegative = 0.01,
+        weight_decay: NonNegative = 0.1,
     ) -> None:
         super().__init__(parts)
-        weights = (commitment, quantisation, weight_decay)
-        if num_values < 2 or not all(weight >= 0 for weight in weights):
-            raise ValueError(
-                f"num_values={num_values}, commitment={commitment}, quantisation={quantisation}, "
-                f"weight_decay={weight_decay}: at least 2 values, weights of at least 0"
-            )
         self.commitment, self.quantisation = commitment, quantisation
         self.weight_decay = weight_decay
         values = torch.linspace(-0.5, 0.5, num_values)

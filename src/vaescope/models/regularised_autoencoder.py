@@ -9,6 +9,7 @@ from torch import Tensor
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.posteriors import Point, Posterior
+from vaescope.ranges import Positive, in_range
 
 
 class RegularisedAutoencoder(LatentModel):
@@ -33,16 +34,15 @@ class RegularisedAutoencoder(LatentModel):
     only_these: ClassVar[str] = "the posterior has been put in already"
     any_prior: ClassVar[bool] = False
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        beta: float = 4.0,
+        beta: Positive = 4.0,
         family: Literal["diagonal", "full"] = "diagonal",
     ) -> None:
         super().__init__(parts)
-        if not beta > 0:
-            raise ValueError(f"beta={beta}: give a number greater than 0")
         if family not in ("diagonal", "full"):
             raise ValueError(f"family={family!r}: choose diagonal or full")
         self.beta, self.family = beta, family

@@ -18,6 +18,7 @@ from vaescope.models.supervision import (
     labelled_images,
 )
 from vaescope.posteriors import Point, Posterior
+from vaescope.ranges import Labels, NonNegative, Steps, in_range
 
 
 class SemiSupervised(LatentModel):
@@ -44,24 +45,22 @@ class SemiSupervised(LatentModel):
     ``Supervision`` for what its published code does otherwise.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
         unsupervised: Callable[[Parts], LatentModel],
-        gamma_sup: float = 256.0,
+        gamma_sup: NonNegative = 256.0,
         regulariser: Regulariser = "xent",
-        factor_sizes: Sequence[int] | None = None,
+        factor_sizes: Sequence[Labels] | None = None,
         anneal: Anneal = "fixed",
-        anneal_steps: int | None = None,
+        anneal_steps: Steps | None = None,
     ) -> None:
         super(LatentModel, self).__init__()  # the inner method has the networks
         if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
-        if not gamma_sup >= 0:
-            raise ValueError(f"gamma_sup={gamma_sup}: a weight is at least 0")
-        least = 0 if anneal == "fixed" else 1
-        if anneal not in get_args(Anneal) or (anneal_steps is not None and anneal_steps < least):
+        if anneal not in get_args(Anneal) or (anneal != "fixed" and anneal_steps == 0):
             raise ValueError(
                 f"anneal={anneal!r}, anneal_steps={anneal_steps}: choose fixed, or linear or "
                 "fine_tune with at least 1 step"
@@ -168,12 +167,13 @@ class Supervised(LatentModel):
     only_these: ClassVar[str] = "labels train no variance"
     any_prior: ClassVar[bool] = False
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
         regulariser: Regulariser = "xent",
-        factor_sizes: Sequence[int] | None = None,
+        factor_sizes: Sequence[Labels] | None = None,
     ) -> None:
         super().__init__(parts)
         self.supervision = Supervision(regulariser, factor_sizes)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.models.base import LatentModel, Parts
+from vaescope.ranges import Positive, in_range
 
 
 class SigmaVAE(LatentModel):
@@ -26,8 +27,9 @@ class SigmaVAE(LatentModel):
     Differs: none; log sigma is kept above -6 softly, as in the published code.
     """
 
+    @in_range
     def __init__(
-        self, parts: Parts, *, variance: Literal["optimal", "learned"] | float = "optimal"
+        self, parts: Parts, *, variance: Literal["optimal", "learned"] | Positive = "optimal"
     ) -> None:
         super().__init__(parts)
         known = variance in ("optimal", "learned")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import DiagonalGaussian, Posterior
+from vaescope.ranges import NonNegative, Positive, in_range
 
 
 class SlowVAE(LatentModel):
@@ -32,14 +33,16 @@ class SlowVAE(LatentModel):
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "its divergence of moments is that of normal distributions"
 
+    @in_range
     def __init__(
-        self, parts: Parts, *, beta: float = 1.0, gamma: float = 10.0, rate: float = 6.0
+        self,
+        parts: Parts,
+        *,
+        beta: NonNegative = 1.0,
+        gamma: NonNegative = 10.0,
+        rate: Positive = 6.0,
     ) -> None:
         super().__init__(parts)
-        if not (beta >= 0 and gamma >= 0 and rate > 0):
-            raise ValueError(
-                f"beta={beta}, gamma={gamma}, rate={rate}: weights are at least 0, the rate above"
-            )
         self.beta, self.gamma, self.rate = beta, gamma, rate
 
     def weights(self, step: int) -> dict[str, float]:

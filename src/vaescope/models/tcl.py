@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vaescope.models.base import LatentModel, Parts
 from vaescope.posteriors import Point, Posterior
+from vaescope.ranges import Classes, in_range
 
 
 class TCL(LatentModel):
@@ -35,10 +36,9 @@ class TCL(LatentModel):
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
 
-    def __init__(self, parts: Parts, *, num_labels: int = 10) -> None:
+    @in_range
+    def __init__(self, parts: Parts, *, num_labels: Classes = 10) -> None:
         super().__init__(parts)
-        if num_labels < 2:
-            raise ValueError(f"num_labels={num_labels}: at least 2 labels can be told apart")
         self.num_labels = num_labels
         self.regression = nn.Linear(parts.latent_dim, num_labels)
 

@@ -1,6 +1,7 @@
 """The VAE of triplets: an image is nearer to the second than to the third."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vaescope.models.base import LatentModel, Parts
+from vaescope.ranges import NonNegative, in_range
 
 
 class TripletVAE(LatentModel):
@@ -31,18 +33,17 @@ class TripletVAE(LatentModel):
     their factors, the paper's by class; both weights and the norm are options.
     """
 
+    @in_range
     def __init__(
         self,
         parts: Parts,
         *,
-        alpha: float = 1.0,
-        margin: float = 1.0,
-        norm: int = 2,
-        beta: float = 1.0,
+        alpha: NonNegative = 1.0,
+        margin: NonNegative = 1.0,
+        norm: Literal[1, 2] = 2,
+        beta: NonNegative = 1.0,
     ) -> None:
         super().__init__(parts)
-        if not all(number >= 0 for number in (alpha, margin, beta)):
-            raise ValueError(f"alpha={alpha}, margin={margin}, beta={beta}: each is at least 0")
         if norm not in (1, 2):
             raise ValueError(f"norm={norm}: choose 1 or 2")
         self.alpha, self.margin, self.norm, self.beta = alpha, margin, norm, beta

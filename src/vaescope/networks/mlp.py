@@ -9,20 +9,22 @@ from torch import nn
 
 from vaescope.networks.initialise import Initialisation, initialise
 from vaescope.networks.sizes import takes
+from vaescope.ranges import Width, in_range
 
 Activation = Literal["relu", "tanh"]
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 @takes("anything", lambda shape: True)
+@in_range
 def mlp(
     image_shape: tuple[int, ...],
     num_parameters: int,
     latent_dim: int,
     *,
-    encoder_sizes: Sequence[int] = (1200, 1200),
+    encoder_sizes: Sequence[Width] = (1200, 1200),
     encoder_activation: Activation = "relu",
-    decoder_sizes: Sequence[int] = (1200, 1200, 1200),
+    decoder_sizes: Sequence[Width] = (1200, 1200, 1200),
     decoder_activation: Activation = "tanh",
     initialisation: Initialisation = "torch",
 ) -> tuple[nn.Module, nn.Module]:
@@ -107,5 +109,3 @@ def _check(name: str, sizes: Sequence[int], activation: str) -> None:
         raise ValueError(
             f"{name}_activation={activation!r}: choose one of {', '.join(get_args(Activation))}"
         )
-    if any(size < 1 for size in sizes):
-        raise ValueError(f"{name}_sizes={list(sizes)}: every width is at least 1")

@@ -7,20 +7,22 @@ from torch import Tensor, nn
 
 from vaescope.networks.initialise import Initialisation, initialise
 from vaescope.networks.sizes import is_square, takes
+from vaescope.ranges import Depth, Kernel, Width, in_range
 
 
 @takes(
     "square images [C, S, S] of at least 8 x 8",
     lambda shape: is_square(shape, at_least=8),
 )
+@in_range
 def spatial_broadcast(
     image_shape: tuple[int, ...],
     num_parameters: int,
     latent_dim: int,
     *,
-    num_layers: int = 3,
-    channels: int = 64,
-    kernel_size: int = 4,
+    num_layers: Depth = 3,
+    channels: Width = 64,
+    kernel_size: Kernel = 4,
     initialisation: Initialisation = "glorot",
 ) -> tuple[nn.Module, nn.Module]:
     """Strided convolutional encoder and spatial broadcast decoder.
@@ -44,11 +46,6 @@ def spatial_broadcast(
     table of architectures. Differs: initialisation is not printed there, ours is Glorot's; images
     below 16 x 16 get three strided convolutions instead of four.
     """
-    if min(num_layers, channels, kernel_size) < 1:
-        raise ValueError(
-            f"num_layers={num_layers}, channels={channels}, kernel_size={kernel_size}: "
-            "each is at least 1"
-        )
     colours, _, side = image_shape
     encoder = _encoder(colours, side, channels, num_parameters)
     sizes = [latent_dim + 2, *[channels] * (num_layers - 1), colours]

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from vaescope.networks.initialise import Initialisation, initialise
 from vaescope.networks.sizes import is_square, takes
+from vaescope.ranges import Depth, Width, in_range
 
 # channels that are normalised together
 _GROUP = 16
@@ -22,13 +23,14 @@ def _halvings(image_shape: tuple[int, ...]) -> int:
     "square images [C, S, S] with S = 4, 5, 6 or 7 times 2, 4, 8, ...",
     lambda shape: is_square(shape) and _halvings(shape) > 0,
 )
+@in_range
 def wide_residual(
     image_shape: tuple[int, ...],
     num_parameters: int,
     latent_dim: int,
     *,
-    width: int = 32,
-    num_blocks: int = 2,
+    width: Width = 32,
+    num_blocks: Depth = 2,
     initialisation: Initialisation = "glorot",
 ) -> tuple[nn.Module, nn.Module]:
     """Residual blocks at every resolution, channels doubled whenever the image is halved.
@@ -57,8 +59,6 @@ def wide_residual(
     halvings = _halvings(image_shape)
     if width < _GROUP or width % _GROUP:
         raise ValueError(f"width={width}: a multiple of {_GROUP}, which are normalised together")
-    if num_blocks < 1:
-        raise ValueError(f"num_blocks={num_blocks}: at least 1")
     colours, _, side = image_shape
     widths = [width << level for level in range(halvings + 1)]
     smallest = (widths[-1], side >> halvings, side >> halvings)

@@ -330,7 +330,7 @@ def test_models_are_let_go_before_the_group_is_compared(held_out):
     [
         (lambda: OffAxis(num_codes=0), "num_codes=0"),
         (lambda: LocalPCA(neighbours=1), "neighbours=1"),
-        (lambda: IntrinsicDimension(neighbours=1), "at least 2 neighbours"),
+        (lambda: IntrinsicDimension(neighbours=1), "neighbours=1: give an integer from 2"),
         (lambda: IntrinsicDimension(num_samples=20), "more samples than neighbours"),
         (lambda: Drift(num_samples=2), "num_samples=2"),
         (lambda: Agreement(num_samples=2), "num_samples=2"),

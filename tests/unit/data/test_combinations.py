@@ -111,7 +111,7 @@ def test_continuous_factors_have_ranges_but_no_inner_values():
         (lambda: Recombination([[0, 1]]), "two factors or more"),
         (lambda: Recombination([[0, 1], [1]]), "two factors or more"),
         (lambda: Recombination([[0, 1], [0.5, 0.2]]), "low <= high"),
-        (lambda: Recombination([[0, 1], [0, 2]]), "low <= high"),
+        (lambda: Recombination([[0, 1], [0, 2]]), "each a number from 0 to 1"),
         (lambda: Recombination([[0.1, 0.2], [0.5, 1]]).check(FACTORS), "'shape' holds none"),
         (lambda: Recombination([[0.5, 1]] * 3).check(FACTORS), "3 ranges were given for 2"),
         (lambda: Recombination([[0.5, 1]] * 2).check(Factors("a", (3,), ["ordinal"])), "factor -2"),

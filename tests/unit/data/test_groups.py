@@ -82,7 +82,7 @@ def test_groups_by_class_need_no_factors(rng):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Groups("shape", 1), "at least 2 images"),
+        (lambda: Groups("shape", 1), "size=1: give an integer from 2"),
         (lambda: Groups("shape", 3).check(FACTORS, 8), "size=3 was given for batch_size=8"),
         (lambda: Groups("colour", 2).check(FACTORS, 8), "'colour' was given.*'size', 'angle'"),
         (

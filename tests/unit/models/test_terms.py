@@ -334,13 +334,13 @@ def test_schedule_of_beta(symbols, expected):
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"beta": -1.0}, "beta=-1.0, initial_beta=None: a weight is at least 0"),
-        ({"initial_beta": -2.0, "anneal_steps": 5}, "initial_beta=-2.0: a weight is at least 0"),
+        ({"beta": -1.0}, "beta=-1.0: give a number from 0"),
+        ({"initial_beta": -2.0, "anneal_steps": 5}, "initial_beta=-2.0: give a number from 0"),
         (
             {"initial_beta": 2.0, "anneal_steps": 0},
-            "anneal_steps=0: give at least 0, with initial_beta at least 1",
+            "anneal_steps=0: with initial_beta give at least 1",
         ),
-        ({"anneal_steps": -1}, "anneal_steps=-1: give at least 0"),
+        ({"anneal_steps": -1}, "anneal_steps=-1: give an integer from 0"),
         ({"beta": math.nan}, "beta=nan"),
     ],
 )

@@ -116,7 +116,7 @@ def test_codes_lie_in_the_box_or_on_the_sphere():
     ("symbols", "message"),
     [
         ({"similarity": "l3"}, "similarity='l3': choose one of l1, l2, cosine"),
-        ({"temperature": 0.0}, r"temperature=0.0: give a number greater than 0"),
+        ({"temperature": 0.0}, r"temperature=0.0: give a number above 0"),
         ({"temperature": math.nan}, "temperature=nan"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_regression_that_knows_nothing_costs_the_log_of_the_number_of_labels()
 
 
 def test_labels_and_numbers_of_labels_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="num_labels=1: at least 2 labels"):
+    with pytest.raises(ValueError, match="num_labels=1: give an integer from 2"):
         made(TCL, Point, num_labels=1)
     with pytest.raises(IndexError, match="Target 2 is out of bounds"):
         terms_of(made(TCL, Point, num_labels=2), batch_of())

@@ -235,9 +235,9 @@ def test_directions_are_signs_and_standard_normals():
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"gamma": -1.0}, "gamma=-1.0: a weight is at least 0"),
-        ({"epsilon": 0.0}, "epsilon=0.0, num_draws=2: a step above 0, at least 2 draws"),
-        ({"num_draws": 1}, "num_draws=1: a step above 0, at least 2 draws"),
+        ({"gamma": -1.0}, "gamma=-1.0: give a number from 0"),
+        ({"epsilon": 0.0}, "epsilon=0.0: give a number above 0"),
+        ({"num_draws": 1}, "num_draws=1: give an integer from 2"),
         ({"reduction": "sum"}, "reduction='sum': choose max or mean"),
         ({"normalised": True}, "reduction='max': choose max or mean, with normalised=true mean"),
     ],

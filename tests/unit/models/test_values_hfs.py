@@ -113,9 +113,9 @@ def test_scale_term_against_numpy():
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"gamma": -1.0}, "gamma=-1.0, delta=0.0: a weight is at least 0"),
-        ({"delta": math.nan}, "delta=nan: a weight is at least 0"),
-        ({"num_pairs": 0}, "num_pairs=0: give at least 1, or null for all pairs"),
+        ({"gamma": -1.0}, "gamma=-1.0: give a number from 0"),
+        ({"delta": math.nan}, "delta=nan: give a number from 0"),
+        ({"num_pairs": 0}, "num_pairs=0: give an integer from 1"),
     ],
 )
 def test_symbols_that_cannot_work_are_refused(symbols, message):

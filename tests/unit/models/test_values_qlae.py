@@ -185,9 +185,9 @@ def test_members_of_an_ensemble_decay_alike():
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"num_values": 1}, "num_values=1, .*: at least 2 values, weights of at least 0"),
-        ({"commitment": -0.1}, "commitment=-0.1, quantisation=0.01, weight_decay=0.1: at least"),
-        ({"weight_decay": math.nan}, "weight_decay=nan: at least 2 values"),
+        ({"num_values": 1}, "num_values=1: give an integer from 2"),
+        ({"commitment": -0.1}, "commitment=-0.1: give a number from 0"),
+        ({"weight_decay": math.nan}, "weight_decay=nan: give a number from 0"),
     ],
 )
 def test_symbols_that_cannot_work_are_refused(symbols, message):

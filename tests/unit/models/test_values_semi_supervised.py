@@ -365,7 +365,7 @@ def test_an_inner_method_of_pairs_does_not_take_labelled_images_for_partners():
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"gamma_sup": -1.0}, "gamma_sup=-1.0: a weight is at least 0"),
+        ({"gamma_sup": -1.0}, "gamma_sup=-1.0: give a number from 0"),
         ({"gamma_sup": math.nan}, "gamma_sup=nan"),
         ({"anneal": "cosine"}, "anneal='cosine', anneal_steps=None: choose fixed"),
         (

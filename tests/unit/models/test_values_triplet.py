@@ -103,7 +103,7 @@ def test_the_three_images_have_noise_of_their_own():
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"alpha": -1.0}, "alpha=-1.0, margin=1.0, beta=1.0: each is at least 0"),
+        ({"alpha": -1.0}, "alpha=-1.0: give a number from 0"),
         ({"margin": -0.1}, "margin=-0.1"),
         ({"beta": math.nan}, "beta=nan"),
         ({"norm": 3}, "norm=3: choose 1 or 2"),

@@ -17,6 +17,7 @@ from vaescope.alignment import (
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.metrics import udr
 from vaescope.metrics.udr import Similarity
+from vaescope.ranges import AtLeastThree, NonNegative, in_range
 
 
 class Drift:
@@ -30,8 +31,8 @@ class Drift:
         ValueError: if ``num_samples`` is below 3.
     """
 
-    def __init__(self, num_samples: int = 1000, mean_threshold: float = 0.5) -> None:
-        _check(num_samples)
+    @in_range
+    def __init__(self, num_samples: AtLeastThree = 1000, mean_threshold: NonNegative = 0.5) -> None:
         self.num_samples = num_samples
         self.mean_threshold = mean_threshold
 
@@ -67,14 +68,14 @@ class Agreement:
         ValueError: if ``num_samples`` is below 3 or the similarity is unknown.
     """
 
+    @in_range
     def __init__(
         self,
-        num_samples: int = 2000,
-        mean_threshold: float = 0.5,
+        num_samples: AtLeastThree = 2000,
+        mean_threshold: NonNegative = 0.5,
         similarity: Similarity = "spearman",
-        kl_threshold: float = 0.01,
+        kl_threshold: NonNegative = 0.01,
     ) -> None:
-        _check(num_samples)
         if similarity not in ("spearman", "lasso"):
             raise ValueError(f"similarity={similarity!r}: choose spearman or lasso")
         self.num_samples = num_samples
@@ -137,8 +138,3 @@ def _matched(codes: Sequence[Tensor], rank: bool) -> Tensor:
 def _symmetric(table: Tensor) -> Tensor:
     """Without the rounding by which the two orders of a pair differ."""
     return (table + table.T) / 2
-
-
-def _check(num_samples: int) -> None:
-    if num_samples < 3:
-        raise ValueError(f"num_samples={num_samples}: give at least 3")

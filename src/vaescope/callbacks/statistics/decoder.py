@@ -22,6 +22,7 @@ from vaescope.alignment import (
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.callbacks.statistics.protocol import finite
 from vaescope.likelihoods import Bernoulli
+from vaescope.ranges import Count, NonNegative, in_range
 
 _DECODED_AT_A_TIME = 128
 
@@ -33,7 +34,8 @@ class Alignment:
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    def __init__(self, mean_threshold: float = 0.5) -> None:
+    @in_range
+    def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
         self.mean_threshold = mean_threshold
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
@@ -64,7 +66,8 @@ class Spectrum:
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    def __init__(self, mean_threshold: float = 0.5) -> None:
+    @in_range
+    def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
         self.mean_threshold = mean_threshold
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
@@ -92,7 +95,8 @@ class Gaps:
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    def __init__(self, mean_threshold: float = 0.5) -> None:
+    @in_range
+    def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
         self.mean_threshold = mean_threshold
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
@@ -136,9 +140,8 @@ class OffAxis:
         ValueError: if ``num_codes`` is below 1.
     """
 
-    def __init__(self, num_codes: int = 16, mean_threshold: float = 0.5) -> None:
-        if num_codes < 1:
-            raise ValueError(f"num_codes={num_codes}: give at least 1")
+    @in_range
+    def __init__(self, num_codes: Count = 16, mean_threshold: NonNegative = 0.5) -> None:
         self.num_codes = num_codes
         self.mean_threshold = mean_threshold
 

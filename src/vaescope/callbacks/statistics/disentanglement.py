@@ -5,6 +5,7 @@ from functools import partial
 from vaescope.alignment import linear_alignment, mean_correlation
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.metrics import information_family, neighbour_chance, neighbour_score
+from vaescope.ranges import Bins, Count, in_range
 
 
 class Disentanglement:
@@ -19,9 +20,8 @@ class Disentanglement:
         ValueError: for fewer than 2 bins.
     """
 
-    def __init__(self, bins: int = 20) -> None:
-        if bins < 2:
-            raise ValueError(f"bins={bins}: give at least 2")
+    @in_range
+    def __init__(self, bins: Bins = 20) -> None:
         self.bins = bins
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
@@ -50,9 +50,8 @@ class Neighbours:
         ValueError: for a count below 1.
     """
 
-    def __init__(self, neighbours: int = 5, num_samples: int = 10_000) -> None:
-        if neighbours < 1 or num_samples < 1:
-            raise ValueError(f"neighbours={neighbours}, num_samples={num_samples}: give at least 1")
+    @in_range
+    def __init__(self, neighbours: Count = 5, num_samples: Count = 10_000) -> None:
         self.neighbours = neighbours
         self.num_samples = num_samples
 

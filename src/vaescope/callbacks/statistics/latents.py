@@ -1,7 +1,9 @@
 """What latents are used for, and how many dimensions they span."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
+from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.alignment import (
@@ -18,6 +20,7 @@ from vaescope.alignment import (
 )
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.callbacks.statistics.protocol import finite
+from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
 
 
 class Latents:
@@ -28,7 +31,10 @@ class Latents:
         variance_threshold: ICML 2021: active if the mean variance is below this.
     """
 
-    def __init__(self, mean_threshold: float = 0.5, variance_threshold: float = 0.8) -> None:
+    @in_range
+    def __init__(
+        self, mean_threshold: NonNegative = 0.5, variance_threshold: NonNegative = 0.8
+    ) -> None:
         self.mean_threshold = mean_threshold
         self.variance_threshold = variance_threshold
 
@@ -56,7 +62,8 @@ class PolarizedRegime:
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    def __init__(self, threshold: float = 0.03, mean_threshold: float = 0.5) -> None:
+    @in_range
+    def __init__(self, threshold: NonNegative = 0.03, mean_threshold: NonNegative = 0.5) -> None:
         self.threshold = threshold
         self.mean_threshold = mean_threshold
 
@@ -86,8 +93,12 @@ class LatentTypes:
         share: of the images that must agree.
     """
 
+    @in_range
     def __init__(
-        self, variance_threshold: float = 0.8, mean_threshold: float = 0.2, share: float = 0.95
+        self,
+        variance_threshold: NonNegative = 0.8,
+        mean_threshold: NonNegative = 0.2,
+        share: Annotated[float, Interval(gt=0.5, le=1)] = 0.95,
     ) -> None:
         self.variance_threshold = variance_threshold
         self.mean_threshold = mean_threshold
@@ -127,11 +138,12 @@ class IntrinsicDimension:
         ValueError: for fewer than 2 neighbours, or too few images for them.
     """
 
-    def __init__(self, neighbours: int = 20, num_samples: int = 1000) -> None:
-        if not 2 <= neighbours < num_samples:
+    @in_range
+    def __init__(self, neighbours: AtLeastTwo = 20, num_samples: Count = 1000) -> None:
+        if not neighbours < num_samples:
             raise ValueError(
-                f"neighbours={neighbours}, num_samples={num_samples}: "
-                "give at least 2 neighbours, and more samples than neighbours"
+                f"neighbours={neighbours}, num_samples={num_samples}: give more samples than "
+                "neighbours"
             )
         self.neighbours = neighbours
         self.num_samples = num_samples

@@ -4,6 +4,7 @@ import torch
 
 from vaescope.callbacks.held_out import HeldOut
 from vaescope.metrics import local_boxes, local_mig
+from vaescope.ranges import AtLeastTwo, Bins, Count, Share, in_range
 
 
 class LocalDisentanglement:
@@ -20,19 +21,15 @@ class LocalDisentanglement:
         ValueError: if a number is out of range.
     """
 
+    @in_range
     def __init__(
         self,
-        boxes: int = 20,
-        points: int = 500,
-        reach: float = 0.1,
-        least: int = 10,
-        bins: int = 5,
+        boxes: Count = 20,
+        points: AtLeastTwo = 500,
+        reach: Share = 0.1,
+        least: AtLeastTwo = 10,
+        bins: Bins = 5,
     ) -> None:
-        if boxes < 1 or points < 2 or not 0 < reach < 1 or least < 2 or bins < 2:
-            raise ValueError(
-                f"boxes={boxes}, points={points}, reach={reach}, least={least}, bins={bins}: give "
-                "at least 1 and 2, a share between 0 and 1, at least 2 and 2"
-            )
         self.boxes, self.points, self.reach = boxes, points, reach
         self.least, self.bins = least, bins
 

@@ -1,14 +1,16 @@
 """Any of the field's scores, by name."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
 
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.callbacks.statistics.protocol import finite
 from vaescope.panel import DEFAULT, Measured, as_numbers, check_scores, panel
 from vaescope.posteriors import DiagonalGaussian
+from vaescope.ranges import MOST, Repeats, Share, in_range
 
 FEWEST = 50  # codes below which most scores say nothing
 
@@ -28,21 +30,18 @@ class Panel:
         ValueError: if a score or the device is unknown or a number out of range.
     """
 
+    @in_range
     def __init__(
         self,
         scores: Sequence[str] = DEFAULT,
-        num_samples: int = 10_000,
-        repeats: int = 20,
-        costly_repeats: int = 5,
-        level: float = 0.95,
+        num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000,
+        repeats: Repeats = 20,
+        costly_repeats: Repeats = 5,
+        level: Share = 0.95,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
         check_scores(scores)
-        if num_samples < 4 or not 0 < level < 1:
-            raise ValueError(
-                f"num_samples={num_samples}, level={level}: give at least 4, and above 0, below 1"
-            )
-        if min(repeats, costly_repeats) < 0 or 1 in (repeats, costly_repeats):
+        if 1 in (repeats, costly_repeats):
             raise ValueError(
                 f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
             )

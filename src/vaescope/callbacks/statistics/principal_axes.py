@@ -8,6 +8,7 @@ from vaescope.alignment import (
     rotated_axis_cosines,
 )
 from vaescope.callbacks.held_out import HeldOut
+from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
 
 
 class LocalPCA:
@@ -27,18 +28,14 @@ class LocalPCA:
         ValueError: for a count below 1, or fewer than 2 neighbours.
     """
 
+    @in_range
     def __init__(
         self,
-        neighbours: int = 50,
-        num_points: int = 64,
-        num_samples: int = 2000,
-        mean_threshold: float = 0.5,
+        neighbours: AtLeastTwo = 50,
+        num_points: Count = 64,
+        num_samples: AtLeastTwo = 2000,
+        mean_threshold: NonNegative = 0.5,
     ) -> None:
-        if neighbours < 2 or num_points < 1 or num_samples < 2:
-            raise ValueError(
-                f"neighbours={neighbours}, num_points={num_points}, num_samples={num_samples}: "
-                "give at least 2, 1 and 2"
-            )
         self.neighbours = neighbours
         self.num_points = num_points
         self.num_samples = num_samples

@@ -1,0 +1,71 @@
+"""Ranges of the numbers that constructors of other libraries take; those declare none."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
+
+from vaescope.ranges import Count, Decay, NonNegative, Probability, Real, Steps
+
+Unlimited = Literal[-1]
+Precision = Literal["16-mixed", "bf16-mixed", "32-true", "64-true"]
+Part = Annotated[int, Interval(ge=1, le=10**9)] | Annotated[float, Interval(gt=0, le=1)] | None
+
+OF_TRAINER: Mapping[str, Any] = {
+    "precision": Precision,
+    "max_steps": Unlimited | Count,
+    "max_epochs": Unlimited | Count | None,
+    "min_steps": Steps | None,
+    "min_epochs": Steps | None,
+    "accumulate_grad_batches": Annotated[int, Interval(ge=1, le=100_000)],
+    "gradient_clip_val": NonNegative | None,
+    "num_nodes": Literal[1],
+    "limit_train_batches": Part,
+    "limit_test_batches": Part,
+    "limit_predict_batches": Part,
+    "overfit_batches": Literal[0] | Part,
+    "check_val_every_n_epoch": Count | None,
+    "reload_dataloaders_every_n_epochs": Steps,
+    "fast_dev_run": Literal[False],
+}
+OF_OPTIMIZER: Mapping[str, Any] = {
+    "lr": NonNegative,
+    "betas": tuple[Decay, Decay],
+    "eps": NonNegative,
+    "weight_decay": NonNegative,
+    "lr_decay": NonNegative,
+    "initial_accumulator_value": NonNegative,
+    "momentum": NonNegative,
+    "momentum_decay": NonNegative,
+    "dampening": Real,
+    "alpha": Probability,
+    "rho": Probability,
+    "lambd": NonNegative,
+    "t0": NonNegative,
+    "beta2_decay": Annotated[float, Interval(ge=-1, le=0)],
+    "d": NonNegative,
+}
+
+
+def foreign_hints(target: str, path: str) -> Mapping[str, Any]:
+    """Ranges of a constructor's arguments by name; none for one that is not listed.
+
+    Args:
+        target: its dotted name.
+        path: where it stands in the configuration.
+    """
+    if path == "config.trainer":
+        return OF_TRAINER
+    return OF_OPTIMIZER if target.startswith("torch.optim.") else {}
+
+
+def advice(key: str, value: Any) -> str:
+    """What to write instead of one of Lightning's other precisions, ``""`` for anything else."""
+    if key != "precision":
+        return ""
+    full = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
+    if named := full.get(str(value)):
+        return f"; {value} is short for {named}: write that"
+    if str(value) in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
+        return "; it would round latents and losses as well: choose bf16-mixed or 32-true"
+    return ""

@@ -1,0 +1,223 @@
+"""Ranges of numbers, declared where a number is declared: ``beta: Weight = 4.0``.
+
+``vaescope.problems`` reads them off the signatures before anything is built, and ``in_range`` and
+``check_fields`` hold them for those who call the constructors themselves.
+"""
+
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+from annotated_types import Interval
+
+from vaescope.errors import ConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# beyond it lies no setting, and squares overflow float32 soon after
+MOST = 10**9
+
+Count = Annotated[int, Interval(ge=1, le=MOST)]
+AtLeastTwo = Annotated[int, Interval(ge=2, le=MOST)]
+AtLeastThree = Annotated[int, Interval(ge=3, le=MOST)]
+Steps = Annotated[int, Interval(ge=0, le=MOST)]
+Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
+Workers = Annotated[int, Interval(ge=0, le=1024)]
+Rows = Annotated[int, Interval(ge=2, le=10**8)]
+Sources = Annotated[int, Interval(ge=2, le=1000)]
+Depth = Annotated[int, Interval(ge=1, le=100)]
+Width = Annotated[int, Interval(ge=1, le=100_000)]
+Kernel = Annotated[int, Interval(ge=1, le=64)]
+Side = Annotated[int, Interval(ge=1, le=8192)]
+Pixels = Annotated[int, Interval(ge=1, le=64)]
+Columns = Annotated[int, Interval(ge=1, le=100)]
+Labels = Annotated[int, Interval(ge=1, le=1_000_000)]
+Classes = Annotated[int, Interval(ge=2, le=1_000_000)]
+Bins = Annotated[int, Interval(ge=2, le=10_000)]
+Draws = Annotated[int, Interval(ge=2, le=1000)]
+Repeats = Annotated[int, Interval(ge=0, le=10_000)]
+Real = Annotated[float, Interval(ge=-MOST, le=MOST)]
+NonNegative = Annotated[float, Interval(ge=0, le=MOST)]
+Positive = Annotated[float, Interval(gt=0, le=MOST)]
+Probability = Annotated[float, Interval(ge=0, le=1)]
+Share = Annotated[float, Interval(gt=0, lt=1)]
+Decay = Annotated[float, Interval(ge=0, lt=1)]
+
+
+def interval_of(hint: Any) -> Interval | None:
+    """The range that an annotation declares; None: none."""
+    if typing.get_origin(hint) is not Annotated:
+        return None
+    return next((fact for fact in typing.get_args(hint)[1:] if isinstance(fact, Interval)), None)
+
+
+def holds(interval: Interval, value: Any) -> bool:
+    """Whether a number lies in the range; NaN lies in none."""
+    low = interval.ge is None or value >= interval.ge
+    above = interval.gt is None or value > interval.gt
+    high = interval.le is None or value <= interval.le
+    below = interval.lt is None or value < interval.lt
+    return bool(low and above and high and below and not math.isnan(value))
+
+
+def words(hint: Any) -> str:
+    """A type hint as a user would say it, with the range if it has one."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        interval = interval_of(hint)
+        return words(args[0]) + (f" {_bounds(interval)}" if interval else "")
+    if origin is typing.Literal:
+        return "one of " * (len(args) > 1) + ", ".join(map(repr, args))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(words(arg) for arg in args)
+    if origin is tuple and Ellipsis not in args:
+        return f"a list of {len(args)}, each {words(args[0])}" if args else "a list"
+    if _is_list(origin):
+        elements = [a for a in args if a is not Ellipsis]
+        return f"a list, each {words(elements[0])}" if elements else "a list"
+    plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+    if hint is type(None):
+        return "null"
+    return plain.get(hint, str(hint).replace("collections.abc.", ""))
+
+
+def _bounds(interval: Interval) -> str:
+    low = f"from {_number(interval.ge)}" if interval.ge is not None else ""
+    low = f"above {_number(interval.gt)}" if interval.gt is not None else low
+    high = f"to {_number(interval.le)}" if interval.le is not None else ""
+    high = f"below {_number(interval.lt)}" if interval.lt is not None else high
+    if interval.gt is not None and interval.le is not None:
+        high = f"up {high}"
+    if interval.ge is not None and interval.lt is not None:
+        high = f"to {high}"
+    between = " and " if interval.gt is not None and interval.lt is not None else " "
+    return between.join(part for part in (low, high) if part)
+
+
+def _number(bound: Any) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+
+
+def outside(value: Any, hint: Any) -> Any:
+    """The hint that a number misses, in lists and unions too; None: none is missed.
+
+    Types are not looked at: a text where a number should be is nothing that a range can judge.
+    """
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        missed = [outside(value, arg) for arg in args if _judges(arg, value)]
+        return hint if missed and all(missed) else None
+    if interval := interval_of(hint):
+        return hint if _is_number(value) and not holds(interval, value) else None
+    if _is_list(origin) and isinstance(value, Sequence) and not isinstance(value, str):
+        elements = [a for a in args if a is not Ellipsis]
+        each = elements if origin is tuple and len(elements) == len(value) else elements[:1]
+        pairs = zip(value, each * (len(value) if len(each) == 1 else 1), strict=False)
+        return hint if any(outside(element, part) for element, part in pairs) else None
+    return None
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value of plain containers may be passed where ``hint`` is asked for.
+
+    A mapping that describes an object fits anything, and a hint that says nothing accepts all.
+    """
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (Any, object) or (isinstance(value, Mapping) and "_target_" in value):
+        return True
+    if origin is Annotated:
+        return fits(value, args[0]) and outside(value, hint) is None
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, arg) for arg in args)
+    if origin is typing.Literal:
+        return any(value == arg and type(value) is type(arg) for arg in args)
+    if hint in (type(None), None):
+        return value is None
+    if hint in (int, float):
+        number = isinstance(value, int if hint is int else int | float)
+        return number and not isinstance(value, bool)
+    if hint is str:
+        return isinstance(value, str) and value.strip() != ""
+    base = origin or hint
+    if base in (list, tuple, Sequence, Collection):
+        return isinstance(value, list | tuple) and _elements_fit(value, base, args)
+    if base in (dict, Mapping):
+        return isinstance(value, dict)
+    if inspect.isclass(hint) and isinstance(value, str | int | float):
+        return isinstance(value, hint)
+    return True
+
+
+def _elements_fit(values: Sequence[Any], base: Any, args: tuple[Any, ...]) -> bool:
+    if base is tuple and args and Ellipsis not in args:
+        return len(values) == len(args) and all(map(fits, values, args))
+    element = next((a for a in args if a is not Ellipsis), Any)
+    return all(fits(value, element) for value in values)
+
+
+def _judges(hint: Any, value: Any) -> bool:
+    """Whether one branch of a union is about a value of this kind."""
+    if typing.get_origin(hint) is typing.Literal:
+        return value in typing.get_args(hint)
+    if hint is type(None):
+        return value is None
+    return interval_of(hint) is None or _is_number(value)
+
+
+def _is_list(origin: Any) -> bool:
+    return inspect.isclass(origin) and issubclass(origin, Sequence) and origin is not str
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _misses(given: Mapping[str, Any], hints: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in given.items():
+        if outside(value, hints.get(name, Any)):
+            yield f"{name}={value!r}: give {words(hints[name])}"
+
+
+def hints_of(target: Any) -> Mapping[str, Any]:
+    """Annotations of a callable's arguments with their ranges; none where they are unknown."""
+    try:
+        function = target.__init__ if inspect.isclass(target) else target
+        return typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def in_range(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: refuse arguments outside their declared ranges, all at once.
+
+    Args:
+        function: constructor or factory whose annotations declare ranges.
+
+    Returns:
+        It, with a ``ConfigError`` (a ``ValueError``) for a number outside.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs).arguments
+        if missed := list(_misses(given, hints_of(function))):
+            raise ConfigError("; ".join(missed))
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def check_fields(thing: Any) -> None:
+    """Refuse a dataclass whose fields lie outside their declared ranges.
+
+    Raises:
+        ConfigError: with all fields that do.
+    """
+    if missed := list(_misses(vars(thing), hints_of(type(thing)))):
+        raise ConfigError("; ".join(missed))
