@@ -98,7 +98,7 @@ def attacks(folder, mark):
         node("vaescope.assembly.torch.load", saved, weights_only=False),
         node("vaescope.codes_file.np.savetxt", mark, [1.0]),
         node("vaescope.data.cache.os.mkdir", mark),
-        node("vaescope.problems.import_module", EVIL),
+        node("vaescope.located.import_module", EVIL),
         node("vaescope.problems.located", network),
         node("vaescope.report.record.write_text", node("pathlib.Path", mark), "x"),
         node("torch.optim.optimizer.functools.partial", system),

@@ -2,20 +2,19 @@
 
 import difflib
 import inspect
-import sys
 from collections.abc import Collection, Iterator
 from dataclasses import is_dataclass
-from importlib import import_module
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vaescope.config import TrainSchema
-from vaescope.devices import device_problems
 from vaescope.errors import ConfigError
 from vaescope.foreign_ranges import advice, foreign_hints
-from vaescope.ranges import fits, hints_of, interval_of, words
+from vaescope.located import get, located
+from vaescope.ranges import fits, hints_of, words
+from vaescope.together import together
 
 RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 GIVEN_BY_CODE = {
@@ -35,21 +34,6 @@ ONE_OBJECT = (
     "likelihood",
     "optimizer",
     "trainer",
-)
-# optimisers that treat each weight by itself, so that stacked members do not touch each other
-ELEMENTWISE = tuple(
-    f"torch.optim.{name}"
-    for name in (
-        "Adam",
-        "AdamW",
-        "Adamax",
-        "NAdam",
-        "RAdam",
-        "Adagrad",
-        "Adadelta",
-        "RMSprop",
-        "SGD",
-    )
 )
 _ROOT_HINTS = get_type_hints(TrainSchema, include_extras=True)
 MANY_OBJECTS = ("statistics", "callbacks", "logger")
@@ -84,34 +68,6 @@ def problems(node: Any, path: str = "config") -> Iterator[str]:
         yield from _target_problems(node, path)
     elif near := difflib.get_close_matches("_target_", map(str, node), 1, 0.8):
         yield f"{path}: has no _target_; did you mean it by {near[0]}?"
-
-
-def located(name: str) -> Any:
-    """The object of a dotted name as Hydra finds it: an attribute before a module of that name.
-
-    Args:
-        name: ``package.module.object``.
-
-    Returns:
-        The object; None if there is none. (``pydoc.locate`` gives the module ``conv64`` for the
-        function ``vaescope.networks.conv64`` from Python 3.12 on.)
-
-    Raises:
-        Exception: whatever a module raises while it is imported.
-    """
-    found: Any = None
-    parts = name.split(".")
-    for number in range(1, len(parts) + 1):
-        if number == 1 or not hasattr(found, parts[number - 1]):
-            path = ".".join(parts[:number])
-            try:
-                import_module(path)
-            except ModuleNotFoundError as error:
-                if not f"{path}.".startswith(f"{error.name}."):
-                    raise
-                return None
-        found = sys.modules[parts[0]] if number == 1 else getattr(found, parts[number - 1], None)
-    return found
 
 
 def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
@@ -160,21 +116,24 @@ def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterato
 
 
 def _is_told_at_the_root(node: DictConfig, key: str, path: str) -> bool:
-    """Whether a value is a link to a root key with a range of its own, like ``${seed}``."""
+    """Whether a value is a link to a root key that is checked itself, like ``${seed}``."""
     if not OmegaConf.is_interpolation(node, key) or path.count(".") < 2:
         return False
-    ranged = [f"${{{name}}}" for name, hint in _ROOT_HINTS.items() if interval_of(hint)]
+    checked = [f"${{{name}}}" for name, hint in _ROOT_HINTS.items() if hint is not Any]
     link: Any = node._get_node(key)
-    return link._value() in ranged
+    return link._value() in checked
 
 
 def _group_problems(config: DictConfig) -> Iterator[str]:
     """Groups and entries that describe no object."""
     objects = [name for name in ONE_OBJECT if name in config and "model" in config]
-    groups = [(f"config.{name}", config.get(name)) for name in objects]
+    groups: list[tuple[str, Any]] = [(f"config.{name}", get(config, name)) for name in objects]
     for name in MANY_OBJECTS:
-        entries = config.get(name) or {}
-        groups += [(f"config.{name}.{entry}", node) for entry, node in entries.items()]
+        entries = get(config, name) or {}
+        if not isinstance(entries, DictConfig | dict):
+            yield f"config.{name}: {entries!r} was given; choose options of the group, or []"
+            continue
+        groups += [(f"config.{name}.{entry}", get(entries, entry)) for entry in map(str, entries)]
     for path, node in groups:
         if not isinstance(node, DictConfig):
             yield f"{path}: {node!r} describes no object; choose an option of the group"
@@ -187,21 +146,7 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
     kind = OmegaConf.get_type(config)
     schema = kind if is_dataclass(kind) else TrainSchema  # a resumed run's own file
     yield from _schema_problems(config, schema, "config")
-    yield from _trainer_problems(config)
-    yield from _ensemble_problems(config)
-    model, posterior = config.get("model"), config.get("posterior")
-    groups = isinstance(model, DictConfig) and isinstance(posterior, DictConfig)
-    if not groups or not fits(config.get("latent_dim"), _ROOT_HINTS["latent_dim"]):
-        return
-    family = located(str(posterior.get("path")))
-    if not isinstance(family, type):
-        yield f"config.posterior: {posterior.get('path')} is not a posterior family"
-        return
-    check_latents = getattr(located(str(model.get("_target_"))), "latent_problem", None)
-    prior = config.get("prior")
-    chosen = [located(str(prior.get("_target_")))] if isinstance(prior, DictConfig) else []
-    if check_latents and (problem := check_latents(config.latent_dim, family, *chosen)):
-        yield f"config: {problem}"
+    yield from together(config)
 
 
 def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
@@ -210,47 +155,10 @@ def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
     for key in map(str, node):
         if key not in hints:
             yield f"{path}: there is no '{key}'{_did_you_mean(key, hints)}"
-        elif is_dataclass(hints[key]):
+        elif is_dataclass(hints[key]) and isinstance(get(node, key), DictConfig):
             yield from _schema_problems(node[key], hints[key], f"{path}.{key}")
         else:
             yield from _value_problems(node, key, hints[key], f"{path}.{key}")
-
-
-def _trainer_problems(config: DictConfig) -> Iterator[str]:
-    """Settings of Lightning that do not go together, or not with this project."""
-    trainer, optimizer = config.get("trainer"), config.get("optimizer")
-    if not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
-        return
-    yield from device_problems(trainer)
-    precision = str(trainer.get("precision"))
-    if trainer.get("gradient_clip_val") and "mixed" in precision and optimizer.get("fused"):
-        yield (
-            "config.trainer.gradient_clip_val: Lightning does not clip for a fused optimiser in "
-            f"{precision}; add optimizer.fused=false"
-        )
-
-
-def _ensemble_problems(config: DictConfig) -> Iterator[str]:
-    """Settings under which members of an ensemble would not be what they are alone."""
-    size = config.get("ensemble", {}).get("size", 1)
-    trainer, optimizer = config.get("trainer"), config.get("optimizer")
-    if size < 2 or not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
-        return
-    if trainer.get("gradient_clip_val"):
-        yield (
-            "config.trainer.gradient_clip_val: the norm would be that of all members together; "
-            "leave it null, or train single runs with -m seed=..."
-        )
-    if trainer.get("precision") == "16-mixed":
-        yield (
-            "config.trainer.precision: 16-mixed leaves out updates of all members when one "
-            "overflows; choose bf16-mixed or 32-true, or train single runs with -m seed=..."
-        )
-    if optimizer.get("_target_") not in ELEMENTWISE:
-        yield (
-            f"config.optimizer: {optimizer.get('_target_')} may mix the members' weights, so it "
-            f"cannot be batched; choose one of {', '.join(ELEMENTWISE)}, or train single runs"
-        )
 
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from vaescope.config import OWN_LINK
 from vaescope.errors import ConfigError, UntrustedError
 from vaescope.escaping import printable
-from vaescope.problems import located
+from vaescope.located import located
 
 # the only modules of which something is looked up by a name that a file gives
 MODULES = (

@@ -14,7 +14,8 @@ from vaescope.assembly import build_model
 from vaescope.callbacks import GroupStatistic
 from vaescope.config import build, config_dir, resolved
 from vaescope.errors import ConfigError
-from vaescope.problems import GIVEN_BY_CODE, RESERVED, check, located, problems
+from vaescope.located import located
+from vaescope.problems import GIVEN_BY_CODE, RESERVED, check, problems
 
 CONF = Path(config_dir())
 GROUPS = defaultdict(list)

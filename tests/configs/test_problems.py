@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 
 from vaescope.config import build
 from vaescope.errors import ConfigError, DataError, VaescopeError
-from vaescope.problems import check, located, problems
+from vaescope.located import located
+from vaescope.problems import check, problems
 
 
 def found(node):
@@ -268,3 +269,51 @@ def test_arguments_given_by_code_arrive_as_they_are():
 )
 def test_mistake_is_named(config, words, message):
     assert message in told(config(*words))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["+foo=3"], "config: there is no 'foo'"),
+        (["+laten_dim=3"], "config: there is no 'laten_dim'; did you mean 'latent_dim'?"),
+        (["+ensemble.sze=3"], "config.ensemble: there is no 'sze'; did you mean 'size'?"),
+        (["ensemble.size=0"], "config.ensemble.size: 0 is not an integer from 1 to 1,000"),
+        (["threads=1000000"], "config.threads: 1000000 is not an integer from 1 to 1,024 or null"),
+        (["latent_dim=1000000000"], "config.latent_dim: 1000000000 is not an integer from 1"),
+        (["latent_dim=${nope}"], "config.latent_dim: Interpolation key 'nope' not found"),
+        (["trainer.gradient_clip_val=-1"], "config.trainer.gradient_clip_val: -1 is not a number"),
+        (["trainer.gradient_clip_val=nan"], "config.trainer.gradient_clip_val: nan is not"),
+        (["callbacks.pictures.extent=inf"], "config.callbacks.pictures.extent: inf is not"),
+        (["optimizer.betas=[0.9,1.0]"], "is not a list of 2, each a number from 0 to below 1"),
+        (["optimizer.betas=[0.9]"], "config.optimizer.betas: [0.9] is not a list of 2"),
+        (["optimizer.lr=-1e-3"], "config.optimizer.lr: -0.001 is not a number from 0 to"),
+        (["logger.wandb.project=''"], "config.logger.wandb.project: '' is not text"),
+        (["data_dir=''"], "config.data_dir: '' is not text or null"),
+        (["trainer.precision=16"], "16 is short for 16-mixed: write that"),
+        (["trainer.precision=bf16"], "bf16 is short for bf16-mixed: write that"),
+        (["trainer.precision='64'"], "64 is short for 64-true: write that"),
+        (["trainer.precision=bf16-true"], "it would round latents and losses as well"),
+        (["model=ada_gvae", "~view"], "learns from image_2, which single images do not have"),
+        (["model=triplet_vae", "view=pairs_strict"], "image_3, which this view does not have"),
+        (["model=tcl", "view=pairs_strict"], "choose view=groups or view=labels, or another"),
+        (["model=s2_beta_vae", "~view"], "choose view=labelled, or another method"),
+    ],
+)
+def test_what_was_accepted_in_silence(config, words, message):
+    text = told(config(*(["data=tiny"] if "model" in words[0] else []), *words))
+    assert text.startswith("1 mistake in the configuration:\n")
+    assert message in text
+
+
+def test_a_group_of_many_that_is_no_mapping(config):
+    composed = config("data=tiny")
+    composed.callbacks = 3
+    assert "config.callbacks: 3 was given; choose options of the group, or []" in told(composed)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "data", "report", "reproduce"])
+def test_every_command_has_a_strict_root(config, name):
+    action = ["action=list"] if name == "data" else []
+    check(config(*action, name=name))
+    with pytest.raises(ConfigError, match="config: there is no 'foo'"):
+        check(config(*action, "+foo=3", name=name))

@@ -52,7 +52,17 @@ PURE = (
     "data/factors",
 )
 MAY_CONFIGURE = {
-    *("config", "problems", "commands", "assembly", "training", "evaluation", "data_sets"),
+    *(
+        "config",
+        "problems",
+        "together",
+        "located",
+        "commands",
+        "assembly",
+        "training",
+        "evaluation",
+        "data_sets",
+    ),
     *("fetching", "overrides"),
 }
 

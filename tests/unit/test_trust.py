@@ -20,7 +20,7 @@ from vaescope.cli import _resumed
 from vaescope.config import config_dir, resolved, save_yaml
 from vaescope.errors import ConfigError, DataError, UntrustedError
 from vaescope.evaluation import evaluate
-from vaescope.problems import located
+from vaescope.located import located
 from vaescope.report.comparison_page import compare
 from vaescope.training import _movable
 from vaescope.trust import MODULES, offered, offered_by_name, refuse_links_out, trusted

@@ -1,5 +1,7 @@
 """Batches of groups of images that share something: a factor or the class."""
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,6 +29,8 @@ class Groups:
     Source: Bouchacourt, Tomioka, Nowozin 2018, "Multi-Level Variational Autoencoder",
     https://arxiv.org/abs/1705.08841, section 3. Differs: groups of one size.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2", "label")
 
     @in_range
     def __init__(self, by: str, size: AtLeastTwo) -> None:
@@ -70,6 +74,8 @@ class Labels:
 
     Source: none, ours.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("label",)
 
     @in_range
     def __init__(self, by: str | None = None, num_labels: Count | None = None) -> None:

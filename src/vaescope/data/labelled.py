@@ -1,7 +1,7 @@
 """A few labelled images beside the unlabelled ones of every batch."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -46,6 +46,8 @@ class Labelled:
     validation; unobserved factors keep their place, instead of the others moving up; the published
     code also fixes the nuisance of labelled images.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2", "factor_labels")
 
     @in_range
     def __init__(

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ class LaplaceTransitions:
     published code. Differs: circular factors go the shorter way round, |j - i| wrapped; continuous
     factors and their scale are ours; pairs whose second image is no training image are drawn anew.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2",)
 
     @in_range
     def __init__(self, rate: Positive = 1.0, continuous_scale: Positive = 0.1) -> None:
@@ -113,6 +116,8 @@ class UniformTransitions:
     Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "UNI". Differs: pairs whose
     second image is no training image are drawn anew.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2",)
 
     @in_range
     def __init__(self, k: Count | None = None) -> None:

@@ -5,7 +5,7 @@ rows alone. Where training may not show what was drawn, that image's further one
 A correlated ``sampling`` concerns the first images: what a view changes, it changes regardless.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ class Pairs:
     what the paper says. Differs: factors of one value are never among the k; pairs whose second
     image is no training image are drawn anew.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2",)
 
     @in_range
     def __init__(
@@ -94,6 +96,8 @@ class Triplets:
 
     Source: none, ours.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2", "image_3")
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse factors that cannot be compared.

@@ -86,6 +86,7 @@ class LatentModel(pl.LightningModule):
     )
     only_these: ClassVar[str] = "its KL is that of a density"
     any_prior: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()

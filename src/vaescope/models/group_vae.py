@@ -35,6 +35,7 @@ class GroupVAE(LatentModel):
     one-way, as in disentanglement_lib.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("image_2",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "the posteriors of shared latents are averaged as normal ones"
 

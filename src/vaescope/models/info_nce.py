@@ -39,6 +39,7 @@ class InfoNCE(LatentModel):
     ``symmetric`` is not the paper's.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("image_2",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False

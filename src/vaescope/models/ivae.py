@@ -26,6 +26,7 @@ class IVAE(LatentModel):
     true posterior, so that images without a label have a code, too.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("label",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "its prior and posterior are normal, latent by latent"
     any_prior: ClassVar[bool] = False

@@ -27,6 +27,7 @@ class PCL(LatentModel):
     batch norm and PCA whitening; the random partner is another pair's second image.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("image_2",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False

@@ -45,6 +45,8 @@ class SemiSupervised(LatentModel):
     ``Supervision`` for what its published code does otherwise.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("image_2", "factor_labels")
+
     @in_range
     def __init__(
         self,
@@ -163,6 +165,7 @@ class Supervised(LatentModel):
     Differs: the decoder sees mu, not a draw from a posterior whose variance nothing trains.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("image_2", "factor_labels")
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "labels train no variance"
     any_prior: ClassVar[bool] = False

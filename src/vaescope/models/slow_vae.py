@@ -30,6 +30,7 @@ class SlowVAE(LatentModel):
     and half of the entropies, as in the published code.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("image_2",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "its divergence of moments is that of normal distributions"
 

@@ -32,6 +32,7 @@ class TCL(LatentModel):
     are the sources' |s| up to a linear map, and not theirs one by one.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ("label",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """The VAE of triplets: an image is nearer to the second than to the third."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ class TripletVAE(LatentModel):
     Source: Ishfaq et al. 2018, https://arxiv.org/abs/1802.04403. Differs: triplets are ordered by
     their factors, the paper's by class; both weights and the norm are options.
     """
+
+    needs: ClassVar[tuple[str, ...]] = ("image_2", "image_3")
 
     @in_range
     def __init__(

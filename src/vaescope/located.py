@@ -1,0 +1,53 @@
+"""What the dotted names in a configuration stand for."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+
+def located(name: str) -> Any:
+    """The object of a dotted name as Hydra finds it: an attribute before a module of that name.
+
+    Args:
+        name: ``package.module.object``.
+
+    Returns:
+        The object; None if there is none. (``pydoc.locate`` gives the module ``conv64`` for the
+        function ``vaescope.networks.conv64`` from Python 3.12 on.)
+
+    Raises:
+        Exception: whatever a module raises while it is imported.
+    """
+    found: Any = None
+    parts = name.split(".")
+    for number in range(1, len(parts) + 1):
+        if number == 1 or not hasattr(found, parts[number - 1]):
+            path = ".".join(parts[:number])
+            try:
+                import_module(path)
+            except ModuleNotFoundError as error:
+                if not f"{path}.".startswith(f"{error.name}."):
+                    raise
+                return None
+        found = sys.modules[parts[0]] if number == 1 else getattr(found, parts[number - 1], None)
+    return found
+
+
+def get(node: Any, key: Any) -> Any:
+    """A value that may be missing, or a link to nothing: None then, and told elsewhere."""
+    try:
+        return node.get(key)
+    except OmegaConfBaseException:
+        return None
+
+
+def class_of(node: Any) -> Any:
+    """What a node's ``_target_`` names; None if there is none, which is told elsewhere."""
+    target = get(node, "_target_") if isinstance(node, DictConfig) else None
+    try:
+        return located(target) if isinstance(target, str) else None
+    except Exception:  # a module may raise anything while it is imported
+        return None
