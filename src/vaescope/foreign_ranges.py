@@ -19,7 +19,7 @@ OF_TRAINER: Mapping[str, Any] = {
     "min_epochs": Steps | None,
     "accumulate_grad_batches": Annotated[int, Interval(ge=1, le=100_000)],
     "gradient_clip_val": NonNegative | None,
-    "num_nodes": Literal[1],
+    "num_nodes": Count,
     "limit_train_batches": Part,
     "limit_test_batches": Part,
     "limit_predict_batches": Part,
