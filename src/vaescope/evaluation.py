@@ -50,13 +50,20 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
 
 def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores of codes in a file."""
-    codes = read_codes(plain["codes"])
-    measured = _panel(plain["metrics"] or DEFAULT).measured(codes)
+    panel = _panel(plain["metrics"] or DEFAULT, plain["num_samples"])
+    codes, rows = read_codes(plain["codes"], plain["num_samples"])
+    measured = panel.measured(codes)
     row = {"num_samples": len(codes.mean)} | codes.named("test", as_numbers(measured))
     conventions = {name: found.convention for name, found in measured.items()}
-    about = {"codes": str(plain["codes"]), "conventions": conventions}
+    left_out = panel.tell.messages
+    about = {
+        "codes": str(plain["codes"]),
+        "rows": rows,
+        "conventions": conventions,
+        "left_out": left_out,
+    }
     write_scores(Path(plain["output_dir"]) / "scores.json", [row], about)
-    print_scores([row], f"{plain['codes']}")
+    print_scores([row], f"{plain['codes']}", notes=left_out)
     return [row]
 
 
@@ -65,8 +72,11 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     models, saved = load_models(plain["checkpoint"], plain["trust"])
     trained = saved["vaescope"]["config"]
     data = _data_of(trained, plain)
+    left_out: list[str] = []
     if plain["metrics"]:
-        statistics: dict[str, Any] = {"panel": _panel(plain["metrics"])}
+        panel = _panel(plain["metrics"], plain["num_samples"])
+        statistics: dict[str, Any] = {"panel": panel}
+        left_out = panel.tell.messages
     else:
         chosen = plain["statistics"] or {}
         statistics = {k: build(v, f"statistics.{k}") for k, v in chosen.items()}
@@ -82,8 +92,11 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     )
     if plain["untrained"]:
         before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
-        panel = {"panel": _panel(plain["metrics"] or DEFAULT, repeats=0)}
-        for seed, numbers in final_scores(before, data, panel, step=0, **where).items():
+        if plain["metrics"]:  # chance and intervals are those of the trained model's scores
+            statistics = {"panel": _panel(plain["metrics"], plain["num_samples"], repeats=0)}
+        jacobians = plain["num_jacobians"]
+        baseline = final_scores(before, data, statistics, step=0, num_jacobians=jacobians, **where)
+        for seed, numbers in baseline.items():
             numbers.pop("num_samples")
             scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
     about_scores = {"step": saved["global_step"], "split": plain["split"]}
@@ -91,10 +104,14 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
         about_run(trained) | {"seed": seed} | about_scores | numbers
         for seed, numbers in scores.items()
     ]
-    about = {"data_source": data.dataset.source, "checkpoint": str(plain["checkpoint"])}
+    about = {
+        "data_source": data.dataset.source,
+        "checkpoint": str(plain["checkpoint"]),
+        "left_out": left_out,
+    }
     write_scores(Path(plain["output_dir"]) / "scores.json", rows, about)
     title = f"{plain['checkpoint']}: {plain['split']} part"
-    print_scores(rows, title, trained["published"])
+    print_scores(rows, title, trained["published"], left_out)
     return rows
 
 
@@ -109,18 +126,21 @@ def _data_of(trained: dict[str, Any], plain: dict[str, Any]) -> FactorDataModule
         raise type(error)(f"{error}; if it was moved, say data.path=NEW") from error
 
 
-def _panel(scores: Sequence[str], repeats: int | None = None) -> Panel:
-    """The panel of these scores.
+def _panel(scores: Sequence[str], num_samples: int, repeats: int | None = None) -> Panel:
+    """The panel of these scores; what it leaves out is shown below the table.
 
     Raises:
         ConfigError: if one is unknown.
     """
     try:
         if repeats is None:
-            return Panel(scores)
-        return Panel(scores, repeats=repeats, costly_repeats=repeats)
+            panel = Panel(scores, num_samples)
+        else:
+            panel = Panel(scores, num_samples, repeats=repeats, costly_repeats=repeats)
     except ValueError as error:
         raise ConfigError(f"metrics={list(scores)}: {error}") from error
+    panel.tell.aloud = False
+    return panel
 
 
 def final_scores(

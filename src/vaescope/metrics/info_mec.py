@@ -157,6 +157,7 @@ def info_mec(
     *,
     kinds: Sequence[str] | None = None,
     information: Tensor | None = None,
+    explicitness: Tensor | None = None,
     neighbours: int = 10,
     seed: int = 0,
     prune: Rule = "range_20",
@@ -170,6 +171,7 @@ def info_mec(
         kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         information: of all latents and factors [D, K], each factor's divided by its entropy. None:
             `normalised_information`. For discrete codes give the plug-in estimate.
+        explicitness: of each factor [K] if it is known; None: `info_explicitness`.
         neighbours: as in `normalised_information`.
         seed: as in `normalised_information`.
         prune: rule of `active_latents`.
@@ -195,7 +197,9 @@ def info_mec(
         raise ValueError(f"information is {tuple(information.shape)}, but {needed} is needed")
     _check_information(information)
     active, varies = active_latents(codes, prune), (factors != factors[:1]).any(0)
-    per_factor = info_explicitness(codes, factors, kinds=kinds, null=null)
+    per_factor = explicitness
+    if per_factor is None:
+        per_factor = info_explicitness(codes, factors, kinds=kinds, null=null)
     if not bool(active.any() and varies.any()):
         return InfoMEC(0.0, 0.0, 0.0, active, information, torch.zeros_like(per_factor))
     kept = information[active][:, varies]

@@ -138,6 +138,24 @@ def _square_index(size: int, first: Tensor, second: Tensor) -> Tensor:
     return index
 
 
+def discriminant(
+    inputs: Tensor, labels: Tensor, row_weights: Tensor, penalty: Tensor, num_classes: int
+) -> Tensor:
+    """Weights [B, C, P] to start from, arguments as in `minimise_logistic`.
+
+    Args:
+        inputs: coordinates and a column of ones, last [N, P].
+        labels: class numbers [B, N].
+        row_weights: weight of every row [B, N].
+        penalty: of the squared weights of every input [P].
+        num_classes: number of classes C.
+
+    Returns:
+        Weights of the linear discriminant, scaled to the least loss among a few scales.
+    """
+    return _discriminant(_Problem(inputs, labels, row_weights, penalty), num_classes)
+
+
 def _discriminant(problem: _Problem, num_classes: int) -> Tensor:
     """Weights [B, C, P] of the linear discriminant, scaled to the least loss among a few scales."""
     inputs, labels, row_weights = problem.inputs, problem.labels, problem.row_weights
@@ -188,6 +206,8 @@ def _solve(factor: Tensor, gradient: Tensor) -> Tensor:
 def _cholesky(hessian: Tensor) -> Tensor:
     """Factors of Hessians [B, Q, Q], with as much damping as they need."""
     largest = hessian.diagonal(dim1=1, dim2=2).amax(1).clamp(min=torch.finfo(hessian.dtype).tiny)
+    if not bool(hessian.isfinite().all()):
+        raise torch.linalg.LinAlgError("the logistic loss has no finite slope: rescale the codes")
     damping = 1e-13
     while True:
         damped = hessian.clone()

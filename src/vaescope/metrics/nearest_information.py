@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
 from vaescope.metrics.kinds import angle_columns
 from vaescope.metrics.mutual_information import continuous_columns
 
@@ -40,8 +41,8 @@ def nearest_information(
         row is left out.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, or there are not more rows than
-            neighbours.
+        ValueError: if shapes do not fit or values are not finite.
+        NoScoreError: if there are not more rows than neighbours.
 
     Source: Ross 2014, "Mutual Information between Discrete and Continuous Data Sets",
     https://doi.org/10.1371/journal.pone.0087357, eq. 2; Kraskov et al. 2004, "Estimating mutual
@@ -53,7 +54,9 @@ def nearest_information(
     angular = angle_columns(factors, kinds)
     regressed |= angular
     if not 1 <= neighbours < len(codes):
-        raise ValueError(f"neighbours={neighbours}: give 1 to {len(codes) - 1}, N - 1")
+        raise NoScoreError(
+            f"{neighbours} neighbours of {len(codes)} rows: give 1 to N - 1, or more rows"
+        )
     if codes.ndim != 2 or len(codes) != len(factors) or not bool(codes.isfinite().all()):
         given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
         raise ValueError(f"{given} given, but finite [N, D] and [N, K] are needed")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaescope.errors import NoScoreError
+from vaescope.metrics.logistic_conjugate import minimise_each
 from vaescope.metrics.logistic_newton import minimise_logistic
 from vaescope.metrics.probe_data import (
     Basis,
@@ -15,7 +17,9 @@ from vaescope.metrics.probe_data import (
     need_classes,
 )
 
-_MOST_PARAMETERS = 6000
+_MOST_PARAMETERS = 6000  # of a Hessian that is held whole
+_FEW_PARAMETERS = 600  # up to which it is the quicker way
+_MOST_CELLS = 5_000_000  # rows times classes
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,14 @@ def fit_logistic(
         separated without a penalty, weights grow until the loss is about ``tolerance``.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, factors are continuous, a factor
-            has too many classes or an option is out of range.
+        ValueError: if shapes do not fit, values are not finite, factors are continuous or an option
+            is out of range.
+        NoScoreError: if a factor has too many classes.
 
     Source: multinomial logistic regression, Bishop 2006, "Pattern Recognition and Machine
     Learning", section 4.3.4; the same minimum as scikit-learn's ``LogisticRegression``. Differs:
-    Newton's method to a stated gap; without a penalty the smallest weights among equal minima.
+    Newton's method to a stated gap, with a penalty and many classes by conjugate gradients in time
+    linear in the classes; without a penalty the smallest weights among equal minima.
     """
     if strength is not None and not strength > 0:
         raise ValueError(f"strength = {strength}, but a positive number or None is needed")
@@ -142,7 +148,7 @@ def fit_logistic(
     found = [torch.unique(column, return_inverse=True) for column in factors.T]
     basis = basis_of(codes, standardise or strength is None)
     inputs = basis.inputs(codes)
-    _check_size(max(len(classes) for classes, _ in found), inputs.shape[1])
+    _check_size(max(len(classes) for classes, _ in found), inputs, strength is not None)
     penalty = torch.zeros_like(inputs[0])
     if strength is not None:
         penalty[:-1] = basis.singular.square().reciprocal() / (strength * len(codes))
@@ -151,7 +157,9 @@ def fit_logistic(
     for size in {len(classes) for classes, _ in found}:
         places = [place for place, (classes, _) in enumerate(found) if len(classes) == size]
         labels = torch.stack([found[place][1] for place in places])
-        minimum = minimise_logistic(
+        many = strength is not None and size * inputs.shape[1] > _FEW_PARAMETERS
+        minimise = minimise_each if many else minimise_logistic
+        minimum = minimise(
             inputs,
             labels,
             size,
@@ -180,9 +188,13 @@ def _row_weights(labels: Tensor, num_classes: int, balanced: bool) -> Tensor:
     return (labels.shape[1] / (num_classes * counts)).gather(1, labels)
 
 
-def _check_size(num_classes: int, num_inputs: int) -> None:
-    if num_classes * num_inputs > _MOST_PARAMETERS:
-        raise ValueError(
-            f"{num_classes} classes times {num_inputs} inputs are more than {_MOST_PARAMETERS} "
-            "parameters: bin the factor, or give it the kind continuous"
+def _check_size(num_classes: int, inputs: Tensor, penalised: bool) -> None:
+    rows, parameters = len(inputs), num_classes * inputs.shape[1]
+    if parameters > (_FEW_PARAMETERS if penalised else _MOST_PARAMETERS) and (
+        not penalised or rows * num_classes > _MOST_CELLS
+    ):
+        most = f"{_MOST_CELLS} rows times classes" if penalised else f"{_MOST_PARAMETERS} weights"
+        raise NoScoreError(
+            f"a factor has {num_classes} classes, for {inputs.shape[1]} inputs and {rows} rows "
+            f"more than {most}: bin it, or give it the kind continuous"
         )

@@ -3,17 +3,21 @@
 from vaescope.panel.families import DEFAULT, FAMILIES, INFORMATION, Family
 from vaescope.panel.metric import PanelMetric
 from vaescope.panel.panel import Measured, as_numbers, check_scores, panel
-from vaescope.panel.sample import Sample
+from vaescope.panel.sample import FEWEST, Sample, looks_transposed
+from vaescope.panel.told import ToldOnce
 
 __all__ = [
     "DEFAULT",
     "FAMILIES",
+    "FEWEST",
     "INFORMATION",
     "Family",
     "Measured",
     "PanelMetric",
     "Sample",
+    "ToldOnce",
     "as_numbers",
     "check_scores",
+    "looks_transposed",
     "panel",
 ]

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from vaescope.alignment import gaussian_total_correlation, mean_correlation
+from vaescope.errors import NoScoreError
 from vaescope.metrics.beta_vae_score import beta_vae_score
 from vaescope.metrics.capacity import dci_es
 from vaescope.metrics.dci import dci
@@ -24,6 +26,7 @@ from vaescope.metrics.mutual_information import pairwise_information
 from vaescope.metrics.neighbours import neighbour_score
 from vaescope.metrics.omes import omes
 from vaescope.metrics.posterior_information import posterior_table
+from vaescope.metrics.probe_data import factor_kinds
 from vaescope.metrics.regression import explained_variance
 from vaescope.metrics.sap import sap_continuous, sap_discrete
 from vaescope.metrics.separability import separability
@@ -31,7 +34,9 @@ from vaescope.metrics.supports import factorised_support
 from vaescope.metrics.unsupervised import gaussian_wasserstein_correlation
 from vaescope.panel.sample import Sample
 
-Numbers = Mapping[str, float]
+# a number, or why there is none although there are others of the same computation
+Numbers = Mapping[str, float | NoScoreError]
+MOST_WEIGHTS = 1200  # of the regression behind InfoE: seconds for 10,000 rows
 Cost = Literal["low", "high"]
 
 
@@ -122,12 +127,28 @@ def _omes(sample: Sample) -> Numbers:
 
 
 def _info_mec(sample: Sample) -> Numbers:
-    found = info_mec(*_all(sample), kinds=sample.kinds, seed=sample.seed)
+    refusal = _too_many_classes(sample)
+    known = None if refusal is None else torch.zeros(sample.factors.shape[1])
+    found = info_mec(*_all(sample), kinds=sample.kinds, explicitness=known, seed=sample.seed)
     return {
         "info_modularity": found.modularity,
-        "info_explicitness": found.explicitness,
+        "info_explicitness": found.explicitness if refusal is None else refusal,
         "info_compactness": found.compactness,
     }
+
+
+def _too_many_classes(sample: Sample) -> NoScoreError | None:
+    """Why InfoE would take minutes: the curvature of its regression grows as the square."""
+    inputs = sample.codes.shape[1] + 1
+    for place, kind in enumerate(factor_kinds(sample.factors, sample.kinds)):
+        classes = len(sample.factors[:, place].unique()) if kind == "class" else 0
+        if classes * inputs > MOST_WEIGHTS:
+            return NoScoreError(
+                f"factor {place} has {classes} values, with {inputs - 1} latents at most "
+                f"{MOST_WEIGHTS // inputs} are possible: bin it, leave it out, or give it the kind "
+                "continuous"
+            )
+    return None
 
 
 def _neighbours(sample: Sample) -> Numbers:

@@ -9,6 +9,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from vaescope.metrics.codes import HeldOutCodes
 from vaescope.panel.panel import as_numbers, check_scores, panel
+from vaescope.panel.told import ToldOnce
 
 
 class PanelMetric(HeldOutCodes):
@@ -38,6 +39,7 @@ class PanelMetric(HeldOutCodes):
         self.scores = (scores,) if isinstance(scores, str) else tuple(scores)
         check_scores(self.scores)
         self.kinds, self.context, self.seed = kinds, context, seed
+        self.tell = ToldOnce()
         self.add_state("variances", default=[], dist_reduce_fx="cat")
 
     def update(self, codes: Tensor, factors: Tensor, variance: Tensor | None = None) -> None:
@@ -73,15 +75,17 @@ class PanelMetric(HeldOutCodes):
             raise ValueError(
                 f"variances of {len(variance)} of {len(codes)} rows given: give all or none"
             )
-        repeats = {} if self.context else {"repeats": 0, "costly_repeats": 0}
+        repeats = (20, 5) if self.context else (0, 0)
         found = panel(
             codes,
             factors,
             kinds=self.kinds,
             variance=variance,
             scores=self.scores,
+            repeats=repeats[0],
+            costly_repeats=repeats[1],
             seed=self.seed,
-            **repeats,
+            tell=self.tell,
         )
         numbers = as_numbers(found) if self.context else {n: m.score for n, m in found.items()}
         options = {"dtype": torch.float64, "device": codes.device}

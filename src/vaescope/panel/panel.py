@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from math import isfinite
 from statistics import NormalDist, stdev
 
+import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
@@ -19,9 +20,13 @@ from vaescope.panel.families import (
     Family,
     Numbers,
 )
-from vaescope.panel.sample import Sample
+from vaescope.panel.sample import Sample, looks_transposed
 
 log = logging.getLogger(__name__)
+Tell = Callable[[str], None]
+NO_FACTORS = "it needs factors, and these data have none"
+# what a score answers that these rows cannot have; anything else is a bug and ends the panel
+REFUSALS = (ValueError, torch.linalg.LinAlgError, torch.OutOfMemoryError)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Measured:
         ceiling: of the code with one latent per factor, equal to its value; None where there is no
             such code or no factor.
         low: lower end of the interval, score minus a normal quantile of the spread over rows;
-            None if no repetition was asked for.
+            None if no repetition was asked for, or the spread is not finite.
         high: upper end.
         convention: which of the field's readings it is.
     """
@@ -87,12 +92,13 @@ def panel(
     costly_repeats: int = 5,
     level: float = 0.95,
     seed: int = 0,
+    tell: Tell = log.warning,
 ) -> dict[str, Measured]:
     """Scores of codes by name, each beside its chance level, ceiling, interval and convention.
 
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
+        factors: values of the factors [N, K]; K = 0 for scores of the codes alone.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
         variance: posterior variances [N, D], for ``mig_chen`` and ``separability`` alone.
         scores: names of ``INFORMATION`` and ``FAMILIES``; a family gives several numbers.
@@ -102,14 +108,15 @@ def panel(
         costly_repeats: the same of slow ones; 0: neither.
         level: of the intervals.
         seed: of all draws.
+        tell: gets a sentence for every score that is left out: why, and what to do.
 
     Returns:
-        By name. A score that these factors do not allow (SAP of continuous factors alone, OMES
-        where no two rows differ in one factor only, ...) is left out; the log says why.
+        By name. A score that these rows do not allow (SAP of continuous factors alone, OMES where
+        no two rows differ in one factor only, ...) is left out and told; the others are measured.
 
     Raises:
-        ValueError: if a score is unknown, shapes do not fit, values are not finite or a setting is
-            out of range.
+        ValueError: if a score is unknown, shapes do not fit or look transposed, values are not
+            finite or a setting is out of range.
 
     Source: of the scores, see each; interval: Shao & Wu 1989, "A general theory for jackknife
     variance estimation", https://doi.org/10.1214/aos/1176347263, with half of the rows deleted: a
@@ -121,22 +128,39 @@ def panel(
         raise ValueError(
             f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
         )
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: give above 0 and below 1")
     sample = Sample(codes, factors, kinds, variance=variance, seed=seed)
+    if looks_transposed(codes.shape, factors.shape):
+        rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
+        raise ValueError(f"{rows}: transpose? codes are [N, D] and factors [N, K]")
     found: dict[str, Measured] = {}
-    wanted = [name for name in scores if name in INFORMATION]
+    wanted = [name for name in dict.fromkeys(scores) if name in INFORMATION]
     if wanted:
-        every = _information(sample, repeats, level)
-        found |= {name: every[name] for name in wanted}
+        try:
+            every = _information(sample, repeats, level)
+            found |= {name: every[name] for name in wanted}
+        except REFUSALS as error:
+            tell(f"{_plural(wanted)} left out: {error}")
     for name in dict.fromkeys(scores):
         if name in FAMILIES:
             family = FAMILIES[name]
             number = costly_repeats if family.cost == "high" else repeats
-            found |= _in_context(name, family, sample, number, level)
+            try:
+                found |= _in_context(name, family, sample, number, level, tell)
+            except REFUSALS as error:
+                tell(f"score {name} is left out: {error}")
     return found
+
+
+def _plural(names: Sequence[str]) -> str:
+    return f"score {names[0]} is" if len(names) == 1 else f"scores {', '.join(names)} are"
 
 
 def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measured]:
     """Scores of the table of informations; its shuffles and resamples are one computation."""
+    if not sample.kinds:
+        raise NoScoreError(NO_FACTORS)
     every = information_family(
         sample.codes,
         sample.factors,
@@ -159,28 +183,29 @@ def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measur
 
 
 def _in_context(
-    name: str, family: Family, sample: Sample, repeats: int, level: float
+    name: str, family: Family, sample: Sample, repeats: int, level: float, tell: Tell
 ) -> dict[str, Measured]:
-    try:
-        scores = family.compute(sample)
-    except NoScoreError as error:
-        _tell(f"score {name} is left out: {error}")
-        return {}
-    ceiling: Numbers = {}
-    chance: list[Numbers] = []
+    if family.supervised and not sample.kinds:
+        raise NoScoreError(NO_FACTORS)
+    scores = family.compute(sample)
+    chance: list[dict[str, float]] = []
+    ceiling: list[dict[str, float]] = []
     if family.supervised:
-        chance = _each(family, sample.shuffled, repeats)
+        chance = _each(f"chance level of {name}", family, sample.shuffled, repeats, tell)
         if family.ceiling:
-            ceiling = family.compute(sample.perfect())
-    halves = _each(family, sample.half, repeats)
+            ceiling = _each(f"ceiling of {name}", family, lambda _: sample.perfect(), 1, tell)
+    halves = _each(f"interval of {name}", family, sample.half, repeats, tell)
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     found = {}
-    for key, score in scores.items():
-        spread = quantile * stdev(one[key] for one in halves) if len(halves) > 1 else None
+    for key, score in _told(scores, tell).items():
+        ends = [one[key] for one in halves if key in one]
+        by_chance = [one[key] for one in chance if key in one]
+        sure = len(ends) > 1 and all(map(isfinite, (score, *ends)))
+        spread = quantile * stdev(ends) if sure else None
         found[key] = Measured(
-            float(score),
-            sum(one[key] for one in chance) / len(chance) if chance else None,
-            ceiling.get(key),
+            score,
+            sum(by_chance) / len(by_chance) if by_chance else None,
+            ceiling[0].get(key) if ceiling else None,
             None if spread is None else score - spread,
             None if spread is None else score + spread,
             family.convention,
@@ -188,18 +213,27 @@ def _in_context(
     return found
 
 
-@cache
-def _tell(message: str) -> None:
-    """Log a message once, not at every look."""
-    log.warning(message)
+def _told(scores: Numbers, tell: Tell) -> dict[str, float]:
+    """The scores that are numbers, after telling why others are not."""
+    found = {}
+    for key, score in scores.items():
+        if isinstance(score, NoScoreError):
+            tell(f"score {key} is left out: {score}")
+        else:
+            found[key] = float(score)
+    return found
 
 
-def _each(family: Family, changed: Callable[[int], Sample], repeats: int) -> list[Numbers]:
-    """Scores of changed samples, of those that can have them."""
-    found = []
+def _each(
+    what: str, family: Family, changed: Callable[[int], Sample], repeats: int, tell: Tell
+) -> list[dict[str, float]]:
+    """Scores of changed samples, of those that can have them: half of the rows may lack a value."""
+    found, reason = [], ""
     for number in range(repeats):
         try:
-            found.append(family.compute(changed(number)))
-        except NoScoreError:  # half of the rows may lack what all have
-            continue
+            found.append(_told(family.compute(changed(number)), lambda _: None))
+        except REFUSALS as error:
+            reason = str(error)
+    if reason and not found:
+        tell(f"{what} is left out: {reason}")
     return found

@@ -11,13 +11,29 @@ from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.probe_data import Rows, checked_rows, factor_kinds
 from vaescope.streams import stream
 
+FEWEST = 50  # codes below which most scores say nothing
+
+
+def looks_transposed(codes: Sequence[int], factors: Sequence[int]) -> bool:
+    """Whether matrices look like latents by rows and factors by rows, [D, N] and [K, N].
+
+    Args:
+        codes: number of rows and of latents.
+        factors: number of rows and of factors.
+
+    Returns:
+        True for more factors than rows, or for few rows of four times as many latents.
+    """
+    rows, latents = codes
+    return factors[1] > rows or (rows < FEWEST and latents > 4 * rows)
+
 
 class Sample:
     """Codes with their factors, cut once into rows to fit probes on and rows to score them on.
 
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
+        factors: values of the factors [N, K]; none, K = 0, for scores of the codes alone.
         kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         variance: posterior variances [N, D], which some scores need.
         test_share: part of the rows that probes are scored on, above 0 and below 1.
@@ -38,8 +54,12 @@ class Sample:
         test_share: float = 1 / 3,
         seed: int = 0,
     ) -> None:
-        self.kinds = resolved_kinds(factors, kinds)
-        self.codes, self.factors = checked_rows(codes, factors, least=4)
+        if factors.ndim == 2 and factors.shape[1] == 0:
+            self.kinds: tuple[str, ...] = ()
+            self.codes, self.factors = checked_rows(codes, codes[:, :1], least=4)[0], factors
+        else:
+            self.kinds = resolved_kinds(factors, kinds)
+            self.codes, self.factors = checked_rows(codes, factors, least=4)
         self.variance, self.test_share, self.seed = variance, test_share, seed
         count = round(len(codes) * test_share)
         if not 0 < count < len(codes):

@@ -14,7 +14,10 @@ from vaescope.report.score_facts import fact_of
 
 
 def print_scores(
-    rows: Sequence[Mapping[str, Any]], title: str, published: Mapping[str, Any] | None = None
+    rows: Sequence[Mapping[str, Any]],
+    title: str,
+    published: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print every score that the glossary explains, chance level and published value beside it.
 
@@ -22,6 +25,7 @@ def print_scores(
         rows: log keys and values, one row a seed; several are shown as mean ± std.
         title: heading above the table.
         published: ``[mean, std]`` that a paper prints, by key.
+        notes: sentences below the table, such as which scores are left out.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("score", no_wrap=True)
@@ -42,6 +46,8 @@ def print_scores(
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
     console.print(for_terminal(f"\n{title}{seeds}"), soft_wrap=True)
     console.print(table)
+    for note in notes:
+        console.print(for_terminal(note), soft_wrap=True)
 
 
 def shown_mean(rows: Sequence[Mapping[str, Any]], key: str, digits: int = 4) -> str:

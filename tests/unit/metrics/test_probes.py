@@ -146,7 +146,7 @@ def test_split_holds_out_a_third_and_repeats_itself():
         (lambda c, f: (c[1:], f), "rows of codes"),
         (lambda c, f: (c, f + 0.5), "classes are needed"),
         (lambda c, f: (c[:, 0], f), "are needed"),
-        (lambda c, f: (c.repeat(4, 1), torch.arange(2800)[:, None]), "parameters"),
+        (lambda c, f: (c.repeat(4, 1), torch.arange(2800)[:, None]), "2800 classes"),
     ],
 )
 def test_wrong_rows_are_refused(change, message):

@@ -1,5 +1,6 @@
 """Any of the field's scores, by name."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -8,11 +9,11 @@ from annotated_types import Interval
 
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.callbacks.statistics.protocol import finite
-from vaescope.panel import DEFAULT, Measured, as_numbers, check_scores, panel
+from vaescope.panel import DEFAULT, FEWEST, Measured, ToldOnce, as_numbers, check_scores, panel
 from vaescope.posteriors import DiagonalGaussian
 from vaescope.ranges import MOST, Repeats, Share, in_range
 
-FEWEST = 50  # codes below which most scores say nothing
+_INFINITE = "some latents are copies or mixtures of others, or there are too few codes for so many"
 
 
 class Panel:
@@ -50,19 +51,36 @@ class Panel:
         self.device = device
         self.scores, self.num_samples, self.level = tuple(scores), num_samples, level
         self.repeats, self.costly_repeats = repeats, costly_repeats
+        self.tell = ToldOnce()
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
         """Each score, and with ``_chance``, ``_ceiling``, ``_low`` and ``_high`` what goes with it.
 
-        Nothing without factors, of fewer than 50 codes, or of codes that are no numbers.
+        Nothing of fewer than 50 codes, or of codes that are no numbers. What is left out is told,
+        each sentence once.
         """
-        few = len(held_out.mean) < FEWEST
-        if few or held_out.factors.shape[1] == 0 or not bool(held_out.mean.isfinite().all()):
-            return {}
         return held_out.named("val", finite(as_numbers(self.measured(held_out))))
 
     def measured(self, codes: Codes) -> dict[str, Measured]:
-        """Each score with its context and convention."""
+        """Each score that is a number, with its context and convention."""
+        lack = ""
+        if len(codes.mean) < FEWEST:
+            lack = (
+                f"{len(codes.mean)} codes, at least {FEWEST} are needed; give the {codes.split} "
+                "part more images (data.split=[...], num_samples), or evaluate another (split=...)"
+            )
+        elif not bool(codes.mean.isfinite().all()):
+            lack = "codes hold NaN or infinite values; check the encoder"
+        if lack:
+            self.tell(f"scores are left out: {lack}")
+            return {}
+        found = self._of(codes)
+        for name, each in found.items():
+            if math.isinf(each.score):  # it has no mean over seeds
+                self.tell(f"score {name} is left out: it is infinite; {_INFINITE}")
+        return {name: each for name, each in found.items() if not math.isinf(each.score)}
+
+    def _of(self, codes: Codes) -> dict[str, Measured]:
         auto = "cuda" if torch.cuda.is_available() else "cpu"
         device = torch.device(auto if self.device == "auto" else self.device)
         mean, factors = (
@@ -78,4 +96,5 @@ class Panel:
             repeats=self.repeats,
             costly_repeats=self.costly_repeats,
             level=self.level,
+            tell=self.tell,
         )

@@ -1,0 +1,25 @@
+"""Sentences about scores that are left out, each said once."""
+
+import logging
+
+log = logging.getLogger(__name__)
+
+
+class ToldOnce:
+    """Logs each message once, so that a score that no look can have is told at the first.
+
+    Attributes:
+        messages: what was told so far, in its order.
+        aloud: whether messages are logged; False only keeps them, to be shown elsewhere.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.aloud = True
+
+    def __call__(self, message: str) -> None:
+        """Log the message as a warning unless it was told before."""
+        if message not in self.messages:
+            self.messages.append(message)
+            if self.aloud:
+                log.warning(message)
