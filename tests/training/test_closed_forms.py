@@ -19,6 +19,7 @@ def trained(config, tmp_path):
             *(f"model.beta={beta}", f"latent_dim={latent_dim}", "data.batch_size=1024"),
             *("optimizer.lr=0.02", "trainer.max_steps=4000", "callbacks=[evaluation,checkpoint]"),
             *("callbacks.evaluation.every_n_steps=4000", "callbacks.checkpoint.every_n_steps=4000"),
+            "statistics=[latents,alignment,local_pca]",
         )
         row = train(config(*words, f"output_dir='{tmp_path}'"))[0]
         model, _ = load_model(tmp_path / "checkpoints" / "last.ckpt")
@@ -45,6 +46,9 @@ def test_axes_and_variances_of_a_trained_linear_vae(trained, latent_dim):
     assert q.variance[:, order[1:]].std() < 1e-2  # the same for every observation
     assert row["test/variance_relation"] == pytest.approx(1, abs=0.05)
     assert row["test/dto_active"] < 0.1 * row["test/dto_active_chance"]
+    assert row["test/local_pca_cosine"] > 0.99
+    assert 0.8 < row["test/local_pca_cosine_chance"] < 0.92
+    assert row["test/global_pca_correlation"] > 0.99
 
 
 @pytest.mark.slow

@@ -18,9 +18,9 @@ from vaescope.alignment.latent_types import (
 )
 from vaescope.alignment.latents import active_by_mean, active_by_variance
 from vaescope.alignment.linear import LinearOptimum, axis_cosines, linear_vae_optimum
+from vaescope.alignment.local_axes import LocalAxes, local_principal_axes, whitening
 from vaescope.alignment.local_pca import (
     local_axis_cosines,
-    local_principal_axes,
     pca_correlations,
     rotated_axis_cosines,
 )
@@ -58,6 +58,7 @@ from vaescope.alignment.variance_relation import ima_contrast, variance_relation
 __all__ = [
     "LatentType",
     "LinearOptimum",
+    "LocalAxes",
     "active_by_mean",
     "active_by_variance",
     "axis_cosines",
@@ -107,4 +108,5 @@ __all__ = [
     "simplified_kl",
     "two_nn_dimension",
     "variance_relation",
+    "whitening",
 ]

@@ -1,63 +1,22 @@
-"""Principal axes of the data, near each point and of all of it, beside the decoder's."""
+"""A decoder's columns beside local principal axes of the data, and codes beside global ones."""
 
 import torch
 from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-_CHUNK_BYTES = 2**26  # of distances, or of neighbourhoods, held at once
+from vaescope.alignment.local_axes import check_samples
+
 _BLOCK = 1024  # rows of the data, or columns, that are doubles at once
 _EPSILON = torch.finfo(torch.float64).eps
-
-
-def local_principal_axes(
-    data: Tensor, points: Tensor, *, neighbours: int, num_axes: int
-) -> tuple[Tensor, Tensor]:
-    """Principal axes of the data around each point, largest variance first; squared data units.
-
-    Args:
-        data: observations [M, X]; images flattened.
-        points: where to look [N, X]. A point that is in the data is its own first neighbour.
-        neighbours: how many of the nearest observations count, 2 to M.
-        num_axes: how many axes K are wanted, at most ``neighbours - 1`` and X.
-
-    Returns:
-        Axes [N, X, K], unit columns of arbitrary sign, and the variances along them [N, K], both
-        float64: PCA of each neighbourhood around its own mean, variances divided by
-        ``neighbours - 1``. Beyond the neighbourhood's dimension both are 0. Which of equally far
-        observations count is arbitrary, and so are axes of equal variance.
-
-    Raises:
-        ValueError: if the two are not finite matrices of equally many columns, or a count does
-            not fit them.
-
-    Source: the local data covariance of Zietlow et al. 2021, https://arxiv.org/abs/2102.06822.
-    Differs: the neighbourhood is our choice: the nearest observations in Euclidean distance.
-    """
-    _check_samples("data", data, 1)
-    _check_samples("points", points, 1)
-    if data.shape[1] != points.shape[1]:
-        raise ValueError(f"data has {data.shape[1]} columns and points {points.shape[1]}")
-    if not 2 <= neighbours <= len(data):
-        raise ValueError(f"neighbours = {neighbours}, but 2 to {len(data)} observations can count")
-    limit = min(neighbours - 1, data.shape[1])
-    if not 1 <= num_axes <= limit:
-        raise ValueError(f"num_axes = {num_axes}, but 1 to {limit} axes exist")
-    nearest = _nearest(data, points, neighbours)
-    width = data.shape[1]
-    per_point = 8 * (3 * neighbours * width + min(neighbours, width) ** 2 + width * num_axes)
-    chunks = nearest.split(max(1, _CHUNK_BYTES // per_point))
-    axes, variances = zip(
-        *(_principal_axes(data[chunk].double(), num_axes) for chunk in chunks), strict=True
-    )
-    return torch.cat(axes), torch.cat(variances)
 
 
 def local_axis_cosines(jacobian: Tensor, axes: Tensor) -> Tensor:
     """How well Jacobian columns match local principal axes: mean |cosine|, 0 to 1 (good).
 
     Compare with `rotated_axis_cosines`: a decoder onto the right tangent space scores high in any
-    rotation.
+    rotation, two latents 0.90 on average. Where axes are undefined (equal singular values), so
+    is the match: `local_principal_axes` draws them, and the value is that of chance.
 
     Args:
         jacobian: the decoder's Jacobians [N, X, D].
@@ -79,14 +38,15 @@ def local_axis_cosines(jacobian: Tensor, axes: Tensor) -> Tensor:
 
 
 def rotated_axis_cosines(
-    jacobian: Tensor, axes: Tensor, *, num_rotations: int = 20, seed: int = 0
+    jacobian: Tensor, axes: Tensor, *, num_rotations: int = 100, seed: int = 0
 ) -> Tensor:
     """`local_axis_cosines` of the same decoder with rotated latents, 0 to 1: its chance level.
 
     Args:
-        jacobian: the decoder's Jacobians [N, X, D].
+        jacobian: the decoder's Jacobians [N, X, D], of whitened codes (times `whitening`), so that
+            the scales of latents do not matter.
         axes: `local_principal_axes` [N, X, K].
-        num_rotations: random rotations drawn, at least 1; the same for all samples.
+        num_rotations: random rotations drawn for each sample, at least 1.
         seed: of the draw.
 
     Returns:
@@ -104,9 +64,10 @@ def rotated_axis_cosines(
     products, gram = _products(jacobian, axes)
     generator = torch.Generator().manual_seed(seed)
     dim = gram.shape[1]
-    normal = torch.randn((num_rotations, dim, dim), generator=generator, dtype=torch.float64)
     total = torch.zeros(len(gram), dtype=torch.float64, device=gram.device)
-    for rotation in torch.linalg.qr(normal.to(gram.device)).Q:
+    for _ in range(num_rotations):
+        normal = torch.randn((len(gram), dim, dim), generator=generator, dtype=torch.float64)
+        rotation = torch.linalg.qr(normal.to(gram.device)).Q
         squares = ((gram @ rotation) * rotation).sum(1)
         total += _matched_mean(_over_norms(products @ rotation, squares.clamp(min=0).sqrt()))
     return total / num_rotations
@@ -132,8 +93,8 @@ def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
     the paper compares by eye.
     """
-    _check_samples("codes", codes, 2)
-    _check_samples("data", data, 2)
+    check_samples("codes", codes, 2)
+    check_samples("data", data, 2)
     if len(codes) != len(data):
         raise ValueError(f"{len(codes)} codes and {len(data)} observations, but both must match")
     centred = codes.double() - codes.double().mean(0)
@@ -144,36 +105,6 @@ def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
     matched = linear_sum_assignment(correlations.cpu().numpy(), maximize=True)
     rows, columns = (torch.from_numpy(index).to(correlations.device) for index in matched)
     return correlations[rows, columns]
-
-
-def _nearest(data: Tensor, points: Tensor, count: int) -> Tensor:
-    """Indices [N, count] of the observations nearest to each point, nearest first."""
-    centre = data.mean(0, dtype=torch.float64)  # near the origin less is lost to rounding
-    found = []
-    per_point = 16 * (len(data) + points.shape[1])
-    for part in points.split(max(1, _CHUNK_BYTES // per_point)):
-        shifted = part.double() - centre
-        distances = []
-        for block in data.split(_BLOCK):
-            others = block.double() - centre
-            # Squared distance, less the point's own square: the same for all observations.
-            distances.append(others.square().sum(1) - 2 * shifted @ others.T)
-        found.append(torch.cat(distances, 1).topk(count, largest=False).indices)
-    return torch.cat(found)
-
-
-def _principal_axes(samples: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Axes [n, X, count] and variances [n, count] of neighbourhoods [n, k, X]."""
-    num, width = samples.shape[1:]
-    centred = samples - samples.mean(1, keepdim=True)
-    products = centred @ centred.mT if num <= width else centred.mT @ centred
-    squares, vectors = torch.linalg.eigh(products)
-    squares, vectors = squares.flip(-1)[:, :count], vectors.flip(-1)[:, :, :count]
-    found = squares > _noise(squares[:, :1], samples.square().sum((1, 2))[:, None], num, width)
-    axes = centred.mT @ vectors if num <= width else vectors
-    lengths = axes.norm(dim=1, keepdim=True)
-    axes = (axes / lengths.where(lengths > 0, 1.0)).where(found[:, None, :], 0.0)
-    return axes, squares.where(found, 0.0) / (num - 1)
 
 
 def _component_scores(data: Tensor, count: int) -> Tensor:
@@ -238,11 +169,3 @@ def _matched_mean(cosines: Tensor) -> Tensor:
 def _unit(columns: Tensor) -> Tensor:
     norms = columns.norm(dim=0)
     return columns / norms.where(norms > 0, 1.0)
-
-
-def _check_samples(name: str, values: Tensor, least: int) -> None:
-    if values.ndim != 2 or 0 in values.shape or len(values) < least:
-        needed = f"a matrix of at least {least} row{'s' if least > 1 else ''}"
-        raise ValueError(f"{name} has shape {tuple(values.shape)}, but {needed} is needed")
-    if not bool(values.isfinite().all()):
-        raise ValueError(f"{name} holds NaN or infinite values")

@@ -22,7 +22,7 @@ from vaescope.callbacks import (
     Spectrum,
     scores_of_members,
 )
-from vaescope.posteriors import FullGaussian, Point
+from vaescope.posteriors import DiagonalGaussian, FullGaussian, Point
 
 HALF_RIGHT = math.pi / 4
 MATCHED = math.sqrt(0.5)  # correlation of an axis with one at 45 degrees
@@ -153,16 +153,37 @@ def test_off_axis_share_of_nothing_is_not_reported(held_out):
     assert OffAxis(mean_threshold=9)(held_out(decoder=Exponential(0))) == {}
 
 
-@pytest.mark.parametrize("posterior", [Point, FullGaussian])
+@pytest.mark.parametrize("posterior", [DiagonalGaussian, Point, FullGaussian])
 def test_local_pca_finds_a_pca(held_out, posterior):
-    statistic = LocalPCA(neighbours=400, num_points=5)  # all images: local is global
-    found = statistic(held_out(posterior=posterior))
+    found = LocalPCA()(held_out(posterior=posterior))
     chance = found.pop("align/local_pca_cosine_chance")
     assert found == {"align/local_pca_cosine": near(1), "align/global_pca_correlation": near(1)}
-    assert 0.6 < chance < 0.98
-    turned = statistic(held_out(HALF_RIGHT, posterior=posterior))
+    turned = LocalPCA()(held_out(HALF_RIGHT, posterior=posterior))
     assert turned["align/global_pca_correlation"] == near(MATCHED)
-    assert turned["align/local_pca_cosine"] < 0.9
+    # columns (3, 1) and (-3, 1): cosines 3 / sqrt(10) and 1 / sqrt(10)
+    assert turned["align/local_pca_cosine"] == near(2 / math.sqrt(10))
+    angles = (torch.arange(16) + 0.5) * HALF_RIGHT / 8  # all rotations
+    each = [LocalPCA()(held_out(float(angle), posterior=posterior)) for angle in angles]
+    mean = sum(one["align/local_pca_cosine"] for one in each) / len(each)
+    assert chance == pytest.approx(mean, abs=0.01)
+    assert turned["align/local_pca_cosine_chance"] == pytest.approx(chance, abs=0.01)
+
+
+@pytest.mark.parametrize("angle", [0.0, HALF_RIGHT])
+def test_local_pca_of_equal_columns_is_at_chance(held_out, angle):
+    """As much variance along every axis: nothing to align with, in whatever rotation."""
+    look = held_out(angle)
+    shorter = torch.tensor([3.0, 1.0, 1.0]).double()  # by so much: columns of length 1
+
+    class Equal(type(look.dataset)):
+        def images(self, values):
+            return super().images(values) / shorter
+
+    with torch.no_grad():
+        look.model.decoder.weight.div_(shorter[:, None])
+    found = LocalPCA(num_points=300)(replace(look, dataset=Equal()))
+    for name in ("local_pca_cosine", "local_pca_cosine_chance"):
+        assert found[f"align/{name}"] == pytest.approx(8**0.5 / math.pi, abs=0.02)
 
 
 def test_local_pca_takes_what_there_is(held_out):
@@ -170,6 +191,26 @@ def test_local_pca_takes_what_there_is(held_out):
     look = held_out()
     few = replace(look, index=look.index[:4], mean=look.mean[:4])
     assert set(LocalPCA(mean_threshold=0)(few)) >= {"align/local_pca_cosine"}
+    two = replace(look, index=look.index[:2], mean=look.mean[:2])
+    assert LocalPCA(mean_threshold=0)(two) == {}
+    point = held_out(posterior=Point)
+    still = replace(point, mean=torch.zeros_like(point.mean))
+    assert LocalPCA()(still) == {}
+
+
+@pytest.mark.parametrize("posterior", [DiagonalGaussian, Point])
+def test_local_pca_leaves_out_latents_that_stand_still(held_out, posterior):
+    look = held_out(posterior=posterior)
+    mean = torch.cat([look.mean, torch.full((len(look.mean), 1), 0.3)], 1).double()
+    decoder = nn.Linear(3, 3, bias=False).double()
+    with torch.no_grad():
+        decoder.weight.zero_()
+        decoder.weight[:, :2] = look.model.decoder.weight
+        decoder.weight[:, 2] = 1.0  # a direction that the data do not have
+    look.model.decoder = decoder
+    variance = None if posterior is Point else torch.ones_like(mean)
+    found = LocalPCA()(replace(look, mean=mean, variance=variance))
+    assert found["align/local_pca_cosine"] == near(1)
 
 
 def test_codes_that_are_the_factors_identify_them(held_out):
