@@ -76,7 +76,8 @@ def rotated_axis_cosines(
 def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
     """|Pearson correlation| of matched latents and principal components, 0 to 1 (latents are PCA).
 
-    Costs an eigendecomposition of the smaller of [N, N] and [X, X].
+    Below 1 for data that are curved in the latents, aligned or not: a curve takes several
+    components. Costs an eigendecomposition of the smaller of [N, N] and [X, X].
 
     Args:
         codes: one number per latent [N, D].

@@ -56,7 +56,9 @@ def nearest_signed_permutation(vectors: Tensor) -> Tensor:
 def distance_to_orthogonality(vectors: Tensor) -> Tensor:
     """Distance to orthogonality (DtO) per sample, 0 (local axes are latent axes; good) upward.
 
-    Not normalised: compare with `haar_chance` of the same number of latents.
+    Not normalised: compare with `haar_chance` of the same number of latents. Among equal singular
+    values V is arbitrary, and the distance says nothing: 0 for columns that are exactly orthogonal
+    and equally long, in any rotation; that of a random rotation where rounding tells them apart.
 
     Args:
         vectors: right singular vectors of the decoder's Jacobian at the posterior means [N, D, D].

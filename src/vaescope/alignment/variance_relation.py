@@ -15,7 +15,10 @@ def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> T
         beta: weight of the KL term, above 0.
 
     Returns:
-        sigma_j^2 (1 + c_j^T H c_j / beta) [N, D], float64; a switched-off latent gives 1 too.
+        sigma_j^2 (1 + c_j^T H c_j / beta) [N, D], float64; a switched-off latent gives 1 too. With
+        a posterior so wide that the Jacobian changes over it, the best variances spread around 1:
+        they follow `posterior_curvature`, and so does the relation with its diagonal in place of
+        c_j^T H c_j.
 
     Raises:
         ValueError: if shapes differ or ``beta`` is not positive.

@@ -51,7 +51,7 @@ class LocalPCA:
         1 is PCA. Where the data change as much along several axes (equal singular values) there is
         nothing to align with, and both are what a random rotation has. Two latents have a high
         chance level, 0.90 or less. ``global_pca_correlation`` in [0, 1]: of codes with the
-        principal components of all images.
+        principal components of all images; below 1 for data that are curved in the codes.
         """
         images = held_out.images(self.num_samples).flatten(1).cpu()
         mean = held_out.mean[: len(images)]
