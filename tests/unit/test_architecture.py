@@ -32,7 +32,7 @@ ARROWS = {
     "alignment": LEAVES,
     "panel": LEAVES | {"metrics", "alignment"},
     "data/factors": LEAVES,
-    "data": LEAVES,
+    "data": LEAVES | {"files"},
     "models": LEAVES | {"likelihoods", "networks", "priors"},
     "ensemble": {"models", "streams"},
     "config": {"errors", "files", "hardware", "ranges"},

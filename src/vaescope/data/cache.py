@@ -3,6 +3,7 @@
 import errno
 import glob
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,11 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from vaescope.data.block_checksums import BlockChecksums, record_of, write_record
 from vaescope.errors import DataError
 
+log = logging.getLogger(__name__)
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_SILENT = 1.0  # seconds of waiting for another process before that is said
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -38,6 +43,9 @@ def file_checksum(path: Path, algorithm: str) -> str:
 def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | None = None) -> Path:
     """Path of a file that exists and is whole, written by exactly one process if it was missing.
 
+    Beside it ``PATH.json`` keeps checksums of its blocks, see ``require_undamaged``; a file without
+    them, of an older version, is written anew.
+
     Args:
         path: the file's final name.
         write: fills the file whose (temporary) name it is given.
@@ -49,15 +57,34 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
-    if path.exists():
+    if _is_recorded(path):
         return path
     with explained(path, num_bytes):
         make_folder(path.parent)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
+        with lock_for(path):
+            if not _is_recorded(path):
                 require_space(path, num_bytes)
-                _replace(path, write)
+                _replace(path, write, recorded=True)
     return path
+
+
+def _is_recorded(path: Path) -> bool:
+    return path.exists() and "blocks" in record_of(path)
+
+
+@contextmanager
+def lock_for(path: Path) -> Iterator[None]:
+    """Let one process at a time write ``path``; says so if another one has to be waited for."""
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=_SILENT)
+    except Timeout:
+        log.warning("waiting for another process that is writing %s", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
@@ -75,7 +102,7 @@ def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
     """
     with explained(path, None):
         make_folder(path.parent)
-        with FileLock(f"{path}.lock"):
+        with lock_for(path):
             _replace(path, write)
     return path
 
@@ -95,7 +122,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
+def _replace(path: Path, write: Callable[[Path], None], *, recorded: bool = False) -> None:
     # only the holder of the lock has temporaries of this name: what lies here is from the dead
     for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         stale.unlink(missing_ok=True)
@@ -103,6 +130,8 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         _flush_to_disk(temporary)
+        if recorded:
+            write_record(path, {"blocks": BlockChecksums.of(temporary).plain()})
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

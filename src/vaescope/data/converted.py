@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vaescope.data.cache import default_data_dir, overwrite
-from vaescope.data.convert import convert, record_of
+from vaescope.data.convert import convert, record_of, require_converted
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.mapped import MappedArray
 from vaescope.data.published import MissingFilesError, PublishedFile, find_together
@@ -75,7 +75,7 @@ class ConvertedDataset(StoredDataset):
         )
         digest = record.get("sha256", "")[:16]
         super().__init__(
-            MappedArray(self.path, shape),
+            MappedArray(self.path, shape, require_converted),
             self.factors,
             f"{self.title}: {made_of or 'unknown files'} as {self.path.name} (sha256 {digest})",
             kept.pop("table", None),

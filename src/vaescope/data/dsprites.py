@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data import dsprites_files as files
+from vaescope.data.block_checksums import record_of, require_undamaged
 from vaescope.data.cache import default_data_dir, write_once
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
@@ -207,14 +208,14 @@ def render_all() -> Iterator[np.ndarray]:
 
 
 def _open(path: Path) -> MappedArray:
-    return MappedArray(path, (files.NUM_IMAGES, ROW_BYTES))
+    return MappedArray(path, (files.NUM_IMAGES, ROW_BYTES), require_undamaged)
 
 
 def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
     path = rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
-    if not path.exists():
+    if "blocks" not in record_of(path):
         log.info("rendering all %d images once into %s (377 MB)", files.NUM_IMAGES, path)
     return _open(build_packed(path))
 

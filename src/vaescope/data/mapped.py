@@ -1,5 +1,6 @@
 """Arrays in npy files that stay on the disk and are never copied for another process."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,22 @@ class MappedArray:
     Args:
         path: the file.
         shape: what it has to hold.
+        require: refuses the file if it has changed since it was written; None: it is not ours.
 
     Raises:
-        DataError: the file is cut short or is something else.
+        DataError: the file is cut short, has changed, or is something else.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        require: Callable[[Path], None] | None = None,
+    ) -> None:
         self.path, self.shape = path, tuple(shape)
         self._open()
+        if require is not None:
+            require(path)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from vaescope.data.cache import default_data_dir
-from vaescope.data.convert import convert
+from vaescope.data.convert import convert, require_converted
 from vaescope.data.factors import Factors
 from vaescope.data.mapped import MappedArray
 from vaescope.data.stored import StoredDataset
@@ -92,7 +92,7 @@ def converted(
             raise
 
     try:
-        return MappedArray(convert(path, shape, watched, about), shape)
+        return MappedArray(convert(path, shape, watched, about), shape, require_converted)
     except DataError:
         if refused:  # once the files are mended, another conversion begins
             for end in (".part", ".part.json"):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.data.block_checksums import require_undamaged
 from vaescope.data.cache import default_data_dir, write_once
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
@@ -57,7 +58,9 @@ class Shapes3DLike(FactorDataset):
     def __init__(self, data_dir: str | Path | None = None, cache: bool = True) -> None:
         if cache:
             folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
-            self._maps = _read(write_once(maps_path(folder), _write))
+            path = write_once(maps_path(folder), _write)
+            self._maps = _read(path)
+            require_undamaged(path)
         else:
             self._maps = geometry_maps().flatten(1)
         colours = [colorsys.hsv_to_rgb(hue / _HUES, 1, 1) for hue in range(_HUES)]

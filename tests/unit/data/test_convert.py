@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.data import cache, published
+from vaescope.data import block_checksums, cache, published
 from vaescope.data import convert as module
+from vaescope.data.block_checksums import BlockChecksums
 from vaescope.data.convert import convert, images_sha256, record_of
 from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
 from vaescope.data.factors import Factors
@@ -75,7 +76,8 @@ class TestConvert:
         assert source.asked == [0]
         assert np.array_equal(np.load(path), IMAGES)
         assert images_sha256(path) == SHA256
-        assert record_of(path) == ABOUT | {"sha256": SHA256, "shape": list(SHAPE)}
+        blocks = BlockChecksums.of(path).plain()
+        assert record_of(path) == ABOUT | {"sha256": SHA256, "shape": list(SHAPE), "blocks": blocks}
         assert left(path.parent) == ["toy-v1.npy", "toy-v1.npy.json"]
         assert record_of(path.with_name("other.npy")) == {}
 
@@ -94,7 +96,8 @@ class TestConvert:
         assert left(path.parent) == ["toy-v1.npy", "toy-v1.npy.json"]
 
     @pytest.mark.parametrize(("lost", "first"), [(1, 9), (ROW - 1, 9), (ROW, 9), (ROW + 1, 8)])
-    def test_it_goes_on_behind_the_last_whole_row(self, path, lost, first):
+    def test_it_goes_on_behind_the_last_whole_row(self, path, lost, first, monkeypatch):
+        monkeypatch.setattr(block_checksums, "BLOCK_BYTES", 1)  # else the whole block counts
         unfinished = interrupted(path)
         os.truncate(unfinished, unfinished.stat().st_size - lost)
         source = Source()
@@ -226,17 +229,18 @@ def start_writer(path, seconds):
 def test_a_killed_process_is_followed_by_one_that_goes_on(path):
     killed = start_writer(path, 0.2)
     for _ in range(600):
-        if part(path).exists() and part(path).stat().st_size > 3 * 65_536:
-            break
+        if part(path).exists() and part(path).stat().st_size > 8 * 65_536:
+            break  # about 1.6 s after its beginning; what is on the disk is noted once a second
         time.sleep(0.05)
     killed.kill()
     killed.communicate()
     whole = (part(path).stat().st_size - 128) // 65_536
-    assert 3 <= whole < 20
+    assert 8 <= whole < 20
     writers = [start_writer(path, 0.05) for _ in range(2)]
     asked = "".join(writer.communicate(timeout=120)[0] for writer in writers)
     assert [writer.returncode for writer in writers] == [0, 0]
-    assert asked == f"asked {whole}\n"  # by one of the two
+    number = int(asked.removeprefix("asked "))  # by one of the two
+    assert 0 < number <= whole
     assert (np.load(path) == np.arange(20, dtype=np.uint8)[:, None, None, None]).all()
 
 
