@@ -351,7 +351,7 @@ def test_verify_notices_one_byte_of_the_published_file(toy, toys):
 def test_verify_notices_one_byte_of_the_converted_file(toy, toys):
     content = (toys / "toys-v1.npy").read_bytes()
     (toys / "toys-v1.npy").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(DataError, match=r"toys-v1\.npy has changed .*delete it and run again"):
+    with pytest.raises(DataError, match=r"toys-v1\.npy is damaged: .*delete it and run again"):
         toy("verify")
 
 

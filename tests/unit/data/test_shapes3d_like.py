@@ -1,6 +1,7 @@
 """The frames are the 53 of the published animation, scaled back from a palette of 256 colours."""
 
 import colorsys
+import shutil
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from vaescope.data import shapes3d_like
 from vaescope.data import shapes3d_like_scene as scenes
+from vaescope.data.block_checksums import record_path
 from vaescope.data.shapes3d_like import Shapes3DLike, Shapes3DLikeDataModule, maps_path
 from vaescope.errors import DataError
 
@@ -268,6 +270,7 @@ def test_without_cache_nothing_is_written(tmp_path, maps, dataset, monkeypatch):
 def test_a_damaged_file_says_delete_it(tmp_path, folder):
     path = maps_path(tmp_path)
     whole = maps_path(folder).read_bytes()
+    shutil.copy(record_path(maps_path(folder)), record_path(path))
     for content in (whole[:-1000], whole[:40], b"", b"<html>404</html>"):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"shapes3d_like-v2\.npy is damaged .*delete it"):
