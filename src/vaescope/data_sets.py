@@ -13,17 +13,10 @@ from tqdm.auto import tqdm
 from vaescope.config import build, config_dir, resolved
 from vaescope.data import (
     DSprites,
-    DSpritesDataModule,
     FactorDataModule,
-    MNISTDataModule,
-    default_data_dir,
-    dsprites_files,
 )
-from vaescope.data import verify as compare
-from vaescope.data.convert import images_sha256, record_of
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.cache import data_folder
 from vaescope.data.dsprites import RENDERED_SHA256, build_packed, packed_sha256, rendered_path
-from vaescope.data.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
 from vaescope.escaping import for_terminal
 from vaescope.problems import check
@@ -100,92 +93,27 @@ def show(config: DictConfig) -> None:
 
 
 def verify(config: DictConfig) -> None:
-    """Check the user's own files: dSprites pixel by pixel, others by their checksums.
+    """Check every file of a set from its first to its last byte.
 
-    Of a set that was converted the converted images are checked, too.
+    The published files by their checksums (dSprites pixel by pixel), own files by reading them
+    anew, and whatever was converted or packed of them.
 
     Raises:
-        DataError: there is no file, it cannot be read, or a checksum is wrong.
+        DataError: there is no file, it cannot be read, or something in it is wrong.
     """
     check(config)
-    plain = resolved(config)
-    module = build(plain["data"], "data")
-    if isinstance(module, DSpritesDataModule):
-        _verify_dsprites(_folder(plain["data_dir"]))
-    elif isinstance(module, ConvertedDataModule):
-        _verify_converted(module.build())
-    elif isinstance(module, MNISTDataModule):
+    module = build(resolved(config)["data"], "data")
+    checks = []
+    for found in module.verify():
+        print(f"{found.path}\n  {found.told}")
+        checks.append(found)
+    if faults := [found.fault for found in checks if found.fault]:
+        raise DataError("; ".join(faults))
+    if checks:
         dataset = module.build()
-        for file, path in zip(dataset.files, dataset.paths, strict=True):
-            print(
-                f"{path}\n  md5 of its bytes, decompressed, {file.md5}: that of the published file"
-            )
-        assert dataset.labels is not None
-        print(f"{len(dataset)} images, of each class {dataset.labels.bincount().tolist()}")
+        print(f"{len(dataset)} images, {dataset.source}")
     else:
-        raise DataError(
-            "no file of this data set was published: it is computed, your own or part of an "
-            "installed package; choose another, as in `vaescope data verify data=dsprites`, whose "
-            "file its variants show, too"
-        )
-
-
-def _verify_converted(dataset: ConvertedDataset) -> None:
-    known = {file.name: file for file in dataset.published}
-    found = dataset.find(dataset.places) or []
-    faults = [_published_fault(known[path.name], path) for path in found if path.name in known]
-    for path in found:
-        if path.name not in known:
-            print(f"{path}\n  not checked: no checksum of it was published")
-    if not found:
-        print("the published files are not there; the converted images do without them")
-    faults.append(_converted_fault(dataset.path))
-    print(f"{len(dataset)} images, {dataset.source}")
-    if told := [fault for fault in faults if fault]:
-        raise DataError("; ".join(told))
-
-
-def _published_fault(file: PublishedFile, path: Path) -> str:
-    digest = file.digest(path)
-    fault = file.fault(path, digest)
-    verdict = "that of the published file" if file.algorithm else "none was published"
-    print(f"{path}\n  {file.algorithm or 'sha256'} {digest}: {'WRONG' if fault else verdict}")
-    return fault and f"{path} {fault}; delete it and fetch it again"
-
-
-def _converted_fault(path: Path) -> str:
-    found, expected = images_sha256(path), record_of(path).get("sha256")
-    verdict = "as it was converted" if found == expected else "WRONG"
-    print(f"{path}\n  sha256 of its images {found}: {verdict if expected else 'not on record'}")
-    if expected in (None, found):
-        return ""
-    return (
-        f"{path} has changed since it was converted: the sha256 of its images is {found}, expected "
-        f"{expected}; delete it and run again"
-    )
-
-
-def _verify_dsprites(folder: Path) -> None:
-    path = dsprites_files.find_file(folder)
-    if path is None:
-        names = " and ".join(dsprites_files.KNOWN_CHECKSUMS)
-        raise DataError(
-            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
-            "put one there or name its folder by data_dir="
-        )
-    with tqdm(total=DSprites.factors.num_combinations, unit="image") as bar:
-        found = compare(path, lambda done, total: bar.update(done - bar.n))
-    known = (
-        "that of the published file" if found.checksum_known else "not that of the published file"
-    )
-    order = "agree" if found.classes_agree else "DIFFER"
-    print(
-        f"{found.path}\n"
-        f"  checksum {found.checksum}: {known}\n"
-        f"  factors of the rows and the renderer's order {order}\n"
-        f"  {found.images_compared} images compared, {found.images_different} differ, "
-        f"in {found.pixels_different} of {found.images_compared * 4096} pixels"
-    )
+        print("nothing to verify: it is computed or part of an installed package")
 
 
 def render(config: DictConfig) -> None:
@@ -193,7 +121,7 @@ def render(config: DictConfig) -> None:
     check(config)
     plain = resolved(config)
     if plain["data"]["_target_"].endswith("DSpritesDataModule"):
-        _pack(_folder(plain["data_dir"]))
+        _pack(data_folder(plain["data_dir"]))
     module = build(plain["data"], "data")
     module.setup()
     rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])
@@ -215,7 +143,3 @@ def _pack(folder: Path) -> None:
     digest = packed_sha256(path)
     verdict = "as it should be" if digest == RENDERED_SHA256 else "WRONG: delete the file"
     print(f"{path}\n  sha256 of the packed images {digest}: {verdict}")
-
-
-def _folder(data_dir: str | None) -> Path:
-    return default_data_dir() if data_dir is None else Path(data_dir).expanduser()

@@ -122,7 +122,7 @@ class ImagesInFile:
             "version": _VERSION,
         }
         shape = (self.num_rows, height, width, channels)
-        return converted(shape, self._pieces, about, self.path.stem, data_dir)
+        return converted(shape, self.pieces, about, self.path.stem, data_dir)
 
     @property
     def _sides(self) -> dict[str, int]:
@@ -132,7 +132,8 @@ class ImagesInFile:
         for piece in array_pieces(self.path, self.key, start, self.layout.index("N")):
             yield viewed(piece, self.layout)
 
-    def _pieces(self, start: int) -> Iterator[np.ndarray]:
+    def pieces(self, start: int) -> Iterator[np.ndarray]:
+        """The images uint8 `[b, H, W, C]` from row ``start`` on, read from the file."""
         for piece in self._viewed(start):
             images = self._bytes(piece, start)
             yield images if self.size is None else resized(images, self.size, "bilinear")

@@ -1,7 +1,7 @@
 """A user's own images or vectors in an npy, npz or HDF5 file."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factor_table import FactorTable, array_columns, factor_table
 from vaescope.data.factors import Factors
+from vaescope.data.file_checks import FileCheck, check_converted, check_source
 from vaescope.data.layouts import checked_layout, viewed
 from vaescope.data.own_images import (
     OwnImages,
@@ -126,6 +127,19 @@ class ArraysDataModule(FactorDataModule):
         return OwnVectors(
             torch.from_numpy(np.ascontiguousarray(vectors)), table.factors, source, table.values
         )
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The file, read anew and held against what training gets; its converted images."""
+        images, dataset = self._images, self.build()
+        assert isinstance(dataset, OwnImages)
+        if dataset.mapped is None:
+            yield FileCheck(
+                images.path, f"{len(dataset)} vectors were read, all numbers are finite"
+            )
+        else:
+            yield check_source(images.path, dataset.mapped, images.pieces)
+            if dataset.mapped.path != images.path:
+                yield check_converted(dataset.mapped.path)
 
     @cached_property
     def _images(self) -> ImagesInFile:

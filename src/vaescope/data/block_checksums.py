@@ -47,10 +47,10 @@ class BlockChecksums:
         if not isinstance(plain, Mapping):
             return None
         size, crc32 = plain.get("num_bytes"), plain.get("crc32")
-        whole = isinstance(size, int) and isinstance(crc32, list) and plain.get("block")
-        if whole != BLOCK_BYTES or len(crc32) != -(-size // BLOCK_BYTES):
+        if not isinstance(size, int) or not isinstance(crc32, list):
             return None
-        return cls(size, tuple(crc32))
+        whole = plain.get("block") == BLOCK_BYTES and len(crc32) == -(-size // BLOCK_BYTES)
+        return cls(size, tuple(crc32)) if whole else None
 
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -149,7 +149,7 @@ def require_undamaged(path: Path, *, whole: bool = False) -> None:
     if blocks is None:
         raise DataError(
             f"{path} cannot be checked: {record_path(path).name} beside it is missing, damaged or "
-            "of an older version; delete both and run again"
+            "of an older version; delete both, put its source files back, and run again"
         )
     if facts[0] != blocks.num_bytes:
         raise DataError(

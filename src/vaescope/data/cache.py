@@ -29,6 +29,11 @@ def default_data_dir() -> Path:
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("vaescope"))
 
 
+def data_folder(data_dir: str | Path | None) -> Path:
+    """The folder of data files that the user chose, or the default one."""
+    return default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+
+
 def file_checksum(path: Path, algorithm: str) -> str:
     """Hexadecimal checksum of a whole file.
 

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vaescope.data.cache import default_data_dir, overwrite
+from vaescope.data.cache import data_folder, overwrite
 from vaescope.data.convert import convert, record_of, require_converted
 from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.file_checks import FileCheck, check_converted, check_published
 from vaescope.data.mapped import MappedArray
 from vaescope.data.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.stored import StoredDataset
@@ -60,7 +61,7 @@ class ConvertedDataset(StoredDataset):
     version: ClassVar[int] = 1
 
     def __init__(self, data_dir: str | Path | None = None) -> None:
-        data_dir = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+        data_dir = data_folder(data_dir)
         self.places = [data_dir / folder for folder in (self.folder, *self.other_folders)]
         self.path = self.places[0] / f"{self.stem}-v{self.version}.npy"
         channels, height, width = self.image_shape
@@ -156,6 +157,23 @@ class ConvertedDataModule(FactorDataModule):
     def build(self) -> ConvertedDataset:
         """The data set, converted first if this is its first use."""
         return self.dataset_class(self.data_dir)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The published files by their checksums, and the images that were converted of them."""
+        dataset = self.build()
+        known = {file.name: file for file in dataset.published}
+        found = dataset.find(dataset.places) or []
+        for path in found:
+            if path.name in known:
+                yield check_published(known[path.name], path)
+            else:
+                yield FileCheck(path, "not checked: no checksum of it was published")
+        if not found:
+            yield FileCheck(
+                dataset.places[0],
+                "the published files are not there; the converted images do without them",
+            )
+        yield check_converted(dataset.path)
 
 
 def missing_message(dataset: ConvertedDataset, places: list[Path]) -> str:

@@ -1,7 +1,7 @@
 """Batches of a data set for Lightning: split, order, resumption and placement."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, Protocol
@@ -23,6 +23,7 @@ from vaescope.data.batches import (
 )
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.file_checks import FileCheck
 from vaescope.data.pool import Pool
 from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
@@ -60,8 +61,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     Args:
         batch_size: images per batch; an incomplete last batch of an epoch is left out.
-        split: shares of training, validation and test set, positive, of sum 1; None: each is the
-            whole set.
+        split: shares of training, validation and test set, of sum 1; None: each is the whole set.
         num_workers: worker processes that load batches; unused if the images are on the device.
         seed: of the order of the training batches.
         split_seed: of the split and of ``held_out``; shared by all runs that are compared.
@@ -109,6 +109,10 @@ class FactorDataModule(pl.LightningDataModule):
     def build(self) -> FactorDataset:
         """The data set; files are read here and not before."""
         raise NotImplementedError(f"{type(self).__name__} has to define build()")
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of the files that the set is read from, whole; none if it is computed."""
+        yield from ()
 
     @property
     def factors(self) -> Factors:

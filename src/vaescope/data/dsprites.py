@@ -13,12 +13,14 @@ from torch import Tensor
 
 from vaescope.data import dsprites_files as files
 from vaescope.data.block_checksums import record_of, require_undamaged
-from vaescope.data.cache import default_data_dir, write_once
+from vaescope.data.cache import data_folder, write_once
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.dsprites_renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
+from vaescope.data.file_checks import FileCheck, check_cached
 from vaescope.data.mapped import MappedArray
 from vaescope.data.published import PublishedFile
+from vaescope.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class DSprites(FactorDataset):
     published: ClassVar[tuple[PublishedFile, ...]] = (files.PUBLISHED_NPZ,)
 
     def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
-        folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+        folder = data_folder(data_dir)
         self._on_device: Tensor | None = None
         self._kept: MappedArray | np.ndarray | None
         file = files.find_file(folder)
@@ -141,6 +143,35 @@ class DSpritesDataModule(FactorDataModule):
     def build(self) -> DSprites:
         """The data set, packed first if this run is long."""
         return DSprites(self.data_dir, cache_for(self, self.cache))
+
+    def verify(self) -> Iterator[FileCheck]:
+        """See ``verify_dsprites``."""
+        yield from verify_dsprites(data_folder(self.data_dir))
+
+
+def verify_dsprites(folder: Path) -> Iterator[FileCheck]:
+    """Checks of the published file, pixel by pixel, and of what is packed.
+
+    Args:
+        folder: of data files.
+
+    Raises:
+        DataError: there is no file, or the published one cannot be read.
+    """
+    file = files.find_file(folder)
+    if file is not None:
+        yield files.check(file)
+    packed = [rendered_path(folder)]
+    if file is not None:
+        packed.append(_packed_path(folder, files.checked_checksum(file, None)))
+    there = [path for path in packed if path.exists()]
+    if file is None and not there:
+        names = " and ".join(files.KNOWN_CHECKSUMS)
+        raise DataError(
+            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
+            "put one there or name its folder by data_dir="
+        )
+    yield from map(check_cached, there)
 
 
 def cache_for(module: FactorDataModule, cache: bool | None) -> bool | None:
@@ -226,8 +257,12 @@ def _published(
     if cache is False:
         return _pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
     checksum = files.checked_checksum(file, folder / f"{file.name}.checked.json")
-    path = folder / f"dsprites-{checksum[:16]}.npy"
+    path = _packed_path(folder, checksum)
     return _open(_write_packed(path, lambda: files.read_images(file), None)), checksum
+
+
+def _packed_path(folder: Path, checksum: str) -> Path:
+    return folder / f"dsprites-{checksum[:16]}.npy"
 
 
 def _pack(images: np.ndarray) -> np.ndarray:

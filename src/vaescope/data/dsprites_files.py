@@ -11,9 +11,11 @@ from typing import IO
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from vaescope.data.cache import file_checksum, overwrite
 from vaescope.data.dsprites_renderer import FACTORS, SIDE, DSpritesRenderer
+from vaescope.data.file_checks import FileCheck
 from vaescope.data.published import PublishedFile
 from vaescope.data.reading import open_hdf5
 from vaescope.errors import DataError
@@ -33,6 +35,7 @@ PUBLISHED_NPZ = PublishedFile(
     ),
 )
 NUM_IMAGES = FACTORS.num_combinations
+_OFFICIAL_DIFFERS = 2  # pixels of the published file from the renderer's
 _CHUNK = 23_040  # images read at once, 94 MB: the height of a chunk in the hdf5 file
 
 Progress = Callable[[int, int], None]
@@ -170,6 +173,27 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verification:
         pixels_different=int(different.sum()),
         classes_agree=classes_agree,
     )
+
+
+def check(file: Path) -> FileCheck:
+    """A dSprites file, whatever its checksum, pixel by pixel.
+
+    Raises:
+        DataError: it is cut short, damaged or laid out differently.
+    """
+    with tqdm(total=NUM_IMAGES, unit="image", desc=f"comparing {file.name}") as bar:
+        found = verify(file, lambda done, total: bar.update(done - bar.n))
+    known = "" if found.checksum_known else "not "
+    order = "agree" if found.classes_agree else "DIFFER"
+    told = (
+        f"checksum {found.checksum}: {known}that of the published file\n"
+        f"  factors of the rows and the renderer's order {order}\n"
+        f"  {found.images_compared} images compared, {found.images_different} differ, "
+        f"in {found.pixels_different} of {found.images_compared * SIDE**2} pixels"
+    )
+    sound = found.classes_agree and found.pixels_different <= _OFFICIAL_DIFFERS
+    fault = f"{file} does not hold the images of dSprites; delete it and fetch it again"
+    return FileCheck(file, told, "" if sound else fault)
 
 
 def _count_different_pixels(path: Path, progress: Progress | None) -> np.ndarray:

@@ -1,5 +1,6 @@
 """dSprites in colour, on noise and on a picture: variants with randomness that is no factor."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vaescope.data.cache import default_data_dir, file_checksum
+from vaescope.data.cache import data_folder, file_checksum
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.dsprites import DSprites, cache_for
+from vaescope.data.dsprites import DSprites, cache_for, verify_dsprites
 from vaescope.data.dsprites_renderer import FACTORS, SIDE
+from vaescope.data.file_checks import FileCheck, check_published
 from vaescope.data.nuisance import uniform
 from vaescope.data.pictures import open_picture
 from vaescope.data.published import PublishedFile, find_together
@@ -164,7 +166,7 @@ class ScreamDSprites(_Variant):
     licence: ClassVar[str] = "public domain"
 
     def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
-        folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+        folder = data_folder(data_dir)
         found = find_together(self.published, [folder, folder / self.folder])
         if found is None:
             self._background = rendered_background()
@@ -242,6 +244,10 @@ class _VariantDataModule(FactorDataModule):
         """The data set, its sprites packed first if this run is long."""
         return self.dataset_class(self.data_dir, cache_for(self, self.cache))
 
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of dSprites' files."""
+        yield from verify_dsprites(data_folder(self.data_dir))
+
 
 class ColorDSpritesDataModule(_VariantDataModule):
     """Batches of ``ColorDSprites``; the arguments are those of ``DSpritesDataModule``."""
@@ -259,3 +265,10 @@ class ScreamDSpritesDataModule(_VariantDataModule):
     """Batches of ``ScreamDSprites``; the arguments are those of ``DSpritesDataModule``."""
 
     dataset_class = ScreamDSprites
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of dSprites' files and of the picture, if it is there."""
+        folder, files = data_folder(self.data_dir), ScreamDSprites.published
+        for path in find_together(files, [folder, folder / ScreamDSprites.folder]) or ():
+            yield check_published(files[0], path)
+        yield from super().verify()

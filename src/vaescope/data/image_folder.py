@@ -16,6 +16,7 @@ from vaescope.data.csv_files import csv_columns
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factor_table import FactorTable, factor_table
 from vaescope.data.factors import Factors
+from vaescope.data.file_checks import FileCheck, check_converted, check_source
 from vaescope.data.own_images import (
     OwnImages,
     beside,
@@ -124,6 +125,13 @@ class ImageFolderDataModule(FactorDataModule):
             log.warning("%s: %s of %s pictures %s", folder, count, shape[0], self._told(what))
         source = f"{len(self._files)} pictures in {folder} as {mapped.path.name}"
         return OwnImages(mapped, table.factors, source, table.values)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The pictures, read anew and held against what training gets; their converted images."""
+        mapped = self.build().mapped
+        assert mapped is not None
+        yield check_source(self._folder, mapped, partial(self._pieces, Notes()))
+        yield check_converted(mapped.path)
 
     @property
     def _folder(self) -> Path:

@@ -1,7 +1,7 @@
 """MNIST and Fashion-MNIST from the user's own copies of the published files; no known factors."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.cache import default_data_dir
+from vaescope.data.cache import data_folder
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.file_checks import FileCheck
 from vaescope.data.idx import IdxFile, find_files
 from vaescope.data.published import PublishedFile
 
@@ -77,7 +78,7 @@ class _LabelledImages(FactorDataset):
     package: ClassVar[str] = ""
 
     def __init__(self, data_dir: str | Path | None = None) -> None:
-        folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+        folder = data_folder(data_dir)
         places = [*(folder / name for name in self.folders), *self.installed]
         self.paths = find_files(self.files, places, self._advice(places[0]))
         arrays = [file.read(path) for file, path in zip(self.files, self.paths, strict=True)]
@@ -220,6 +221,16 @@ class MNISTDataModule(FactorDataModule):
     def build(self) -> _LabelledImages:
         """The data set, read and checked."""
         return self.dataset_class(self.data_dir)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The four files; the checksums of their content are compared while they are read."""
+        dataset = self.build()
+        assert dataset.labels is not None
+        verdict = "that of the published file"
+        for file, path in zip(dataset.files, dataset.paths, strict=True):
+            yield FileCheck(path, f"md5 of its bytes, decompressed, {file.md5}: {verdict}")
+        classes = dataset.labels.bincount().tolist()
+        yield FileCheck(dataset.paths[0].parent, f"{len(dataset)} images, of each class {classes}")
 
 
 class FashionMNISTDataModule(MNISTDataModule):

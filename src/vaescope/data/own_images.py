@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vaescope.data.cache import default_data_dir
+from vaescope.data.cache import data_folder
 from vaescope.data.convert import convert, require_converted
 from vaescope.data.factors import Factors
 from vaescope.data.mapped import MappedArray
@@ -78,9 +78,8 @@ def converted(
     Raises:
         DataError: see ``convert``.
     """
-    folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-    path = folder / "arrays" / f"{stem}-{digest}.npy"
+    path = data_folder(data_dir) / "arrays" / f"{stem}-{digest}.npy"
     refused = False
 
     def watched(start: int) -> Iterator[np.ndarray]:

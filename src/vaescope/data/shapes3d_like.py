@@ -1,6 +1,7 @@
 """A set like Shapes3D that needs no file: the published pictures' room, rendered here."""
 
 import colorsys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor
 
 from vaescope.data.block_checksums import require_undamaged
-from vaescope.data.cache import default_data_dir, write_once
+from vaescope.data.cache import data_folder, write_once
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.file_checks import FileCheck, check_cached
 from vaescope.data.shapes3d_like_scene import (
     NUM_MAPS,
     ORIENTATIONS,
@@ -57,8 +59,7 @@ class Shapes3DLike(FactorDataset):
 
     def __init__(self, data_dir: str | Path | None = None, cache: bool = True) -> None:
         if cache:
-            folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
-            path = write_once(maps_path(folder), _write)
+            path = write_once(maps_path(data_folder(data_dir)), _write)
             self._maps = _read(path)
             require_undamaged(path)
         else:
@@ -101,6 +102,12 @@ class Shapes3DLikeDataModule(FactorDataModule):
     def build(self) -> Shapes3DLike:
         """The data set; the first time all rays are cast."""
         return Shapes3DLike(self.data_dir, self.cache)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The kept maps, if they are."""
+        path = maps_path(data_folder(self.data_dir))
+        if path.exists():
+            yield check_cached(path)
 
 
 def maps_path(folder: Path) -> Path:

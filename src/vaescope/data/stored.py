@@ -52,6 +52,11 @@ class StoredDataset(FactorDataset):
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def mapped(self) -> MappedArray | None:
+        """The file of the images, uint8 `[N, H, W, C]`; None: they are held in memory."""
+        return self._mapped
+
     def values(self, index: Tensor) -> Tensor:
         """Factor values `[B, K]` of the rows ``index`` `[B]`."""
         index = index.to(self.device)
