@@ -63,6 +63,7 @@ class TrainSchema(MachineSchema):
     schedule_steps: Count | None = None
     ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
     published: dict[str, Any] = field(default_factory=dict)
+    objective: Any = None  # one text or several
     resume: str | None = None
     channels_last: bool = MISSING
     compile: bool = MISSING

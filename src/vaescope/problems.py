@@ -13,6 +13,7 @@ from vaescope.config import TrainSchema
 from vaescope.errors import ConfigError
 from vaescope.foreign_ranges import advice, foreign_hints
 from vaescope.located import get, located
+from vaescope.objective import objective_problems
 from vaescope.ranges import fits, hints_of, words
 from vaescope.together import together
 
@@ -147,6 +148,8 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
     schema = kind if is_dataclass(kind) else TrainSchema  # a resumed run's own file
     yield from _schema_problems(config, schema, "config")
     yield from together(config)
+    if config.get("objective") is not None:
+        yield from objective_problems(config.objective)
 
 
 def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:

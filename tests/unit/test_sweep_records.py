@@ -26,7 +26,8 @@ def sweep(tmp_path):
     """Begin and finish a sweep around what a test puts into its folder."""
 
     def begun(folder=tmp_path / "sweep", **hydra):
-        node = {"sweep": {"dir": str(folder)}, "output_subdir": ".hydra", **hydra}
+        node = {"sweep": {"dir": str(folder)}, "output_subdir": ".hydra", "mode": None, **hydra}
+        node["sweeper"] = {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"}
         SweepTable().on_multirun_start(OmegaConf.create({"hydra": node}))
         return folder
 

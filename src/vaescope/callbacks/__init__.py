@@ -5,6 +5,7 @@ from vaescope.callbacks.evaluation import Evaluation, history_of, scores_of_memb
 from vaescope.callbacks.finite import FiniteTerms
 from vaescope.callbacks.held_out import Codes, HeldOut, look
 from vaescope.callbacks.metrics_file import MetricsFile
+from vaescope.callbacks.objective import Objective
 from vaescope.callbacks.pictures import Pictures
 from vaescope.callbacks.progress import Progress
 from vaescope.callbacks.publish import publish, summary
@@ -53,6 +54,7 @@ __all__ = [
     "LocalPCA",
     "MetricsFile",
     "Neighbours",
+    "Objective",
     "OffAxis",
     "Panel",
     "Pictures",

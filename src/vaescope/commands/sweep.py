@@ -1,6 +1,7 @@
 """What a sweep leaves beside its jobs: their scores in one table."""
 
 import json
+import logging
 import os
 import re
 import sys
@@ -9,14 +10,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from vaescope.config import read_list, read_settings
-from vaescope.errors import DataError
+from vaescope.errors import ConfigError, DataError
 from vaescope.overrides import word
+
+log = logging.getLogger(__name__)
 
 SHOWN = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/dto_active_chance")
 NO_JOBS = {"checkpoints", "wandb"}  # folders of a run in which there are no further ones
+# where sweepers of Optuna, Nevergrad and Ax have which end is good
+DIRECTIONS: dict[str, dict[str, Any]] = {
+    "direction": {"maximize": "maximize", "minimize": "minimize"},
+    "optim.maximize": {"maximize": True, "minimize": False},
+    "ax_config.experiment.minimize": {"maximize": False, "minimize": True},
+}
 NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 
 
@@ -36,6 +46,8 @@ class SweepTable(Callback):
         mark = "train.log" if records is None else f"{records}/overrides.yaml"
         SweepTable.folder, SweepTable.mark = folder, mark
         SweepTable.before = dict(_marks(folder, mark))
+        if is_search(config.hydra):
+            steer(config)
 
     @classmethod
     def finish(cls) -> None:
@@ -64,6 +76,56 @@ class SweepTable(Callback):
                 print(f"vaescope: no table of the sweep in {folder}: {error}", file=sys.stderr)
                 raise SystemExit(1) from error
         print_jobs(jobs, SHOWN, f"{folder}: {finished} of {len(jobs)} jobs finished")
+
+
+def is_search(hydra: Any) -> bool:
+    """Whether Hydra's sweeper chooses the next jobs by what the ones before gave."""
+    sweeper = str(hydra.sweeper.get("_target_"))
+    return hydra.mode is RunMode.MULTIRUN and not sweeper.endswith(".BasicSweeper")
+
+
+def steer(config: DictConfig) -> None:
+    """Tell the sweeper which end of the objective is good, unless the command line does.
+
+    Args:
+        config: the whole composed configuration; its ``hydra.sweeper`` is changed.
+    """
+    from vaescope.objective import DEFAULT, direction_of, objective_keys
+
+    if config.objective is None:
+        log.warning(
+            "the search is told %s, in which the settings of the method have their weight; to "
+            "compare methods name a score: objective=val/mig",
+            DEFAULT,
+        )
+    try:
+        keys = objective_keys(DEFAULT if config.objective is None else config.objective)
+    except ConfigError:  # each job says it
+        return
+    wanted = [direction_of(key) for key in keys]
+    told = ", ".join(
+        f"{k}: {d or 'no end is good by itself'}" for k, d in zip(keys, wanted, strict=True)
+    )
+    if any(key.startswith("test/") for key in keys):
+        log.warning("%s: what a search has seen says nothing about other data", ", ".join(keys))
+    for place, words in DIRECTIONS.items():
+        if OmegaConf.select(config.hydra.sweeper, place) is None:
+            continue
+        given = [
+            w
+            for w in config.hydra.overrides.hydra
+            if w.lstrip("+").startswith(f"hydra.sweeper.{place}=")
+        ]
+        if given or None in wanted:
+            log.info("objective %s; hydra.sweeper.%s stays as it is", told, place)
+            return
+        chosen = [words[direction] for direction in wanted if direction]
+        with read_write(config), open_dict(config):
+            value = chosen[0] if len(chosen) == 1 else chosen
+            OmegaConf.update(config.hydra.sweeper, place, value)
+        log.info("objective %s; hydra.sweeper.%s=%s", told, place, value)
+        return
+    log.info("objective %s; tell the sweeper so, it gets the scores as they are", told)
 
 
 def _marks(root: Path, mark: str) -> Iterator[tuple[Path, int]]:

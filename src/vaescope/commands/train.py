@@ -1,28 +1,71 @@
 """``vaescope train``: compose, check, build, train, report."""
 
+import json
+import logging
+from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
-from vaescope.commands.sweep import SweepTable
+from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config import config_dir, register_schemas
+
+log = logging.getLogger(__name__)
 
 register_schemas()
 
 
 def _program(config: DictConfig) -> Any:
+    from vaescope.problems import check
     from vaescope.training import train  # imports torch: not for --help and --cfg
 
-    return train(config)
+    if config.objective is None:
+        return train(config)
+    check(config)
+    callback = {
+        "_target_": "vaescope.callbacks.Objective",
+        "keys": config.objective if OmegaConf.is_list(config.objective) else [config.objective],
+        "folder": "${output_dir}",
+        "statistics": "${statistics}",
+    }
+    if config.callbacks is None:
+        config.callbacks = {}
+    OmegaConf.update(config, "callbacks.objective", callback, force_add=True)
+    return _objective(config, train(config))
+
+
+def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[float, ...]:
+    """What a sweeper gets.
+
+    Raises:
+        ConfigError: for a score that the run does not have.
+    """
+    from vaescope.objective import direction_of, missing, names_of, objective_keys, told_to_sweeper
+
+    keys = objective_keys(config.objective)
+    file = Path(config.output_dir) / "objective.json"
+    looked = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    values = []
+    for key, value in told_to_sweeper(keys, rows, looked).items():
+        if value is None:
+            raise missing(key, names_of(rows if key.startswith("test/") else looked))
+        log.info("objective %s = %.6g (direction: %s)", key, value, direction_of(key) or "unknown")
+        values.append(value)
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="train")
-def _jobs(config: DictConfig) -> float:
-    """Train one model, once a job of a sweep; the final loss is for sweepers that search."""
-    losses = [row["test/loss"] for row in run_job(config, _program)]
-    return sum(losses) / len(losses)
+def _jobs(config: DictConfig) -> float | tuple[float, ...] | None:
+    """Train one model, once a job of a sweep; what ``objective`` names is for sweepers."""
+    if config.objective is None and is_search(HydraConfig.get()):
+        from vaescope.objective import DEFAULT
+
+        config.objective = DEFAULT
+    result = run_job(config, _program)
+    return None if config.objective is None else result
 
 
 def main() -> None:

@@ -92,6 +92,20 @@ GLOSSARY = {
     "udr": "unsupervised disentanglement ranking; 1: other seeds find the same axes",
 }
 
+# which end of a score is good, where it is not in ``score_facts``
+LOW_IS_GOOD = {
+    *("loss", "reconstruction", "polarization_gap", "dto", "dto_ratio", "dto_active"),
+    *("dto_active_ratio", "dto_active_loss_metric", "dto_active_loss_metric_ratio"),
+    *("norm_spectrum_error", "c_ima", "gram_deviation", "hadamard_gap", "isometry_deviation"),
+    *("off_axis_share",),
+}
+ONE_IS_BEST = {
+    *("mig", "neighbour_score", "neighbour_score_excess", "local_mig", "mcc", "mcc_rank"),
+    *("linear_r2", "polarized_share", "order_agreement", "local_pca_cosine"),
+    *("global_pca_correlation", "agreement_mcc", "agreement_rank_mcc", "agreement_procrustes"),
+    *("agreement_linear", "agreement_cka", "udr"),
+}
+
 # how tables head the columns of scores that papers write in another way than log keys
 SYMBOLS = {
     "mig": "MIG",

@@ -1,0 +1,60 @@
+"""What a sweep that searches is told of a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from vaescope.callbacks.evaluation import Evaluation
+from vaescope.callbacks.statistics import Statistics
+from vaescope.objective import missing, names_of, objective_keys
+from vaescope.report.glossary import GLOSSARY, name_of
+from vaescope.report.record import write_json
+from vaescope.report.score_facts import fact_of
+
+
+class Objective(pl.Callback):
+    """Keeps the last look at the validation part in ``objective.json``, for a sweep that searches.
+
+    It is the last look of ``Evaluation``, or, without that callback, one of its own.
+
+    Args:
+        keys: scores that the sweep asks for, ``val/mig``.
+        folder: where the file goes.
+        statistics: for a look of its own, by name.
+
+    Raises:
+        ConfigError: if the keys name no scores; and when training starts, if the first look has
+            none of such a name and later ones cannot have it.
+    """
+
+    def __init__(self, keys: Sequence[str], folder: str, statistics: Statistics) -> None:
+        self.keys = objective_keys(keys)
+        self.folder = Path(folder)
+        self.statistics = statistics
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the first look of ``Evaluation``, which stands before this in the list."""
+        found = _evaluation_of(trainer)
+        if found is None or not found.history:
+            return
+        names = names_of(found.history)
+        for key in self.keys:
+            name = name_of(key)
+            if name not in names and name not in GLOSSARY and fact_of(name) is None:
+                raise missing(key, names)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the rows of the last look, one a seed."""
+        found = _evaluation_of(trainer)
+        if found is None:
+            found = Evaluation(self.statistics)
+            found.on_train_end(trainer, pl_module)
+        last = found.history[-1]["step"] if found.history else None
+        rows = [row for row in found.history if row["step"] == last]
+        write_json(self.folder / "objective.json", {"rows": rows})
+
+
+def _evaluation_of(trainer: pl.Trainer) -> Evaluation | None:
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return next((c for c in callbacks if isinstance(c, Evaluation)), None)
