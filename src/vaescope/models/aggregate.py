@@ -53,7 +53,7 @@ def aggregate_densities(
     Returns:
         The three log-densities.
 
-    Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6 (mws) and appendix C.2 (mss);
+    Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 3 (mws) and appendix C.2 (mss);
     Locatello et al. 2019, https://arxiv.org/abs/1811.12359 (batch). Differs: ``batch`` has the
     constant -log B that disentanglement_lib leaves out; marginals of a full covariance are those
     of its own normal distribution.

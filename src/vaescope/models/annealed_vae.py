@@ -23,7 +23,7 @@ class AnnealedVAE(LatentModel):
 
     Source: Burgess et al. 2018, https://arxiv.org/abs/1804.03599, eq. 8; defaults of Locatello et
     al. 2019, https://arxiv.org/abs/1811.12359, whose C rises for 100,000 of 300,000 updates.
-    Differs: the batch's mean KL is held at C, as there; the paper's own schedule is its text's.
+    Differs: it is the mean KL of a batch that is held at C, as in that study's code.
     """
 
     @in_range

@@ -31,8 +31,10 @@ class GroupVAE(LatentModel):
 
     Source: Locatello et al. 2020, https://arxiv.org/abs/2002.02886, eq. 3 to 6 (Ada-GVAE,
     Ada-ML-VAE); Hosoya 2019, https://arxiv.org/abs/1809.02383 (GVAE); Bouchacourt et al. 2018,
-    https://arxiv.org/abs/1705.08841 (ML-VAE). Differs: none; the divergence of two posteriors is
-    one-way, as in disentanglement_lib.
+    https://arxiv.org/abs/1705.08841 (ML-VAE). Differs: as in disentanglement_lib, the divergence of
+    two posteriors is one-way, the variance of ``ml_vae`` is twice that of the product, which
+    Bouchacourt et al. take as it is, and each image has a draw and a KL of its own of what is
+    shared, where GVAE and ML-VAE have one for the group.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image_2",)

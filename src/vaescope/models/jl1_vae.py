@@ -13,6 +13,8 @@ from vaescope.ranges import NonNegative, Steps, in_range
 class JL1VAE(LatentModel):
     """JL1-VAE: reconstruction + beta KL + gamma sum |dg/dz| over latents and pixels.
 
+    g(z) is the expected image: with a Bernoulli likelihood the pixels' probabilities.
+
     Args:
         parts: sizes, network, posterior, likelihood and optimiser.
         beta: weight of the KL, at least 0.
@@ -60,7 +62,7 @@ class JL1VAE(LatentModel):
         """-log p(x|z), KL and |J|_1 at the sampled code."""
         q = self.encode(batch["image"])
         z = q.rsample(noise["z"])
-        _, columns = jacobian_columns(self.decode, z.detach())
+        _, columns = jacobian_columns(self.decode_mean, z.detach())
         return {
             "reconstruction": self.nll(z, batch["image"]),
             "kl": self.kl(q).sum(-1).mean(),

@@ -23,8 +23,10 @@ class PCL(LatentModel):
         parts: sizes, network, posterior (a point), likelihood and optimiser.
 
     Source: Hyvarinen & Morioka 2017, https://proceedings.mlr.press/v54/hyvarinen17a.html, eq. 3
-    and 12. Differs: the encoder is the network that was chosen, without the paper's maxout layers,
-    batch norm and PCA whitening; the random partner is another pair's second image.
+    and 12, and their code. Differs: one weight a for all latents, as in that code, where eq. 12 has
+    a weight and a shift for each; a is softplus of a number that is 0 at first, there 1 at first
+    and clamped at 0. The encoder is the network that was chosen, without the paper's maxout layers,
+    batch norm and PCA whitening; the random partner is another pair's first image.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image_2",)

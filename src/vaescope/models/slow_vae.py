@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,20 +14,27 @@ from vaescope.ranges import NonNegative, Positive, in_range
 
 
 class SlowVAE(LatentModel):
-    """SlowVAE: two reconstructions + beta KL to N(0, 1) + gamma KL to a Laplace about the other.
+    """SlowVAE: two reconstructions + beta KL to N(0, 1) + gamma times a transition term.
+
+    The transition is that of each image's posterior from a Laplace distribution about the mean of
+    the other's, both ways: both cross-entropies, less the entropies H and H' of the posteriors.
 
     Args:
         parts: sizes, network, posterior (diagonal), likelihood and optimiser.
         beta: weight of the KL to the prior, at least 0.
-        gamma: weight of the KL to the transition prior, at least 0.
+        gamma: weight of the transition, at least 0.
         rate: lambda of the Laplace prior of a latent's change, greater than 0.
+        transition: ``published``: less (H + H') / 2, as in the published code, with which the
+            paper's gamma = 10 goes; ``kl``: less H + H', the sum of the KLs of both ways.
 
     Raises:
-        ValueError: if a weight is negative or the rate not positive.
+        ValueError: if a weight is negative, the rate not positive or the transition unknown.
 
-    Source: Klindt et al. 2021, https://arxiv.org/abs/2007.10930, eq. 9 and appendix B. Differs:
-    none; the transition prior is taken both ways, with the other posterior's mean as its centre
-    and half of the entropies, as in the published code.
+    Source: Klindt et al. 2021, https://arxiv.org/abs/2007.10930, eq. 9 and appendix B, and their
+    code. Differs: eq. 9 has the KL of one way, from the earlier image to the later one, whose
+    expectation over the other's code is not taken here either: its mean is the centre. The
+    published code, and so ``published``, is no KL: it averages the entropies of both images where
+    it adds their cross-entropies, and so makes half as much of the posteriors' widths.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image_2",)
@@ -42,9 +49,13 @@ class SlowVAE(LatentModel):
         beta: NonNegative = 1.0,
         gamma: NonNegative = 10.0,
         rate: Positive = 6.0,
+        transition: Literal["published", "kl"] = "published",
     ) -> None:
         super().__init__(parts)
+        if transition not in ("published", "kl"):
+            raise ValueError(f"transition={transition!r}: choose published or kl")
         self.beta, self.gamma, self.rate = beta, gamma, rate
+        self.transition = transition
 
     def weights(self, step: int) -> dict[str, float]:
         """The paper's beta and gamma."""
@@ -53,7 +64,7 @@ class SlowVAE(LatentModel):
     def terms(
         self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Both reconstructions, the KL to the prior and that to the transition prior."""
+        """Both reconstructions, the KL to the prior, and the transition."""
         q, q2 = self.encode(batch["image"]), self.encode(batch["image_2"])
         first = self.nll(q.rsample(noise["z"]), batch["image"])
         second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
@@ -61,7 +72,8 @@ class SlowVAE(LatentModel):
         change = q.mean - q2.mean
         cross = laplace_cross_entropy(change, q.variance.sqrt(), self.rate)
         cross = cross + laplace_cross_entropy(change, q2.variance.sqrt(), self.rate)
-        entropies = 0.5 * (entropy(q) + entropy(q2))
+        share = 0.5 if self.transition == "published" else 1.0
+        entropies = share * (entropy(q) + entropy(q2))
         return {
             "reconstruction": first + second,
             "kl": prior,

@@ -10,7 +10,7 @@ from test_terms import STEP, batch_of, made, summands
 from torch.distributions import Normal, kl_divergence
 from torch.func import jacrev, vmap
 
-from vaescope.likelihoods import Bernoulli
+from vaescope.likelihoods import Bernoulli, Gaussian
 from vaescope.models import (
     DIPVAE,
     IVAE,
@@ -224,11 +224,16 @@ def decoder_jacobian(model, z, of=None):
     return vmap(jacrev(lambda code: of(code[None])[0].flatten()))(z)  # [B, X, D]
 
 
-def test_l1_of_the_jacobian_against_reverse_mode():
-    model = made(JL1VAE, DiagonalGaussian, gamma=0.5, anneal_steps=10)
+@pytest.mark.parametrize("likelihood", [Gaussian, Bernoulli])
+def test_l1_of_the_jacobian_of_the_image_against_reverse_mode(likelihood):
+    model = made(JL1VAE, DiagonalGaussian, likelihood, gamma=0.5, anneal_steps=10)
     q = model.encode(batch_of()["image"])
     z = q.rsample(model.noise_for(4, STEP)["z"])
-    expected = 0.5 * STEP / 10 * decoder_jacobian(model, z).abs().sum((1, 2)).mean()
+    jacobian = decoder_jacobian(model, z)
+    if likelihood is Bernoulli:  # of sigmoid(logits)
+        image = torch.sigmoid(model.decoder(z).flatten(1))
+        jacobian = jacobian * (image * (1 - image)).unsqueeze(2)
+    expected = 0.5 * STEP / 10 * jacobian.abs().sum((1, 2)).mean()
     terms = terms_of(model)
     torch.testing.assert_close(terms["jacobian_l1"], expected)
     terms["jacobian_l1"].backward()
@@ -365,6 +370,44 @@ def test_slow_vae_is_the_sum_of_its_parts():
     torch.testing.assert_close(entropy(q), normal)
     expected = there + back - 0.5 * (normal + Normal(q2.mean, q2.variance.sqrt()).entropy())
     torch.testing.assert_close(terms["transition"], 3 * expected.sum(1).mean())
+
+
+def kl_to_laplace(mean, deviation, centre, rate):
+    """By quadrature."""
+
+    def density_times_ratio(s):
+        log_q = stats.norm.logpdf(s, mean, deviation)
+        return math.exp(log_q) * (log_q - stats.laplace.logpdf(s, centre, 1 / rate))
+
+    ends = (mean - 12 * deviation, mean + 12 * deviation)
+    places = [centre] if ends[0] < centre < ends[1] else None
+    return integrate.quad(density_times_ratio, *ends, points=places, limit=500)[0]
+
+
+@pytest.mark.parametrize("transition", ["published", "kl"])
+def test_transition_of_slow_vae_against_quadrature(transition):
+    """``kl`` is the two-way KL; the published code lacks half of the entropies of it."""
+    model = made(SlowVAE, DiagonalGaussian, gamma=3.0, rate=4.0, transition=transition)
+    batch = batch_of()
+    found = model.terms(batch, STEP, model.noise_for(4, STEP))["transition"].item()
+    posteriors = [model.encode(batch[name]) for name in ("image", "image_2")]
+    means, deviations = ([getattr(q, n).detach() for q in posteriors] for n in ("mean", "variance"))
+    deviations = [variance.sqrt() for variance in deviations]
+    two_way, entropies = 0.0, 0.0
+    for row in range(4):
+        for latent in range(3):
+            for here, there in ((0, 1), (1, 0)):
+                m, s = (x[here][row, latent].item() for x in (means, deviations))
+                two_way += kl_to_laplace(m, s, means[there][row, latent].item(), 4.0) / 4
+                entropies += stats.norm(m, s).entropy() / 4
+    expected = two_way if transition == "kl" else two_way + entropies / 2
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert found >= 0 or transition == "published"
+
+
+def test_an_unknown_transition_is_refused():
+    with pytest.raises(ValueError, match="transition='both': choose published or kl"):
+        made(SlowVAE, DiagonalGaussian, transition="both")
 
 
 def test_pcl_logit_and_cross_entropy():

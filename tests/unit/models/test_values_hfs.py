@@ -91,6 +91,10 @@ def test_drawn_pairs_are_distinct_all_of_them_in_time_and_on_average_their_share
     assert counts.max() < 140
 
 
+def test_defaults_are_the_weights_that_its_authors_train_with():
+    assert made(HausdorffVAE, DiagonalGaussian).weights(0) == {"kl": 0, "support": 300}
+
+
 @pytest.mark.parametrize("num_pairs", [None, 25])
 def test_more_pairs_than_there_are_is_all(num_pairs):
     model = made(HausdorffVAE, DiagonalGaussian, latent_dim=4, num_pairs=num_pairs)
