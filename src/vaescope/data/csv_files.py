@@ -148,6 +148,8 @@ def _table(path: Path, content: str) -> _Table:
     if not any(header) or any(map(_NUMBER.fullmatch, header)):
         shown = f", not of {', '.join(header[:4])}" if any(header) else ""
         raise DataError(f"{path} has to begin with a line of different column names{shown}")
+    if not table.rows:
+        raise DataError(f"{path} has the columns {', '.join(header[:4])} and no line of values")
     for line, row in zip(table.lines, table.rows, strict=True):
         if len(row) != len(header):
             raise DataError(

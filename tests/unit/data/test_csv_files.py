@@ -154,6 +154,7 @@ def test_other_words_are_values(word):
         ("x,x\n1,2\n", "has 2 columns 'x'"),
         ("x,,y\n1,2,3\n", "column 2 has no name"),
         (",x\n0,2\n0,3\n", "column 1 has no name"),
+        ("x,y\n", "has the columns x, y and no line of values"),
         ("x,y\n1,2\n3\n", "line 3 has 1 values for the 2 columns x, y"),
         ("x,y\n1,2\n\n3,4,5\n", "line 4 has 3 values for the 2 columns x, y"),
         ("x,y\n1;2\n3;4\n", "line 2 has 1 values"),
