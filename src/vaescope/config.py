@@ -132,11 +132,14 @@ class ReportSchema(MachineSchema):
     sort: str | None = None
 
 
+SCHEMAS = (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema)
+
+
 def register_schemas() -> None:
     """Make the schemas known to Hydra under the names in the defaults lists, and one resolver."""
     OmegaConf.register_new_resolver("fast_precision", _fast_precision, replace=True)
     store = ConfigStore.instance()
-    for schema in (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema):
+    for schema in SCHEMAS:
         store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vaescope.config import TrainSchema
+from vaescope.config import SCHEMAS, TrainSchema
 from vaescope.errors import ConfigError
 from vaescope.foreign_ranges import advice, foreign_hints
 from vaescope.located import get, located
@@ -145,11 +145,17 @@ def _group_problems(config: DictConfig) -> Iterator[str]:
 def _root_problems(config: DictConfig) -> Iterator[str]:
     """Mistakes that concern the root's own values or several groups at once."""
     kind = OmegaConf.get_type(config)
-    schema = kind if is_dataclass(kind) else TrainSchema  # a resumed run's own file
+    schema = kind if is_dataclass(kind) else _nearest_schema(config)
     yield from _schema_problems(config, schema, "config")
     yield from together(config)
     if config.get("objective") is not None:
         yield from objective_problems(config.objective)
+
+
+def _nearest_schema(config: DictConfig) -> Any:
+    """Of a plain mapping, such as a resumed run's own file: the one that knows most of its keys."""
+    keys = set(map(str, config))
+    return min(SCHEMAS, key=lambda schema: len(keys - set(get_type_hints(schema))))
 
 
 def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
