@@ -99,7 +99,7 @@ def attacks(folder, mark):
         node("vaescope.codes_file.np.savetxt", mark, [1.0]),
         node("vaescope.data.cache.os.mkdir", mark),
         node("vaescope.located.import_module", EVIL),
-        node("vaescope.problems.located", network),
+        node("vaescope.trust.located", network),
         node("vaescope.report.record.write_text", node("pathlib.Path", mark), "x"),
         node("torch.optim.optimizer.functools.partial", system),
         node("pytorch_lightning.trainer.trainer.os.mkdir", mark),

@@ -24,7 +24,7 @@ ONE_PLACE = {
     "h5py.File": "data/reading.py",
     "Image.open": "data/pictures.py",
     "hydra.utils.instantiate": "config.py",
-    "import_module": "cli.py problems.py trust.py",
+    "import_module": "cli.py located.py trust.py",
     "importlib.import_module": "cli.py",
 }
 NEVER = {
