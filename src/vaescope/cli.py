@@ -2,13 +2,18 @@
 
 import difflib
 import importlib
+import logging
 import os
 import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 from vaescope import __version__
+from vaescope.errors import RunFolderError
+from vaescope.run_folder import holds_run, locked, refuse_run
+from vaescope.stopping import Stopped, stoppable
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
@@ -22,6 +27,8 @@ GROUPS = (
     *("view", "sampling", "hold_out", "callbacks", "logger", "trainer", "experiment"),
 )
 PAPERS = ("cvpr2019",)
+OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
+SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}
 DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
@@ -37,7 +44,7 @@ examples:
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
   vaescope train resume=outputs/RUN                continue a run
   vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
-  vaescope report runs=[outputs/sweeps]            methods beside each other
+  vaescope report outputs/sweeps                   methods beside each other
   vaescope train --cfg job                         print the configuration, run nothing
   vaescope <command> --help                        all groups and their options
 """
@@ -47,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command; ``arguments`` default to the command line's.
 
     Raises:
-        SystemExit: with 2 for a wrong command line, 1 for a failed job.
+        SystemExit: with 2 for a wrong command line, 1 for a failed job, 128 + N after signal N.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help"):
@@ -56,22 +63,63 @@ def main(arguments: list[str] | None = None) -> None:
     if words[0] == "--version":
         print(__version__)
         return
-    command, *rest = words
+    logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
+    try:
+        with stoppable(), ExitStack() as stack:
+            _run(*words, stack=stack)
+    except RunFolderError as error:
+        _stop(str(error))
+    except Stopped as stop:
+        print(f"vaescope: {stop.told()}", file=sys.stderr)
+        raise SystemExit(stop.code) from None
+
+
+def _run(command: str, *rest: str, stack: ExitStack) -> None:
+    """Run one command, the folders that it names kept from other processes until the end."""
     if command not in COMMANDS:
         _refuse(f"no command {command!r}", command, tuple(COMMANDS))
-    _refuse_names([*rest, _here()])
+    words = list(rest)
+    _refuse_names([*words, _here()])
+    if not SHOW_ONLY & {*words}:
+        for folder in _folders(words):
+            stack.enter_context(locked(folder))
+            if command != "train":
+                refuse_run(folder)
     if command == "train":
-        rest = _resumed(rest)
+        words = _resumed(words)
     if command == "data":
-        rest = _with_first(rest, "action", DATA_ACTIONS, "vaescope data needs an action")
+        words = _with_first(words, "action", DATA_ACTIONS, "vaescope data needs an action")
     if command == "reproduce":
-        rest = _with_first(rest, "paper", PAPERS, "vaescope reproduce needs a paper")
+        words = _with_first(words, "paper", PAPERS, "vaescope reproduce needs a paper")
+    if command == "report":
+        words = _with_folders(words)
     from vaescope.overrides import with_literal_paths  # imports Hydra: not for --version
 
-    rest = with_literal_paths(rest, swept=_is_sweep(rest))
-    _refuse_links(rest, of_a_run=command == "train")
-    sys.argv = [f"vaescope {command}", *rest]
+    words = with_literal_paths(words, swept=_is_sweep(words))
+    _refuse_links(words, of_a_run=command == "train")
+    sys.argv = [f"vaescope {command}", *words]
     importlib.import_module(f"vaescope.commands.{command}").main()
+
+
+def _folders(words: list[str]) -> list[Path]:
+    """Existing folders that a command is to work in."""
+    pairs = [word.partition("=") for word in words]
+    values = [value for key, _, value in pairs if key in OWN_FOLDER and value]
+    if not values:
+        return []
+    from vaescope.overrides import path_of  # imports Hydra: not for --version
+
+    return [folder.resolve() for folder in map(path_of, values) if folder.is_dir()]
+
+
+def _with_folders(words: list[str]) -> list[str]:
+    """``report RUN`` -> ``report runs=[RUN]``."""
+    from vaescope.overrides import quoted
+
+    folders = [word for word in words if word[:1] != "-" and Path(word).expanduser().is_dir()]
+    named = ",".join(quoted(str(Path(folder).expanduser())) for folder in folders)
+    rest = [word for word in words if word not in folders]
+    return [*rest, f"runs=[{named}]"] if folders else words
 
 
 def _with_first(words: list[str], key: str, allowed: tuple[str, ...], need: str) -> list[str]:
@@ -96,7 +144,10 @@ def _resumed(words: list[str]) -> list[str]:
 
     folder = path_of(folders[-1]).resolve()
     if not (folder / "config.yaml").is_file():
-        _stop(f"resume={folders[-1]}: no config.yaml in {folder}; give the folder of a run")
+        _stop(
+            f"resume={folders[-1]}: no config.yaml in {folder}, so there is nothing to continue; "
+            "give the folder of a run whose training has begun"
+        )
     if _is_sweep(words):
         _stop("resume=DIR continues one run; it does not go with -m")
     changes = [change for change in words if not change.startswith(("resume=", "trust="))]
@@ -131,7 +182,7 @@ def _checked_run(folder: Path, words: list[str]) -> str:
 
 
 def _refuse_used_folder(words: list[str]) -> None:
-    """Before Hydra writes into it."""
+    """Before Hydra writes into it; the command that made what is there may go on with it."""
     from vaescope.overrides import path_of
 
     for word in words:
@@ -139,13 +190,25 @@ def _refuse_used_folder(words: list[str]) -> None:
         if key not in ("hydra.run.dir", "hydra.sweep.dir"):
             continue
         folder = path_of(value)
-        ended = any((folder / name).is_file() for name in ("checkpoints/last.ckpt", "scores.json"))
-        if key == "hydra.run.dir" and ended:
+        record, task = folder / "multirun.yaml", ("hydra", "overrides", "task")
+        if key == "hydra.sweep.dir" and record.is_file() and _others(words, record, *task):
+            _stop(f"{folder} holds another sweep already; name another folder")
+        record = folder / ".hydra" / "overrides.yaml"
+        if key == "hydra.run.dir" and holds_run(folder) and _others(words, record):
             _stop(
-                f"{folder} holds a run already; continue it with resume={folder}, or take another"
+                f"{folder} holds a run already; continue it with resume={folder}, or take "
+                "another folder"
             )
-        if key == "hydra.sweep.dir" and (folder / "multirun.yaml").is_file():
-            _stop(f"{folder} holds a sweep already; name another folder")
+
+
+def _others(words: list[str], path: Path, *keys: str) -> bool:
+    """Whether a record of Hydra has other overrides than ``words``, leaving out Hydra's own."""
+    from vaescope.config import read_overrides  # imports Hydra: not for --help
+    from vaescope.overrides import with_literal_paths
+
+    literal = with_literal_paths(words, swept=_is_sweep(words))
+    own = [word for word in literal if not word.startswith(("-", "hydra.", "hydra/"))]
+    return sorted(read_overrides(path, *keys)) != sorted(own)
 
 
 def _is_sweep(words: list[str]) -> bool:

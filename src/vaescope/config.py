@@ -65,6 +65,7 @@ class TrainSchema(MachineSchema):
     published: dict[str, Any] = field(default_factory=dict)
     objective: Any = None  # one text or several
     resume: str | None = None
+    changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
     channels_last: bool = MISSING
     compile: bool = MISSING
 
@@ -240,6 +241,17 @@ def read_list(path: Path) -> list[str]:
     """A YAML file that is a list of texts, like a run's overrides."""
     texts = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     return [str(text) for text in typing.cast(list[Any], texts)]
+
+
+def read_overrides(path: Path, *keys: str) -> list[str]:
+    """Overrides in a record that Hydra left, below these keys; none if it cannot be read."""
+    try:
+        node: Any = OmegaConf.load(path)
+        for key in keys:
+            node = node[key]
+        return [str(text) for text in node]
+    except Exception:  # of YAML, of OmegaConf, of the disk
+        return []
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

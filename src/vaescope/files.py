@@ -1,10 +1,24 @@
 """Files that are whole or absent."""
 
+import errno
 import glob
 import os
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+_CONTENDED = (errno.EACCES, errno.EAGAIN)
+_A_DAY = 24 * 3600  # seconds after which a temporary is stale where locks cannot tell
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -15,16 +29,83 @@ def replacing(path: Path) -> Iterator[Path]:
         path: the file to write anew; a failure or a kill on the way leaves it as it was.
 
     Yields:
-        The name to write to.
+        The name to write to; the file is there, empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
-        stale.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    remove_stale(path.parent, path.name)
+    temporary, held = _temporary(path)
+    with held:  # its lock tells other processes that the writer lives
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def link_as(path: Path, other: Path) -> None:
+    """Let ``other`` be the same file as ``path``, in one step; a copy where there are no links."""
+    with replacing(other) as temporary:
+        temporary.unlink()
+        try:
+            os.link(path, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, temporary)
+
+
+def remove_stale(folder: Path, name: str | None = None) -> None:
+    """Remove temporaries of killed processes; those of living ones, of any machine, stay.
+
+    Args:
+        folder: where the files lie.
+        name: of the file that they were to replace; None: of any.
+    """
+    for path in folder.glob(f".{'*' if name is None else glob.escape(name)}.*.new"):
+        try:
+            with path.open("rb") as file:
+                locked = try_lock(file)
+                old = time.time() - os.fstat(file.fileno()).st_mtime > _A_DAY
+                if locked or (locked is None and old):
+                    path.unlink(missing_ok=True)
+        except OSError:  # renamed meanwhile, or not ours to remove
+            continue
+
+
+def try_lock(file: BinaryIO) -> bool | None:
+    """Lock an open file for this process until it is closed, however the process ends.
+
+    Args:
+        file: the open file.
+
+    Returns:
+        True: locked; False: another process holds it; None: this file system has no locks.
+    """
+    if fcntl is None:
+        return None
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in _CONTENDED else None
+    return True
+
+
+def why_not_written(error: BaseException | None) -> str:
+    """What hinders writing, if an error or what it came from is of a full disk; else nothing."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            where = f" for {error.filename}" if error.filename else ""
+            return f"no space is left{where} ({error.strerror}); free some"
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _temporary(path: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside ``path``, locked."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+        held = temporary.open("xb")
+        try_lock(held)
+        if os.fstat(held.fileno()).st_nlink:
+            return temporary, held
+        held.close()  # another process took it for stale before it was locked

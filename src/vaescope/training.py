@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,29 +11,28 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from vaescope.assembly import (
     Plain,
     about_run,
     build_ensemble,
-    member_seeds,
-    read_checkpoint,
     seeded_model,
 )
 from vaescope.callbacks import (
     AtomicCheckpointIO,
-    Checkpoint,
     Evaluation,
     KeepConfig,
     MetricsFile,
     publish,
 )
+from vaescope.callbacks.continuing import Begin, StopInOrder
 from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.observations import CheckObservations
 from vaescope.config import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
-from vaescope.errors import Mistakes, RunFolderError, TrainingDivergedError
+from vaescope.errors import Mistakes, TrainingDivergedError
 from vaescope.evaluation import final_scores
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
@@ -42,17 +40,22 @@ from vaescope.problems import check
 from vaescope.report.page import write_report
 from vaescope.report.record import environment, write_json, write_scores
 from vaescope.report.terminal import print_scores
+from vaescope.resuming import begun, changes, check_fits, finished_rows, linked
+from vaescope.run_folder import locked, remove_temporaries
 
 log = logging.getLogger(__name__)
 
 Model = LatentModel | Ensemble
 
 
-def train(config: DictConfig) -> list[dict[str, Any]]:
-    """Train, measure and report one model, or an ensemble; or continue to, with ``resume``.
+def train(config: DictConfig, *, again: bool = False) -> list[dict[str, Any]]:
+    """Train, measure and report one model, or an ensemble; or continue to.
+
+    A run goes on with ``resume``, or if its folder holds it unfinished with the same settings.
 
     Args:
         config: composed ``train.yaml``.
+        again: whether a finished run with the same settings gives its scores instead of an error.
 
     Returns:
         Rows of ``scores.json``: the final scores on the test part, one row a seed.
@@ -68,65 +71,58 @@ def train(config: DictConfig) -> list[dict[str, Any]]:
     plain["data"] = _found_from_anywhere(plain["data"])
     folder = Path(plain["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)
-    done = _steps_to_resume(plain, folder)
+    with locked(folder):
+        remove_temporaries(folder)
+        saved = begun(plain, folder, OmegaConf.is_interpolation(config.trainer, "precision"))
+        rows = finished_rows(plain, folder, saved, again)
+        if rows is None:
+            rows = _train(plain, folder, saved, OmegaConf.is_interpolation(config.data, "seed"))
+        log.info("report: %s", folder / "report.html")
+        return rows
+
+
+def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> list[dict[str, Any]]:
+    """Make the updates that are missing, then measure and report.
+
+    Args:
+        plain: resolved configuration.
+        folder: of the run.
+        saved: state to go on from.
+        follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
+    """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     threads = set_threads(plain["threads"])
-    follows = OmegaConf.is_interpolation(config.data, "seed")
-    trainer, model, data = _build(plain, follows)
+    if saved is not None:
+        plain["changes"] = changes(saved, plain)
+        log.info("the run in %s goes on from step %d", folder, saved["global_step"])
+
+    def record() -> None:
+        save_yaml(_movable(plain, follows), folder / "config.yaml")
+        _add_environment(folder / "environment.json", environment(threads))
+
+    begin = Begin(record)
+    trainer, model, data = _build(plain, follows, begin)
+    if saved is not None:
+        check_fits(saved, plain, model)
     log.info("precision: %s", plain["trainer"]["precision"])
-    save_yaml(_movable(plain, follows), folder / "config.yaml")
-    _add_environment(folder / "environment.json", environment(threads))
     _prepare(model, plain)
     for logger in trainer.loggers:
         logger.log_hyperparams(plain)
-        if isinstance(logger, MetricsFile) and done is not None:
-            logger.resume(done)
-    _fit(trainer, model, data, folder / "checkpoints" / "last.ckpt" if done is not None else None)
+        if isinstance(logger, MetricsFile) and saved is not None:
+            logger.resume(saved["global_step"])
+    _fit(trainer, model, data, folder / "checkpoints" / "last.ckpt" if saved else None)
+    if not begin.recorded:  # no update was missing
+        record()
     return _finish(trainer, model, data, plain, folder)
 
 
-def _steps_to_resume(plain: Plain, folder: Path) -> int | None:
-    """Updates that the run to continue has had; None for a new run, which may not meet an old one.
-
-    Raises:
-        RunFolderError: if the folder holds what it should not, or not what it should.
-    """
-    last, scores = folder / "checkpoints" / "last.ckpt", folder / "scores.json"
-    if plain["resume"] is None:
-        if last.exists() or scores.exists():
-            raise RunFolderError(
-                f"output_dir={folder} holds a run already; continue it with resume={folder}, "
-                "or leave output_dir and hydra.run.dir to their defaults"
-            )
-        return None
-    if not last.is_file():
-        raise RunFolderError(
-            f"resume={folder}: no {last}, so there is nothing to continue; start anew"
-        )
-    saved = read_checkpoint(last)
-    before, step = saved["vaescope"]["config"], saved["global_step"]
-    if plain["schedule_steps"] is None:  # what was annealed stays so in a longer run
-        plain["schedule_steps"] = before.get("schedule_steps")
-    seeds = [member_seeds(config) for config in (before, plain)]
-    if seeds[0] != seeds[1]:
-        raise RunFolderError(
-            f"resume={folder}: its seeds are {seeds[0]}, and {seeds[1]} were given; a resumed run "
-            "keeps its seeds"
-        )
-    if 0 < plain["trainer"]["max_steps"] <= step and scores.is_file():
-        raise RunFolderError(
-            f"resume={folder}: the run has all its {step} steps; "
-            f"add trainer.max_steps=N with N above {step} to go on"
-        )
-    return step
-
-
-def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataModule]:
+def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model, FactorDataModule]:
     """Everything that a run needs; all refusals are told together.
 
     Args:
         plain: resolved configuration.
         follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
+        begin: first of the callbacks.
     """
     mistakes = Mistakes()
     callbacks: list[pl.Callback] = []
@@ -149,17 +145,17 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
         with mistakes.noted():
             loggers.append(build(node, f"logger.{name}"))
     mistakes.tell()
-    saved = plain | {"resume": None}
-    record = {"config": saved, "image_shape": list(data.image_shape)}
+    stored = plain | {"resume": None}
+    kept = {"config": stored, "image_shape": list(data.image_shape)}
     factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
+    callbacks = [begin, *callbacks, KeepConfig(kept), factors_file, CheckObservations()]
     trainer = build(
         plain["trainer"],
         "trainer",
-        callbacks=[*callbacks, KeepConfig(record), factors_file, CheckObservations()],
+        callbacks=[*callbacks, StopInOrder()],
         logger=loggers,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # under Slurm, too
         default_root_dir=plain["output_dir"],
-        enable_checkpointing=any(isinstance(c, Checkpoint) for c in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         limit_val_batches=0,
@@ -168,7 +164,7 @@ def _build(plain: Plain, follows: bool) -> tuple[pl.Trainer, Model, FactorDataMo
     )
     if plain["schedule_steps"] is None:
         number = _number_of_updates(trainer, data)
-        plain["schedule_steps"] = saved["schedule_steps"] = number
+        plain["schedule_steps"] = stored["schedule_steps"] = number
         model.schedule_steps = number
         _ = model.schedule_end  # refuses a share of an unknown number
     return trainer, model, data
@@ -194,15 +190,7 @@ def _movable(plain: Plain, follows: bool) -> Plain:
     A data seed that follows the run's goes on following it in a run that is resumed.
     """
     folder = plain["output_dir"]
-
-    def linked(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: linked(value) for key, value in node.items()}
-        if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
-            return "${output_dir}" + node[len(folder) :]
-        return node
-
-    config = linked(plain) | {"output_dir": folder, "resume": None}
+    config = linked(plain, folder) | {"output_dir": folder, "resume": None}
     if follows:
         config["data"]["seed"] = "${seed}"
     if "data_dir" in config["data"]:
@@ -262,6 +250,8 @@ def _finish(
     """Final scores on the test part, to the terminal, to files and to the loggers."""
     model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
     evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
+    if evaluation is not None:
+        evaluation.look_at_end(trainer, model)
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     about_scores = {"step": trainer.global_step, "split": "test"}
     scores = final_scores(
@@ -287,10 +277,9 @@ def _finish(
         about |= {"members": len(model.seeds), "finished": len(rows), "diverged": diverged}
     write_scores(folder / "scores.json", rows, about)
     write_report(folder)
+    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt that was resumed since
     shown = rows[0]["num_samples"]
     print_scores(rows, f"{folder}: test part, {shown} observations", plain["published"])
-    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt that was resumed since
-    log.info("report: %s", folder / "report.html")
     return rows
 
 

@@ -180,4 +180,4 @@ def test_time_limit_leaves_a_look_and_a_checkpoint_of_the_end(tiny, tmp_path):
 def test_job_refused_by_its_data_leaves_error_txt(shell, tmp_path):
     shell("train", "data=tiny", "data.batch_size=1000", "hydra.run.dir=run", code=1)
     assert "batch_size" in (tmp_path / "run" / "error.txt").read_text()
-    assert "nothing to continue" in shell("train", "resume=run", code=1).stderr
+    assert "nothing to continue" in shell("train", "resume=run", code=2).stderr

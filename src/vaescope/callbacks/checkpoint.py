@@ -1,7 +1,5 @@
 """Checkpoints that are whole or absent, and hold no objects."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +9,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from vaescope.callbacks.updates import made_update
-from vaescope.files import replacing
+from vaescope.files import link_as, replacing
 from vaescope.ranges import Count, in_range
 
 
@@ -66,6 +64,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self.best_step = 0
         self._written = -1
         self._judged: Tensor | None = None
+        self._waiting: float | None = None  # measured, but not judged before the run was stopped
 
     def on_train_batch_end(
         self,
@@ -84,42 +83,52 @@ class Checkpoint(pl.callbacks.Checkpoint):
         if self._written != trainer.global_step:
             self._write(trainer)
 
+    def write_between(self, trainer: pl.Trainer) -> None:
+        """Write the state of a run that stops at a step at which it would not have been written."""
+        if self._written != trainer.global_step:
+            self._waiting = self._measured(trainer)
+            self._save(trainer, self.last)
+
     def _write(self, trainer: pl.Trainer) -> None:
-        self._written = trainer.global_step
         improved = self._improves(trainer)
+        if not improved:
+            self._save(trainer, self.last)
+            return
+        self._save(trainer, self.best)  # first: killed behind it, a run goes on from the best
+        link_as(self.best, self.last)
+
+    def _save(self, trainer: pl.Trainer, path: Path) -> None:
+        self._written = trainer.global_step
         for logger in trainer.loggers:
             logger.save()  # a resumed run takes up the numbers of all steps before this one
-        trainer.save_checkpoint(self.last)
-        if improved:
-            self._keep_as_best()
+        trainer.save_checkpoint(path)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know of the best state."""
-        return {"best_score": self.best_score, "best_step": self.best_step}
+        kept = {"best_score": self.best_score, "best_step": self.best_step}
+        return kept if self._waiting is None else kept | {"waiting": self._waiting}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it up again."""
         self.best_score = state_dict["best_score"]
         self.best_step = state_dict["best_step"]
+        self._waiting = state_dict.get("waiting")
+
+    def _measured(self, trainer: pl.Trainer) -> float | None:
+        """What was measured since the last judgement."""
+        value = trainer.callback_metrics.get(self.monitor)
+        return self._waiting if value is None or value is self._judged else float(value)
 
     def _improves(self, trainer: pl.Trainer) -> bool:
-        value = trainer.callback_metrics.get(self.monitor)
-        if value is None or value is self._judged:  # not measured since the last writing
+        score, self._waiting = self._measured(trainer), None
+        self._judged = trainer.callback_metrics.get(self.monitor)
+        if score is None:
             return False
-        self._judged, score = value, float(value)
         sign = 1 if self.mode == "min" else -1
         if self.best_score is not None and sign * score >= sign * self.best_score:
             return False
         self.best_score, self.best_step = score, trainer.global_step
         return True
-
-    def _keep_as_best(self) -> None:
-        """A second name for the file just written; ``last`` will get a new one."""
-        with replacing(self.best) as temporary:
-            try:
-                os.link(self.last, temporary)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(self.last, temporary)
 
 
 class KeepConfig(pl.Callback):

@@ -90,7 +90,8 @@ class Evaluation(pl.Callback):
         self._kept: dict[int, Tensor] = {}  # mean codes at the last regular look, by seed
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The first look, at the untrained model."""
+        """The first look, at the untrained model; that at an end which is put off is forgotten."""
+        self.history = [row for row in self.history if row["step"] % self.every_n_steps == 0]
         if trainer.global_step == 0:
             self._look(trainer, pl_module)
 
@@ -108,6 +109,10 @@ class Evaluation(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last look, whatever ended the run."""
+        self.look_at_end(trainer, pl_module)
+
+    def look_at_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The last look, unless it was taken; a run killed behind its last update lacks it."""
         if not self.history or self.history[-1]["step"] != trainer.global_step:
             self._look(trainer, pl_module)
 
@@ -116,9 +121,8 @@ class Evaluation(pl.Callback):
         return {"history": self.history, "kept": self._kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up again, without the look at an end that has been put off."""
-        rows = state_dict["history"]
-        self.history = [row for row in rows if row["step"] % self.every_n_steps == 0]
+        """Take them up again."""
+        self.history = state_dict["history"]
         self._kept = state_dict.get("kept", {})
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -9,6 +9,8 @@ from urllib.parse import urlparse
 
 from pytorch_lightning.loggers import WandbLogger
 
+from vaescope.files import replacing
+
 
 def wandb_logger(
     folder: str,
@@ -49,7 +51,8 @@ def wandb_logger(
 def _kept_id(path: Path) -> str:
     """A random name, the same whenever the run is taken up again."""
     if not path.is_file():
-        path.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
+        with replacing(path) as temporary:
+            temporary.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
     return path.read_text(encoding="utf-8")
 
 

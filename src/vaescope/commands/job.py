@@ -13,36 +13,50 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vaescope.config import unlinked
-from vaescope.errors import RunFolderError, VaescopeError
+from vaescope.errors import ConfigError, RunFolderError, VaescopeError
 from vaescope.escaping import printable
+from vaescope.files import replacing, why_not_written
 from vaescope.overrides import PATHS
+from vaescope.run_folder import holds_run, how_to_go_on, locked, refuse_run
+from vaescope.stopping import Stopped, stoppable
 
 log = logging.getLogger(__name__)
 
 
-def run_job(config: DictConfig, program: Callable[[DictConfig], Any]) -> Any:
+def run_job(
+    config: DictConfig, program: Callable[[DictConfig], Any], *, trains: bool = False
+) -> Any:
     """Run one job so that its failure is on file and does not touch the next one.
 
     Args:
         config: composed configuration with ``output_dir``.
         program: the job.
+        trains: whether it may work in the folder of a training run.
 
     Returns:
         What the program returns.
 
     Raises:
         CompactHydraException: for an error that the user can mend, as one message.
+        Stopped: if a signal ended it.
     """
     _name_files_as_the_command_did(config)
     folder = Path(config.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        return program(config)
+        folder.mkdir(parents=True, exist_ok=True)
+        with stoppable(), locked(folder):
+            if not trains:
+                refuse_run(folder)
+            return program(config)
+    except Stopped as stop:
+        stop.go_on = how_to_go_on(folder)
+        raise
     except Exception as error:
+        told = _for_user(error, folder)
         record_failure(folder, error)
         _finish_wandb(exit_code=1)
-        if isinstance(error, VaescopeError):
-            raise CompactHydraException(printable(error, keep="\n")) from error
+        if told:
+            raise CompactHydraException(printable(told, keep="\n")) from error
         raise
     finally:
         _finish_wandb()  # else the next job of a sweep would log into this one's run
@@ -68,12 +82,29 @@ def _seen_from(here: Path, key: str, name: str) -> str:
 
 
 def record_failure(folder: Path, error: BaseException) -> None:
-    """Leave the traceback in ``error.txt``; a run that was refused its folder leaves nothing."""
-    if not isinstance(error, RunFolderError):
-        text = "".join(traceback.format_exception(error))
-        (folder / "error.txt").write_text(text, encoding="utf-8")
-    if HydraConfig.get().mode is RunMode.MULTIRUN:  # Hydra itself tells only the first failure
+    """Leave the traceback in ``error.txt``; a run that was refused something stays as it is."""
+    refused = isinstance(error, ConfigError) and holds_run(folder)
+    if not isinstance(error, RunFolderError) and not refused:
+        try:
+            with replacing(folder / "error.txt") as temporary:
+                temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        except OSError as another:  # a full disk: what was to be told is told on the terminal
+            log.error("error.txt cannot be written: %s", another)
+    if _in_sweep():  # Hydra itself tells only the first failure
         log.error("job failed: %s", error)
+
+
+def _for_user(error: Exception, folder: Path) -> str:
+    """The message for an error that the user can mend; nothing for a fault of the program."""
+    if isinstance(error, VaescopeError):
+        return str(error)
+    if reason := why_not_written(error):
+        return f"{reason}, then {how_to_go_on(folder)}"
+    return ""
+
+
+def _in_sweep() -> bool:
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
 def _finish_wandb(exit_code: int = 0) -> None:

@@ -14,9 +14,12 @@ register_schemas()
 
 def _program(config: DictConfig) -> Any:
     from vaescope.report.comparison_page import compare  # draws: not for --help and --cfg
+    from vaescope.report.finishing import finish_reports
 
     check(config)
-    return compare(resolved(config))
+    plain = resolved(config)
+    finish_reports(plain["runs"])
+    return compare(plain)
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="report")

@@ -2,16 +2,20 @@
 
 import json
 import logging
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config import config_dir, register_schemas
+from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +26,9 @@ def _program(config: DictConfig) -> Any:
     from vaescope.problems import check
     from vaescope.training import train  # imports torch: not for --help and --cfg
 
+    again = HydraConfig.get().mode is RunMode.MULTIRUN
     if config.objective is None:
-        return train(config)
+        return train(config, again=again)
     check(config)
     callback = {
         "_target_": "vaescope.callbacks.Objective",
@@ -34,7 +39,7 @@ def _program(config: DictConfig) -> Any:
     if config.callbacks is None:
         config.callbacks = {}
     OmegaConf.update(config, "callbacks.objective", callback, force_add=True)
-    return _objective(config, train(config))
+    return _objective(config, train(config, again=again))
 
 
 def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[float, ...]:
@@ -64,7 +69,7 @@ def _jobs(config: DictConfig) -> float | tuple[float, ...] | None:
         from vaescope.objective import DEFAULT
 
         config.objective = DEFAULT
-    result = run_job(config, _program)
+    result = run_job(config, _program, trains=True)
     return None if config.objective is None else result
 
 
@@ -72,5 +77,11 @@ def main() -> None:
     """Train one model or a sweep of them."""
     try:
         _jobs()
+    except Stopped as stop:
+        if SweepTable.folder is not None:
+            same = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
+            words = ["vaescope", "train", *same, f"hydra.sweep.dir={SweepTable.folder}"]
+            stop.go_on = f"the sweep goes on with: {shlex.join(words)}"
+        raise
     finally:
         SweepTable.finish()

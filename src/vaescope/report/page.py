@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,10 +29,12 @@ def write_report(folder: Path) -> Path:
     Returns:
         Path of the page.
     """
-    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    measured = (folder / "scores.json").read_bytes()
+    scores = json.loads(measured)
     series = read_series(folder / "metrics.csv")
     content = {
         "title": folder.name,
+        "mark": _mark(measured),
         "row": scores["rows"][0],
         "rows": scores["rows"],
         "seeds": ", ".join(str(row["seed"]) for row in scores["rows"]),
@@ -50,6 +53,19 @@ def write_report(folder: Path) -> Path:
     path = folder / "report.html"
     write_text(path, rendered("report.html", content))
     return path
+
+
+def is_reported(folder: Path) -> bool:
+    """Whether ``report.html`` shows the very scores in ``scores.json``."""
+    path = folder / "report.html"
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8") as file:
+        return _mark((folder / "scores.json").read_bytes()) in file.read(4096)
+
+
+def _mark(scores: bytes) -> str:
+    return f"sha256 {hashlib.sha256(scores).hexdigest()}"
 
 
 def read_series(path: Path) -> dict[str, Series]:

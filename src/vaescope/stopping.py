@@ -1,0 +1,119 @@
+"""Signals that ask a process to stop: where nothing is lost, with a word and an exit code."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+REQUEUE = NAMES[3:]  # what Slurm sends with --signal, some time before the end
+AGAIN = 0.3  # seconds: a wrapper may pass on at once what the terminal has sent already
+
+
+class Stopped(SystemExit):
+    """The process was asked to stop; ``code`` is 128 and the signal's number, as a shell's.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+        self.go_on = "start again with the same command"
+
+    def told(self) -> str:
+        """One line: what stopped the process and how to go on."""
+        queued = requeue() if self.name in REQUEUE else ""
+        return f"stopped by {self.name}; {queued or self.go_on}"
+
+
+class _State:
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.when = 0.0
+        self.deferred = False
+        self.ours: list[signal.Signals] = []
+
+
+_state = _State()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise ``Stopped`` in the block on a signal; handlers that others have set stay.
+
+    A second Ctrl-C ends the process at once.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if _state.ours or not main:
+        yield
+        return
+    default = (signal.SIG_DFL, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _state.__init__()  # type: ignore[misc]
+    _state.ours = [number for number, handler in before.items() if handler in default]
+    listen()
+    try:
+        yield
+    finally:
+        for number in _state.ours:
+            signal.signal(number, before[number])
+        _state.ours = []
+
+
+def listen() -> None:
+    """Take the signals of ``stoppable`` back from a library that has put itself before it."""
+    for number in _state.ours:
+        signal.signal(number, _on_signal)
+
+
+def defer() -> None:
+    """From now on a signal only sets what ``requested`` tells, for whom can stop in order."""
+    _state.deferred = True
+
+
+def undefer() -> None:
+    """From now on a signal raises again."""
+    _state.deferred = False
+
+
+def requested() -> int | None:
+    """Number of the signal that was received; None: none yet."""
+    return _state.received
+
+
+def requeue() -> str:
+    """Under Slurm, ask that the job be run again, as Lightning does; what came of it, in words."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if not job or os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive"):
+        return ""
+    if array := os.environ.get("SLURM_ARRAY_JOB_ID"):
+        job = f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID', '')}"
+    try:
+        done = subprocess.run(
+            ["scontrol", "requeue", job], capture_output=True, text=True, timeout=30, check=False
+        )
+        if done.returncode == 0:
+            return f"Slurm's job {job} is queued again"
+        reason = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = str(error)
+    return f"Slurm did not queue job {job} again: {reason}"
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _state.received is not None:
+        if number == signal.SIGINT and time.monotonic() - _state.when > AGAIN:
+            os._exit(128 + number)
+        return
+    _state.received, _state.when = number, time.monotonic()
+    if not _state.deferred:
+        raise Stopped(number)
+    name = signal.Signals(number).name
+    os.write(2, f"\n{name}: stopping after this update; Ctrl-C ends at once\n".encode())

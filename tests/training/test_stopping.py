@@ -1,0 +1,255 @@
+"""A signal stops a run in order: state kept, one line told, exit code of the signal."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from vaescope import stopping
+from vaescope.cli import main
+from vaescope.models import BetaVAE
+from vaescope.training import train
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+RUN = (
+    *("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
+    *("callbacks.progress.bar=false", "callbacks.evaluation.every_n_steps=5"),
+    *("callbacks.checkpoint.every_n_steps=8", "trainer.max_steps=19", "trainer.accelerator=cpu"),
+    "statistics=[latents,polarized]",  # one reads the looks of the whole run
+)
+
+
+def saved(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def same_run(one, other):
+    """Whether weights, moments, looks, best score and final scores are equal to the bit."""
+    a, b = saved(one), saved(other)
+    assert a["global_step"] == b["global_step"]
+    assert all(torch.equal(a["state_dict"][k], b["state_dict"][k]) for k in a["state_dict"])
+    for number, state in a["optimizer_states"][0]["state"].items():
+        again = b["optimizer_states"][0]["state"][number]
+        assert all(torch.equal(state[name], again[name]) for name in state)
+    assert a["callbacks"] == b["callbacks"]
+    rows = [json.loads((f / "scores.json").read_text())["rows"] for f in (one, other)]
+    assert rows[0] == rows[1]
+    best = [torch.load(f / "checkpoints" / "best.ckpt", weights_only=True) for f in (one, other)]
+    assert (
+        best[0]["global_step"]
+        == best[1]["global_step"]
+        == a["callbacks"]["Checkpoint"]["best_step"]
+    )
+
+
+def clean(folder):
+    """Whether a finished run has left nothing behind."""
+    names = {path.name for path in folder.rglob("*")}
+    assert {"scores.json", "report.html", "last.ckpt", "best.ckpt"} <= names
+    assert not names & {"error.txt", ".lock"}
+    assert not [name for name in names if name.endswith(".new") or name.startswith("hpc_ckpt")]
+
+
+@pytest.fixture
+def straight(tiny, tmp_path):
+    """The run that nothing interrupts."""
+    train(tiny(tmp_path / "straight", *RUN))
+    return tmp_path / "straight"
+
+
+def send_at(monkeypatch, step, *numbers):
+    """Send signals to this process while it computes the update after ``step``."""
+    plain, left = BetaVAE.terms, list(numbers)
+
+    def terms(self, batch, now, noise):
+        if self.training and now == step:
+            while left:
+                os.kill(os.getpid(), left.pop(0))
+        return plain(self, batch, now, noise)
+
+    monkeypatch.setattr(BetaVAE, "terms", terms)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("SIGTERM", 2), ("SIGINT", 6), ("SIGHUP", 7), ("SIGUSR1", 11), ("SIGTERM", 18)],
+)
+def test_signal_in_training_keeps_the_state(straight, tmp_path, monkeypatch, capsys, name, step):
+    number = getattr(signal, name)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    send_at(monkeypatch, step, number)
+    folder = tmp_path / "stopped"
+    words = ["train", *RUN, f"hydra.run.dir={folder}"]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 128 + number
+    told = capsys.readouterr().err
+    assert f"vaescope: stopped by {name}; go on with: vaescope train resume={folder}" in told
+    assert "Traceback" not in told
+    assert saved(folder)["global_step"] == step + 1
+    assert not (folder / "error.txt").exists()
+    assert not (folder / "scores.json").exists()
+    before = [signal.getsignal(n) for n in stopping.SIGNALS]
+    main(words if step % 2 else ["train", f"resume={folder}"])  # the very same command goes on
+    assert before == [signal.getsignal(n) for n in stopping.SIGNALS]
+    same_run(straight, folder)
+    clean(folder)
+
+
+@pytest.mark.parametrize("where", ["build", "scores"])
+def test_signal_outside_training_stops_at_once(straight, tmp_path, monkeypatch, capsys, where):
+    folder = tmp_path / "stopped"
+    words = ["train", *RUN, f"hydra.run.dir={folder}"]
+    what = {"build": "build_model", "scores": "final_scores"}[where]
+    module = {"build": "vaescope.assembly", "scores": "vaescope.training"}[where]
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.{what}", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(SystemExit) as end:
+            main(words)
+    assert end.value.code == 143
+    told = capsys.readouterr().err
+    assert ("start again with the same command" in told) == (where == "build")
+    assert ("resume=" in told) == (where == "scores")
+    main(words)
+    same_run(straight, folder)
+    clean(folder)
+
+
+def test_evaluation_and_report_stop_with_the_signals_code(straight, tmp_path, monkeypatch, capsys):
+    def kill(*args, **given):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    for words, what in (
+        (["evaluate", f"checkpoint={straight}/checkpoints/last.ckpt"], "evaluation.final_scores"),
+        (["report", f"runs=[{straight}]"], "report.comparison_page.compared"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"vaescope.{what}", kill)
+            with pytest.raises(SystemExit) as end:
+                main([*words, f"output_dir={tmp_path}/out", f"hydra.run.dir={tmp_path}/out"])
+        assert end.value.code == 130
+        assert "stopped by SIGINT; start again with the same command" in capsys.readouterr().err
+        assert not list((tmp_path / "out").glob("*.json"))
+
+
+@pytest.mark.slow
+def test_signal_stops_the_whole_sweep_which_goes_on(tmp_path, monkeypatch, capsys):
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    words = ["train", "-m", *RUN, "model.beta=1,2,3"]
+    main([*words, f"hydra.sweep.dir={straight}"])
+    seen = []
+    plain = BetaVAE.terms
+
+    def terms(self, batch, now, noise):
+        if self.training and self.beta == 2 and now == 10 and not seen:
+            seen.append(os.kill(os.getpid(), signal.SIGTERM))
+        return plain(self, batch, now, noise)
+
+    monkeypatch.setattr(BetaVAE, "terms", terms)
+    with pytest.raises(SystemExit) as end:
+        main([*words, f"hydra.sweep.dir={stopped}"])
+    assert end.value.code == 143
+    told = capsys.readouterr()
+    assert f"the sweep goes on with: vaescope train -m {RUN[0]}" in told.err
+    assert not (stopped / "2").exists()
+    first = (stopped / "0" / "scores.json").stat().st_mtime_ns
+    with pytest.raises(SystemExit) as end:
+        main(["train", "-m", *RUN, "model.beta=1,2,4", f"hydra.sweep.dir={stopped}"])
+    assert end.value.code == 2  # another sweep
+    main([*words, f"hydra.sweep.dir={stopped}"])
+    assert "3 of 3 jobs finished" in capsys.readouterr().out
+    assert first == (stopped / "0" / "scores.json").stat().st_mtime_ns
+    for job in "012":
+        same_run(straight / job, stopped / job)
+        clean(stopped / job)
+
+
+def test_slurm_job_is_queued_again_and_goes_on(straight, tmp_path, monkeypatch, capsys):
+    program = tmp_path / "bin" / "scontrol"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit ${{FAIL:-0}}\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    for key, value in {
+        "SLURM_JOB_ID": "7",
+        "SLURM_ARRAY_JOB_ID": "5",
+        "SLURM_ARRAY_TASK_ID": "2",
+        "SLURM_JOB_NAME": "study",
+        "SLURM_NTASKS": "1",
+        "SLURM_PROCID": "0",
+        "SLURM_LOCALID": "0",
+        "SLURM_NODEID": "0",
+        "SLURM_NODELIST": "here",
+    }.items():
+        monkeypatch.setenv(key, value)
+    folder = tmp_path / "job"
+    words = ["train", *RUN, f"hydra.run.dir={folder}"]
+    with monkeypatch.context() as patch:
+        send_at(patch, 6, signal.SIGUSR1, signal.SIGTERM)
+        with pytest.raises(SystemExit) as end:
+            main(words)
+    assert end.value.code == 128 + signal.SIGUSR1
+    assert "Slurm's job 5_2 is queued again" in capsys.readouterr().err
+    assert (tmp_path / "asked").read_text() == "requeue 5_2\n"
+    monkeypatch.setenv("FAIL", "1")
+    with monkeypatch.context() as patch:
+        send_at(patch, 12, signal.SIGUSR1)
+        with pytest.raises(SystemExit):
+            main(words)
+    assert "did not queue job 5_2 again: exit code 1" in capsys.readouterr().err
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    main(words)
+    same_run(straight, folder)
+    clean(folder)
+
+
+def test_handlers_of_others_stay():
+    before = signal.getsignal(signal.SIGUSR2)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        with stopping.stoppable():
+            os.kill(os.getpid(), signal.SIGUSR2)
+            with pytest.raises(stopping.Stopped, match="143"):
+                os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+@pytest.mark.slow
+def test_wait_for_a_look_and_second_ctrl_c(tmp_path):
+    """A process of its own: the first Ctrl-C waits for the look, the second does not."""
+    code = (
+        "import time, sys\n"
+        "from vaescope.callbacks import Evaluation\n"
+        "plain = Evaluation._look\n"
+        "def slow(self, trainer, module):\n"
+        "    plain(self, trainer, module)\n"
+        "    if trainer.global_step:\n"
+        "        print('looking', flush=True)\n"
+        "        time.sleep(60)\n"
+        "Evaluation._look = slow\n"
+        "from vaescope.cli import main\n"
+        f"main(['train', *{RUN!r}, 'hydra.run.dir={tmp_path}/run'])\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if line.startswith("looking"):
+            break
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 20
+    assert re.search("SIGINT: stopping after this update; Ctrl-C ends at once", told)
