@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
@@ -33,12 +34,18 @@ class Stopped(SystemExit):
         return f"stopped by {self.name}; {queued or self.go_on}"
 
 
+@dataclass
 class _State:
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self.when = 0.0
-        self.deferred = False
-        self.ours: list[signal.Signals] = []
+    """What this process has been told and what it listens to."""
+
+    received: int | None = None
+    when: float = 0.0
+    deferred: bool = False
+    ours: list[signal.Signals] = field(default_factory=list)
+
+    def reset(self) -> None:
+        """As at the start of the process."""
+        self.__dict__.update(vars(_State()))
 
 
 _state = _State()
@@ -56,7 +63,6 @@ def stoppable() -> Iterator[None]:
         return
     default = (signal.SIG_DFL, signal.default_int_handler)
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    _state.__init__()  # type: ignore[misc]
     _state.ours = [number for number, handler in before.items() if handler in default]
     listen()
     try:
@@ -64,7 +70,7 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in _state.ours:
             signal.signal(number, before[number])
-        _state.ours = []
+        _state.reset()
 
 
 def listen() -> None:

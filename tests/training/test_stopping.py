@@ -220,6 +220,7 @@ def test_handlers_of_others_stay():
                 os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGUSR2, before)
+    assert stopping.requested() is None  # what is trained next does not stop
 
 
 @pytest.mark.slow
