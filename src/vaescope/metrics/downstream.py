@@ -17,8 +17,8 @@ class LabelEfficiency:
 
     Attributes:
         scores: mean of ``accuracies`` over the factors that vary [S], 0 to 1; high is good.
-        efficiency: mean over these factors of accuracy with the fewest labels over that with the
-            most, about 0 to 1; high is good.
+        efficiency: mean accuracy with the fewest labels over that with the most, 0 to 1; high is
+            good. 1 also for codes that know nothing: read it beside the accuracies.
         accuracies: share of right answers for each number of labels and factor [S, K].
         chance: share of the most frequent fitted class among the scored rows [S, K].
         sizes: numbers of labels [S].
@@ -100,7 +100,8 @@ def label_efficiency(
             are fewer rows to fit than labels wanted.
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.5. Differs: a fixed
-    ``C`` instead of cross-validation; no boosted trees. Chance is returned.
+    ``C`` instead of cross-validation; no boosted trees; an efficiency is at most 1. Chance is
+    returned.
     """
     fitted, scored = _shuffled(codes, factors, kinds, test, test_share, seed)
     if not sizes or list(sizes) != sorted(set(sizes)) or sizes[0] < 1:
@@ -117,11 +118,10 @@ def label_efficiency(
     if not bool(varies.any()):
         nothing = torch.zeros_like(accuracies[:, 0])
         return LabelEfficiency(nothing, 0.0, accuracies, torch.stack(chance), tuple(sizes))
-    kept = accuracies[:, varies]
-    efficiency = kept[0] / kept[-1].where(kept[-1] > 0, 1.0)
-    return LabelEfficiency(
-        kept.mean(1), float(efficiency.mean()), accuracies, torch.stack(chance), tuple(sizes)
-    )
+    scores = accuracies[:, varies].mean(1)
+    # Where few labels do better than many the difference is noise.
+    efficiency = min(1.0, float(scores[0] / scores[-1])) if scores[-1] > 0 else 0.0
+    return LabelEfficiency(scores, efficiency, accuracies, torch.stack(chance), tuple(sizes))
 
 
 def shifted_accuracy(

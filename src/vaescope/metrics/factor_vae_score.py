@@ -75,7 +75,8 @@ def factor_vae_score(
         variance_rows: rows drawn with replacement for the latents' overall variances; None: the
             whole pool.
         threshold: latents whose standard deviation over the pool is smaller may not vote, in the
-            units of the codes. Constant latents never vote.
+            units of the codes. Constant latents never vote, also at 0; in the published code their
+            0 / 0 wins every vote.
         seed: of all draws.
 
     Returns:

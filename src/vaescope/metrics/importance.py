@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.boosting import boost
+from vaescope.metrics.canonical import canonical_latents
 from vaescope.metrics.linear_probes import fit_linear
 from vaescope.metrics.probe_targets import Targets
 from vaescope.metrics.probes import fit_logistic
@@ -78,9 +79,11 @@ def boosted_probe(
 
     Source: as `vaescope.metrics.boosting.boost`. Differs: fewer, larger steps by default.
     """
+    order, signs = canonical_latents(train.detach().double())
+    turned = signs[order].to(train)
     found = boost(
-        train,
-        test,
+        train[:, order] * turned,
+        test[:, order] * turned,
         targets.train,
         targets.groups,
         targets.classes,
@@ -89,7 +92,8 @@ def boosted_probe(
         bins=bins,
         seed=seed,
     )
-    return _answers(found.gains.double(), targets, found.train_scores, found.test_scores)
+    gains = found.gains.double()[order.argsort()]
+    return _answers(gains, targets, found.train_scores, found.test_scores)
 
 
 def gbt_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answers:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaescope.metrics.canonical import following
 from vaescope.metrics.contingency import (
     ROUNDING,
     LabelColumns,
@@ -74,7 +75,7 @@ def posterior_information(
     generator = torch.Generator().manual_seed(seed)
     rows = _rows(len(means), num_samples, generator).to(means.device)
     noise = torch.randn(num_samples, means.shape[1], generator=generator, dtype=torch.float64)
-    drawn = means[rows] + variances[rows].sqrt() * noise.to(means.device)
+    drawn = means[rows] + variances[rows].sqrt() * following(noise.to(means.device), means)
     marginal = _log_mixture(drawn, means, variances)
     information = []
     for column in labels.T:

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from vaescope.callbacks import Codes, Disentanglement, Identifiability, Neighbours, Panel
+from vaescope.callbacks import (
+    Alignment,
+    Codes,
+    Disentanglement,
+    Identifiability,
+    Latents,
+    Neighbours,
+    Panel,
+)
 from vaescope.panel import panel
 from vaescope.posteriors import Point
 
@@ -67,3 +75,15 @@ def test_which_latents_are_active_does_not_depend_on_the_number_of_shuffles(seed
     ]
     assert scores[0] == scores[1] == scores[2] == scores[3]
     assert scores[0]["modularity"] > 0.97  # noise alone has 2/3
+
+
+def test_an_autoencoder_has_one_number_of_active_latents(held_out):
+    """It has no prior in whose units a latent could be still: all count, everywhere."""
+    small = held_out(posterior=Point, seed=0)
+    assert Latents()(small)["val/active_by_mean"] == small.mean.shape[1]
+    assert Alignment()(small)["align/active_latents"] == small.mean.shape[1]
+    assert Latents(mean_threshold=100.0)(small)["val/active_by_mean"] == small.mean.shape[1]
+    vae = held_out()
+    for threshold in (0.1, 100.0):
+        found = Latents(mean_threshold=threshold)(vae)["val/active_by_mean"]
+        assert found == Alignment(mean_threshold=threshold)(vae)["align/active_latents"]

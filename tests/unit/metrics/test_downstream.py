@@ -128,3 +128,16 @@ def test_wrong_input_is_refused():
         reduced_accuracy(codes, factors, torch.zeros(2, 2))
     with pytest.raises(ValueError, match="drop = 8"):
         reduced_accuracy(codes, factors, torch.zeros(7, 2), drop=8)
+
+
+def test_an_efficiency_is_at_most_one():
+    """Codes that know nothing: few labels may do better than many by chance alone."""
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for seed in range(8):
+        codes = torch.randn(300, 4, generator=generator)
+        factors = torch.randint(3, (300, 1), generator=generator)
+        found.append(label_efficiency(codes, factors, sizes=[20, 200], seed=seed))
+    assert any(float(each.scores[0]) > float(each.scores[1]) for each in found)
+    for each in found:
+        assert each.efficiency == min(1.0, float(each.scores[0] / each.scores[1]))

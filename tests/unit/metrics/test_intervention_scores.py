@@ -275,3 +275,20 @@ def test_pools_without_partners_are_refused(score):
 def test_options_out_of_range_are_refused(score, option, value):
     with pytest.raises(ValueError, match=option):
         score(PERFECT, **{option: value})
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_constant_latent_never_votes_also_without_pruning(place):
+    """Its share of variance is 0 / 0, which wins every vote in the published code."""
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.stack([torch.randint(n, (800,), generator=generator) for n in (4, 5)], 1)
+    codes = factors.double() + 0.1 * torch.randn(800, 2, generator=generator).double()
+    parts = [*codes.split(1, 1)]
+    parts.insert(place, torch.full((800, 1), 0.3, dtype=torch.float64))
+    few = {"train_votes": 400, "eval_votes": 200, "threshold": 0}
+    found = factor_vae_score(torch.cat(parts, 1), factors, **few)
+    assert found.score == factor_vae_score(codes, factors, **few).score == 1
+    assert found.active.tolist() == [column != place for column in range(3)]
+    assert int(found.train_votes[place].sum()) == 0
+    dead = factor_vae_score(torch.ones(800, 2), factors, **few)
+    assert (dead.score, dead.num_active_dims) == (0, 0)

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from vaescope.alignment import (
     LatentType,
-    active_by_mean,
     active_by_variance,
     gaussian_total_correlation,
     latent_entropies,
@@ -27,7 +26,9 @@ class Latents:
     """How many latents are active, by both papers' rules, and the KL of each.
 
     Args:
-        mean_threshold: CVPR 2019: active if the means' standard deviation is above this.
+        mean_threshold: CVPR 2019: active if the means' standard deviation is above this, in units
+            of the prior's. An autoencoder has no prior: all its latents are active, here as in the
+            statistics of the decoder.
         variance_threshold: ICML 2021: active if the mean variance is below this.
     """
 
@@ -40,9 +41,7 @@ class Latents:
 
     def __call__(self, held_out: HeldOut) -> dict[str, float]:
         """Counts of active latents in [0, D], KL in nats per image."""
-        in_prior = held_out.mean / held_out.prior.variance**0.5
-        by_mean = active_by_mean(in_prior, self.mean_threshold)
-        numbers = {"active_by_mean": float(by_mean.sum())}
+        numbers = {"active_by_mean": float(held_out.active(self.mean_threshold).sum())}
         if held_out.variance is not None and held_out.kl is not None:
             variance = held_out.variance / held_out.prior.variance
             by_variance = active_by_variance(variance, self.variance_threshold)

@@ -1,0 +1,45 @@
+"""One order and one sign of the latents, so that draws and ties follow what the latents hold."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def canonical_latents(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Order and signs of the latents that depend on their values alone.
+
+    A latent is turned so that its farthest value lies above its mean, and latents are put in the
+    order of their standardised values. A permutation of the latents, a change of a sign or of a
+    positive scale leaves ``(codes * signs)[:, order]`` as it was, up to the scale.
+
+    Args:
+        codes: one number per latent [N, D], float64.
+
+    Returns:
+        Numbers of the latents [D], int64, and their signs, 1 or -1 [D].
+    """
+    columns = codes.T.contiguous()  # row by row, so that the sums of a latent are its own
+    centred = columns - columns[:, :1]
+    centred = centred - centred.mean(1, keepdim=True)
+    scale = centred.square().mean(1, keepdim=True).sqrt()
+    values = centred / scale.where(scale > 0, 1.0)
+    farthest = values.abs().round(decimals=9).argmax(1, keepdim=True)
+    signs = values.gather(1, farthest)[:, 0].sign()
+    signs = signs.where(signs != 0, 1.0)
+    turned = (values * signs[:, None]).round(decimals=9).cpu().numpy()
+    order = np.lexsort(turned.T[::-1] + 0.0)  # + 0 turns -0 into 0
+    return torch.from_numpy(order).to(codes.device), signs
+
+
+def following(draws: Tensor, codes: Tensor) -> Tensor:
+    """Draws, one column per latent, given to the latents by what these hold.
+
+    Args:
+        draws: numbers with a distribution that is symmetric about 0 [..., D].
+        codes: one number per latent [N, D], float64.
+
+    Returns:
+        The draws [..., D] in the latents' own order and with their signs.
+    """
+    order, signs = canonical_latents(codes)
+    return draws[..., order.argsort()] * signs
