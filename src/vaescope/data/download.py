@@ -1,8 +1,10 @@
 """Download of published files: only when asked for, resumable, from several addresses, checked."""
 
 import json
+import logging
+import math
 import os
-import re
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +12,24 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from filelock import FileLock
 from tqdm.auto import tqdm
 
-from vaescope.data.cache import explained, require_space
+from vaescope.data.cache import explained, lock_for, require_space
+from vaescope.data.http_answers import (
+    BusyError,
+    RefusedError,
+    checked_length,
+    content_range,
+    reason_of,
+    retry_after,
+)
 from vaescope.data.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
 
+log = logging.getLogger(__name__)
+
 _CHUNK = 2**16
+_BUSY = (429, 503)  # too many requests, service unavailable
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
@@ -29,7 +41,9 @@ class Patience:
         connect: seconds for a connection.
         read: seconds without a byte.
         retries: how often a connection that broke off after some bytes is taken up again.
-        pause: seconds before that.
+        pause: seconds before that, and before a busy server that names no time is asked again.
+        busy: how often a server that says it is busy is asked again.
+        longest: seconds that such a server may have us wait.
 
     Source: none, ours.
     """
@@ -38,6 +52,8 @@ class Patience:
     read: float = 20.0
     retries: int = 10
     pause: float = 1.0
+    busy: int = 3
+    longest: float = 120.0
 
 
 _PATIENCE = Patience()
@@ -76,7 +92,7 @@ def download(
         addresses = addresses_of(file, folder, mirror)
         with explained(path, file.num_bytes):
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):
+            with lock_for(path):
                 if not path.exists():
                     _fetch(file, path, addresses, patience)
     file.checked(path)
@@ -104,10 +120,6 @@ def addresses_of(file: PublishedFile, folder: Path, mirror: str | None = None) -
             "name the folder of a server that has it by mirror=http://..."
         )
     return addresses
-
-
-class _RefusedError(Exception):
-    """What an address offers is not the file."""
 
 
 class _Part:
@@ -166,13 +178,23 @@ def _fetch_from(address: str, file: PublishedFile, part: _Part, patience: Patien
         return "only addresses that begin with http:// or https:// are asked"
     reason, resumed = "", bool(part.range_headers(address))
     reached = part.size if resumed else 0
-    for _ in range(patience.retries + 1):
+    tries = waits = 0
+    while tries <= patience.retries:
         try:
             _request(address, file, part, patience)
-        except _RefusedError as error:
+        except RefusedError as error:
             return str(error)
+        except BusyError as error:
+            seconds = patience.pause if error.seconds is None else error.seconds
+            waits += 1
+            if waits > patience.busy or seconds > patience.longest:
+                return f"{error}, and it can be asked again in {seconds:.0f} s only"
+            log.warning("%s: %s; asking again in %.0f s", address, error, seconds)
+            time.sleep(seconds)
+            continue
         except _BROKEN as error:
-            reason = _told(error)
+            tries += 1
+            reason = reason_of(error)
             if part.size <= reached:
                 return reason
             reached = part.size
@@ -181,6 +203,7 @@ def _fetch_from(address: str, file: PublishedFile, part: _Part, patience: Patien
         reason = _accept(file, part)
         if not (reason and resumed):
             return reason
+        tries += 1
         resumed, reached = False, 0  # the part of an earlier run may be to blame
     return reason
 
@@ -216,64 +239,60 @@ def _receive(
     with requests.get(address, headers=headers, stream=True, timeout=timeout) as answer:
         start = part.size if "Range" in headers else 0
         if start and answer.status_code == 416:
-            return _content_range(answer) == (None, start)  # all has arrived already
+            return content_range(answer) == (None, start)  # all has arrived already
         if start and answer.status_code == 206:
-            if _content_range(answer)[0] != start:
+            if content_range(answer)[0] != start:
                 return False
         elif answer.status_code == 200:
             start = 0
+        elif answer.status_code in _BUSY:
+            reason = f"HTTP {answer.status_code} {answer.reason}"
+            raise BusyError(reason, retry_after(answer.headers.get("Retry-After", "")))
         else:
-            raise _RefusedError(f"HTTP {answer.status_code} {answer.reason}")
-        length = _checked_length(answer, file, start)
-        require_space(part.target, length)
+            raise RefusedError(f"HTTP {answer.status_code} {answer.reason}")
+        length = checked_length(answer, file, start)
+        if file.num_bytes is None:
+            _require_room(part, length)
+        else:
+            require_space(part.target, file.num_bytes - start)
         if not start:
             part.begin(address, answer)
-        _append(answer, part, start, length)
+        _append(answer, file, part, start, length)
     return True
 
 
-def _append(answer: requests.Response, part: _Part, start: int, length: int | None) -> None:
-    """Write what arrives; an answer that ends before its length raises an error of urllib3."""
-    total = None if length is None else start + length
+def _require_room(part: _Part, length: int | None) -> None:
+    """Refuse an answer of unknown size that the disk cannot hold; another address may be right."""
+    free = shutil.disk_usage(part.target.parent).free
+    if length is not None and length > free:
+        raise RefusedError(
+            f"the disk is full for what it offers: {length:,} bytes, {free:,} are free; free some "
+            "space or choose another folder with data_dir=/path/to/folder"
+        )
+
+
+def _append(
+    answer: requests.Response, file: PublishedFile, part: _Part, start: int, length: int | None
+) -> None:
+    """Write what arrives, at most the published file's bytes.
+
+    An answer that ends before its length raises an error of urllib3.
+    """
+    total = file.num_bytes if length is None else start + length
+    most = math.inf if file.num_bytes is None else file.num_bytes
     with (
-        part.path.open("ab") as file,
+        part.path.open("ab") as written,
         tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.target.name) as bar,
     ):
         for chunk in answer.raw.stream(_CHUNK, decode_content=False):
-            file.write(chunk)
+            start += len(chunk)
+            if start > most:
+                part.delete()
+                raise RefusedError(f"it sends more than the published file's {most:,} bytes")
+            written.write(chunk)
             bar.update(len(chunk))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _checked_length(answer: requests.Response, file: PublishedFile, start: int) -> int | None:
-    """Bytes of the answer, None: not told; refuses what cannot be the file."""
-    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" and not file.name.endswith((".html", ".htm")):
-        raise _RefusedError(f"it answered with a web page ({kind}) instead of the file")
-    told = answer.headers.get("Content-Length", "")
-    length = int(told) if told.isdigit() else None
-    if length is not None and file.num_bytes not in (None, start + length):
-        raise _RefusedError(
-            f"it offers {start + length:,} bytes, the published file has {file.num_bytes:,}"
-        )
-    return length
-
-
-def _content_range(answer: requests.Response) -> tuple[int | None, int | None]:
-    """First byte and size of the whole file, as far as the answer tells them."""
-    found = re.fullmatch(
-        r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "")
-    )
-    first, total = found.groups() if found else (None, None)
-    return (int(first) if first else None, int(total) if total and total != "*" else None)
-
-
-def _told(error: BaseException) -> str:
-    """What an error began with; the libraries wrap it several times."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+        written.flush()
+        os.fsync(written.fileno())
 
 
 def _is_web(address: str) -> bool:

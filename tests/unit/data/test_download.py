@@ -9,15 +9,19 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from vaescope.data import cache, published
 from vaescope.data import download as module
 from vaescope.data.download import Patience, addresses_of, download
+from vaescope.data.http_answers import retry_after
 from vaescope.data.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
 
@@ -33,6 +37,7 @@ class Served:
 
     content: bytes = CONTENT
     status: int = 200
+    busy: list = field(default_factory=list)  # (status, Retry-After) of the first requests
     ranges: bool = True
     validator: dict = field(default_factory=lambda: {"ETag": '"one"'})
     headers: dict = field(default_factory=dict)
@@ -45,6 +50,15 @@ class Served:
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         served = self.server.paths.get(self.path, Served(b"not here", status=404))
+        if served.busy:
+            self.server.asked.append((self.path, 0))
+            status, again = served.busy.pop(0)
+            self.send_response(status)
+            if again is not None:
+                self.send_header("Retry-After", again)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         begin = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         condition = self.headers.get("If-Range")
         self.server.asked.append((self.path, int(begin[1]) if begin else 0))
@@ -254,7 +268,7 @@ def test_a_range_that_begins_elsewhere_is_not_appended(fetch, server):
 @pytest.mark.parametrize(("status", "name"), [(404, "Not Found"), (403, "Forbidden"), (503, "S")])
 def test_a_refusal_is_told(fetch, server, status, name):
     refused(fetch, f"/a: HTTP {status} {name}", a=Served(b"sorry", status=status))
-    assert len(server.asked) == 1
+    assert len(server.asked) == (1 + QUICK.busy if status == 503 else 1)
 
 
 def test_a_web_page_is_no_data(fetch, tmp_path):
@@ -402,3 +416,74 @@ def test_what_a_part_remembers_is_plain(fetch, server, tmp_path):
     refused(fetch, a=Served(breaks_after=[300_000]), patience=Patience(1, 1, 0, 0))
     origin = json.loads((tmp_path / "new" / "file.bin.part.json").read_text())
     assert origin == {"address": f"{server.address}/a", "validator": '"one"'}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("again", ["0", None, "Thu, 01 Jan 2015 00:00:00 GMT", "soon"])
+def test_a_busy_server_is_asked_again(fetch, server, status, again, caplog):
+    path = fetch(a=Served(busy=[(status, again)]), b=Served())
+    assert path.read_bytes() == CONTENT
+    assert server.asked == [("/a", 0), ("/a", 0)]
+    assert f"HTTP {status}" in caplog.text
+
+
+def test_the_time_that_a_busy_server_names_is_waited(fetch, server):
+    began = time.monotonic()
+    fetch(a=Served(busy=[(503, "1")]))
+    assert time.monotonic() - began >= 1
+    assert len(server.asked) == 2
+
+
+def test_nobody_waits_for_ever_for_a_busy_server(fetch, server):
+    path = fetch(a=Served(busy=[(503, "100000")] * 9), b=Served(busy=[(503, "0")] * 9), c=Served())
+    assert path.read_bytes() == CONTENT
+    assert [name for name, _ in server.asked] == ["/a", *["/b"] * 4, "/c"]
+
+
+def test_a_date_to_come_is_a_number_of_seconds():
+    then = datetime.now(UTC) + timedelta(seconds=90)
+    assert 88 <= retry_after(format_datetime(then, usegmt=True)) <= 90
+    assert retry_after("12") == 12
+    assert retry_after("") is retry_after("²") is None
+
+
+def test_more_than_the_published_bytes_is_cut_off_there(server, tmp_path):
+    """A body of unknown length that does not end: the next address is asked."""
+    server.paths |= {
+        "/a": Served(content=CONTENT + bytes(30_000_000), tells_length=False),
+        "/b": Served(tells_length=False),
+    }
+    addresses = tuple(f"{server.address}/{name}" for name in "ab")
+    file = PublishedFile("file.bin", "sha256", SHA256, len(CONTENT), addresses)
+    assert download(file, tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert [name for name, _ in server.asked] == ["/a", "/b"]
+    assert left(tmp_path) == ["file.bin", "file.bin.checked.json"]
+    alone = PublishedFile("file.bin", "sha256", SHA256, len(CONTENT), addresses[:1])
+    with pytest.raises(DataError, match="sends more than the published file's 600,000 bytes"):
+        download(alone, tmp_path / "other", patience=QUICK)
+    assert left(tmp_path / "other") == []
+
+
+@pytest.mark.parametrize("length", ["9" * 16, "9" * 30])
+def test_an_absurd_length_does_not_end_the_search(fetch, server, length):
+    path = fetch(a=Served(headers={"Content-Length": length}), b=Served())
+    assert path.read_bytes() == CONTENT
+    assert [name for name, _ in server.asked] == ["/a", "/b"]
+
+
+def test_waiting_for_another_process_is_said(fetch, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(cache, "_SILENT", 0.05)
+    (tmp_path / "new").mkdir()
+    held = threading.Event()
+
+    def other():
+        with FileLock(tmp_path / "new" / "file.bin.lock"):
+            held.set()
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait(30)
+    assert fetch(a=Served()).read_bytes() == CONTENT
+    thread.join()
+    assert re.search(r"waiting for another process that is writing .*file\.bin", caplog.text)
