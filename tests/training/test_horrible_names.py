@@ -76,3 +76,42 @@ def test_a_folder_that_hydra_takes_for_a_link_is_refused(command, tmp_path, monk
     (tmp_path / "${x}").mkdir()
     monkeypatch.chdir(tmp_path / "${x}")
     assert "would be taken for a link" in command("train", "data=tiny", code=2).err
+
+
+def test_what_a_stranger_wrote_is_text_in_a_comparison(command, tmp_path):
+    evil = "<img src=x onerror=alert(1)> [b](javascript:alert(1)) [/red] | `x` $a$ \x1b[31m"
+    row = {"seed": 0, "step": 5, "model": evil, "data": evil, "num_samples": 9, evil: 1.0}
+    for number in range(6):
+        run = tmp_path / "runs" / str(number)
+        run.mkdir(parents=True)
+        settings = {"_target_": evil, "beta": f"{evil}{number}"}
+        config = {"data": {"_target_": evil}, "model": settings, "trainer": {}, "seed": evil}
+        (run / "config.yaml").write_text(json.dumps(config))
+        scores = {
+            "test/mig": 0.1 * number,
+            "test/dto_active": 1.0 / (1 + number),
+            f"test/{evil}": 1,
+        }
+        about = {"data_source": evil, "diverged": [{"seed": evil, "step": evil}]}
+        (run / "scores.json").write_text(json.dumps({"about": about, "rows": [row | scores]}))
+    (run / "scores.json").write_text(json.dumps({"about": about, "rows": [row | {"seed": evil}]}))
+    (run / "error.txt").write_text(evil)
+    told = command("report", "runs=[runs]", "output_dir=out", "sort=mig")
+    assert "\x1b" not in told.out
+    assert "[/red]" in told.out
+    page, table = (
+        (tmp_path / "out" / name).read_text() for name in ("report.html", "comparison.md")
+    )
+    assert "<img" not in page
+    assert "<img" not in table
+    assert "[b](javascript" not in table
+    assert "&lt;img" in table
+    assert "\x1b" not in page + table
+
+
+def test_a_run_with_an_objective_is_continued(command, tmp_path):
+    words = ("data=tiny", *SMALL, "callbacks.checkpoint.every_n_steps=1", "objective=val/loss")
+    command("train", *words, "hydra.run.dir=run")
+    command("train", "resume=run", "trainer.max_steps=3")
+    rows = json.loads((tmp_path / "run" / "objective.json").read_text())["rows"]
+    assert [row["step"] for row in rows] == [3]

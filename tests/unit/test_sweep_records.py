@@ -97,6 +97,17 @@ def test_lists_and_brackets_are_no_styles(sweep, capsys):
     assert told(folder)[1] == [("[a]/0", 1.0), ("[a]/1", 2.0)]
 
 
+def test_long_names_are_shown_to_their_ends(sweep, capsys):
+    folder = sweep()
+    for end in ("x", "y"):
+        job(folder / ("a" * 150 + end), f"data_dir={'b' * 150}{end}", rows=[{"test/loss": 1.0}])
+    SweepTable.finish()
+    shown = "".join(capsys.readouterr().out.split())
+    assert "…" not in shown
+    assert shown.count("a") >= 300
+    assert shown.count("b") >= 300
+
+
 def test_one_job_and_one_that_wrote_elsewhere(sweep, tmp_path, capsys):
     folder = sweep()
     job(folder / "0", "seed=0")

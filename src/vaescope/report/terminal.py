@@ -76,7 +76,11 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
         title: heading above the table.
     """
     shared = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
-    table = Table("job", "overrides", *(name_of(key) for key in keys), box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("job", "overrides"):
+        table.add_column(column, overflow="fold")  # the end of a name may be all that differs
+    for key in keys:
+        table.add_column(name_of(key), no_wrap=True)
     for job in jobs:
         special = " ".join(word for word in job["overrides"] if word not in shared)
         state = special if job["rows"] else f"{special} FAILED"
