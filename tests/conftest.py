@@ -6,10 +6,18 @@ from pathlib import Path
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 
+import numpy as np
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Random inputs of a test are the same on every machine and in every order of the tests."""
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 # of libraries that draw from the global generator
 
 
 @pytest.fixture
