@@ -12,6 +12,7 @@ TINY = (
     "data=tiny",
     "network=mlp_60_40_20",
     "latent_dim=3",
+    "schedule_steps=20",  # so that a run that is made longer is the longer run
     "logger=[csv]",
     "callbacks.progress.bar=false",
     "callbacks.progress.every_n_steps=1",

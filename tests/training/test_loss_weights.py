@@ -11,7 +11,11 @@ from vaescope.errors import ConfigError
 from vaescope.report.curves import Series, curves
 from vaescope.training import train
 
-FEW = ("statistics=[]", "callbacks=[progress,finite,evaluation,checkpoint]")
+FEW = (
+    "schedule_steps=null",
+    "statistics=[]",
+    "callbacks=[progress,finite,evaluation,checkpoint]",
+)
 SCHEDULED = {
     "beta_vae": ("model.initial_beta=20", "model.beta=4"),
     "annealed_vae": (),
