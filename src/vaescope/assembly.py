@@ -1,5 +1,6 @@
 """Models and data from a resolved configuration, or from a checkpoint that holds one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,6 +13,7 @@ from vaescope.config import build
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError, VaescopeError
+from vaescope.memory import require_memory
 from vaescope.models import LatentModel, Parts
 from vaescope.priors import StandardNormal
 from vaescope.trust import trusted
@@ -41,6 +43,39 @@ def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
         schedule_steps=_schedule_steps(plain),
     )
     return build(plain["model"], "model", parts=parts)
+
+
+def require_room(plain: Plain, image_shape: tuple[int, ...]) -> None:
+    """Refuse a model whose training cannot fit into memory; it is made without numbers for this.
+
+    Raises:
+        ConfigError: weights, gradients and the optimiser's two averages, or a batch, are too many.
+    """
+    batch = int(plain["data"].get("batch_size", 1))
+    images = 3 * 4 * batch * math.prod(image_shape)  # the images, their decoding, its gradient
+    require_memory(images, f"config.data.batch_size={batch}: a batch of {list(image_shape)} images")
+    try:
+        with torch.device("meta"):
+            model = build_model(plain, image_shape)
+    except Exception:  # a network of a user's own may need numbers; a refusal is told in earnest
+        return
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    size = plain["ensemble"]["size"]
+    many = f" {size} times" if size > 1 else ""
+    what = f"training {weights // 4:,} weights{many} (network, latent_dim, posterior, model)"
+    require_memory(4 * size * weights, what)
+
+
+def checked_optimizer(model: pl.LightningModule) -> None:
+    """Let the optimiser refuse its settings before anything is trained or written.
+
+    Raises:
+        ConfigError: it does.
+    """
+    try:
+        model.configure_optimizers()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"config.optimizer: {error}") from error
 
 
 def _schedule_steps(plain: Plain) -> int | None:

@@ -98,7 +98,10 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
     words = with_literal_paths(words, swept=_is_sweep(words))
     _refuse_links(words, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *words]
-    importlib.import_module(f"vaescope.commands.{command}").main()
+    from vaescope.commands.told import refusals_told
+
+    with refusals_told():
+        importlib.import_module(f"vaescope.commands.{command}").main()
 
 
 def _folders(words: list[str]) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import hydra.utils
 import yaml  # type: ignore[import-untyped] # OmegaConf's parser
-from annotated_types import Interval
+from annotated_types import Interval, MinLen
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -18,6 +18,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
 from vaescope.ranges import Count, Seed
+from vaescope.refusals import refusal
 
 LINK = re.compile(r"(\\*)\$\{")
 # links that a run's ``config.yaml`` has to values of its own
@@ -87,7 +88,7 @@ class EvaluateSchema(MachineSchema):
     checkpoint: str | None = None
     trust: list[str] = field(default_factory=list)
     codes: str | None = None
-    metrics: list[str] | None = None
+    metrics: Annotated[list[str], MinLen(1)] | None = None
     untrained: bool = False
     split: str = MISSING
     num_samples: Count = MISSING
@@ -200,6 +201,8 @@ def build(node: Any, key: str, **given: Any) -> Any:
             raise cause from error
         if isinstance(cause, REFUSALS):
             raise ConfigError(f"config.{key}: {cause}") from error
+        if told := refusal(cause):
+            raise told from error
         raise
 
 

@@ -17,6 +17,8 @@ PATHS = PATH_LISTS | {
     *("data.path", "data.factor_values", "data_dir", "checkpoint", "codes", "output_dir"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 }
+# groups of which no option need be chosen
+OPTIONAL_GROUPS = {"view", "sampling", "hold_out", "experiment", "sweep"}
 _SWEPT = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
 _PIECE = re.compile(
     r"""\s*('(?:\\.|[^'\\])*'(?=\s*(?:,|$))|"(?:\\.|[^"\\])*"(?=\s*(?:,|$))|[^,]+)"""
@@ -60,7 +62,13 @@ def with_literal_paths(words: Sequence[str], swept: bool = False) -> list[str]:
         words: overrides and options.
         swept: whether each is a sweep's, so that commas part values.
     """
-    return [_literal(each, swept) for each in words]
+    return [_literal(_without_null(each), swept) for each in words]
+
+
+def _without_null(each: str) -> str:
+    """``view=null`` as Hydra takes it: ``~view``."""
+    key, _, value = each.partition("=")
+    return f"~{key}" if key in OPTIONAL_GROUPS and value.lower() == "null" else each
 
 
 def _literal(each: str, swept: bool) -> str:

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-from annotated_types import Interval
+from annotated_types import Interval, MinLen
 
 from vaescope.errors import ConfigError
 
@@ -35,6 +35,7 @@ Width = Annotated[int, Interval(ge=1, le=100_000)]
 Kernel = Annotated[int, Interval(ge=1, le=64)]
 Side = Annotated[int, Interval(ge=1, le=8192)]
 Pixels = Annotated[int, Interval(ge=1, le=64)]
+Grey = Annotated[int, Interval(ge=0, le=255)]
 Columns = Annotated[int, Interval(ge=1, le=100)]
 Labels = Annotated[int, Interval(ge=1, le=1_000_000)]
 Classes = Annotated[int, Interval(ge=2, le=1_000_000)]
@@ -56,6 +57,11 @@ def interval_of(hint: Any) -> Interval | None:
     return next((fact for fact in typing.get_args(hint)[1:] if isinstance(fact, Interval)), None)
 
 
+def _least_length(hint: Any) -> int:
+    facts = typing.get_args(hint)[1:]
+    return next((fact.min_length for fact in facts if isinstance(fact, MinLen)), 0)
+
+
 def holds(interval: Interval, value: Any) -> bool:
     """Whether a number lies in the range; NaN lies in none."""
     low = interval.ge is None or value >= interval.ge
@@ -70,7 +76,9 @@ def words(hint: Any) -> str:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         interval = interval_of(hint)
-        return words(args[0]) + (f" {_bounds(interval)}" if interval else "")
+        text, least = words(args[0]), _least_length(hint)
+        text = text.replace("a list", f"a list of at least {least}", 1) if least else text
+        return f"{text} {_bounds(interval)}" if interval else text
     if origin is typing.Literal:
         return "one of " * (len(args) > 1) + ", ".join(map(repr, args))
     if origin in (typing.Union, types.UnionType):
@@ -114,6 +122,9 @@ def outside(value: Any, hint: Any) -> Any:
         return hint if missed and all(missed) else None
     if interval := interval_of(hint):
         return hint if _is_number(value) and not holds(interval, value) else None
+    if origin is Annotated:
+        few = isinstance(value, Sequence) and len(value) < _least_length(hint)
+        return hint if few else outside(value, args[0])
     if _is_list(origin) and isinstance(value, Sequence) and not isinstance(value, str):
         elements = [a for a in args if a is not Ellipsis]
         each = elements if origin is tuple and len(elements) == len(value) else elements[:1]

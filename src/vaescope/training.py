@@ -17,6 +17,8 @@ from vaescope.assembly import (
     Plain,
     about_run,
     build_ensemble,
+    checked_optimizer,
+    require_room,
     seeded_model,
 )
 from vaescope.callbacks import (
@@ -129,12 +131,14 @@ def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model
     loggers: list[Logger] = []
     with mistakes.noted():
         data = build(plain["data"], "data")
+        require_room(plain, data.image_shape)
         if plain["ensemble"]["size"] == 1:
             model: Model = seeded_model(plain, data.image_shape)
         else:
             model = build_ensemble(plain, data.image_shape)
             fixed = [plain["data"]["seed"]] * len(model.seeds)
             data.serve_members(model.seeds if follows else fixed)
+        checked_optimizer(model)
     for name, node in (plain["statistics"] or {}).items():
         with mistakes.noted():
             build(node, f"statistics.{name}")

@@ -16,12 +16,14 @@ ROOT = Path(vaescope.__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
-LEAVES = {"errors", "ranges", "streams", "posteriors", "factor_kinds"}
+LEAVES = {"errors", "memory", "ranges", "streams", "posteriors", "factor_kinds"}
 
 # part of vaescope -> parts that it may import besides itself
 ARROWS = {
     "errors": set(),
     "ranges": {"errors"},
+    "memory": {"errors"},
+    "refusals": {"errors"},
     "streams": set(),
     "factor_kinds": set(),
     "posteriors": LEAVES,
@@ -35,7 +37,7 @@ ARROWS = {
     "data": LEAVES | {"files"},
     "models": LEAVES | {"likelihoods", "networks", "priors"},
     "ensemble": {"models", "streams"},
-    "config": {"errors", "files", "hardware", "ranges"},
+    "config": {"errors", "files", "hardware", "ranges", "refusals"},
 }
 PURE = (
     "errors",

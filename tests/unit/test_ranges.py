@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
-from annotated_types import Interval
+from annotated_types import Interval, MinLen
 
 from vaescope.errors import ConfigError
 from vaescope.ranges import (
@@ -60,6 +60,7 @@ class Fields:
         (Sequence[Count], "a list, each an integer from 1 to 1,000,000,000"),
         (tuple[int, ...], "a list, each an integer"),
         (bool | str, "true or false or text"),
+        (Annotated[list[str], MinLen(1)], "a list of at least 1, each text"),
     ],
 )
 def test_a_range_in_words(hint, text):
@@ -119,6 +120,9 @@ def test_fields_of_a_dataclass():
         ({"a": 1}, dict, True),
         ({"_target_": "x"}, Count, True),
         ([1], list, True),
+        ([], Annotated[list[str], MinLen(1)], False),
+        (["a"], Annotated[list[str], MinLen(1)] | None, True),
+        (None, Annotated[list[str], MinLen(1)] | None, True),
         (3, str | bool, False),
     ],
 )

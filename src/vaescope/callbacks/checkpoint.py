@@ -1,5 +1,6 @@
 """Checkpoints that are whole or absent, and hold no objects."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,8 +10,11 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from vaescope.callbacks.updates import made_update
+from vaescope.errors import ConfigError
 from vaescope.files import link_as, replacing
+from vaescope.panel.families import FAMILIES, INFORMATION
 from vaescope.ranges import Count, in_range
+from vaescope.report.glossary import GLOSSARY, name_of
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -65,6 +69,24 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self._written = -1
         self._judged: Tensor | None = None
         self._waiting: float | None = None  # measured, but not judged before the run was stopped
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the first look: refuse a key that nothing logs.
+
+        Raises:
+            ConfigError: neither has it been logged, nor is it the name of a score.
+        """
+        logged = {str(key) for key in trainer.callback_metrics}
+        name = name_of(self.monitor)
+        a_score = any(name in (key, name_of(key)) for key in logged) or name in GLOSSARY
+        scored = a_score or any(name.startswith(score) for score in (*INFORMATION, *FAMILIES))
+        if trainer.global_step or not logged or (scored and "/" in self.monitor):
+            return
+        near = get_close_matches(self.monitor, logged, 3) or sorted(logged)
+        raise ConfigError(
+            f"config.callbacks.checkpoint.monitor: {self.monitor!r} is never logged; choose one of "
+            f"{', '.join(near)}"
+        )
 
     def on_train_batch_end(
         self,

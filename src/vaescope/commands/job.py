@@ -17,6 +17,7 @@ from vaescope.errors import ConfigError, RunFolderError, VaescopeError
 from vaescope.escaping import printable
 from vaescope.files import replacing, why_not_written
 from vaescope.overrides import PATHS
+from vaescope.refusals import refusal
 from vaescope.run_folder import holds_run, how_to_go_on, locked, refuse_run
 from vaescope.stopping import Stopped, stoppable
 
@@ -100,7 +101,7 @@ def _for_user(error: Exception, folder: Path) -> str:
         return str(error)
     if reason := why_not_written(error):
         return f"{reason}, then {how_to_go_on(folder)}"
-    return ""
+    return str(refusal(error) or "")
 
 
 def _in_sweep() -> bool:

@@ -29,7 +29,7 @@ from vaescope.data.own_images import (
 from vaescope.data.picture_files import checked_suffixes, pictures_below
 from vaescope.data.pictures import Decoder, Notes, colour_of, in_pieces, picture_size
 from vaescope.errors import ConfigError, DataError
-from vaescope.ranges import Side
+from vaescope.ranges import Grey, Side
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class ImageFolderDataModule(FactorDataModule):
     factor_kinds: Sequence[str] | None = None
     size: Side | None = 64
     channels: Literal[1, 3] = 3
-    canvas: str | int = "black"
+    canvas: str | Grey = "black"
     suffixes: Sequence[str] = ("png", "jpg", "jpeg")
     data_dir: str | Path | None = None
 

@@ -11,6 +11,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
+from vaescope.memory import require_memory
 from vaescope.ranges import Positive, Rows, Seed, Width
 from vaescope.streams import stream
 
@@ -36,6 +37,7 @@ class Points(FactorDataset):
     def __init__(self, num_points: int, seed: int, name: str) -> None:
         require(num_points >= 1, f"num_points={num_points}", "at least 1")
         require(seed >= 0, f"seed={seed}", "at least 0")
+        require_memory(16 * num_points * len(self.factors), f"num_points={num_points}")
         self._points = self.factors.sample(num_points, stream(seed, f"{name}/points"))
         self._vectors: Tensor | None = None
         self.source = f"generated ({name}, seed {seed}, vaescope)"

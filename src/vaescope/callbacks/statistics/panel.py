@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Interval
+from annotated_types import Interval, MinLen
 
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.callbacks.statistics.protocol import finite
@@ -34,7 +34,7 @@ class Panel:
     @in_range
     def __init__(
         self,
-        scores: Sequence[str] = DEFAULT,
+        scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT,
         num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000,
         repeats: Repeats = 20,
         costly_repeats: Repeats = 5,

@@ -1,0 +1,36 @@
+"""Refusals around a job: of Hydra while it composes, of the disk while it makes a folder."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vaescope.escaping import printable
+from vaescope.refusals import refusal
+
+_RAISES = "HYDRA_FULL_ERROR"  # Hydra then leaves all errors to its caller
+_OURS = "VAESCOPE_TELLS_ERRORS"
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Print what the user can mend as one message; let everything else pass.
+
+    Raises:
+        SystemExit: with 1, after a message.
+    """
+    if os.environ.get(_RAISES) == "1" and _OURS not in os.environ:  # the user wants tracebacks
+        yield
+        return
+    os.environ |= {_RAISES: "1", _OURS: "1"}
+    try:
+        yield
+    except Exception as error:
+        told = refusal(error)
+        if told is None:
+            raise
+        print(printable(told, keep="\n"), file=sys.stderr)
+        raise SystemExit(1) from None
+    finally:
+        for name in (_RAISES, _OURS):
+            os.environ.pop(name, None)

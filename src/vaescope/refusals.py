@@ -1,0 +1,101 @@
+"""What other libraries and the machine refuse, as our own errors."""
+
+import errno
+import traceback
+from difflib import get_close_matches
+
+from vaescope.errors import ConfigError, DataError, VaescopeError
+
+_ADVICE = {
+    errno.ENOSPC: "free some, or name another folder",
+    errno.EDQUOT: "free some, or name another folder",
+    errno.EACCES: "choose a place that you may read and write",
+    errno.EPERM: "choose a place that you may read and write",
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOTDIR: "a part of this path is a file; choose another",
+    errno.EISDIR: "give a file, not a folder",
+    errno.EEXIST: "a file is where a folder should be; choose another",
+    errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "give a shorter one",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+_NO_MEMORY = (
+    "can't allocate memory",
+    "out of memory",
+    "not enough memory",
+    "unable to allocate",
+    "cannot allocate memory",
+    "storage size calculation overflowed",
+    "array is too big",
+    "maximum allowed dimension exceeded",
+    "too many resources requested",
+)
+_SETTINGS = "MisconfigurationException"  # of Lightning, by whatever name it is imported
+_COMPOSITION = ("hydra", "omegaconf", "antlr4")
+
+
+def refusal(error: BaseException) -> VaescopeError | None:
+    """The user's side of an error.
+
+    Args:
+        error: whatever ended a job.
+
+    Returns:
+        An error whose message alone tells what to do; None: a fault of the program, whose
+        traceback is wanted.
+    """
+    if isinstance(error, VaescopeError):
+        return error
+    if isinstance(error, MemoryError) or _says(error, _NO_MEMORY):
+        return ConfigError(
+            f"there is not enough memory ({_first_line(error)}); lower data.batch_size, the sizes "
+            "of the network or of the data, or the numbers of samples"
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_the_disk(error)
+    if any(kind.__name__ == _SETTINGS for kind in type(error).__mro__):
+        return ConfigError(f"config.trainer: {_first_line(error)}")
+    if _is_of(error, _COMPOSITION):
+        return ConfigError(_of_hydra(error))
+    return None
+
+
+def _of_hydra(error: BaseException) -> str:
+    """Hydra's own message, with the cause that it would print below, and what is near."""
+    text = str(error).strip() or type(error).__name__
+    if text.startswith("Config group override must be a string or a list"):
+        return (
+            "a group was given null or a number; choose an option of it, [] for none of "
+            "statistics, callbacks and logger, or leave the group out"
+        )
+    cause = error.__cause__
+    if cause is not None and type(cause).__module__.startswith("omegaconf"):
+        text = f"{text}\n{str(cause).splitlines()[0]}"
+    missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
+    near = get_close_matches(str(missing).rsplit("/", 1)[-1], options or (), 1)
+    return f"{text}\ndid you mean '{near[0]}'?" if near else text
+
+
+def _of_the_disk(error: OSError) -> VaescopeError:
+    place = error.filename if error.filename is not None else "the disk"
+    advice = _ADVICE.get(error.errno or 0)
+    return DataError(f"{place}: {error.strerror}" + (f"; {advice}" if advice else ""))
+
+
+def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return isinstance(error, RuntimeError | ValueError) and any(part in text for part in texts)
+
+
+def _is_of(error: BaseException, packages: tuple[str, ...]) -> bool:
+    """Whether one of these packages made the error, or raised it in its own code."""
+    if type(error).__module__.split(".")[0] in packages:
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    raised_in = frames[-1].filename.replace("\\", "/") if frames else ""
+    return any(f"/site-packages/{package}/" in raised_in for package in packages)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
