@@ -1,7 +1,7 @@
 """Reports of runs that were killed, or out of disk, behind their final scores."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vaescope.errors import RunFolderError
@@ -45,9 +45,12 @@ def finish_reports(entries: str | Sequence[str]) -> None:
                 log.info("%s: report.html was missing and is written", run.folder)
         except RunFolderError as error:
             log.info("%s: no report yet: %s", run.folder, error)
+        except Exception as error:  # files of another's run may lack or hold anything
+            log.warning("%s: no report of this run alone: %r", run.folder, error)
 
 
 def _has_all_updates(run: FoundRun) -> bool:
     """Whether its scores are those of its end, as far as its settings tell."""
-    last = run.settings["trainer"].get("max_steps", -1)
+    trainer = run.settings["trainer"]
+    last = trainer.get("max_steps", -1) if isinstance(trainer, Mapping) else -1
     return not isinstance(last, int) or last < 1 or all(row["step"] >= last for row in run.rows)

@@ -117,13 +117,14 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     parts, scores = [], {name_of(key): _mean(rows, key) for row in rows for key in row}
     if len(rows) > 1:
         parts.append(f"Means over {len(rows)} seeds:")
-    if "dto_active" in scores:
+    numbers = {name for name, value in scores.items() if value is not None}
+    if numbers >= {"active_latents", "dto_active", "dto_active_ratio"}:
         parts.append(
             f"On its {scores['active_latents']:.3g} active latents the decoder's Jacobian is "
             f"{scores['dto_active']:.2f} from orthogonal columns, "
             f"{scores['dto_active_ratio']:.2f} of what a random rotation has."
         )
-    if "mig" in scores:
+    if numbers >= {"mig", "mig_chance", "mig_ceiling"}:
         parts.append(
             f"The MIG is {scores['mig']:.2f} (shuffled factors: {scores['mig_chance']:.4f}, "
             f"a perfect code: {scores['mig_ceiling']:.2f})."

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 from matplotlib.figure import Figure
+
+from vaescope.escaping import printable
 
 
 def rendered(
@@ -20,9 +23,20 @@ def rendered(
         content: what it shows.
         filters: further filters of the template.
     """
-    pages = Environment(loader=PackageLoader("vaescope.report"), autoescape=True, trim_blocks=True)
+    pages = Environment(
+        loader=PackageLoader("vaescope.report"),
+        autoescape=True,
+        trim_blocks=True,
+        finalize=_without_controls,
+    )
     pages.filters |= filters
     return pages.get_template(template).render(content)
+
+
+def _without_controls(value: Any) -> Any:
+    """Control characters of a text are shown; our own drawings are left as they are."""
+    own = isinstance(value, Markup) or not isinstance(value, str)
+    return value if own else printable(value, keep="\n\t")
 
 
 def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130) -> None:
