@@ -254,8 +254,6 @@ def _finish(
     """Final scores on the test part, to the terminal, to files and to the loggers."""
     model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
     evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
-    if evaluation is not None:
-        evaluation.look_at_end(trainer, model)
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     about_scores = {"step": trainer.global_step, "split": "test"}
     scores = final_scores(

@@ -140,7 +140,7 @@ def test_end_of_a_run_is_looked_at_whenever_it_was_killed(tiny, tmp_path, monkey
     words = ("statistics=[latents,polarized]", "callbacks.checkpoint.every_n_steps=4")
     words = (*words, "callbacks.evaluation.every_n_steps=3", "trainer.max_steps=8")
     whole = train(tiny(tmp_path / "whole", *words))
-    for number, method in enumerate(("on_train_end", "look_at_end")):
+    for number, method in enumerate(("on_train_end", "on_fit_end")):
         folder = tmp_path / str(number)
         with monkeypatch.context() as patch:
             patch.setattr(f"vaescope.callbacks.Evaluation.{method}", lambda *a: 1 / 0)

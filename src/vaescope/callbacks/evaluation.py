@@ -109,10 +109,10 @@ class Evaluation(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last look, whatever ended the run."""
-        self.look_at_end(trainer, pl_module)
+        self.on_fit_end(trainer, pl_module)
 
-    def look_at_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last look, unless it was taken; a run killed behind its last update lacks it."""
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The last look of a run that was killed behind its last update, and makes none now."""
         if not self.history or self.history[-1]["step"] != trainer.global_step:
             self._look(trainer, pl_module)
 
