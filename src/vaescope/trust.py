@@ -44,6 +44,7 @@ GET_CLASS = "hydra.utils.get_class"
 WRITERS = ("callbacks", "logger")
 MOST_NODES, MOST_DEPTH, MOST_SHOWN = 100_000, 50, 5
 _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z_]\w*)*")
+_WANDB_RUN = re.compile(r"(offline-)?run-")
 _PLACE = re.compile(r"(path|dir|folder|file)", re.IGNORECASE)
 
 
@@ -90,6 +91,9 @@ def trusted(
 def refuse_links_out(folder: Path, where: str) -> None:
     """Refuse a folder with a link that leads out of it: writing there would write elsewhere.
 
+    What lies in the folders of wandb's earlier runs is passed over: it links its log there to the
+    user's cache, and writes to a folder of its own, named by the second, in each session.
+
     Raises:
         UntrustedError: with the link.
     """
@@ -101,6 +105,8 @@ def refuse_links_out(folder: Path, where: str) -> None:
                     f"{where}: {entry.relative_to(root)} is a link that leads out of the folder, "
                     f"to {entry.resolve()}; put the files themselves there"
                 )
+        if Path(path) == root / "wandb":
+            folders[:] = [name for name in folders if not _WANDB_RUN.match(name)]
 
 
 def _packages(trust: Sequence[str]) -> tuple[str, ...]:

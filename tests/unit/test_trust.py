@@ -4,6 +4,7 @@ import contextlib
 import copy
 import inspect
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -653,3 +654,21 @@ def test_a_module_of_an_installed_package_can_be_trusted_by_its_own_name():
     stored["logger"]["own"]["_target_"] = "pytorch_lightning.loggers.csv_logs.os.system"
     with pytest.raises(UntrustedError):
         trusted(stored, "x", ["pytorch_lightning.loggers"])
+
+
+def test_logs_that_wandb_has_linked_do_not_keep_a_run_from_being_resumed(tmp_path):
+    """Every run that logs to wandb has such links; wandb's own folder may still be none."""
+    outside, run = tmp_path / "cache", tmp_path / "run"
+    logs = run / "wandb" / "offline-run-20261127_045138-5b15" / "logs"
+    outside.mkdir()
+    logs.mkdir(parents=True)
+    (logs / "debug-core.log").symlink_to(outside / "core-debug.log")
+    (run / "wandb" / "latest-run").symlink_to(logs.parent)
+    refuse_links_out(run, "x")
+    (run / "wandb" / "run-1").symlink_to(outside)
+    with pytest.raises(UntrustedError, match=r"wandb/run-1 is a link that leads out"):
+        refuse_links_out(run, "x")
+    shutil.rmtree(run / "wandb")
+    (run / "wandb").symlink_to(outside)
+    with pytest.raises(UntrustedError, match=r"wandb is a link that leads out"):
+        refuse_links_out(run, "x")
