@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from contextlib import ExitStack
+from os.path import expanduser, isdir  # which raise nothing, whatever the word is
 from pathlib import Path
 from typing import NoReturn
 
@@ -119,8 +120,8 @@ def _with_folders(words: list[str]) -> list[str]:
     """``report RUN`` -> ``report runs=[RUN]``."""
     from vaescope.overrides import quoted
 
-    folders = [word for word in words if word[:1] != "-" and Path(word).expanduser().is_dir()]
-    named = ",".join(quoted(str(Path(folder).expanduser())) for folder in folders)
+    folders = [word for word in words if word[:1] != "-" and isdir(expanduser(word))]
+    named = ",".join(quoted(expanduser(folder)) for folder in folders)
     rest = [word for word in words if word not in folders]
     return [*rest, f"runs=[{named}]"] if folders else words
 

@@ -1,140 +1,28 @@
-"""Where the YAML files are, what the root of a configuration holds, and how objects come of it."""
+"""Where the YAML files are, how they are read, and how objects come of them."""
 
 import io
 import re
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import hydra.utils
 import yaml  # type: ignore[import-untyped] # OmegaConf's parser
-from annotated_types import Interval, MinLen
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
-from vaescope.ranges import Count, Seed
 from vaescope.refusals import refusal
+from vaescope.schemas import SCHEMAS
 
 LINK = re.compile(r"(\\*)\$\{")
 # links that a run's ``config.yaml`` has to values of its own
 OWN_LINK = re.compile(r"\$\{(output_dir|data_dir|seed)\}")
 # what a constructor raises to refuse its arguments; anything else is a fault of the program
 REFUSALS = (ValueError, TypeError, RuntimeError, ImportError, InstantiationException)
-
-
-@dataclass
-class MachineSchema:
-    """Root keys of every command: what a machine's own ``conf/local/default.yaml`` may set."""
-
-    data_dir: str | None = None
-    output_dir: str = MISSING
-    threads: Annotated[int, Interval(ge=1, le=1024)] | None = None
-
-
-@dataclass
-class EnsembleSchema:
-    """How many seeds a run trains as one program: ``seed``, ``seed + 1``, ..."""
-
-    size: Annotated[int, Interval(ge=1, le=1000)] = 1
-    batched: bool | None = None
-
-
-@dataclass
-class TrainSchema(MachineSchema):
-    """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
-
-    data: Any = MISSING
-    model: Any = MISSING
-    network: Any = MISSING
-    posterior: Any = MISSING
-    prior: Any = MISSING
-    likelihood: Any = MISSING
-    optimizer: Any = MISSING
-    statistics: Any = field(default_factory=dict)
-    callbacks: Any = None  # none chosen: callbacks=[]
-    logger: Any = None  # none chosen: logger=[]
-    trainer: Any = MISSING
-    seed: Seed = MISSING
-    latent_dim: Annotated[int, Interval(ge=1, le=4096)] = MISSING
-    schedule_steps: Count | None = None
-    ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
-    published: dict[str, Any] = field(default_factory=dict)
-    objective: Any = None  # one text or several
-    resume: str | None = None
-    changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
-    channels_last: bool = MISSING
-    compile: bool = MISSING
-
-
-@dataclass
-class MovedDataSchema:
-    """Where a user's own files lie now; null: where they lay when the run was made."""
-
-    path: str | None = None
-    factor_values: str | None = None
-
-
-@dataclass
-class EvaluateSchema(MachineSchema):
-    """Root keys of ``evaluate.yaml`` and their types."""
-
-    data: MovedDataSchema = field(default_factory=MovedDataSchema)
-    statistics: Any = field(default_factory=dict)
-    checkpoint: str | None = None
-    trust: list[str] = field(default_factory=list)
-    codes: str | None = None
-    metrics: Annotated[list[str], MinLen(1)] | None = None
-    untrained: bool = False
-    split: str = MISSING
-    num_samples: Count = MISSING
-    num_jacobians: Count = MISSING
-
-
-@dataclass
-class DataSchema(MachineSchema):
-    """Root keys of ``data.yaml`` and their types."""
-
-    data: Any = MISSING
-    model: Any = MISSING
-    network: Any = MISSING
-    posterior: Any = MISSING
-    prior: Any = MISSING
-    likelihood: Any = MISSING
-    action: str = MISSING
-    seed: Seed = MISSING
-    num_images: Annotated[int, Interval(ge=1, le=10_000)] = MISSING
-    num_statistics: Count = MISSING
-    mirror: str | None = None
-
-
-@dataclass
-class ReproduceSchema(MachineSchema):
-    """Root keys of ``reproduce.yaml`` and their types."""
-
-    paper: Any = MISSING
-    table: Count | None = None
-    part: list[str] | None = None
-    scale: str = MISSING
-    jobs: Annotated[int, Interval(ge=1, le=1024)] | None = None
-    only: str | None = None
-
-
-@dataclass
-class ReportSchema(MachineSchema):
-    """Root keys of ``report.yaml`` and their types."""
-
-    runs: Any = MISSING
-    scores: Any = None
-    group_by: Any = None
-    sort: str | None = None
-
-
-SCHEMAS = (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema)
 
 
 def register_schemas() -> None:

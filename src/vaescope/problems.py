@@ -9,12 +9,12 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vaescope.config import SCHEMAS, TrainSchema
 from vaescope.errors import ConfigError
 from vaescope.foreign_ranges import advice, foreign_hints
 from vaescope.located import get, located
 from vaescope.objective import objective_problems
 from vaescope.ranges import fits, hints_of, words
+from vaescope.schemas import SCHEMAS, TrainSchema
 from vaescope.together import together
 
 RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}

@@ -5,10 +5,10 @@ from typing import get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from vaescope.config import TrainSchema
 from vaescope.devices import device_problems
 from vaescope.located import class_of, get
 from vaescope.ranges import fits
+from vaescope.schemas import TrainSchema
 
 # optimisers that treat each weight by itself, so that stacked members do not touch each other
 _LATENT_DIM = get_type_hints(TrainSchema, include_extras=True)["latent_dim"]

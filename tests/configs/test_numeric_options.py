@@ -16,7 +16,7 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from vaescope import config as schemas
+from vaescope import schemas
 from vaescope.config import config_dir
 from vaescope.errors import ConfigError
 from vaescope.foreign_ranges import foreign_hints

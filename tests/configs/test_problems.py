@@ -317,3 +317,17 @@ def test_every_command_has_a_strict_root(config, name):
     check(config(*action, name=name))
     with pytest.raises(ConfigError, match="config: there is no 'foo'"):
         check(config(*action, "+foo=3", name=name))
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("paper.parts.figure6=1.5", "figure6"),
+        ("paper.differs=-1e30", "differs"),
+        ("paper.sweeps.figure5_dsprites=text", "figure5_dsprites"),
+        ("jobs=text", "jobs"),
+    ],
+)
+def test_a_paper_that_is_none(config, word, told):
+    with pytest.raises(ConfigCompositionException, match=told):
+        config(word, name="reproduce")

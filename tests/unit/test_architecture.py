@@ -37,7 +37,7 @@ ARROWS = {
     "data": LEAVES | {"files"},
     "models": LEAVES | {"likelihoods", "networks", "priors"},
     "ensemble": {"models", "streams"},
-    "config": {"errors", "files", "hardware", "ranges", "refusals"},
+    "config": {"errors", "files", "hardware", "ranges", "refusals", "schemas"},
 }
 PURE = (
     "errors",
@@ -58,6 +58,7 @@ MAY_CONFIGURE = {
         "config",
         "problems",
         "together",
+        "schemas",
         "located",
         "commands",
         "assembly",

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
 from vaescope.config import config_dir, register_schemas, resolved
+from vaescope.problems import check
 
 register_schemas()
 
@@ -16,6 +17,7 @@ register_schemas()
 def _program(config: DictConfig) -> Any:
     from vaescope.reproduction import reproduce  # imports torch: not for --help and --cfg
 
+    check(config)
     paper = HydraConfig.get().runtime.choices["paper"]
     return reproduce(resolved(config), paper, Path(config_dir()))
 

@@ -48,6 +48,7 @@ def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Pa
         ConfigError: for an unknown scale or a plan that names what does not exist.
     """
     _check_name("scale", scale, plan["scales"])
+    _check_changes(scale, plan["scales"][scale])
     experiments = sorted(path.stem for path in (config_dir / "experiment").glob(f"{paper}_*.yaml"))
     runs = [
         run
@@ -100,6 +101,9 @@ def _swept(run: Run, sweeps: Mapping[str, Mapping[str, Sequence[float]]]) -> lis
     """One run a value of what the plan sweeps; the run itself if it sweeps nothing."""
     if run.name not in sweeps:
         return [run]
+    if len(sweeps[run.name]) != 1:
+        given = dict(sweeps[run.name])
+        raise ConfigError(f"config.paper.sweeps.{run.name}: {given} was given; sweep one key")
     ((key, values),) = sweeps[run.name].items()
     return [
         replace(
@@ -120,6 +124,15 @@ def _changed(run: Run, changes: Sequence[Mapping[str, Any]]) -> Run:
         reduced=tuple(change["reduced"] for change in matching if "reduced" in change),
         skipped=next((change["skip"] for change in matching if "skip" in change), ""),
     )
+
+
+def _check_changes(scale: str, changes: object) -> None:
+    entries = changes if isinstance(changes, list) else [changes]
+    if not all(isinstance(e, Mapping) and isinstance(e.get("runs"), str) for e in entries):
+        raise ConfigError(
+            f"config.paper.scales.{scale}: {changes!r} was given; give a list, each with "
+            "runs=NAMES and with words, reduced or skip"
+        )
 
 
 def _check_name(what: str, name: str, known: Collection[str]) -> None:

@@ -123,3 +123,11 @@ def test_only_names_runs_that_there_are():
         chosen_runs(runs, "table1_x_va")
     with pytest.raises(ConfigError, match="this scale leaves out table1_x_full: too long"):
         chosen_runs(runs, "table1_x_full")
+
+
+@pytest.mark.parametrize("changes", [3, [3], [{"words": []}], {"runs": 1}])
+def test_a_scale_that_changes_nothing_known_is_refused(tmp_path, changes):
+    with pytest.raises(
+        ConfigError, match=r"^config\.paper\.scales\.full: .* was given; give a list"
+    ):
+        planned_runs("cvpr2019", {"scales": {"full": changes}}, "full", tmp_path)

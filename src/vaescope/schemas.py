@@ -1,0 +1,132 @@
+"""What the roots of configurations hold: keys, their types and ranges."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from annotated_types import Interval, MinLen
+from omegaconf import MISSING
+
+from vaescope.ranges import Count, Seed
+
+
+@dataclass
+class MachineSchema:
+    """Root keys of every command: what a machine's own ``conf/local/default.yaml`` may set."""
+
+    data_dir: str | None = None
+    output_dir: str = MISSING
+    threads: Annotated[int, Interval(ge=1, le=1024)] | None = None
+
+
+@dataclass
+class EnsembleSchema:
+    """How many seeds a run trains as one program: ``seed``, ``seed + 1``, ..."""
+
+    size: Annotated[int, Interval(ge=1, le=1000)] = 1
+    batched: bool | None = None
+
+
+@dataclass
+class TrainSchema(MachineSchema):
+    """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
+
+    data: Any = MISSING
+    model: Any = MISSING
+    network: Any = MISSING
+    posterior: Any = MISSING
+    prior: Any = MISSING
+    likelihood: Any = MISSING
+    optimizer: Any = MISSING
+    statistics: Any = field(default_factory=dict)
+    callbacks: Any = None  # none chosen: callbacks=[]
+    logger: Any = None  # none chosen: logger=[]
+    trainer: Any = MISSING
+    seed: Seed = MISSING
+    latent_dim: Annotated[int, Interval(ge=1, le=4096)] = MISSING
+    schedule_steps: Count | None = None
+    ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
+    published: dict[str, Any] = field(default_factory=dict)
+    objective: Any = None  # one text or several
+    resume: str | None = None
+    changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
+    channels_last: bool = MISSING
+    compile: bool = MISSING
+
+
+@dataclass
+class MovedDataSchema:
+    """Where a user's own files lie now; null: where they lay when the run was made."""
+
+    path: str | None = None
+    factor_values: str | None = None
+
+
+@dataclass
+class EvaluateSchema(MachineSchema):
+    """Root keys of ``evaluate.yaml`` and their types."""
+
+    data: MovedDataSchema = field(default_factory=MovedDataSchema)
+    statistics: Any = field(default_factory=dict)
+    checkpoint: str | None = None
+    trust: list[str] = field(default_factory=list)
+    codes: str | None = None
+    metrics: Annotated[list[str], MinLen(1)] | None = None
+    untrained: bool = False
+    split: str = MISSING
+    num_samples: Count = MISSING
+    num_jacobians: Count = MISSING
+
+
+@dataclass
+class DataSchema(MachineSchema):
+    """Root keys of ``data.yaml`` and their types."""
+
+    data: Any = MISSING
+    model: Any = MISSING
+    network: Any = MISSING
+    posterior: Any = MISSING
+    prior: Any = MISSING
+    likelihood: Any = MISSING
+    action: str = MISSING
+    seed: Seed = MISSING
+    num_images: Annotated[int, Interval(ge=1, le=10_000)] = MISSING
+    num_statistics: Count = MISSING
+    mirror: str | None = None
+
+
+@dataclass
+class PaperSchema:
+    """An option of the group ``paper``."""
+
+    title: str = MISSING
+    source: str = MISSING
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    sweeps: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    differs: dict[str, str] = field(default_factory=dict)
+    random_decoder: dict[str, list[float]] = field(default_factory=dict)
+    scales: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ReproduceSchema(MachineSchema):
+    """Root keys of ``reproduce.yaml`` and their types."""
+
+    paper: PaperSchema = field(default_factory=PaperSchema)
+    table: Count | None = None
+    part: list[str] | None = None
+    scale: str = MISSING
+    jobs: Annotated[int, Interval(ge=1, le=1024)] | None = None
+    only: str | None = None
+
+
+@dataclass
+class ReportSchema(MachineSchema):
+    """Root keys of ``report.yaml`` and their types."""
+
+    runs: Any = MISSING
+    scores: Any = None
+    group_by: Any = None
+    sort: str | None = None
+
+
+SCHEMAS = (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema)
