@@ -116,7 +116,7 @@ def finished_rows(
         return None
     if saved is not None:
         step, last = saved["global_step"], plain["trainer"]["max_steps"]
-        if not 0 < last <= step or any(row["step"] != step for row in rows):
+        if not 0 < last <= step or any(row.get("step") != step for row in rows):
             return None
     if unfinished(folder):
         finish(folder)
@@ -139,12 +139,12 @@ def _has_a_run(folder: Path) -> str:
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Rows of a run's ``scores.json``; none without the file."""
-    path = folder / "scores.json"
-    if not path.is_file():
+    """Rows of a run's ``scores.json``; none without a whole one."""
+    try:
+        found = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["rows"]
+        return [dict(row) for row in found]
+    except (OSError, ValueError, KeyError, TypeError):
         return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
 
 
 def newest_state(folder: Path) -> Path | None:

@@ -3,13 +3,15 @@
 Every command is the public one, ``vaescope.cli.main``, in a process of its own that is forked from
 one with all imports, so that a start takes milliseconds. SIGKILL comes at a moment drawn evenly
 from the time that the straight command took; some runs get SIGTERM or SIGINT instead. After that
-the same command, or ``resume=RUN``, goes on, and is killed again, up to four times.
+the same command, or ``resume=RUN``, goes on, and is killed again, up to five times.
 """
 
 import argparse
 import collections
+import contextlib
 import csv
 import hashlib
+import io
 import json
 import os
 import random
@@ -23,6 +25,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "WANDB_MODE"
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 import vaescope.commands.data
@@ -48,7 +51,7 @@ RUNS = {  # what is trained: checkpoints with and between looks, moments, member
     "factor_vae": ("model=factor_vae", "trainer.accumulate_grad_batches=2"),
     "ensemble": ("model=vae", "ensemble.size=2"),
 }
-MOST_KILLS = 4
+MOST_KILLS = 5
 
 
 class Campaign:
@@ -103,7 +106,7 @@ class Campaign:
     def killed(self, kind: str, ways: list[list[str]], share: float = 1.0) -> None:
         """Start a command, kill it, go on in one of several ways, at last to the end."""
         words = ways[0]
-        for _ in range(self.random.randint(1, MOST_KILLS)):
+        for _ in range(self.random.randint(2, MOST_KILLS)):
             after = self.random.uniform(0, self.seconds[kind] * share)
             number = self.random.choice([9, 9, 9, 9, signal.SIGTERM, signal.SIGINT])
             code = self.run(words, after, number)
@@ -190,6 +193,15 @@ def write_pictures(folder: Path, count: int) -> None:
         path = folder / str(number % 2) / f"{number:05}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
+
+
+def warm_up() -> None:
+    """What every forked process would do once: read Hydra's grammar, find the fonts."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        main(["train", *SMALL, "--cfg", "job"])
+    figure = Figure()
+    figure.subplots().set(title="a", xlabel="b")
+    figure.savefig(io.BytesIO())
 
 
 def trains(campaign: Campaign, trials: int) -> None:
@@ -316,8 +328,12 @@ def campaign() -> int:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True)
     state = Campaign(chosen.folder.resolve(), chosen.seed)
-    trials = {"train": 9, "resume": 12, "evaluate": 12, "report": 12, "sweep": 7, "conversion": 12}
-    print(f"seed {chosen.seed}, trials {trials} x {chosen.scale:g}; train: of each of {[*RUNS]}")
+    trials = {"train": 7, "resume": 10, "evaluate": 22, "report": 22, "sweep": 5, "conversion": 10}
+    warm_up()
+    print(
+        f"seed {chosen.seed}, trials {trials} x {chosen.scale:g}; train: of each of {[*RUNS]}",
+        flush=True,
+    )
     for name, part in PARTS.items():
         part(state, max(1, round(trials[name] * chosen.scale)))
         print(f"{name}: {state.kills[name]} kills, {len(state.faults)} faults so far", flush=True)

@@ -52,7 +52,7 @@ def test_a_sweep_with_failures_is_compared(here, runs):
     assert (group["method"], group["data"], group["updates"]) == ("BetaVAE", "TinySquares", 3)
     assert sorted(group["seeds"]) == [0, 1, 2]
     assert [line["seed"] for line in content["remarks"]] == [0, 1, 2]
-    assert all("beta=-1" in line["reason"] for line in content["remarks"])
+    assert all("model.beta: -1" in line["reason"] for line in content["remarks"])
     assert "out/report.html" in done.stdout
     assert sorted(p.name for p in (here / "out").iterdir()) == [
         "comparison.json",
@@ -67,9 +67,10 @@ def test_refusals_are_one_sentence_and_a_run_is_left_alone(here, runs):
     for words, message in (
         (("runs=[nowhere]",), f"runs: {here / 'nowhere'} does not exist; give folders of runs"),
         (("runs=[runs]", "sort=-migg"), "sort: no run has the score 'migg'; did you mean mig"),
-        (("runs=[runs]", f"output_dir='{run}'"), "of another command; name another folder"),
+        (("runs=[runs]", f"output_dir='{run}'"), "written over; leave output_dir"),
     ):
-        told = vaescope(here, "report", "output_dir=refused", *words, code=1).stderr
+        code = 2 if len(words) > 1 and "output_dir" in words[1] else 1
+        told = vaescope(here, "report", "output_dir=refused", *words, code=code).stderr
         assert message in told
         assert "Traceback" not in told
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before

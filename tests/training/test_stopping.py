@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -15,6 +16,8 @@ import torch
 from vaescope import stopping
 from vaescope.cli import main
 from vaescope.models import BetaVAE
+from vaescope.reproduction.plan import Run
+from vaescope.reproduction.runner import make_runs
 from vaescope.training import train
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -208,6 +211,31 @@ def test_slurm_job_is_queued_again_and_goes_on(straight, tmp_path, monkeypatch, 
     main(words)
     same_run(straight, folder)
     clean(folder)
+
+
+def test_reproduction_stops_its_runs_and_begins_no_other(tmp_path, monkeypatch):
+    program = tmp_path / "python"
+    program.write_text(
+        "#!/bin/sh\n"
+        f"trap 'echo ended >> {tmp_path}/log; exit 143' TERM\n"
+        f"echo begun >> {tmp_path}/log\n"
+        "while true; do sleep 0.1; done\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr("vaescope.reproduction.runner.sys.executable", str(program))
+    runs = [Run(name, "none") for name in ("one", "two", "three")]
+
+    def stop():
+        while not (tmp_path / "log").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with stopping.stoppable(), pytest.raises(stopping.Stopped):
+        make_runs(runs, tmp_path, jobs=1, threads=1, data_dir=None)
+    thread.join()
+    assert (tmp_path / "log").read_text() == "begun\nended\n"
 
 
 def test_handlers_of_others_stay():

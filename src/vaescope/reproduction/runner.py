@@ -26,8 +26,8 @@ HYDRAS = ".hydra/overrides.yaml"
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the run in ``folder`` has its final scores."""
-    return (folder / "scores.json").is_file()
+    """Whether the run in ``folder`` has its final scores and its report."""
+    return all((folder / name).is_file() for name in ("scores.json", "report.html"))
 
 
 def make_runs(
@@ -51,9 +51,18 @@ def make_runs(
     if wanted:
         log.info("%d of %d runs to make, %d at a time", len(wanted), len(runs), jobs)
     shared = [each for each in (f"threads={threads}" if threads else "", _data(data_dir)) if each]
+    started: list[subprocess.Popen[bytes]] = []
     with ThreadPoolExecutor(jobs) as pool:
-        errors = pool.map(lambda run: _tried(run, folder / run.name, shared), wanted)
-        failed = {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
+        errors = pool.map(lambda run: _tried(run, folder / run.name, shared, started), wanted)
+        try:
+            failed = {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
+        except (
+            BaseException
+        ):  # a signal: the runs that go on keep their states, and no other begins
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in started:
+                process.terminate()
+            raise
     return others | failed
 
 
@@ -96,15 +105,19 @@ def _data(data_dir: str | None) -> str:
     return word("data_dir", data_dir) if data_dir else ""
 
 
-def _tried(run: Run, folder: Path, shared: Sequence[str]) -> str:
+def _tried(
+    run: Run, folder: Path, shared: Sequence[str], started: list[subprocess.Popen[bytes]]
+) -> str:
     """``_make``, with what the disk refuses as an error like others."""
     try:
-        return _make(run, folder, shared)
+        return _make(run, folder, shared, started)
     except OSError as error:
         return str(error)
 
 
-def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
+def _make(
+    run: Run, folder: Path, shared: Sequence[str], started: list[subprocess.Popen[bytes]]
+) -> str:
     """Train one run to its end; the last line of its error, or nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     quiet = ["logger=[csv]", "callbacks.progress.bar=false"]
@@ -120,16 +133,17 @@ def _make(run: Run, folder: Path, shared: Sequence[str]) -> str:
     (folder / "error.txt").unlink(missing_ok=True)
     log.info("%s: %s", run.name, shlex.join(words))
     with (folder / "process.log").open("ab") as output:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "vaescope", "train", *words],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | {"COLUMNS": "120"},
-            check=False,
         )
-    if done.returncode == 0 and is_done(folder):
+        started.append(process)
+        code = process.wait()
+    if code == 0 and is_done(folder):
         log.info("%s: done", run.name)
         return ""
-    error = last_line(folder / "error.txt") or f"exit code {done.returncode}"
+    error = last_line(folder / "error.txt") or f"exit code {code}"
     log.error("%s: failed: %s (see %s)", run.name, error, folder / "process.log")
     return error
