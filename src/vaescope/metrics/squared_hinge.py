@@ -134,7 +134,8 @@ def _minimise(sums: _Sums, own: Tensor, rest: Tensor) -> tuple[Tensor, Tensor, T
                 break
             length = torch.where(falls, length, length / 2)
         w, b = new_w, new_b
-        if bool((-slope <= 1e-14 * value).all()):
+        # Where no length lowers the objective it is at its least for the number format.
+        if bool(((-slope <= 1e-14 * value) | ~falls).all()):
             break
     return w, b, after
 

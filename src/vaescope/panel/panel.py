@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import isfinite
+from math import isfinite, isnan
 from statistics import NormalDist, stdev
 
 import torch
@@ -219,6 +219,10 @@ def _told(scores: Numbers, tell: Tell) -> dict[str, float]:
     for key, score in scores.items():
         if isinstance(score, NoScoreError):
             tell(f"score {key} is left out: {score}")
+        elif isnan(score):
+            tell(
+                f"score {key} is left out: it is no number at this scale of the codes; rescale them"
+            )
         else:
             found[key] = float(score)
     return found

@@ -196,5 +196,22 @@ def test_each_panel_tells_for_itself(caplog):
     assert caplog.text.count("score sap is left out") == 3
 
 
+@pytest.mark.parametrize("scale", [1e30, 1e-30, 1e200, 1e-200])
+def test_no_scale_of_the_codes_breaks_a_score(scale, told):
+    codes, factors = made(60)
+    names = ["mig", "dci", "sap", "explicitness", "info_mec", "wasserstein", "separability", "mcc"]
+    variance = torch.full_like(codes, 0.1)
+    found = panel(
+        codes * scale, factors, variance=variance, scores=names, **QUICK, tell=told.append
+    )
+    assert found.keys() >= {"mig", "dci_completeness", "sap", "explicitness", "info_modularity"}
+    assert not any(each.score != each.score for each in found.values())
+    assert all(" is left out: " in line for line in told)
+    plain = panel(codes, factors, scores=["mig", "mcc"], **QUICK)
+    for name in ("mig", "mcc"):
+        if scale in (1e30, 1e-30):
+            assert found[name].score == pytest.approx(plain[name].score, abs=1e-6)
+
+
 def test_all_families_are_known():
     assert set(DEFAULT) <= {*FAMILIES, *INFORMATION}
