@@ -5,7 +5,7 @@ import os
 import platform
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vaescope.errors import RunFolderError
@@ -39,7 +39,14 @@ def locked(folder: Path) -> Iterator[None]:
         return
     path = folder / LOCK
     while True:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666), "r+b")
+        try:
+            number = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
+        except OSError as error:
+            raise RunFolderError(
+                f"{folder} cannot be worked in ({error.strerror}); choose a folder that can be "
+                "written"
+            ) from error
+        file = os.fdopen(number, "r+b", buffering=0)
         found = try_lock(file)
         if found is not True or os.fstat(file.fileno()).st_nlink:
             break
@@ -47,7 +54,7 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         if found is False:
             file.seek(0)
-            who = file.read(200).decode("utf-8", "replace").strip() or "another process"
+            who = (file.read(200) or b"").decode("utf-8", "replace").strip() or "another process"
             raise RunFolderError(
                 f"{who} is at work in {folder}; wait for its end, or take another folder"
             )
@@ -55,9 +62,9 @@ def locked(folder: Path) -> Iterator[None]:
             log.warning(
                 "%s is on a file system without locks: start no second process in it", folder
             )
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}".encode())
-        file.flush()
+        with suppress(OSError):  # for people; a full disk is told by what has to be written
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()}".encode())
         _held.add(folder)
         try:
             yield

@@ -237,6 +237,21 @@ def test_lock_of_a_killed_process_is_gone(run, holder):
     assert not (run / ".lock").exists()
 
 
+def test_lock_on_a_full_disk_and_in_a_folder_of_others(tmp_path, monkeypatch):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with run_folder.locked(tmp_path):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / ".lock").symlink_to(tmp_path / "of a stranger")
+    with pytest.raises(RunFolderError, match="cannot be worked in"), run_folder.locked(tmp_path):
+        pass
+    assert not (tmp_path / "of a stranger").exists()
+
+
 def test_file_system_without_locks_is_told(tmp_path, monkeypatch, caplog):
     def refuse(file, how):
         raise OSError(errno.ENOSYS, "no locks")
