@@ -14,7 +14,7 @@ from typing import NoReturn
 from vaescope import __version__
 from vaescope.errors import RunFolderError
 from vaescope.run_folder import holds_run, locked, refuse_run
-from vaescope.stopping import Stopped, stoppable
+from vaescope.stopping import Stopped, kept, stoppable
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
@@ -101,7 +101,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
     sys.argv = [f"vaescope {command}", *words]
     from vaescope.commands.told import refusals_told
 
-    with refusals_told():
+    with refusals_told(), kept():
         importlib.import_module(f"vaescope.commands.{command}").main()
 
 

@@ -14,6 +14,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 REQUEUE = NAMES[3:]  # what Slurm sends with --signal, some time before the end
 AGAIN = 0.3  # seconds: a wrapper may pass on at once what the terminal has sent already
+IGNORED = 5.0  # seconds after which a process that still runs has lost the first signal
 
 
 class Stopped(SystemExit):
@@ -73,6 +74,20 @@ def stoppable() -> Iterator[None]:
         _state.reset()
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """Let a signal go on as ``Stopped`` if a library's own cleaning up fails on its way."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, Stopped):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise cause from None
+        raise
+
+
 def listen() -> None:
     """Take the signals of ``stoppable`` back from a library that has put itself before it."""
     for number in _state.ours:
@@ -117,7 +132,8 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     if _state.received is not None:
         if number == signal.SIGINT and time.monotonic() - _state.when > AGAIN:
             os._exit(128 + number)
-        return
+        if _state.deferred or time.monotonic() - _state.when < IGNORED:
+            return
     _state.received, _state.when = number, time.monotonic()
     if not _state.deferred:
         raise Stopped(number)

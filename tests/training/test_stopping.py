@@ -238,6 +238,24 @@ def test_reproduction_stops_its_runs_and_begins_no_other(tmp_path, monkeypatch):
     assert (tmp_path / "log").read_text() == "begun\nended\n"
 
 
+def test_signal_in_the_midst_of_a_library_is_no_error_of_it(monkeypatch):
+    def of_a_library():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            None.flags  # noqa: B018 # as OmegaConf does with a node that is half made
+
+    with stopping.stoppable():
+        with pytest.raises(stopping.Stopped, match="143"), stopping.kept():
+            of_a_library()
+        os.kill(os.getpid(), signal.SIGTERM)  # while it cleans up: no second time
+        monkeypatch.setattr(stopping, "IGNORED", 0)
+        with pytest.raises(stopping.Stopped):  # it has gone on all the same
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(AttributeError), stopping.kept():
+            None.flags  # noqa: B018
+
+
 def test_handlers_of_others_stay():
     before = signal.getsignal(signal.SIGUSR2)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)

@@ -19,7 +19,7 @@ from vaescope.files import replacing, why_not_written
 from vaescope.overrides import PATHS
 from vaescope.refusals import refusal
 from vaescope.run_folder import holds_run, how_to_go_on, locked, refuse_run
-from vaescope.stopping import Stopped, stoppable
+from vaescope.stopping import Stopped, kept, stoppable
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run_job(
     folder = Path(config.output_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with stoppable(), locked(folder):
+        with stoppable(), locked(folder), kept():
             if not trains:
                 refuse_run(folder)
             return program(config)
