@@ -65,8 +65,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(__version__)
         return
     logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
+    from vaescope.commands.told import refusals_told
+
     try:
-        with stoppable(), ExitStack() as stack:
+        with stoppable(), refusals_told(), ExitStack() as stack:
             _run(*words, stack=stack)
     except RunFolderError as error:
         _stop(str(error))
@@ -99,9 +101,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
     words = with_literal_paths(words, swept=_is_sweep(words))
     _refuse_links(words, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *words]
-    from vaescope.commands.told import refusals_told
-
-    with refusals_told(), kept():
+    with kept():
         importlib.import_module(f"vaescope.commands.{command}").main()
 
 

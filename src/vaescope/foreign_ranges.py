@@ -26,6 +26,7 @@ OF_TRAINER: Mapping[str, Any] = {
     "overfit_batches": Literal[0] | Part,
     "check_val_every_n_epoch": Count | None,
     "reload_dataloaders_every_n_epochs": Steps,
+    "max_time": str | dict[str, int] | None,
     "fast_dev_run": Literal[False],
 }
 OF_OPTIMIZER: Mapping[str, Any] = {

@@ -148,7 +148,7 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
     schema = kind if is_dataclass(kind) else _nearest_schema(config)
     yield from _schema_problems(config, schema, "config")
     yield from together(config)
-    if config.get("objective") is not None:
+    if get(config, "objective") is not None:
         yield from objective_problems(config.objective)
 
 
@@ -161,6 +161,8 @@ def _nearest_schema(config: DictConfig) -> Any:
 def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
     """Keys that a schema does not have, and numbers outside the ranges that it declares."""
     hints = get_type_hints(schema, include_extras=True)
+    if is_dataclass(OmegaConf.get_type(node)):  # a run's own file may be older than a key
+        yield from (f"{path}.{key}: was taken out by ~{key}" for key in hints if key not in node)
     for key in map(str, node):
         if key not in hints:
             yield f"{path}: there is no '{key}'{_did_you_mean(key, hints)}"

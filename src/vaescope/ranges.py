@@ -159,8 +159,9 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list | tuple) and _elements_fit(value, base, args)
     if base in (dict, Mapping):
         return isinstance(value, dict)
-    if inspect.isclass(hint) and isinstance(value, str | int | float):
-        return isinstance(value, hint)
+    if inspect.isclass(hint) and isinstance(value, str | int | float | list | dict):
+        is_protocol = getattr(hint, "_is_protocol", False)  # of objects, which no plain value is
+        return not is_protocol and isinstance(value, hint)
     return True
 
 

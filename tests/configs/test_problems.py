@@ -275,6 +275,8 @@ def test_mistake_is_named(config, words, message):
     ("words", "message"),
     [
         (["+foo=3"], "config: there is no 'foo'"),
+        (["~channels_last"], "config.channels_last: was taken out by ~channels_last"),
+        (["trainer.max_time=[a]"], "config.trainer.max_time: ['a'] is not text or"),
         (["+laten_dim=3"], "config: there is no 'laten_dim'; did you mean 'latent_dim'?"),
         (["+ensemble.sze=3"], "config.ensemble: there is no 'sze'; did you mean 'size'?"),
         (["ensemble.size=0"], "config.ensemble.size: 0 is not an integer from 1 to 1,000"),

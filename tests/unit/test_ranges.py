@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Protocol
 
 import pytest
 from annotated_types import Interval, MinLen
@@ -36,6 +37,10 @@ def made(
 ) -> float:
     """Something with numbers of every kind."""
     return beta
+
+
+class View(Protocol):
+    def check(self) -> None: ...
 
 
 @dataclass
@@ -124,6 +129,9 @@ def test_fields_of_a_dataclass():
         (["a"], Annotated[list[str], MinLen(1)] | None, True),
         (None, Annotated[list[str], MinLen(1)] | None, True),
         (3, str | bool, False),
+        (["a"], str | timedelta | None, False),
+        (3, View | None, False),
+        ({"_target_": "x"}, View | None, True),
     ],
 )
 def test_values_of_a_configuration(value, hint, holds):

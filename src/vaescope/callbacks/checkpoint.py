@@ -78,9 +78,9 @@ class Checkpoint(pl.callbacks.Checkpoint):
         """
         logged = {str(key) for key in trainer.callback_metrics}
         name = name_of(self.monitor)
-        a_score = any(name in (key, name_of(key)) for key in logged) or name in GLOSSARY
-        scored = a_score or any(name.startswith(score) for score in (*INFORMATION, *FAMILIES))
-        if trainer.global_step or not logged or (scored and "/" in self.monitor):
+        known = {*map(name_of, logged), *GLOSSARY, *INFORMATION, *FAMILIES}
+        may_come = any(f"{name}_".startswith(f"{score}_") for score in known)
+        if trainer.global_step or not logged or (may_come and "/" in self.monitor):
             return
         near = get_close_matches(self.monitor, logged, 3) or sorted(logged)
         raise ConfigError(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vaescope.errors import RunFolderError
 from vaescope.escaping import printable
 from vaescope.refusals import refusal
 
@@ -27,7 +28,7 @@ def refusals_told() -> Iterator[None]:
         yield
     except Exception as error:
         told = refusal(error)
-        if told is None:
+        if told is None or isinstance(error, RunFolderError):  # the command line's own to tell
             raise
         print(printable(told, keep="\n"), file=sys.stderr)
         raise SystemExit(1) from None

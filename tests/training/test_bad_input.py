@@ -1,0 +1,102 @@
+"""Bad input through the real command: one message, an exit code, no traceback, nothing written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaescope.errors import ConfigError
+from vaescope.overrides import with_literal_paths
+from vaescope.training import train
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+DRIVER = """
+import json, pathlib, sys
+import bad_input
+bad_input.warm()
+found = []
+for number, words in enumerate(json.load(sys.stdin)):
+    folder = pathlib.Path(str(number))
+    code, text, _ = bad_input.one(words, folder, 120)
+    found.append((code, text, bad_input.verdict(code, text, folder)))
+json.dump(found, sys.stdout)
+"""
+TRAIN = ("train", "data=tiny", "network=linear", "logger=[csv]", "threads=1")
+
+# words -> what the message has to hold
+REFUSED = {
+    "view=null model=ada_gvae": "learns from image_2",
+    "hydra.run.dir=../file/run": "is a file",
+    "hydra.run.dir=../file": "a file",
+    "output_dir=../file/run": "is a file",
+    f"hydra.run.dir={'x' * 300}": "too long",
+    "model=beta_vea": "did you mean 'beta_vae'?",
+    "callbacks=3": "a group was given null or a number",
+    "trainer=null": "a group was given null or a number",
+    "trainer.accelerator=quantum": "quantum",
+    "trainer.max_time=soon": "config.trainer",
+    "trainer.profiler=fast": "config.trainer",
+    "+optimizer.foreach=true": "config.optimizer: ",
+    "+optimizer.amsgrad=3": "3 is not true or false",
+    "seed=4294967296": "config.seed: 4294967296 is not an integer from 0 to 4,294,967,295",
+    "latent_dim=4096 posterior=full network=conv64 ensemble.size=1000": "GiB",
+    "data.batch_size=1000000000": "GiB",
+    "data=synthetic_linear data.num_points=1000000000": "data.num_points: 1000000000 is not",
+    "setting=synthetic_mlp": "config.latent_dim: Interpolation key",
+    "seed=": "could not be converted to Integer",
+    "+foo=3": "there is no 'foo'",
+    "trainer.gradient_clip_val=-1": "gradient_clip_val: -1 is not",
+    "callbacks.pictures.extent=inf": "extent: inf is not",
+}
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory):
+    """All of them in children of one process, for a process of its own costs seconds."""
+    place = tmp_path_factory.mktemp("bad_input")
+    (place / "file").touch()
+    lines = [[*TRAIN, *words.split(" ")] for words in REFUSED]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        cwd=place,
+        env={**__import__("os").environ, "PYTHONPATH": f"{BENCHMARKS}:{':'.join(sys.path)}"},
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(REFUSED, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "message"), REFUSED.items())
+def test_a_refusal_is_one_message_and_leaves_nothing(tried, words, message):
+    code, text, verdict = tried[words]
+    assert verdict == "refused", text
+    assert code == 1, text
+    assert message in text
+
+
+def test_groups_that_may_be_null_are_left_out():
+    words = ["view=null", "hold_out=null", "model=null", "view=pairs_strict", "seed=null"]
+    assert with_literal_paths(words) == ["~view", "~hold_out", *words[2:]]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "near"),
+    [("nonsense", "val/"), ("val/los", "val/loss"), ("loss", "val/loss"), ("val/migg", "val/mig")],
+)
+def test_a_key_that_is_never_logged_is_no_monitor(tiny, tmp_path, monitor, near):
+    with pytest.raises(ConfigError, match=r"checkpoint\.monitor: .* is never logged") as refusal:
+        train(tiny(tmp_path, f"callbacks.checkpoint.monitor={monitor}", "trainer.max_steps=2"))
+    assert near in str(refusal.value)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("monitor", ["val/loss", "val/kl", "val/dto_active", "train/loss"])
+def test_keys_that_may_come_are_monitors(tiny, tmp_path, monitor):
+    train(tiny(tmp_path, f"callbacks.checkpoint.monitor={monitor}", "trainer.max_steps=2"))
+    assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
