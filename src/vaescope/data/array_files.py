@@ -76,6 +76,7 @@ def read_array(path: Path, key: str) -> np.ndarray:
     Raises:
         DataError: it is damaged or holds Python objects.
     """
+    headers(path)  # of a file that is shorter than it says nothing is read
     with damage_told(path):
         if is_npy(path):
             return np.load(path, allow_pickle=False)
@@ -209,15 +210,22 @@ def _npz_pieces(path: Path, key: str, start: int, at_once: int) -> Iterator[np.n
 def _npy_file_header(path: Path) -> Header:
     with path.open("rb") as file:
         header = _header(file)
-        expected = file.tell() + math.prod(header.shape) * header.dtype.itemsize
-    if path.stat().st_size < expected and not header.dtype.hasobject:
-        raise EOFError(f"it has {path.stat().st_size:,} of {expected:,} bytes")
+        _require_bytes("it", path.stat().st_size - file.tell(), header)
     return header
 
 
 def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
     with archive.open(name) as member:
-        return _header(member)
+        header = _header(member)
+        _require_bytes(name, archive.getinfo(name).file_size - member.tell(), header)
+    return header
+
+
+def _require_bytes(name: str, there: int, header: Header) -> None:
+    """Refuse a header that claims more numbers than follow it."""
+    claimed = math.prod(header.shape) * header.dtype.itemsize
+    if there < claimed and not header.dtype.hasobject:
+        raise EOFError(f"{name} has {there:,} of {claimed:,} bytes behind its header")
 
 
 def _header(file: IO[bytes]) -> Header:
@@ -226,4 +234,6 @@ def _header(file: IO[bytes]) -> Header:
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
     else:
         shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its shape is {list(shape)}")
     return Header(shape, dtype, fortran)

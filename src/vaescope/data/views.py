@@ -135,7 +135,7 @@ def require_factors(factors: Factors) -> list[int]:
     if len(varying) < 2:
         raise ConfigError(
             f"the view needs two factors with more than one value, and the data set has "
-            f"{len(varying)}; choose view=null, or view=groups by class"
+            f"{len(varying)}; choose view=groups by class, or a method that needs no pairs"
         )
     return varying
 
