@@ -70,6 +70,7 @@ class Campaign:
         child = os.fork()
         if child == 0:
             os.chdir(self.folder)
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup's is to ignore it
             log = os.open(self.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             for stream in (1, 2):
                 os.dup2(log, stream)
