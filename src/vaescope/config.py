@@ -4,6 +4,7 @@ import io
 import re
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.files import replacing
 from vaescope.refusals import refusal
-from vaescope.schemas import SCHEMAS
+from vaescope.schemas import SCHEMAS, TrainSchema
 
 LINK = re.compile(r"(\\*)\$\{")
 # links that a run's ``config.yaml`` has to values of its own
@@ -37,10 +38,11 @@ def register_run(stored: dict[str, Any]) -> str:
     """Make a run's checked configuration known to Hydra; the name to compose it by.
 
     Hydra reads no file of the run's folder: its ``hydra`` section and its list of ``defaults``
-    would be programs of their own.
+    would be programs of their own. Root keys that a run of an earlier version lacks are null.
     """
+    later = {each.name: None for each in fields(TrainSchema) if each.default is None}
     kept = {key: value for key, value in stored.items() if key not in ("hydra", "defaults")}
-    ConfigStore.instance().store(name="resumed_run", node=OmegaConf.create(kept))
+    ConfigStore.instance().store(name="resumed_run", node=OmegaConf.create(later | kept))
     return "resumed_run"
 
 

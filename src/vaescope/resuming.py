@@ -1,6 +1,7 @@
 """What a run that is continued keeps, what may change, and from which step each value held."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from vaescope.errors import RunFolderError
 from vaescope.files import link_as
 from vaescope.report.finishing import finish, unfinished
 from vaescope.run_folder import holds_run
+
+log = logging.getLogger(__name__)
 
 Plain = dict[str, Any]
 
@@ -91,7 +94,20 @@ def _to_resume(plain: Plain, folder: Path, saved: Plain | None) -> Plain | None:
             f"resume={folder}: its seeds are {seeds[0]}, and {seeds[1]} were given; a resumed run "
             "keeps its seeds"
         )
+    if "schedule_steps" not in saved["vaescope"]["config"]:
+        _take_up_earlier_version(plain)
     return saved
+
+
+def _take_up_earlier_version(plain: Plain) -> None:
+    """Terms were logged times their weights, and ``val/loss`` had the weights of the end."""
+    log.warning(
+        "the run was begun by an earlier version: in metrics.csv its loss terms up to here have "
+        "their weights (train/kl was beta x KL), from here on they have not"
+    )
+    for node in (plain["callbacks"] or {}).values():
+        if node.get("monitor") == "val/loss":
+            node["monitor"] = "val/loss_final_weights"
 
 
 def finished_rows(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 import yaml
@@ -104,6 +105,26 @@ def test_refused_change_leaves_the_run_as_it_was(run, capsys):
     main(["train", f"resume={run}", "trainer.max_steps=9"])
     assert saved(run)["global_step"] == 9
     assert not (run / "error.txt").exists()
+
+
+def test_a_run_of_an_earlier_version_goes_on(run, capsys):
+    path, later = run / "checkpoints" / "last.ckpt", ("objective", "schedule_steps")
+    content, settings = saved(run), yaml.safe_load((run / "config.yaml").read_text())
+    for config in (content["vaescope"]["config"], settings):
+        config["callbacks"]["checkpoint"]["monitor"] = "val/loss"  # with the weights of the end
+        for key in later:
+            del config[key]
+    path.unlink()  # best.ckpt is the same file
+    torch.save(content, path)
+    (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    main(["train", f"resume={run}", "trainer.max_steps=9"])
+    assert saved(run)["global_step"] == 9
+    assert "begun by an earlier version" in capsys.readouterr().out
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["callbacks"]["checkpoint"]["monitor"] == "val/loss_final_weights"
+    assert config["schedule_steps"] == 9
+    main(["train", f"resume={run}", "trainer.max_steps=12"])
+    assert "earlier version" not in capsys.readouterr().out
 
 
 def test_history_says_which_value_held_from_which_step(tiny, run):
@@ -261,6 +282,13 @@ def test_file_system_without_locks_is_told(tmp_path, monkeypatch, caplog):
         (tmp_path / ".a.1.new").touch()
         files.remove_stale(tmp_path)
         assert (tmp_path / ".a.1.new").exists()  # its writer may live
+        with files.replacing(tmp_path / "text") as temporary:
+            temporary.write_text("new")
+            # Windows renames no file that is open
+            names = {Path(file.path).name for file in psutil.Process().open_files()}
+            assert not names & {temporary.name, run_folder.LOCK}
+        assert (tmp_path / "text").read_text() == "new"
+    assert not (tmp_path / run_folder.LOCK).exists()
     assert "file system without locks" in caplog.text
 
 
