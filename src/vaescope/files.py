@@ -34,14 +34,14 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(path.parent, path.name)
     temporary, held = _temporary(path)
-    with held:  # its lock tells other processes that the writer lives
-        try:
-            yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        held.close()
 
 
 def link_as(path: Path, other: Path) -> None:
@@ -66,8 +66,10 @@ def remove_stale(folder: Path, name: str | None = None) -> None:
             with path.open("rb") as file:
                 locked = try_lock(file)
                 old = time.time() - os.fstat(file.fileno()).st_mtime > _A_DAY
-                if locked or (locked is None and old):
+                if locked:
                     path.unlink(missing_ok=True)
+            if locked is None and old:
+                path.unlink(missing_ok=True)
         except OSError:  # renamed meanwhile, or not ours to remove
             continue
 
@@ -101,11 +103,13 @@ def why_not_written(error: BaseException | None) -> str:
 
 
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside ``path``, locked."""
+    """A new file beside ``path``, and the handle whose lock tells that its writer lives."""
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         held = temporary.open("xb")
-        try_lock(held)
+        if try_lock(held) is None:
+            held.close()  # it has no use, and Windows neither renames nor removes an open file
+            return temporary, held
         if os.fstat(held.fileno()).st_nlink:
             return temporary, held
         held.close()  # another process took it for stale before it was locked

@@ -62,9 +62,11 @@ def locked(folder: Path) -> Iterator[None]:
             log.warning(
                 "%s is on a file system without locks: start no second process in it", folder
             )
-        with suppress(OSError):  # for people; a full disk is told by what has to be written
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {platform.node()}".encode())
+            file.close()  # Windows removes no open file
+        else:
+            with suppress(OSError):  # for people; a full disk is told by what has to be written
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {platform.node()}".encode())
         _held.add(folder)
         try:
             yield
