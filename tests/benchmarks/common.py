@@ -13,6 +13,9 @@ os.environ.setdefault("WANDB_SILENT", "true")
 import pytorch_lightning as pl
 import torch
 
+from vaescope import training
+from vaescope.callbacks.continuing import Begin
+from vaescope.data import FactorDataModule
 from vaescope.report.record import environment
 
 
@@ -69,6 +72,15 @@ def ratios(
     pairs = zip(taken[base], taken[name], strict=True)
     each = [b[clock] / a[clock] for b, a in pairs]
     return f"{statistics.median(each):.3f}", f"{min(each):.3f}-{max(each):.3f}"
+
+
+def ready_to_fit(
+    plain: dict[str, Any],
+) -> tuple[pl.Trainer, training.Model, FactorDataModule]:
+    """What ``vaescope train`` hands to the trainer; its record of settings is not written."""
+    trainer, model, data = training._build(plain, True, Begin(lambda: None))
+    training._prepare(model, plain)
+    return trainer, model, data
 
 
 def now() -> tuple[float, float]:

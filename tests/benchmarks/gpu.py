@@ -32,7 +32,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import Clock, elapsed, head, now, plain_config, table
+from common import Clock, elapsed, head, now, plain_config, ready_to_fit, table
 from hydra import compose, initialize_config_dir
 
 from vaescope import training
@@ -117,8 +117,7 @@ def updates_per_second(updates: int, *words: str) -> float:
     first = max(2, updates // 5)
     with tempfile.TemporaryDirectory() as folder:
         plain = plain_config(folder, f"trainer.max_steps={first + updates + 1}", *words)
-        trainer, model, data = training._build(plain, True)
-        training._prepare(model, plain)
+        trainer, model, data = ready_to_fit(plain)
         clock = Clock(first, first + updates)
         trainer.callbacks.append(clock)
         training._fit(trainer, model, data, None)

@@ -27,7 +27,7 @@ from itertools import product
 import torch
 import torch.nn.functional as F
 import wandb
-from common import Clock, elapsed, head, interleaved, now, plain_config, ratios, table
+from common import Clock, elapsed, head, interleaved, now, plain_config, ratios, ready_to_fit, table
 from torch import Tensor
 
 from vaescope import training
@@ -68,8 +68,7 @@ def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> tuple[f
     with tempfile.TemporaryDirectory() as folder:
         steps = f"trainer.max_steps={last + 1}"  # the last one's checkpoint is not timed
         plain = plain_config(folder, "data.cache=true", steps, *overrides)
-        trainer, model, data = training._build(plain, True)
-        training._prepare(model, plain)
+        trainer, model, data = ready_to_fit(plain)
         clock = Clock(settings.warmup, last)
         trainer.callbacks.append(clock)
         training._fit(trainer, model, data, None)

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from common import elapsed, head, interleaved, now, plain_config, table
+from common import elapsed, head, interleaved, now, plain_config, ready_to_fit, table
 from sources import SETS, WHOLE, dataset, read_once, write_array
 
 from vaescope import training
@@ -56,8 +56,7 @@ def train(settings: argparse.Namespace, name: str, path: Path) -> tuple[float, f
             "batch_size": settings.batch_size,
             "num_workers": settings.workers,
         }
-        trainer, model, data = training._build(plain, follows=True)
-        training._prepare(model, plain)
+        trainer, model, data = ready_to_fit(plain)
         clock = Clock(settings.warmup, last)
         trainer.callbacks.append(clock)  # type: ignore[attr-defined]
         training._fit(trainer, model, data, None)

@@ -59,7 +59,8 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
         terms: by name, scalars or one number a member ``[S]``.
         weights: by the terms' names; a term that has none is taken as it is.
     """
-    return torch.stack([value * weights.get(name, 1) for name, value in terms.items()]).sum(0)
+    each = [t * weights[name] if name in weights else t for name, t in terms.items()]
+    return torch.stack(each).sum(0)
 
 
 def loss_of(terms: Mapping[str, float], settings: Mapping[str, float]) -> float:
