@@ -169,16 +169,20 @@ def test_all_options_of_the_data_module_go_together_and_the_shell_beats_them(con
         (("view=pairs_strict", "data.view.k=4"), "k=4 was given"),
         (("view=groups", "data.view.by=colour"), "'colour' was given"),
         (("view=groups", "data.view.size=3"), "size=3 was given for batch_size=16"),
-        (("sampling=correlated", "data.sampling.sigma=0"), "sigma=0"),
+        (("sampling=correlated", "data.sampling.sigma=0"), r"sampling\.sigma: 0 is not a number"),
         (("sampling=correlated", "data.sampling.pairs=[[a,b]]"), "'a' was given"),
         (("hold_out=hull", "data.hold_out.factors=[colour]"), "'colour' was given"),
     ],
 )
 def test_options_that_do_not_fit_the_data_are_refused_before_it_is_read(config, words, message):
     composed = config("data=tiny", *words)
-    check(composed)
-    with pytest.raises(ConfigError, match=message):
+
+    def checked_and_built():
+        check(composed)
         build(resolved(composed)["data"], "data")
+
+    with pytest.raises(ConfigError, match=message):
+        checked_and_built()
 
 
 @pytest.mark.parametrize("option", GROUPS["pair"])

@@ -175,12 +175,12 @@ def test_a_network_keeps_its_name_and_signature():
 @pytest.mark.parametrize(
     ("factory", "options", "message"),
     [
-        (spatial_broadcast, {"num_layers": 0}, "num_layers=0, .*each is at least 1"),
-        (spatial_broadcast, {"channels": 0}, "channels=0, .*each is at least 1"),
-        (spatial_broadcast, {"kernel_size": 0}, "kernel_size=0: each is at least 1"),
+        (spatial_broadcast, {"num_layers": 0}, "num_layers=0: give an integer from 1"),
+        (spatial_broadcast, {"channels": 0}, "channels=0: give an integer from 1"),
+        (spatial_broadcast, {"kernel_size": 0}, "kernel_size=0: give an integer from 1"),
         (wide_residual, {"width": 24}, "width=24: a multiple of 16"),
-        (wide_residual, {"width": 0}, "width=0: a multiple of 16"),
-        (wide_residual, {"num_blocks": 0}, "num_blocks=0: at least 1"),
+        (wide_residual, {"width": 0}, "width=0: give an integer from 1"),
+        (wide_residual, {"num_blocks": 0}, "num_blocks=0: give an integer from 1"),
         (discriminator, {"num_layers": 0}, "num_layers=0, width=1000: each is at least 1"),
     ],
 )
