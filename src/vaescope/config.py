@@ -137,7 +137,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def read_overrides(path: Path, *keys: str) -> list[str]:
-    """Overrides in a record that Hydra left, below these keys; none if it cannot be read."""
+    """Overrides in a record that Hydra left, below these keys; none if it is not whole."""
     try:
         node: Any = OmegaConf.load(path)
         for key in keys:

@@ -6,7 +6,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from vaescope.config import build, resolved
-from vaescope.data import FactorDataset, default_data_dir
+from vaescope.data import FactorDataset
+from vaescope.data.cache import data_folder
 from vaescope.data.download import addresses_of, download
 from vaescope.data.published import MissingFilesError, PublishedFile, find_together
 from vaescope.problems import check
@@ -70,6 +71,4 @@ def _download(published: tuple[PublishedFile, ...], folder: Path, mirror: str | 
 
 
 def _folder(module: Any) -> Path:
-    data_dir = module.data_dir
-    root = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
-    return root / module.dataset_class.folder
+    return data_folder(module.data_dir) / module.dataset_class.folder

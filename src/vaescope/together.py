@@ -10,8 +10,8 @@ from vaescope.located import class_of, get
 from vaescope.ranges import fits
 from vaescope.schemas import TrainSchema
 
-# optimisers that treat each weight by itself, so that stacked members do not touch each other
 _LATENT_DIM = get_type_hints(TrainSchema, include_extras=True)["latent_dim"]
+# optimisers that treat each weight by itself, so that stacked members do not touch each other
 ELEMENTWISE = tuple(
     f"torch.optim.{name}"
     for name in (

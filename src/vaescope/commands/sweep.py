@@ -13,9 +13,10 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vaescope.config import read_list, read_settings
+from vaescope.config import read_overrides, read_settings
 from vaescope.errors import ConfigError, DataError
 from vaescope.overrides import word
+from vaescope.run_folder import holds_state
 
 log = logging.getLogger(__name__)
 
@@ -149,10 +150,7 @@ def read_job(folder: Path, root: Path, mark: str = ".hydra/overrides.yaml") -> d
         ``name``, the folder within the sweep's; ``overrides``; ``rows`` of scores, none if it has
         not finished; ``error``, why it has not.
     """
-    try:
-        overrides = read_list(folder / mark) if mark.endswith(".yaml") else []
-    except Exception:  # half written when the machine stopped
-        overrides = []
+    overrides = read_overrides(folder / mark) if mark.endswith(".yaml") else []
     rows, error = _outcome(_output_dir(folder))
     return {
         "name": folder.relative_to(root).as_posix(),
@@ -188,7 +186,7 @@ def _outcome(folder: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def _advice(folder: Path) -> str:
-    if (folder / "checkpoints" / "last.ckpt").is_file():
+    if holds_state(folder):
         return f"go on with {word('resume', folder)}"
     return "it has no checkpoint yet: start it anew"
 

@@ -115,17 +115,27 @@ def record_path(path: Path) -> Path:
 
 def record_of(path: Path) -> dict[str, Any]:
     """What is known of a file in a cache; empty: nothing, or that is damaged itself."""
-    try:
-        record = json.loads(record_path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    return read_facts(record_path(path))
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
     """Write what is known of the cache file ``path``, whole or not at all."""
-    with replacing(record_path(path)) as temporary:
-        temporary.write_text(json.dumps(dict(record), indent=1), encoding="utf-8")
+    write_facts(record_path(path), record)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """A JSON object that ``write_facts`` wrote; empty: never written, or damaged."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write a JSON object whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(dict(facts), indent=1), encoding="utf-8")
 
 
 def require_undamaged(path: Path, *, whole: bool = False) -> None:

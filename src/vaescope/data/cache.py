@@ -1,7 +1,6 @@
 """Files that several processes may want at once: whole or not there at all."""
 
 import errno
-import glob
 import hashlib
 import logging
 import os
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from vaescope.data.block_checksums import BlockChecksums, record_of, write_record
 from vaescope.errors import DataError
+from vaescope.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,9 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
         with lock_for(path):
             if not _is_recorded(path):
                 require_space(path, num_bytes)
-                _replace(path, write, recorded=True)
+                with replacing(path) as temporary:
+                    write(temporary)
+                    write_record(path, {"blocks": BlockChecksums.of(temporary).plain()})
     return path
 
 
@@ -107,8 +109,8 @@ def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
     """
     with explained(path, None):
         make_folder(path.parent)
-        with lock_for(path):
-            _replace(path, write)
+        with lock_for(path), replacing(path) as temporary:
+            write(temporary)
     return path
 
 
@@ -125,26 +127,6 @@ def make_folder(folder: Path) -> None:
             f"{folder} cannot be made ({error.strerror}); choose another folder with "
             "data_dir=/path/to/folder"
         ) from error
-
-
-def _replace(path: Path, write: Callable[[Path], None], *, recorded: bool = False) -> None:
-    # only the holder of the lock has temporaries of this name: what lies here is from the dead
-    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        stale.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        _flush_to_disk(temporary)
-        if recorded:
-            write_record(path, {"blocks": BlockChecksums.of(temporary).plain()})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def require_space(path: Path, num_bytes: int | None) -> None:

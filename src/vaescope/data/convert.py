@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from vaescope.data.block_checksums import (
     BlockChecksums,
     RunningChecksums,
+    read_facts,
     record_of,
     require_undamaged,
     write_record,
@@ -74,23 +75,25 @@ def require_converted(path: Path) -> None:
     record = record_of(path)
     if "sha256" in record and "blocks" not in record:
         log.info("checking %s once, it was written by an older version", path)
-        if fault := converted_fault(path):
+        _, fault = converted_fault(path)
+        if fault:
             raise DataError(fault)
         write_record(path, record | {"blocks": BlockChecksums.of(path).plain()})
     require_undamaged(path)
 
 
-def converted_fault(path: Path) -> str:
-    """What is wrong with a converted file, all of which is read; empty: nothing."""
+def converted_fault(path: Path) -> tuple[str, str]:
+    """SHA-256 of a converted file's images, and what is wrong with it; empty: none, nothing."""
     try:
         found, expected = images_sha256(path), record_of(path).get("sha256")
     except ValueError as error:  # of its header
-        return f"{path} is damaged ({error}); delete it and run again"
+        return "", f"{path} is damaged ({error}); delete it and run again"
     if expected is None:
-        return f"{path} cannot be checked: {path.name}.json beside it is missing or damaged"
+        beside = f"{path.name}.json beside it is missing or damaged"
+        return found, f"{path} cannot be checked: {beside}"
     if found == expected:
-        return ""
-    return (
+        return found, ""
+    return found, (
         f"{path} has changed since it was converted: the sha256 of its images is {found}, expected "
         f"{expected}; delete it and run again"
     )
@@ -160,7 +163,7 @@ def _rows_done(part: Path, state: Path, shape: tuple[int, ...], about: dict[str,
     A row counts if the file holds it as it was noted: after a loss of power there may be zeros.
     """
     try:
-        noted = json.loads(state.read_text())
+        noted = read_facts(state)
         blocks = BlockChecksums.from_plain(noted["blocks"])
         if blocks is None or noted["about"] != json.loads(json.dumps(about)):
             return 0

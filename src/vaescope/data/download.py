@@ -1,6 +1,5 @@
 """Download of published files: only when asked for, resumable, from several addresses, checked."""
 
-import json
 import logging
 import math
 import os
@@ -14,6 +13,7 @@ import requests
 import urllib3
 from tqdm.auto import tqdm
 
+from vaescope.data.block_checksums import read_facts, write_facts
 from vaescope.data.cache import explained, lock_for, require_space
 from vaescope.data.http_answers import (
     BusyError,
@@ -137,10 +137,7 @@ class _Part:
 
     def range_headers(self, address: str) -> dict[str, str]:
         """Headers that ask for the rest only, as long as the file has not changed there."""
-        try:
-            origin = json.loads(self.origin_path.read_text())
-        except (FileNotFoundError, ValueError):
-            return {}
+        origin = read_facts(self.origin_path)
         if not self.size or origin.get("address") != address or not origin.get("validator"):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": origin["validator"]}
@@ -151,7 +148,7 @@ class _Part:
         tag = answer.headers.get("ETag", "")
         weak = not tag or tag.startswith("W/")  # such a tag promises no equal bytes
         validator = answer.headers.get("Last-Modified", "") if weak else tag
-        self.origin_path.write_text(json.dumps({"address": address, "validator": validator}))
+        write_facts(self.origin_path, {"address": address, "validator": validator})
 
     def delete(self) -> None:
         """Leave nothing behind."""

@@ -1,6 +1,5 @@
 """The published dSprites files: find, check, read in pieces, compare with the renderer."""
 
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,10 +12,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from vaescope.data.cache import file_checksum, overwrite
+from vaescope.data.block_checksums import read_facts
+from vaescope.data.cache import file_checksum
 from vaescope.data.dsprites_renderer import FACTORS, SIDE, DSpritesRenderer
 from vaescope.data.file_checks import FileCheck
-from vaescope.data.published import PublishedFile
+from vaescope.data.published import PublishedFile, remember
 from vaescope.data.reading import open_hdf5
 from vaescope.errors import DataError
 
@@ -66,7 +66,7 @@ def checked_checksum(path: Path, record: Path | None) -> str:
     stat = path.stat()
     facts = {"file": str(path.resolve()), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     facts["checksum"] = expected
-    if record is not None and _read_json(record) == facts:
+    if record is not None and read_facts(record) == facts:
         return expected
     found = file_checksum(path, algorithm)
     if found != expected:
@@ -76,7 +76,7 @@ def checked_checksum(path: Path, record: Path | None) -> str:
             "again, or move it away to have the images rendered"
         )
     if record is not None:
-        overwrite(record, lambda temporary: _write_json(temporary, facts))
+        remember(record, facts)
     return expected
 
 
@@ -256,14 +256,3 @@ def _damage_explained(path: Path) -> Iterator[None]:
             f"{path} cannot be read, it is cut short, damaged or no dSprites file "
             f"({type(error).__name__}: {error}); fetch it again"
         ) from error
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content))
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):  # never checked, or a damaged record: check again
-        return None

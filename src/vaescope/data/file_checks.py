@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vaescope.data.block_checksums import require_undamaged
-from vaescope.data.convert import converted_fault, images_sha256
+from vaescope.data.convert import converted_fault
 from vaescope.data.mapped import MappedArray
 from vaescope.data.published import PublishedFile
 from vaescope.errors import DataError
@@ -39,11 +39,10 @@ def check_published(file: PublishedFile, path: Path) -> FileCheck:
 
 def check_converted(path: Path) -> FileCheck:
     """Converted images by the checksum that was recorded when they were written."""
-    fault = converted_fault(path)
-    if fault and "sha256" not in fault:
-        return FileCheck(path, "WRONG", fault)
+    digest, fault = converted_fault(path)
     verdict = "WRONG" if fault else "as it was converted"
-    return FileCheck(path, f"sha256 of its images {images_sha256(path)}: {verdict}", fault)
+    told = f"sha256 of its images {digest}: {verdict}" if digest else verdict
+    return FileCheck(path, told, fault)
 
 
 def check_cached(path: Path) -> FileCheck:

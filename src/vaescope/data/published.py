@@ -1,11 +1,13 @@
 """Files that others published: found in the user's folders and checked before they are used."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from vaescope.data.cache import file_checksum, overwrite
+from vaescope.data.block_checksums import read_facts, write_facts
+from vaescope.data.cache import file_checksum
 from vaescope.errors import DataError
 
 
@@ -82,18 +84,16 @@ class PublishedFile:
 
     def _remembered(self, path: Path) -> str:
         """The digest of an earlier check, if the file has not changed since; else empty."""
-        kept = _read_json(_record(path))
-        digest = kept.get(self._algorithm) if isinstance(kept, dict) else None
+        kept = read_facts(_record(path))
+        digest = kept.get(self._algorithm)
         unchanged = kept == _facts(path) | {self._algorithm: digest}
         return digest if unchanged and isinstance(digest, str) else ""
 
 
-def remember(record: Path, facts: object) -> None:
-    """Write ``facts`` as json; where the folder cannot be written they are found out again."""
-    try:
-        overwrite(record, lambda temporary: _write_json(temporary, facts))
-    except DataError:
-        return
+def remember(record: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``facts`` as JSON; where that cannot be written they are found out again."""
+    with suppress(OSError):
+        write_facts(record, facts)
 
 
 def find_together(files: Sequence[PublishedFile], places: Sequence[Path]) -> list[Path] | None:
@@ -112,14 +112,3 @@ def _record(path: Path) -> Path:
 def _facts(path: Path) -> dict[str, int | str]:
     status = path.stat()
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content))
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):  # never written, or damaged
-        return None

@@ -38,7 +38,7 @@ def start_writer(path, seconds):
 
 
 def leftovers(folder):
-    return [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
+    return [path.name for path in folder.iterdir() if path.name.endswith(".new")]
 
 
 def test_written_once_then_returned(tmp_path):

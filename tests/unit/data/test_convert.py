@@ -350,9 +350,9 @@ class TestPublishedFile:
 
     def test_a_folder_that_cannot_be_written_is_good_enough(self, path, monkeypatch):
         def refuse(*_):
-            raise DataError("read only")
+            raise PermissionError("read only")
 
-        monkeypatch.setattr(published, "overwrite", refuse)
+        monkeypatch.setattr(published, "write_facts", refuse)
         assert self.FILE.checked(path) == f"md5:{self.MD5}"
         assert not path.with_name("renamed.bin.checked.json").exists()
 
