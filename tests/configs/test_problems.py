@@ -275,6 +275,10 @@ def test_mistake_is_named(config, words, message):
     ("words", "message"),
     [
         (["+foo=3"], "config: there is no 'foo'"),
+        (
+            ["sampling=correlated", "data.sampling.sigma=0"],
+            "sampling.sigma: 0 is not a number above",
+        ),
         (["~channels_last"], "config.channels_last: was taken out by ~channels_last"),
         (["trainer.max_time=[a]"], "config.trainer.max_time: ['a'] is not text or"),
         (["+laten_dim=3"], "config: there is no 'laten_dim'; did you mean 'latent_dim'?"),

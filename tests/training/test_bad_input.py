@@ -100,3 +100,10 @@ def test_a_key_that_is_never_logged_is_no_monitor(tiny, tmp_path, monitor, near)
 def test_keys_that_may_come_are_monitors(tiny, tmp_path, monitor):
     train(tiny(tmp_path, f"callbacks.checkpoint.monitor={monitor}", "trainer.max_steps=2"))
     assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_an_action_that_is_none(config):
+    from vaescope.commands.data import _program
+
+    with pytest.raises(ConfigError, match=r"action=-1e\+30: choose list, show"):
+        _program(config("action=-1e30", name="data"))

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
 from vaescope.config import config_dir, register_schemas
+from vaescope.errors import ConfigError
 
 register_schemas()
 
@@ -21,6 +22,8 @@ def _program(config: DictConfig) -> Any:
         "verify": data_sets.verify,
         "render": data_sets.render,
     }
+    if config.action not in actions:
+        raise ConfigError(f"action={config.action}: choose {', '.join(actions)}")
     return actions[config.action](config)
 
 
