@@ -10,6 +10,15 @@ from vaescope.located import class_of, get
 from vaescope.ranges import fits
 from vaescope.schemas import TrainSchema
 
+# options of the group ``view`` to advise, and what each gives; of several that are alike, the first
+VIEWS = {
+    "pairs_locatello": {"image_2"},
+    "transitions_laplace": {"image_2"},
+    "triplets": {"image_2", "image_3"},
+    "groups": {"image_2", "label"},
+    "labels": {"label"},
+    "labelled": {"image_2", "factor_labels"},
+}
 _LATENT_DIM = get_type_hints(TrainSchema, include_extras=True)["latent_dim"]
 # optimisers that treat each weight by itself, so that stacked members do not touch each other
 ELEMENTWISE = tuple(
@@ -72,15 +81,7 @@ def _view_problems(config: DictConfig) -> Iterator[str]:
 
 def model_view(needed: Collection[str]) -> str:
     """Names of the views that give all of these, for advice."""
-    views = {
-        "pairs_locatello": {"image_2"},
-        "transitions_laplace": {"image_2"},
-        "triplets": {"image_2", "image_3"},
-        "groups": {"image_2", "label"},
-        "labels": {"label"},
-        "labelled": {"image_2", "factor_labels"},
-    }
-    return " or view=".join(name for name, given in views.items() if given >= set(needed))
+    return " or view=".join(name for name, given in VIEWS.items() if given >= set(needed))
 
 
 def _trainer_problems(config: DictConfig) -> Iterator[str]:

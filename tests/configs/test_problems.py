@@ -1,13 +1,16 @@
 """What a user is told about a configuration that cannot work."""
 
+from pathlib import Path
+
 import pytest
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from vaescope.config import build
+from vaescope.config import build, config_dir
 from vaescope.errors import ConfigError, DataError, VaescopeError
 from vaescope.located import located
 from vaescope.problems import check, problems
+from vaescope.together import VIEWS
 
 
 def found(node):
@@ -309,6 +312,12 @@ def test_what_was_accepted_in_silence(config, words, message):
     text = told(config(*(["data=tiny"] if "model" in words[0] else []), *words))
     assert text.startswith("1 mistake in the configuration:\n")
     assert message in text
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_that_are_advised_give_what_is_said(name):
+    option = OmegaConf.load(Path(config_dir(), "view", f"{name}.yaml"))
+    assert VIEWS[name] == set(located(option._target_).gives)
 
 
 def test_a_group_of_many_that_is_no_mapping(config):
