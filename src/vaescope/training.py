@@ -183,7 +183,8 @@ def _number_of_updates(trainer: pl.Trainer, data: FactorDataModule) -> int | Non
     if trainer.max_epochs is not None and trainer.max_epochs > 0:
         data.trainer = trainer  # the images are put where it trains
         data.setup()
-        batches = len(data.rows["train"]) // data.batch_size
+        batches, limit = len(data.rows["train"]) // data.batch_size, trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
         limits.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
     return min(limits, default=None)
 

@@ -163,9 +163,11 @@ def test_a_longer_resumed_run_keeps_the_schedule_it_began_with(tiny, tmp_path, s
     assert {step: targets[step] for step in expected} == pytest.approx(expected)
 
 
-def test_shares_of_a_run_of_epochs(tiny, tmp_path):
+@pytest.mark.parametrize("part", ["1.0", "0.7", "3"])
+def test_shares_of_a_run_of_epochs(tiny, tmp_path, part):
     words = (*FEW, "model=annealed_vae", "trainer.max_steps=-1", "trainer.max_epochs=2")
-    words = (*words, "data.batch_size=50", "trainer.accumulate_grad_batches=2")
+    words = (*words, "data.batch_size=25", "trainer.accumulate_grad_batches=2")
+    words = (*words, f"+trainer.limit_train_batches={part}")
     (row,) = train(tiny(tmp_path, *words))
     saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["vaescope"]["config"]["schedule_steps"] == saved["global_step"] == row["step"] > 3

@@ -56,9 +56,8 @@ def make_runs(
         errors = pool.map(lambda run: _tried(run, folder / run.name, shared, started), wanted)
         try:
             failed = {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
-        except (
-            BaseException
-        ):  # a signal: the runs that go on keep their states, and no other begins
+        except BaseException:
+            # a signal: the runs that go on keep their states, and no other begins
             pool.shutdown(wait=False, cancel_futures=True)
             for process in started:
                 process.terminate()
