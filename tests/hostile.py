@@ -93,7 +93,7 @@ def attacks(folder, mark):
         node("logging.FileHandler", mark),
         node("logging.config.dictConfig", log),
         # by names that our own and the allowed modules have imported
-        node("vaescope.training.os.system", touch),
+        node("vaescope.trust.os.system", touch),
         node("vaescope.report.record.subprocess.run", words),
         node("vaescope.assembly.torch.load", saved, weights_only=False),
         node("vaescope.codes_file.np.savetxt", mark, [1.0]),

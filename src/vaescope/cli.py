@@ -30,6 +30,10 @@ GROUPS = (
 PAPERS = ("cvpr2019",)
 OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
 SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}
+VALUED = (  # Hydra's flags that are followed by a value
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
+)
 DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
@@ -120,9 +124,16 @@ def _with_folders(words: list[str]) -> list[str]:
     """``report RUN`` -> ``report runs=[RUN]``."""
     from vaescope.overrides import quoted
 
-    folders = [word for word in words if word[:1] != "-" and isdir(expanduser(word))]
+    folders, rest = [], []
+    for before, word in zip(["", *words], words, strict=False):
+        is_flag = word[:1] == "-" or before in VALUED
+        if not is_flag and isdir(expanduser(word)):
+            folders.append(word)
+        elif is_flag or "=" in word or word[:1] in ("~", "+"):
+            rest.append(word)
+        else:
+            _stop(f"report: there is no folder {word}; give folders of runs")
     named = ",".join(quoted(expanduser(folder)) for folder in folders)
-    rest = [word for word in words if word not in folders]
     return [*rest, f"runs=[{named}]"] if folders else words
 
 
@@ -146,12 +157,13 @@ def _resumed(words: list[str]) -> list[str]:
         return words
     from vaescope.overrides import path_of, word
 
-    folder = path_of(folders[-1]).resolve()
+    folder = path_of(folders[-1])
     if not (folder / "config.yaml").is_file():
         _stop(
             f"resume={folders[-1]}: no config.yaml in {folder}, so there is nothing to continue; "
             "give the folder of a run whose training has begun"
         )
+    folder = folder.resolve()
     if _is_sweep(words):
         _stop("resume=DIR continues one run; it does not go with -m")
     changes = [change for change in words if not change.startswith(("resume=", "trust="))]

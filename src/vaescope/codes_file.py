@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from vaescope.callbacks import Codes
+from vaescope.data.missing_values import is_missing
 from vaescope.errors import DataError
 from vaescope.factor_kinds import KINDS, guessed_kind
 from vaescope.panel import FEWEST, looks_transposed
@@ -77,7 +78,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             for name in set(ARRAYS) & set(names):
                 found[name] = _array(file, name)
     except _UNREADABLE as error:
-        raise _Refusal(f"cannot be read as npz ({error})") from error
+        reason = "it is no archive of numpy" if "allow_pickle" in str(error) else error
+        raise _Refusal(f"cannot be read as npz ({reason})") from error
     for name in ("codes", "factors"):
         if name not in found:
             known = f"has {sorted(names)}, but not {name}"
@@ -100,6 +102,8 @@ def _array(file: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 
 def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:
     codes, factors, variance = arrays["codes"], arrays["factors"], arrays.get("variance")
+    _check_type("codes", codes)
+    _check_type("factors", factors)
     _check_shapes(codes, factors)
     mean = _finite("codes", codes)
     if variance is not None:
@@ -174,13 +178,17 @@ def _check_type(name: str, array: np.ndarray) -> None:
 
 
 def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
-    _check_type("factors", factors)
     text = factors.dtype.kind in "SU"
     if not text:
         _finite("factors", factors)
+        if factors.dtype.kind == "u" and int(factors.max()) >= 2**63:
+            raise _Refusal(f"factors go up to {factors.max()}, but less than 2**63 is needed")
+    else:
+        _require_known(factors)
     if given is None:
         return [guessed_kind(column) for column in factors.T]
-    kinds = [k.decode() if isinstance(k, bytes) else str(k) for k in np.atleast_1d(given).tolist()]
+    listed = np.atleast_1d(given).tolist()
+    kinds = [k.decode("latin-1") if isinstance(k, bytes) else str(k) for k in listed]
     if len(kinds) != factors.shape[1] or not set(kinds) <= set(KINDS):
         allowed = f"one of {', '.join(KINDS)} for each"
         raise _Refusal(f"kinds {kinds} for {factors.shape[1]} factors; give {allowed}")
@@ -190,6 +198,18 @@ def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
             "needed for each; number the values of an ordered factor"
         )
     return kinds
+
+
+def _require_known(factors: np.ndarray) -> None:
+    """Refuse text that says that a value is not known: it is no class of its own."""
+    for value in np.unique(factors):
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if is_missing(text):
+            row, column = np.argwhere(factors == value)[0]
+            raise _Refusal(
+                f"factors hold {text!r} in row {row}, column {column}, which says that a value is "
+                "not known: leave such rows out of all arrays, or call a class otherwise"
+            )
 
 
 def _numbers(factors: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vaescope.errors import ConfigError
 from vaescope.foreign_ranges import advice, foreign_hints
+from vaescope.group_kinds import kind_problems
 from vaescope.located import get, located
 from vaescope.objective import objective_problems
 from vaescope.ranges import fits, hints_of, words
@@ -82,7 +83,11 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
     if not callable(target):
         yield f"{path}._target_: there is no {node['_target_']}"
         return
-    kinds = {p.name: p.kind for p in inspect.signature(target).parameters.values()}
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except ValueError:  # some that are written in C do not say what they take
+        return
+    kinds = {p.name: p.kind for p in parameters}
     named = [n for n, k in kinds.items() if k in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)]
     open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
     hints = {**hints_of(target), **foreign_hints(str(node["_target_"]), path)}
@@ -95,7 +100,7 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
             yield f"{path}.{key}: {node['_target_']} takes no '{key}'{_did_you_mean(key, named)}"
     if not node.get("_partial_"):
         known = {*node, *GIVEN_BY_CODE.get(path, ())}
-        for parameter in inspect.signature(target).parameters.values():
+        for parameter in parameters:
             required = parameter.name in named and parameter.default is inspect.Parameter.empty
             if required and parameter.name not in known:
                 yield f"{path}.{parameter.name}: {node['_target_']} needs it"
@@ -147,7 +152,10 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
     kind = OmegaConf.get_type(config)
     schema = kind if is_dataclass(kind) else _nearest_schema(config)
     yield from _schema_problems(config, schema, "config")
-    yield from together(config)
+    of_other_kinds = list(kind_problems(config))
+    yield from of_other_kinds
+    if not of_other_kinds:
+        yield from together(config)
     if get(config, "objective") is not None:
         yield from objective_problems(config.objective)
 

@@ -30,6 +30,7 @@ _NO_MEMORY = (
     "maximum allowed dimension exceeded",
     "too many resources requested",
 )
+_NO_LIST = ("is not a ListConfig, list or tuple", "Cannot merge DictConfig with ListConfig")
 _SETTINGS = "MisconfigurationException"  # of Lightning, by whatever name it is imported
 _COMPOSITION = ("hydra", "omegaconf", "antlr4")
 
@@ -71,6 +72,8 @@ def _of_hydra(error: BaseException) -> str:
     cause = error.__cause__
     if cause is not None and type(cause).__module__.startswith("omegaconf"):
         text = f"{text}\n{str(cause).splitlines()[0]}"
+    if any(told in text for told in _NO_LIST):
+        text = f"{text.rstrip('.')}; a list is written in brackets: key=[value]"
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
     near = get_close_matches(str(missing).rsplit("/", 1)[-1], options or (), 1)
     return f"{text}\ndid you mean '{near[0]}'?" if near else text

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vaescope.devices import device_problems
 from vaescope.located import class_of, get
-from vaescope.ranges import fits
+from vaescope.ranges import Seed, fits
 from vaescope.schemas import TrainSchema
 
 # options of the group ``view`` to advise, and what each gives; of several that are alike, the first
@@ -90,11 +90,27 @@ def _trainer_problems(config: DictConfig) -> Iterator[str]:
     if not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
         return
     yield from device_problems(trainer)
+    yield from _end_problems(config, trainer)
     precision = str(get(trainer, "precision"))
     if _clips(trainer) and "mixed" in precision and get(optimizer, "fused"):
         yield (
             "config.trainer.gradient_clip_val: Lightning does not clip for a fused optimiser in "
             f"{precision}; add optimizer.fused=false"
+        )
+
+
+def _end_problems(config: DictConfig, trainer: DictConfig) -> Iterator[str]:
+    """A run that nothing ends."""
+    limits = [get(trainer, key) for key in ("max_steps", "max_epochs")]
+    if limits != [-1, -1] or get(trainer, "max_time") is not None:
+        return
+    callbacks = get(config, "callbacks")
+    entries = callbacks.values() if isinstance(callbacks, DictConfig) else ()
+    kinds = [class_of(entry) for entry in entries if isinstance(entry, DictConfig)]
+    if all(getattr(kind, "__module__", "").startswith("vaescope.") for kind in kinds):
+        yield (
+            "config.trainer: max_steps=-1 and max_epochs=-1, and nothing else ends the run; give "
+            "one of them, or max_time, or a callback that stops training"
         )
 
 
@@ -104,6 +120,11 @@ def _ensemble_problems(config: DictConfig) -> Iterator[str]:
     trainer, optimizer = get(config, "trainer"), get(config, "optimizer")
     if not isinstance(size, int) or size < 2:
         return
+    if isinstance(seed := get(config, "seed"), int) and not fits(seed + size - 1, Seed):
+        yield (
+            f"config.seed: {seed} leaves no seeds for {size} members: the last would have "
+            f"{seed + size - 1:,}, and seeds end at {2**32 - 1:,}"
+        )
     if not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
         return
     if _clips(trainer):

@@ -31,14 +31,20 @@ MODULES = (
 )
 # of what a group's own object has to be one
 HOMES = {
-    "data": "vaescope.data",
-    "model": "vaescope.models",
-    "network": "vaescope.networks",
-    "posterior": "vaescope.posteriors",
-    "prior": "vaescope.priors",
-    "likelihood": "vaescope.likelihoods",
-    "optimizer": "torch.optim",
-    "trainer": "pytorch_lightning",
+    "data": ("vaescope.data",),
+    "model": ("vaescope.models",),
+    "network": ("vaescope.networks",),
+    "posterior": ("vaescope.posteriors",),
+    "prior": ("vaescope.priors",),
+    "likelihood": ("vaescope.likelihoods",),
+    "optimizer": ("torch.optim",),
+    "trainer": ("pytorch_lightning",),
+}
+# and the members of groups of several
+MEMBERS = {
+    "statistics": ("vaescope.callbacks.statistics",),
+    "callbacks": ("vaescope.callbacks", "pytorch_lightning.callbacks"),
+    "logger": ("vaescope.callbacks",),
 }
 GET_CLASS = "hydra.utils.get_class"
 WRITERS = ("callbacks", "logger")
@@ -186,7 +192,9 @@ class _Reader:
             return keys == ("trainer",)
         if not any(found is thing for thing in offered()):
             return False
-        return len(keys) != 1 or keys[0] not in HOMES or _is_in(found.__module__, HOMES[keys[0]])
+        homes = HOMES if len(keys) == 1 else MEMBERS if len(keys) == 2 else {}
+        allowed = homes.get(keys[0]) if keys else None
+        return allowed is None or any(_is_in(found.__module__, home) for home in allowed)
 
     def _is_own(self, name: str) -> bool:
         return any(_is_in(name, package) for package in self.packages)

@@ -346,3 +346,45 @@ def test_every_command_has_a_strict_root(config, name):
 def test_a_paper_that_is_none(config, word, told):
     with pytest.raises(ConfigCompositionException, match=told):
         config(word, name="reproduce")
+
+
+def test_members_need_seeds_and_a_run_an_end(config):
+    text = told(config("data=tiny", "seed=4294967295", "ensemble.size=2"))
+    assert "config.seed: 4294967295 leaves no seeds for 2 members" in text
+    check(config("data=tiny", "seed=4294967294", "ensemble.size=2"))
+    endless = ("data=tiny", "trainer.max_steps=-1", "trainer.max_epochs=-1")
+    assert "nothing else ends the run" in told(config(*endless))
+    check(config(*endless, "trainer.max_time=00:01:00:00"))
+    stopping = "pytorch_lightning.callbacks.EarlyStopping"
+    check(config(*endless, f"+callbacks.stop={{_target_: {stopping}, monitor: val/loss}}"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["likelihood._target_=torch.nn.ReLU"],
+            "config.likelihood: torch.nn.ReLU is no likelihood",
+        ),
+        (["prior._target_=torch.nn.ReLU"], "config.prior: torch.nn.ReLU is no prior"),
+        (
+            ["+callbacks.x._target_=torch.nn.ReLU"],
+            "config.callbacks.x: torch.nn.ReLU is no callback",
+        ),
+        (["+logger.x._target_=torch.nn.ReLU"], "config.logger.x: torch.nn.ReLU is no logger"),
+        (["+statistics.x._target_=torch.nn.ReLU"], "config.statistics.x: torch.nn.ReLU is no stat"),
+        (
+            ["+statistics.x._target_=pytorch_lightning.callbacks.RichProgressBar"],
+            "RichProgressBar is no statistic",
+        ),
+        (
+            ["optimizer._target_=collections.OrderedDict"],
+            "config.optimizer: collections.OrderedDict",
+        ),
+        (["trainer._target_=collections.OrderedDict"], "is no trainer: it has no fit"),
+        (["data._target_=collections.OrderedDict"], "is no data module: it has no setup"),
+        (["model._target_=collections.OrderedDict"], "is no method"),
+    ],
+)
+def test_objects_of_another_kind_are_named(config, words, message):
+    assert message in told(config("data=tiny", *words))

@@ -58,6 +58,7 @@ MAY_CONFIGURE = {
         "config",
         "problems",
         "together",
+        "group_kinds",
         "schemas",
         "located",
         "commands",

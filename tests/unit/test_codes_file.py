@@ -178,3 +178,37 @@ def test_flipped_and_missing_bytes_are_named(tmp_path):
         (tmp_path / "a.npz").write_bytes(damaged)
         with pytest.raises(DataError, match="cannot be read as npz"):
             read_codes(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("word", ["", "nan", "NA", "?", "—"])
+@pytest.mark.parametrize("dtype", ["U", "S"])
+def test_words_for_missing_values_are_no_class(tmp_path, word, dtype):
+    if dtype == "S" and not word.isascii():
+        word = "-"
+    factors = FACTORS.astype("U5")
+    factors[7, 1] = word
+    with pytest.raises(
+        DataError, match=r"in row 7, column 1, which says that a value is not known"
+    ):
+        read_codes(saved(tmp_path, factors=factors.astype(dtype)))
+
+
+def test_whole_numbers_beyond_int64_are_refused(tmp_path):
+    factors = FACTORS.astype("u8")
+    factors[3, 1] = 2**63
+    with pytest.raises(DataError, match="factors go up to 9223372036854775808"):
+        read_codes(saved(tmp_path, factors=factors))
+    factors[3, 1] = 2**63 - 1
+    found, _ = read_codes(saved(tmp_path, factors=factors))
+    assert found.factors[3, 1] == 2**63 - 1
+
+
+def test_what_is_no_text_or_matrix_is_told(tmp_path):
+    with pytest.raises(DataError, match="kinds"):
+        read_codes(saved(tmp_path, kinds=np.array([b"ordinal", b"\xff", b"ordinal"])))
+    with pytest.raises(DataError, match="factors hold records"):
+        read_codes(saved(tmp_path, factors=np.zeros(ROWS, [("a", "f4"), ("b", "i4")])))
+    (tmp_path / "a.npz").write_bytes(b"root:x:0:0:root")
+    with pytest.raises(DataError, match="it is no archive of numpy") as told:
+        read_codes(tmp_path / "a.npz")
+    assert "allow_pickle" not in str(told.value)

@@ -97,3 +97,9 @@ def test_our_own_errors_stay_what_they_are():
 )
 def test_faults_of_the_program_are_none_of_the_users(error):
     assert refusal(error) is None
+
+
+def test_a_value_where_a_list_belongs_is_told_how_to_write_it():
+    composed = OmegaConf.structured({"scores": ["a"]})
+    error = raised(lambda: OmegaConf.merge(composed, {"scores": {"a": 1}}))
+    assert "a list is written in brackets: key=[value]" in str(refusal(error))

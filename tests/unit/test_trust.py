@@ -672,3 +672,37 @@ def test_logs_that_wandb_has_linked_do_not_keep_a_run_from_being_resumed(tmp_pat
     (run / "wandb").symlink_to(outside)
     with pytest.raises(UntrustedError, match=r"wandb is a link that leads out"):
         refuse_links_out(run, "x")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"root:x:0:0:root:/root:/bin/bash\n",
+        b"",
+        b"PK\x03\x04",
+        b"\x80\x02.",
+        b"0",
+        b"(((((",
+        b"\x80\x02K\x01u.",
+    ],
+)
+def test_a_file_of_any_bytes_is_no_checkpoint(tmp_path, content):
+    (tmp_path / "x.ckpt").write_bytes(content)
+    with pytest.raises(DataError, match="not a whole checkpoint of vaescope") as told:
+        read_checkpoint(tmp_path / "x.ckpt")
+    assert one_sentence(str(told.value))
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        ("statistics", "torch.nn.ReLU"),
+        ("statistics", "pytorch_lightning.callbacks.RichProgressBar"),
+        ("statistics", "vaescope.callbacks.Progress"),
+        ("callbacks", "torch.nn.ReLU"),
+        ("logger", "torch.optim.Adam"),
+    ],
+)
+def test_members_of_groups_are_of_their_kind(tmp_path, group, name):
+    with pytest.raises(UntrustedError, match=f"{name} in {group}.x"):
+        trusted({group: {"x": {"_target_": name}}}, "resume=x", folder=tmp_path)

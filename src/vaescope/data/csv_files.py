@@ -14,17 +14,12 @@ from typing import Any
 import numpy as np
 
 from vaescope.data.array_files import damage_told
+from vaescope.data.missing_values import is_missing
 from vaescope.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".csv", ".tsv", ".txt")
-_MISSING_WORDS = frozenset(
-    (
-        *("", "na", "n/a", "#n/a", "n.a.", "<na>", "nan", "-nan", "nat", "null", "none", "nil"),
-        *("?", "-", "--", "missing", "#value!", "#ref!", "#name?", "#div/0!", "#num!", "#null!"),
-    )
-)
 _SEPARATORS = (",", ";", "\t", "|")
 _STARTS = {
     codecs.BOM_UTF32_LE: "UTF-32 text",
@@ -41,7 +36,10 @@ _NUMBER = re.compile(
     r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity)", re.IGNORECASE
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(e[+-]?[0-9]+)?", re.IGNORECASE)
-_LIKE_A_NUMBER = re.compile(r"[+-]?[0-9.,' ]*[0-9][0-9.,' ]*")
+# thousands apart, FORTRAN's exponent, per cent, or digits and signs that are not ASCII's
+_LIKE_A_NUMBER = re.compile(
+    r"[+\-\u2212\uff0b\uff0d]?[\d.,'\u2019\s]*\d[\d.,'\u2019\s]*(d[+-]?\d+|\s*%)?", re.IGNORECASE
+)
 
 
 def csv_columns(
@@ -86,11 +84,6 @@ def csv_columns(
             )
         columns[name] = np.array(column) if name in text else _typed(table, name, column)
     return columns
-
-
-def is_missing(text: str) -> bool:
-    """Whether a text says that there is no value, as programs write it: NA, NaN, null, ?, ..."""
-    return text.strip().lower() in _MISSING_WORDS
 
 
 @dataclass(frozen=True)
@@ -258,6 +251,21 @@ def _named(table: _Table) -> _Table:
     return _Table(path, names, rows, table.lines, table.separator)
 
 
+def _beyond_64_bits(table: _Table, name: str, column: list[str]) -> np.ndarray:
+    """Whole numbers as float64.
+
+    Raises:
+        DataError: two of them would become one.
+    """
+    numbers = np.array(column, dtype=np.float64)
+    if len(np.unique(numbers)) < len(set(map(int, column))):
+        raise DataError(
+            f"{table.path}: column {name!r} has whole numbers of more than 64 bits that differ "
+            "beyond the 16 digits which are kept; write them as categories with a letter"
+        )
+    return numbers
+
+
 def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
     """A column as int64, float64 or text.
 
@@ -269,7 +277,7 @@ def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
         try:
             return np.array(column, dtype=np.int64)
         except (OverflowError, ValueError):
-            return np.array(column, dtype=np.float64)
+            return _beyond_64_bits(table, name, column)
     odd = {value for value in values if not _NUMBER.fullmatch(value)}
     may_have_commas = table.separator != "," and not any("." in value for value in values)
     if odd and may_have_commas and all(map(_DECIMAL_COMMA.fullmatch, odd)):

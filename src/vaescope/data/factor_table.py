@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.csv_files import is_missing
 from vaescope.data.factors import Factors
+from vaescope.data.missing_values import is_missing
 from vaescope.errors import ConfigError, DataError
 from vaescope.factor_kinds import KINDS, guessed_kind
 
@@ -50,6 +50,7 @@ def factor_table(
     """
     if kinds is None:
         kinds = [guessed_kind(column) for column in columns.values()]
+    _require_names(columns, what)
     _require_kinds(columns, kinds)
     sizes, values = [], []
     for (name, column), kind in zip(columns.items(), kinds, strict=True):
@@ -105,7 +106,18 @@ def _scaled(name: str, column: np.ndarray) -> tuple[int, np.ndarray]:
         raise ConfigError(f"factor {name!r} is text and cannot be continuous; call it categorical")
     column = column.astype(np.float64)
     low, high = column.min(), column.max()
+    if high / 2 - low / 2 > np.finfo(np.float64).max / 2:  # their difference would be infinite
+        column, low, high = column / 2, low / 2, high / 2
     return 0, (column - low) / ((high - low) or 1.0)
+
+
+def _require_names(columns: Mapping[str, np.ndarray], what: str) -> None:
+    for name in columns:
+        if not name.strip() or not name.isprintable():
+            raise ConfigError(
+                f"{what}: a factor is called {name!r}; give each a name of letters that can be "
+                "shown in one line"
+            )
 
 
 def _require_kinds(columns: Mapping[str, np.ndarray], kinds: Sequence[str]) -> None:

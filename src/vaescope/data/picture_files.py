@@ -29,6 +29,7 @@ def pictures_below(folder: Path, suffixes: Collection[str], known: Path | None =
     for path in _files(folder):
         suffix = path.suffix.lower().removeprefix(".")
         if suffix in suffixes:
+            _refuse_special(path)
             found.append(str(path.relative_to(folder)))
         elif known is None or path.absolute() != known.absolute():
             others[suffix] += 1
@@ -80,6 +81,12 @@ def _files(folder: Path) -> list[Path]:
             folders[:] = [path.name for path in kept]
             files += [Path(place, name) for name in names if not name.startswith(".")]
     return files
+
+
+def _refuse_special(path: Path) -> None:
+    """Raise for a pipe, a socket or a device: to open one may wait for ever."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is a pipe, a socket or a device, no picture; take it out")
 
 
 def _identity(folder: Path) -> tuple[int, int]:

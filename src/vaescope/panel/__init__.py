@@ -2,7 +2,7 @@
 
 from vaescope.panel.families import DEFAULT, FAMILIES, INFORMATION, Family
 from vaescope.panel.metric import PanelMetric
-from vaescope.panel.panel import Measured, as_numbers, check_scores, panel
+from vaescope.panel.panel import Measured, as_numbers, panel, score_names
 from vaescope.panel.sample import FEWEST, Sample, looks_transposed
 from vaescope.panel.told import ToldOnce
 
@@ -17,7 +17,7 @@ __all__ = [
     "Sample",
     "ToldOnce",
     "as_numbers",
-    "check_scores",
     "looks_transposed",
     "panel",
+    "score_names",
 ]

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
+from vaescope.factor_kinds import KINDS
 from vaescope.metrics.codes import HeldOutCodes
-from vaescope.panel.panel import as_numbers, check_scores, panel
+from vaescope.panel.panel import as_numbers, panel, score_names
 from vaescope.panel.told import ToldOnce
 
 
@@ -22,7 +23,7 @@ class PanelMetric(HeldOutCodes):
         seed: of all draws.
 
     Raises:
-        ValueError: if a score is unknown.
+        ValueError: if a score or a kind is unknown, or no score is named.
     """
 
     variances: list[Tensor]
@@ -36,8 +37,9 @@ class PanelMetric(HeldOutCodes):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.scores = (scores,) if isinstance(scores, str) else tuple(scores)
-        check_scores(self.scores)
+        self.scores = score_names(scores)
+        if unknown := set(kinds or ()) - set(KINDS):
+            raise ValueError(f"kinds {sorted(unknown)} are unknown; choose {', '.join(KINDS)}")
         self.kinds, self.context, self.seed = kinds, context, seed
         self.tell = ToldOnce()
         self.add_state("variances", default=[], dist_reduce_fx="cat")

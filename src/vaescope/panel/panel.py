@@ -68,17 +68,24 @@ def as_numbers(measured: Mapping[str, Measured]) -> dict[str, float]:
     return numbers
 
 
-def check_scores(scores: Sequence[str]) -> None:
-    """Refuse names that are no scores.
+def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of scores, each once, in their order.
+
+    Args:
+        scores: one name, or several.
 
     Raises:
-        ValueError: if one is unknown; names those that are near.
+        ValueError: if there is none, or one is unknown; names those that are near.
     """
+    names = (scores,) if isinstance(scores, str) else tuple(dict.fromkeys(scores))
+    if not names:
+        raise ValueError("no score was named; choose some, as scores=['mig', 'dci']")
     known = (*INFORMATION, *FAMILIES)
-    for name in scores:
+    for name in names:
         if name not in known:
             near = get_close_matches(name, known) or sorted(known)
             raise ValueError(f"score {name!r} is unknown; choose {', '.join(near)}")
+    return names
 
 
 def panel(
@@ -87,7 +94,7 @@ def panel(
     *,
     kinds: Sequence[str] | None = None,
     variance: Tensor | None = None,
-    scores: Sequence[str] = DEFAULT,
+    scores: str | Sequence[str] = DEFAULT,
     repeats: int = 20,
     costly_repeats: int = 5,
     level: float = 0.95,
@@ -101,7 +108,7 @@ def panel(
         factors: values of the factors [N, K]; K = 0 for scores of the codes alone.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
         variance: posterior variances [N, D], for ``mig_chen`` and ``separability`` alone.
-        scores: names of ``INFORMATION`` and ``FAMILIES``; a family gives several numbers.
+        scores: names, or one, of ``INFORMATION``, ``FAMILIES``; a family gives several numbers.
         repeats: shuffles (for chance) and halves of the rows (for the interval) of quick scores;
             0: neither. Scores of information have 20 shuffles at least, and which latents they
             count does not depend on it.
@@ -123,7 +130,7 @@ def panel(
     bootstrap's repeated rows make noise look like structure to probes and neighbours. Differs:
     random halves, not all of them; scores of information have a bootstrap of their own.
     """
-    check_scores(scores)
+    names = score_names(scores)
     if min(repeats, costly_repeats) < 0 or 1 in (repeats, costly_repeats):
         raise ValueError(
             f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
@@ -135,14 +142,14 @@ def panel(
         rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
         raise ValueError(f"{rows}: transpose? codes are [N, D] and factors [N, K]")
     found: dict[str, Measured] = {}
-    wanted = [name for name in dict.fromkeys(scores) if name in INFORMATION]
+    wanted = [name for name in names if name in INFORMATION]
     if wanted:
         try:
             every = _information(sample, repeats, level)
             found |= {name: every[name] for name in wanted}
         except REFUSALS as error:
             tell(f"{_plural(wanted)} left out: {error}")
-    for name in dict.fromkeys(scores):
+    for name in names:
         if name in FAMILIES:
             family = FAMILIES[name]
             number = costly_repeats if family.cost == "high" else repeats

@@ -1,5 +1,7 @@
 """Factors of a user's own images: from arrays, csv files, guessed or said."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 from miniature import arrays
 from vaescope.data.arrays import ArraysDataModule
+from vaescope.data.factor_table import factor_table
 from vaescope.errors import ConfigError, DataError
 
 N = 20
@@ -286,3 +289,15 @@ def test_the_miniature_is_what_it_says(tmp_path):
     image = made.images(torch.tensor([[7, 2, 1]]))[0]
     assert (image[0, 10:16, 24:30] == torch.tensor(170 / 255)).all()
     assert image.count_nonzero() == 3 * 36
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x1b[31m", "\u202ea"])
+def test_names_that_cannot_be_shown_are_refused(name):
+    with pytest.raises(ConfigError, match=f"a factor is called {re.escape(repr(name))}"):
+        factor_table({"a": np.arange(3), name: np.arange(3)}, None, 3, "mine.csv")
+
+
+def test_the_largest_numbers_are_scaled_without_overflow():
+    column = np.array([-1.7e308, 0.0, 1.7e308])
+    scaled = factor_table({"a": column}, ["continuous"], 3, "mine.npz").values[:, 0]
+    assert scaled.tolist() == [0.0, 0.5, 1.0]

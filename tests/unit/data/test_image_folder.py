@@ -1,4 +1,6 @@
+import os
 import pickle
+import socket
 
 import numpy as np
 import pytest
@@ -234,3 +236,16 @@ def test_a_folder_has_to_hold_pictures(tmp_path):
 def test_settings_that_do_not_fit_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         ImageFolderDataModule(**options)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_what_is_no_file_is_not_waited_for(folder, kind):
+    place = folder / "pictures.png" if folder.is_dir() else folder
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        with socket.socket(socket.AF_UNIX) as made:
+            os.chdir(folder)
+            made.bind(place.name)
+    with pytest.raises(DataError, match="is a pipe, a socket or a device"):
+        opened(folder)

@@ -82,3 +82,13 @@ def test_what_cannot_be_measured_is_refused():
     metric.update(CODES, FACTORS)
     with pytest.raises(ValueError, match="variances of 400 of 800 rows"):
         metric.compute()
+    with pytest.raises(ValueError, match="no score was named"):
+        PanelMetric([])
+    with pytest.raises(ValueError, match=r"kinds \['x'\] are unknown; choose ordinal"):
+        PanelMetric("mig", kinds=["ordinal", "x"])
+
+
+def test_a_single_name_is_a_score():
+    assert panel(CODES, FACTORS, scores="mig", repeats=0).keys() == {"mig"}
+    with pytest.raises(ValueError, match="no score was named"):
+        panel(CODES, FACTORS, scores=[])

@@ -9,7 +9,7 @@ from annotated_types import Interval, MinLen
 
 from vaescope.callbacks.held_out import Codes, HeldOut
 from vaescope.callbacks.statistics.protocol import finite
-from vaescope.panel import DEFAULT, FEWEST, Measured, ToldOnce, as_numbers, check_scores, panel
+from vaescope.panel import DEFAULT, FEWEST, Measured, ToldOnce, as_numbers, panel, score_names
 from vaescope.posteriors import DiagonalGaussian
 from vaescope.ranges import MOST, Repeats, Share, in_range
 
@@ -41,7 +41,7 @@ class Panel:
         level: Share = 0.95,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
-        check_scores(scores)
+        score_names(scores)
         if 1 in (repeats, costly_repeats):
             raise ValueError(
                 f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
