@@ -1,6 +1,7 @@
 """Models and data from a resolved configuration, or from a checkpoint that holds one."""
 
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,7 @@ def read_checkpoint(path: str | Path) -> Plain:
     if not Path(path).is_file():
         raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
     try:
+        _require_undamaged(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
         _require_whole(saved)
     except Exception as error:  # of bytes that are no pickle, torch's reader raises anything
@@ -192,6 +194,14 @@ def read_checkpoint(path: str | Path) -> Plain:
             f"checkpoint={path}: not a whole checkpoint of vaescope ({reason})"
         ) from error
     return saved
+
+
+def _require_undamaged(path: str | Path) -> None:
+    """Raise a ``ValueError`` if bytes have changed: torch compares no checksums when it reads."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} in it has another checksum than when it was written")
 
 
 def _require_whole(saved: Plain) -> None:

@@ -706,3 +706,14 @@ def test_a_file_of_any_bytes_is_no_checkpoint(tmp_path, content):
 def test_members_of_groups_are_of_their_kind(tmp_path, group, name):
     with pytest.raises(UntrustedError, match=f"{name} in {group}.x"):
         trusted({group: {"x": {"_target_": name}}}, "resume=x", folder=tmp_path)
+
+
+def test_changed_bytes_of_a_checkpoint_are_found(tmp_path):
+    path = write_checkpoint(tmp_path / "x.ckpt", {}, weights=torch.arange(4096.0))
+    whole = path.read_bytes()
+    at = whole.index(torch.arange(4096.0).numpy().tobytes()) + 1000
+    path.write_bytes(whole[:at] + bytes(512) + whole[at + 512 :])
+    torch.load(path, weights_only=True)  # which does not notice
+    with pytest.raises(DataError, match="another checksum than when it was written") as told:
+        read_checkpoint(path)
+    assert one_sentence(str(told.value))

@@ -8,6 +8,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from vaescope.errors import DataError
 from vaescope.files import replacing
 from vaescope.ranges import Count, in_range
 
@@ -41,8 +42,14 @@ class MetricsFile(Logger):
         return ""
 
     def resume(self, step: int) -> None:
-        """Keep the file's rows up to ``step``, without final scores: the run has not ended."""
-        if self.path.is_file():
+        """Keep the file's rows up to ``step``, without final scores: the run has not ended.
+
+        Raises:
+            DataError: the file is no such table.
+        """
+        if not self.path.is_file():
+            return
+        try:
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = (
                     {k: v for k, v in row.items() if v and not k.startswith("test/")}
@@ -53,6 +60,11 @@ class MetricsFile(Logger):
                     for row in rows
                     if int(row["step"]) <= step
                 }
+        except (ValueError, KeyError, AttributeError, csv.Error) as error:
+            raise DataError(
+                f"{self.path} is damaged ({error}); mend it, or move it away to go on without "
+                "the curves so far"
+            ) from error
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The configuration is in ``config.yaml``."""
