@@ -81,9 +81,6 @@ def show(config: DictConfig) -> None:
     """
     check(config)
     plain = resolved(config)
-    for key in ("num_images", "num_statistics"):
-        if plain[key] < 1:
-            raise ConfigError(f"{key}={plain[key]} was given; it must be at least 1")
     module = build(plain["data"], "data")
     module.setup()
     about = {key: plain[key] for key in ("data", "seed", "num_images", "num_statistics")}

@@ -170,14 +170,10 @@ def final_scores(
         Log keys and values by seed, with ``num_samples`` as used.
 
     Raises:
-        ConfigError: for an unknown part or a count below 1.
+        ConfigError: for an unknown part.
     """
     if split not in ("val", "test", "held_out"):
         raise ConfigError(f"split={split!r}: choose val, test or held_out")
-    if num_samples < 1 or num_jacobians < 1:
-        raise ConfigError(
-            f"num_samples={num_samples}, num_jacobians={num_jacobians}: give at least 1"
-        )
     num_samples = min(num_samples, len(data.rows[split]))
     index = data.held_out(split, num_samples)
     viewed = Viewed(data.dataset, data.view, data.split_seed)
