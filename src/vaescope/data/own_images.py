@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from vaescope.data.cache import data_folder
-from vaescope.data.convert import convert, require_converted
+from vaescope.data.convert import convert, record_of, require_converted
 from vaescope.data.factors import Factors
 from vaescope.data.mapped import MappedArray
 from vaescope.data.stored import StoredDataset
@@ -76,7 +76,7 @@ def converted(
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
     Raises:
-        DataError: see ``convert``.
+        DataError: see ``convert``; or another conversion lies in its place.
     """
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     path = data_folder(data_dir) / "arrays" / f"{stem}-{digest}.npy"
@@ -91,12 +91,25 @@ def converted(
             raise
 
     try:
-        return MappedArray(convert(path, shape, watched, about), shape, require_converted)
+        convert(path, shape, watched, about)
+        _require_record_of(path, about)
+        return MappedArray(path, shape, require_converted)
     except DataError:
         if refused:  # once the files are mended, another conversion begins
             for end in (".part", ".part.json"):
                 path.with_name(path.name + end).unlink(missing_ok=True)
         raise
+
+
+def _require_record_of(path: Path, about: Mapping[str, Any]) -> None:
+    """Raise for a file that another one was copied or renamed over, with the record beside it."""
+    record = record_of(path)
+    others = [k for k, v in json.loads(json.dumps(about)).items() if record.get(k, v) != v]
+    if others:
+        raise DataError(
+            f"{path} holds other images than its name says: the record beside it differs in "
+            f"{', '.join(others)}; delete both and run again"
+        )
 
 
 def facts(path: Path) -> tuple[int, int]:

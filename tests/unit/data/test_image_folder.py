@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 import socket
 
 import numpy as np
@@ -249,3 +250,16 @@ def test_what_is_no_file_is_not_waited_for(folder, kind):
             made.bind(place.name)
     with pytest.raises(DataError, match="is a pipe, a socket or a device"):
         opened(folder)
+
+
+def test_a_conversion_in_the_place_of_another_is_refused(folder, tmp_path):
+    made = []
+    for canvas in ("black", "white"):
+        opened(folder, data_dir=tmp_path / "data", canvas=canvas)
+        made += [path for path in (tmp_path / "data" / "arrays").glob("*.npy") if path not in made]
+    first, second = made
+    for end in ("", ".json"):
+        shutil.copy(f"{first}{end}", f"{second}{end}")
+    opened(folder, data_dir=tmp_path / "data", canvas="black")
+    with pytest.raises(DataError, match=r"holds other images than its name says: .*canvas"):
+        opened(folder, data_dir=tmp_path / "data", canvas="white")
