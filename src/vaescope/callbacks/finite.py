@@ -36,6 +36,7 @@ class FiniteTerms(pl.Callback):
         self.every_n_steps = every_n_steps
         self._terms: list[tuple[int, dict[str, Tensor]]] = []
         self._told: set[int] = set()
+        self._raised: TrainingDivergedError | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """What a resumed run has told already."""
@@ -66,7 +67,7 @@ class FiniteTerms(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Name the cause of what failed on numbers that are none: a statistic, for example."""
-        if isinstance(exception, Exception) and not isinstance(exception, TrainingDivergedError):
+        if isinstance(exception, Exception) and exception is not self._raised:
             self._look(trainer, pl_module)
             self._look_at_weights(trainer, pl_module)
 
@@ -129,8 +130,9 @@ class FiniteTerms(pl.Callback):
         checkpoint = trainer.checkpoint_callback
         last = checkpoint.last if isinstance(checkpoint, Checkpoint) else None
         good = str(last) if last and last.is_file() else "none was written yet"
-        return TrainingDivergedError(
+        self._raised = TrainingDivergedError(
             f"not a finite number: {what} at step {step}. Last good checkpoint: {good}. "
             "Try a lower optimizer.lr, trainer=float32, or, for a single run, "
             "trainer.gradient_clip_val=1 with optimizer.fused=false"
         )
+        return self._raised
