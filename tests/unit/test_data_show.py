@@ -460,5 +460,5 @@ class TestPage:
 
     @pytest.mark.parametrize("key", ["num_images", "num_statistics"])
     def test_needs_positive_numbers(self, config, key):
-        with pytest.raises(ConfigError, match=f"{key}=0 was given"):
+        with pytest.raises(ConfigError, match=rf"config\.{key}: 0 is not an integer"):
             show(config("action=show", "data=tiny", f"{key}=0", name="data"))
