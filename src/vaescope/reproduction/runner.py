@@ -14,6 +14,7 @@ from vaescope.config import read_list, read_value, read_yaml
 from vaescope.overrides import word
 from vaescope.report.record import last_line
 from vaescope.reproduction.plan import Run
+from vaescope.run_folder import holds_state
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,9 @@ HYDRAS = ".hydra/overrides.yaml"
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the run in ``folder`` has its final scores and its report."""
-    return all((folder / name).is_file() for name in ("scores.json", "report.html"))
+    """Whether the run in ``folder`` has its final scores, and the report that it can write."""
+    reported = (folder / "report.html").is_file() or not holds_state(folder)
+    return (folder / "scores.json").is_file() and reported
 
 
 def make_runs(
