@@ -239,7 +239,7 @@ def test_a_run_of_which_nothing_is_left_ends(tiny, tmp_path, breaking):
         (("trainer.gradient_clip_val=1",), "gradient_clip_val"),
         (("trainer.precision=16-mixed",), "16-mixed"),
         (("optimizer._target_=torch.optim.LBFGS",), "torch.optim.LBFGS"),
-        (("ensemble.size=0",), "at least 1"),
+        (("ensemble.size=0",), "ensemble.size: 0 is not an integer from 1"),
     ],
 )
 def test_what_cannot_be_batched_is_refused(tiny, tmp_path, words, problem):

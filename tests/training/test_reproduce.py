@@ -131,7 +131,7 @@ def test_a_damaged_folder_is_told_and_not_run(tmp_path, broken):
         ("part=[nonsense]", "part=nonsense: there are table1"),
         ("table=99", "part=table99: there are table1"),
         ("scale=nonsense", "scale=nonsense: there are full"),
-        ("jobs=0", "jobs=0: give at least 1"),
+        ("jobs=0", "config.jobs: 0 is not an integer from 1"),
     ],
 )
 def test_what_there_is_not_is_refused(command, tmp_path, word, told):

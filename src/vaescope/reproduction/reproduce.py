@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from vaescope.errors import ConfigError, RunsFailedError, VaescopeError
+from vaescope.errors import RunsFailedError, VaescopeError
 from vaescope.reproduction import checkpoints, figures
 from vaescope.reproduction.claims import verdicts
 from vaescope.reproduction.page import write_page
@@ -39,8 +39,6 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
         ConfigError: for an unknown scale, part or run, or a plan that cannot work.
         RunsFailedError: if a run failed; the page says what the others gave.
     """
-    if plain["jobs"] is not None and plain["jobs"] < 1:
-        raise ConfigError(f"jobs={plain['jobs']}: give at least 1, or null")
     parts = chosen_parts(plain["paper"], plain["table"], plain["part"])
     planned = planned_runs(paper, plain["paper"], plain["scale"], config_dir)
     runs = runs_of(planned, plain["paper"], parts)

@@ -138,7 +138,7 @@ def test_what_is_constant_or_single_has_no_information():
 
 def test_mistakes_are_told():
     codes, labels = normal(16, 20, 2), classes(17, 20, 3)
-    with pytest.raises(ValueError, match="give 1 to 19"):
+    with pytest.raises(ValueError, match="20 neighbours of 20 rows: give 1 to N - 1"):
         nearest_information(codes, labels, neighbours=20)
     with pytest.raises(ValueError, match="finite"):
         nearest_information(codes / 0, labels)
