@@ -106,6 +106,12 @@ def imported_parts(name):
     return {dotted.split(".")[1] for dotted in ours if "." in dotted}
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """pytest collects no second file of a name, unless its folder is a package."""
+    names = sorted(path.name for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert names == sorted(set(names))
+
+
 def test_the_sources_are_found():
     assert all(files_of(what) for what in (*ARROWS, *MAY_CONFIGURE))
 

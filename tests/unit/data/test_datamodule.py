@@ -261,7 +261,7 @@ def test_held_out_samples_are_fixed_and_from_their_split():
         ({"num_workers": -1}, "num_workers=-1"),
         ({"seed": -1}, "seed=-1"),
         ({"split": (0.8, 0.2)}, "three positive shares"),
-        ({"split": (0.8, 0.3, -0.1)}, "three positive shares"),
+        ({"split": (0.8, 0.3, -0.1)}, "each a number above 0"),
         ({"split": [0.8, 0.1, 0.2]}, "of sum 1"),
     ],
 )
