@@ -27,8 +27,8 @@ class EnsembleSchema:
 
 
 @dataclass
-class TrainSchema(MachineSchema):
-    """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
+class ModelSchema(MachineSchema):
+    """The groups that a data set and a method are composed of; they stay open."""
 
     data: Any = MISSING
     model: Any = MISSING
@@ -36,6 +36,12 @@ class TrainSchema(MachineSchema):
     posterior: Any = MISSING
     prior: Any = MISSING
     likelihood: Any = MISSING
+
+
+@dataclass
+class TrainSchema(ModelSchema):
+    """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
+
     optimizer: Any = MISSING
     statistics: Any = field(default_factory=dict)
     callbacks: Any = None  # none chosen: callbacks=[]
@@ -78,15 +84,9 @@ class EvaluateSchema(MachineSchema):
 
 
 @dataclass
-class DataSchema(MachineSchema):
+class DataSchema(ModelSchema):
     """Root keys of ``data.yaml`` and their types."""
 
-    data: Any = MISSING
-    model: Any = MISSING
-    network: Any = MISSING
-    posterior: Any = MISSING
-    prior: Any = MISSING
-    likelihood: Any = MISSING
     action: str = MISSING
     seed: Seed = MISSING
     num_images: Annotated[int, Interval(ge=1, le=10_000)] = MISSING

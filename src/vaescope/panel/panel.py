@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from math import isfinite, isnan
 from statistics import NormalDist, stdev
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from vaescope.panel.families import (
     Family,
     Numbers,
 )
-from vaescope.panel.sample import Sample, looks_transposed
+from vaescope.panel.sample import Sample, looks_transposed, numbers
 
 log = logging.getLogger(__name__)
 Tell = Callable[[str], None]
@@ -89,11 +90,11 @@ def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def panel(
-    codes: Tensor,
-    factors: Tensor,
+    codes: Tensor | np.ndarray,
+    factors: Tensor | np.ndarray,
     *,
     kinds: Sequence[str] | None = None,
-    variance: Tensor | None = None,
+    variance: Tensor | np.ndarray | None = None,
     scores: str | Sequence[str] = DEFAULT,
     repeats: int = 20,
     costly_repeats: int = 5,
@@ -104,7 +105,8 @@ def panel(
     """Scores of codes by name, each beside its chance level, ceiling, interval and convention.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
+        codes: one number per latent [N, D], a tensor, an array or lists; the field uses the
+            posterior mean.
         factors: values of the factors [N, K]; K = 0 for scores of the codes alone.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
         variance: posterior variances [N, D], for ``mig_chen`` and ``separability`` alone.
@@ -137,6 +139,8 @@ def panel(
         )
     if not 0 < level < 1:
         raise ValueError(f"level={level}: give above 0 and below 1")
+    codes, factors = numbers("codes", codes), numbers("factors", factors)
+    variance = None if variance is None else numbers("variances", variance)
     sample = Sample(codes, factors, kinds, variance=variance, seed=seed)
     if looks_transposed(codes.shape, factors.shape):
         rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"

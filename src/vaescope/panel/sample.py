@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,23 @@ def looks_transposed(codes: Sequence[int], factors: Sequence[int]) -> bool:
     """
     rows, latents = codes
     return factors[1] > rows or (rows < FEWEST and latents > 4 * rows)
+
+
+def numbers(name: str, values: Tensor | np.ndarray) -> Tensor:
+    """The tensor of codes or factors that may have come as a NumPy array or a list.
+
+    Raises:
+        ValueError: if they are no real numbers.
+    """
+    if not isinstance(values, Tensor):
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} are {array.dtype}: give real numbers, classes as integers")
+        whole = array.dtype.kind == "u"  # of which torch's own types know little
+        return torch.from_numpy(array.astype(np.int64 if whole else array.dtype))
+    if values.is_complex() or values.layout is not torch.strided or values.is_meta:
+        raise ValueError(f"{name} are {values.dtype}, {values.layout}: give dense real numbers")
+    return values
 
 
 class Sample:

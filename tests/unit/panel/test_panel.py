@@ -220,3 +220,28 @@ def test_codes_that_are_no_numbers_are_refused():
     codes[3, 1] = torch.nan
     with pytest.raises(ValueError, match="NaN or infinite"):
         measured(codes, ["mig"])
+
+
+def test_arrays_and_lists_are_as_good_as_tensors():
+    codes, kinds = codes_of("noisy_mix")[:200], list(KINDS)
+    wanted = measured(codes, ["mig", "sap"], FACTORS[:200], kinds)
+    arrays = codes.numpy(), FACTORS[:200].numpy().astype(np.uint16)
+    arrays[0].setflags(write=False)
+    assert measured(arrays[0], ["mig", "sap"], arrays[1], kinds) == wanted
+    assert measured(codes.tolist(), ["mig", "sap"], FACTORS[:200].tolist(), kinds) == wanted
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        np.array([["a", "b"]] * 60),
+        np.full((60, 2), None),
+        np.ones((60, 2), complex),
+        torch.ones(60, 2, dtype=torch.complex64),
+        torch.eye(60).to_sparse(),
+        torch.ones(60, 2, device="meta"),
+    ],
+)
+def test_what_are_no_numbers_is_told(codes):
+    with pytest.raises(ValueError, match=r"codes are .*: give (dense )?real numbers"):
+        measured(codes, ["mig"], FACTORS[:60])
