@@ -12,7 +12,7 @@ import torch
 from vaescope.config import build
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
-from vaescope.errors import ConfigError, DataError, VaescopeError
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
 from vaescope.memory import require_memory
 from vaescope.models import LatentModel, Parts
 from vaescope.priors import StandardNormal
@@ -158,7 +158,7 @@ def load_models(path: str | Path, trust: Sequence[str] = ()) -> tuple[list[Laten
     except VaescopeError:
         raise
     except Exception as error:  # the file may describe anything, and hold weights of anything
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else error!r}"
+        reason = f"{type(error).__name__}: {first_line(error)}"
         raise DataError(f"{where}: no model comes of what it holds ({reason})") from error
 
 

@@ -14,7 +14,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from vaescope.errors import ConfigError, DataError, VaescopeError
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
 from vaescope.files import replacing
 from vaescope.refusals import refusal
 from vaescope.schemas import SCHEMAS, TrainSchema
@@ -184,7 +184,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         node = OmegaConf.load(_without_aliases(path))
     except Exception as error:  # of YAML, of OmegaConf, of the disk
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(node, DictConfig):
         raise DataError(f"{path} holds no settings")
     return typing.cast(dict[str, Any], OmegaConf.to_container(node, resolve=False))

@@ -36,6 +36,12 @@ class RunsFailedError(VaescopeError, RuntimeError):
     """Some of the runs that a command makes have failed; the others are done and reported."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; its name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class Mistakes:
     """Collects configuration errors of several steps, to tell all of them at once."""
 

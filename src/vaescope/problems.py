@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vaescope.errors import ConfigError
+from vaescope.errors import ConfigError, first_line
 from vaescope.foreign_ranges import advice, foreign_hints
 from vaescope.group_kinds import kind_problems
 from vaescope.located import get, located
@@ -115,7 +115,7 @@ def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterato
         if isinstance(value, DictConfig | ListConfig):
             value = OmegaConf.to_container(value, resolve=True)
     except OmegaConfBaseException as error:
-        yield f"{path}: {str(error).splitlines()[0]}"
+        yield f"{path}: {first_line(error)}"
         return
     if not fits(value, hint):
         yield f"{path}: {value!r} is not {words(hint)}{advice(key, value)}"

@@ -4,7 +4,7 @@ import errno
 import traceback
 from difflib import get_close_matches
 
-from vaescope.errors import ConfigError, DataError, VaescopeError
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
 
 _ADVICE = {
     errno.ENOSPC: "free some, or name another folder",
@@ -71,7 +71,7 @@ def _of_hydra(error: BaseException) -> str:
         )
     cause = error.__cause__
     if cause is not None and type(cause).__module__.startswith("omegaconf"):
-        text = f"{text}\n{str(cause).splitlines()[0]}"
+        text = f"{text}\n{first_line(cause)}"
     if any(told in text for told in _NO_LIST):
         text = f"{text.rstrip('.')}; a list is written in brackets: key=[value]"
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from vaescope.errors import ConfigError, DataError, VaescopeError
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
 from vaescope.refusals import refusal
 
 
@@ -103,3 +103,11 @@ def test_a_value_where_a_list_belongs_is_told_how_to_write_it():
     composed = OmegaConf.structured({"scores": ["a"]})
     error = raised(lambda: OmegaConf.merge(composed, {"scores": {"a": 1}}))
     assert "a list is written in brackets: key=[value]" in str(refusal(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(MemoryError(), "MemoryError"), (ValueError("\n a\nb"), "a"), (KeyError("k"), "'k'")],
+)
+def test_an_error_is_told_in_one_line_also_if_it_says_nothing(error, told):
+    assert first_line(error) == told

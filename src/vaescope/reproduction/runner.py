@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.config import read_list, read_value, read_yaml
+from vaescope.errors import first_line
 from vaescope.overrides import word
 from vaescope.report.record import last_line
 from vaescope.reproduction.plan import Run
@@ -75,7 +76,7 @@ def other_settings(run: Run, folder: Path) -> str:
         config = read_yaml(folder / "config.yaml")
         words = read_list(folder / HYDRAS) if (folder / HYDRAS).is_file() else []
     except Exception as error:  # of YAML, of OmegaConf, of the disk
-        return f"{folder} cannot be read: {str(error).splitlines()[0]}; remove it"
+        return f"{folder} cannot be read: {first_line(error)}; remove it"
     planned = dict(map(_pair, run.words))
     made = {key: _value_at(config, key) for key in planned}
     wanted = {key: read_value(text) for key, text in planned.items()}
