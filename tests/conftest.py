@@ -28,7 +28,7 @@ def config(tmp_path):
     """
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config import config_dir, register_schemas
+    from vaescope.config.build import config_dir, register_schemas
 
     register_schemas()
     own = ["~local"] if Path(config_dir(), "local").is_dir() else []

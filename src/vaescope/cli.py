@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from vaescope import __version__
 from vaescope.errors import RunFolderError
-from vaescope.run_folder import holds_run, locked, refuse_run
+from vaescope.run_folder.locking import holds_run, locked, refuse_run
 from vaescope.stopping import Stopped, kept, stoppable
 
 COMMANDS = {
@@ -100,7 +100,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
         words = _with_first(words, "paper", PAPERS, "vaescope reproduce needs a paper")
     if command == "report":
         words = _with_folders(words)
-    from vaescope.overrides import with_literal_paths  # imports Hydra: not for --version
+    from vaescope.config.overrides import with_literal_paths  # imports Hydra: not for --version
 
     words = with_literal_paths(words, swept=_is_sweep(words))
     _refuse_links(words, of_a_run=command == "train")
@@ -115,14 +115,14 @@ def _folders(words: list[str]) -> list[Path]:
     values = [value for key, _, value in pairs if key in OWN_FOLDER and value]
     if not values:
         return []
-    from vaescope.overrides import path_of  # imports Hydra: not for --version
+    from vaescope.config.overrides import path_of  # imports Hydra: not for --version
 
     return [folder.resolve() for folder in map(path_of, values) if folder.is_dir()]
 
 
 def _with_folders(words: list[str]) -> list[str]:
     """``report RUN`` -> ``report runs=[RUN]``."""
-    from vaescope.overrides import quoted
+    from vaescope.config.overrides import quoted
 
     folders, rest = [], []
     for before, word in zip(["", *words], words, strict=False):
@@ -155,7 +155,7 @@ def _resumed(words: list[str]) -> list[str]:
             _stop("trust=[...] goes with resume=DIR; what you compose yourself may name everything")
         _refuse_used_folder(words)
         return words
-    from vaescope.overrides import path_of, word
+    from vaescope.config.overrides import path_of, word
 
     folder = path_of(folders[-1])
     if not (folder / "config.yaml").is_file():
@@ -177,9 +177,9 @@ def _resumed(words: list[str]) -> list[str]:
 
 def _checked_run(folder: Path, words: list[str]) -> str:
     """Name under which Hydra finds a run's configuration once nothing in it can run code."""
-    from vaescope.config import read_settings, read_value, register_run
+    from vaescope.config.build import read_settings, read_value, register_run
+    from vaescope.config.trust import refuse_links_out, trusted  # imports torch
     from vaescope.errors import VaescopeError
-    from vaescope.trust import refuse_links_out, trusted  # imports torch
 
     where = f"resume={folder}"
     trust = [word.removeprefix("trust=") for word in words if word.startswith("trust=")]
@@ -199,7 +199,7 @@ def _checked_run(folder: Path, words: list[str]) -> str:
 
 def _refuse_used_folder(words: list[str]) -> None:
     """Before Hydra writes into it; the command that made what is there may go on with it."""
-    from vaescope.overrides import path_of
+    from vaescope.config.overrides import path_of
 
     for word in words:
         key, _, value = word.partition("=")
@@ -219,8 +219,8 @@ def _refuse_used_folder(words: list[str]) -> None:
 
 def _others(words: list[str], path: Path, *keys: str) -> bool:
     """Whether a record of Hydra has other overrides than ``words``, leaving out Hydra's own."""
-    from vaescope.config import read_overrides  # imports Hydra: not for --help
-    from vaescope.overrides import with_literal_paths
+    from vaescope.config.build import read_overrides  # imports Hydra: not for --help
+    from vaescope.config.overrides import with_literal_paths
 
     literal = with_literal_paths(words, swept=_is_sweep(words))
     own = [word for word in literal if not word.startswith(("-", "hydra.", "hydra/"))]

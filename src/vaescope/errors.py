@@ -1,6 +1,7 @@
 """Errors whose message alone tells a user what was given, what is allowed and what to do."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 
@@ -64,3 +65,12 @@ class Mistakes:
         """
         if self._messages:
             raise ConfigError("\n".join(self._messages))
+
+
+def closest(word: str, known: Collection[str]) -> str:
+    """``; did you mean a, b?`` of the names that are close; else some that there are."""
+    near = difflib.get_close_matches(word, known, 3, 0.5)
+    near += [name for name in known if word in name and name not in near][: 3 - len(near)]
+    if near:
+        return f"; did you mean {', '.join(near)}?"
+    return f"; there are {', '.join(sorted(known))}"

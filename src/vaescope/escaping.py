@@ -1,6 +1,6 @@
 """Text of users, files and folders as it is, in each language that would read signs into it.
 
-For Hydra's words see ``vaescope.overrides``; pages are escaped by ``report.templates.rendered``.
+For Hydra's words see ``config.overrides``; pages are escaped by ``report.html.render.rendered``.
 """
 
 import re

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from vaescope.errors import ConfigError
-from vaescope.report.differences import closest
+from vaescope.errors import ConfigError, closest
 from vaescope.report.glossary import LOW_IS_GOOD, ONE_IS_BEST, name_of
-from vaescope.report.score_facts import fact_of
+from vaescope.report.run.score_facts import fact_of
 
 DEFAULT = "val/loss"
 PARTS = ("val", "test")

@@ -50,7 +50,7 @@ def options(command, base):
     """Keys that a user may set for a command, and its groups."""
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config import config_dir, register_schemas
+    from vaescope.config.build import config_dir, register_schemas
 
     register_schemas()
     words = [word for word in base if "=" in word]
@@ -80,7 +80,7 @@ def tries(rng, bases, number):
 
 
 def _conf():
-    from vaescope.config import config_dir
+    from vaescope.config.build import config_dir
 
     return config_dir()
 
@@ -150,17 +150,6 @@ def warm():
 
     torch.set_num_threads(1)
     import matplotlib.pyplot  # noqa: F401
-
-    import vaescope.commands.data
-    import vaescope.commands.evaluate
-    import vaescope.commands.report
-    import vaescope.commands.reproduce
-    import vaescope.commands.train
-    import vaescope.data_sets
-    import vaescope.fetching
-    import vaescope.report.comparison_page
-    import vaescope.reproduction
-    import vaescope.training  # noqa: F401
 
 
 def main():

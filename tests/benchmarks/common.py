@@ -13,10 +13,10 @@ os.environ.setdefault("WANDB_SILENT", "true")
 import pytorch_lightning as pl
 import torch
 
-from vaescope import training
 from vaescope.callbacks.continuing import Begin
 from vaescope.data import FactorDataModule
-from vaescope.report.record import environment
+from vaescope.experiment import training
+from vaescope.run_folder.record import environment
 
 
 def head(title: str, settings: Mapping[str, Any]) -> None:
@@ -114,7 +114,7 @@ def plain_config(folder: Path | str, *overrides: str) -> dict[str, Any]:
     """``train.yaml`` with overrides, resolved; this machine's ``conf/local`` is left out."""
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config import config_dir, register_schemas, resolved
+    from vaescope.config.build import config_dir, register_schemas, resolved
 
     register_schemas()
     own = ["~local"] if Path(config_dir(), "local").is_dir() else []

@@ -35,7 +35,7 @@ from common import elapsed, head, interleaved, now, table
 from sources import SETS, WHOLE, Given, dataset, items, read_once, write_array
 from torch.utils.data import DataLoader
 
-from vaescope.data.dsprites_renderer import DSpritesRenderer
+from vaescope.data.sets.dsprites.renderer import DSpritesRenderer
 
 Case = Callable[[], tuple[float, float]]
 WAYS = ("gather", "loader", "items")

@@ -22,8 +22,8 @@ import torch
 from common import head, table
 from hydra import compose, initialize_config_dir
 
-from vaescope.config import config_dir, register_schemas
-from vaescope.training import train
+from vaescope.config.build import config_dir, register_schemas
+from vaescope.experiment.training import train
 
 CASES = {
     "synthetic_linear": ["data=synthetic_linear"],

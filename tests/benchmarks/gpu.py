@@ -35,10 +35,10 @@ import torch.nn.functional as F
 from common import Clock, elapsed, head, now, plain_config, ready_to_fit, table
 from hydra import compose, initialize_config_dir
 
-from vaescope import training
-from vaescope.assembly import build_model
-from vaescope.config import config_dir, register_schemas
-from vaescope.report.record import environment, write_json
+from vaescope.config.build import config_dir, register_schemas
+from vaescope.experiment import training
+from vaescope.experiment.assembly import build_model
+from vaescope.run_folder.record import environment, write_json
 
 QUIET = ["logger=[csv]", "callbacks.progress.bar=false"]
 ROWS = ("beta_vae", "vae", "autoencoder", "full")

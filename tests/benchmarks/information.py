@@ -24,8 +24,11 @@ import torch
 from common import elapsed, head, interleaved, now, ratios, table
 from sklearn.metrics import mutual_info_score
 
-from vaescope.metrics.information_family import family_of_table, information_family
-from vaescope.metrics.information_tables import (
+from vaescope.metrics.information.family import family_of_table, information_family
+from vaescope.metrics.information.mutual_information import mutual_information
+from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.posterior import posterior_information
+from vaescope.metrics.information.tables import (
     binned_pair,
     bootstrap_weights,
     information_table,
@@ -33,9 +36,6 @@ from vaescope.metrics.information_tables import (
     shuffle_orders,
     shuffled_tables,
 )
-from vaescope.metrics.mutual_information import mutual_information
-from vaescope.metrics.nearest_information import nearest_information
-from vaescope.metrics.posterior_information import posterior_information
 
 SIZES = (3, 6, 40, 32, 32)
 BINS = 20

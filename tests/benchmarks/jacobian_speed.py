@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 
 from vaescope.alignment import decoder_gram, distance_to_orthogonality, right_singular_vectors
-from vaescope.assembly import build_model, load_model
+from vaescope.experiment.assembly import build_model, load_model
 
 Derivative = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
 LOOPS: dict[str, Derivative] = {

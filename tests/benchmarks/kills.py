@@ -28,15 +28,8 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-import vaescope.commands.data
-import vaescope.commands.evaluate
-import vaescope.commands.report
-import vaescope.commands.train
-import vaescope.data_sets
-import vaescope.report.comparison_page
-import vaescope.training  # noqa: F401
 from vaescope.cli import main
-from vaescope.report.page import is_reported
+from vaescope.report.run.page import is_reported
 
 SMALL = (
     *("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),

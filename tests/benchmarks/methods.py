@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from common import elapsed, head, interleaved, now, plain_config, ratios, table
 
-from vaescope.assembly import build_data, build_model
-from vaescope.config import config_dir
+from vaescope.config.build import config_dir
+from vaescope.experiment.assembly import build_data, build_model
 
 
 def loop(method: str, settings: argparse.Namespace) -> Callable[[], tuple[float, float]]:

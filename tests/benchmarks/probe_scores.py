@@ -30,9 +30,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.svm import LinearSVC
 
-from vaescope.metrics.explicitness import explicitness
-from vaescope.metrics.info_explicitness import info_explicitness
-from vaescope.metrics.sap import sap_discrete
+from vaescope.metrics.information.info_explicitness import info_explicitness
+from vaescope.metrics.prediction.explicitness import explicitness
+from vaescope.metrics.prediction.sap import sap_discrete
 
 SIZES = (3, 6, 40, 32, 32)
 

@@ -20,8 +20,8 @@ from torch.utils.data import Dataset
 
 from vaescope.data import DSprites, FactorDataModule, FactorDataset, Factors
 from vaescope.data.batches import BatchLoader
-from vaescope.data.mapped import MappedArray
-from vaescope.data.shapes3d import Shapes3D
+from vaescope.data.files.mapped import MappedArray
+from vaescope.data.sets.shapes3d import Shapes3D
 from vaescope.data.stored import StoredDataset
 
 SETS = ("dsprites", "shapes3d_like", "mapped")
@@ -109,7 +109,7 @@ def dataset(name: str, path: Path, rows: int) -> FactorDataset:
     if name == "dsprites":
         return DSprites(cache=True)
     if name == "shapes3d_like":
-        from vaescope.data.shapes3d_like import Shapes3DLike
+        from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike
 
         return Shapes3DLike()
     factors = Shapes3D.factors

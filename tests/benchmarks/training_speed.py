@@ -30,9 +30,9 @@ import wandb
 from common import Clock, elapsed, head, interleaved, now, plain_config, ratios, ready_to_fit, table
 from torch import Tensor
 
-from vaescope import training
-from vaescope.assembly import build_model
 from vaescope.data import DSprites
+from vaescope.experiment import training
+from vaescope.experiment.assembly import build_model
 
 
 def plain_loop(

@@ -22,7 +22,7 @@ import torch
 from common import elapsed, head, interleaved, now, plain_config, ready_to_fit, table
 from sources import SETS, WHOLE, dataset, read_once, write_array
 
-from vaescope import training
+from vaescope.experiment import training
 
 
 class Clock(pl.Callback):

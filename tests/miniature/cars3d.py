@@ -8,9 +8,9 @@ from dataclasses import replace
 from scipy.io import savemat
 
 from stamps import grid, stamped
-from vaescope.data.cache import file_checksum
-from vaescope.data.cars3d import Cars3D
 from vaescope.data.factors import Factors
+from vaescope.data.files.cache import file_checksum
+from vaescope.data.sets.cars3d import Cars3D
 
 DATASET = Cars3D
 SIZES = (4, 6, 8)  # elevation, azimuth, car

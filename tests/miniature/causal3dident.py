@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from miniature.celeba import as_written
-from vaescope.data.causal3dident import Causal3DIdent
+from vaescope.data.sets.causal3dident import Causal3DIdent
 
 DATASET = Causal3DIdent
 NUM_PER_CLASS = (12, 3)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from vaescope.data.celeba import CelebA
+from vaescope.data.sets.celeba import CelebA
 
 DATASET = CelebA
 NUM = 70

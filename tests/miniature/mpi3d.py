@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from stamps import grid, stamped
-from vaescope.data import mpi3d
-from vaescope.data.cache import file_checksum
-from vaescope.data.mpi3d import MPI3D
+from vaescope.data.files.cache import file_checksum
+from vaescope.data.sets import mpi3d
+from vaescope.data.sets.mpi3d import MPI3D
 
 DATASET = MPI3D
 SIZES = (3, 2, 2, 2, 2, 2, 2)

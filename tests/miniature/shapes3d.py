@@ -6,9 +6,9 @@ import h5py
 import numpy as np
 
 from stamps import grid, stamped
-from vaescope.data.cache import file_checksum
 from vaescope.data.factors import Factors
-from vaescope.data.shapes3d import Shapes3D
+from vaescope.data.files.cache import file_checksum
+from vaescope.data.sets.shapes3d import Shapes3D
 
 DATASET = Shapes3D
 SIZES = (2, 2, 2, 2, 2, 4)

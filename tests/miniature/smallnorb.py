@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from stamps import grid, stamped
-from vaescope.data.cache import file_checksum
 from vaescope.data.factors import Factors
-from vaescope.data.smallnorb import SmallNORB
+from vaescope.data.files.cache import file_checksum
+from vaescope.data.sets.smallnorb import SmallNORB
 
 DATASET = SmallNORB
 SIZES = (5, 2, 2, 4, 2)

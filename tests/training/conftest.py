@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vaescope.cli import main
-from vaescope.config import register_schemas
+from vaescope.config.build import register_schemas
 
 TINY = (
     "data=tiny",

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaescope.assembly import read_checkpoint
-from vaescope.config import config_dir
-from vaescope.evaluation import evaluate
+from vaescope.config.build import config_dir
+from vaescope.experiment.assembly import read_checkpoint
+from vaescope.experiment.evaluation import evaluate
+from vaescope.experiment.training import train
 from vaescope.report.glossary import GLOSSARY, LOSS_TERMS, name_of
-from vaescope.report.score_facts import fact_of
-from vaescope.training import train
+from vaescope.report.run.score_facts import fact_of
 
 NAMES = sorted(path.stem for path in (Path(config_dir()) / "statistics").glob("*.yaml"))
 ALL = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vaescope.config.overrides import with_literal_paths
 from vaescope.errors import ConfigError
-from vaescope.overrides import with_literal_paths
-from vaescope.training import train
+from vaescope.experiment.training import train
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 DRIVER = """

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from vaescope.alignment import axis_cosines, linear_vae_optimum
-from vaescope.assembly import load_model
 from vaescope.data import SyntheticLinear
-from vaescope.training import train
+from vaescope.experiment.assembly import load_model
+from vaescope.experiment.training import train
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from vaescope.assembly import build_ensemble, load_model, load_models, seeded_model
-from vaescope.callbacks import HeldOut
-from vaescope.config import config_dir, resolved
+from vaescope.config.build import config_dir, resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError, RunFolderError, TrainingDivergedError
-from vaescope.evaluation import evaluate
+from vaescope.experiment.assembly import build_ensemble, load_model, load_models, seeded_model
+from vaescope.experiment.evaluation import evaluate
+from vaescope.experiment.training import train
 from vaescope.networks import mlp
-from vaescope.training import train
+from vaescope.statistics import HeldOut
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 CASES = [(method,) for method in METHODS] + [("vae", "posterior=full")]

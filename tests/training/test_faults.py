@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from vaescope.errors import ConfigError, DataError, TrainingDivergedError
-from vaescope.evaluation import final_scores
+from vaescope.experiment.evaluation import final_scores
+from vaescope.experiment.training import train
 from vaescope.models import BetaVAE
-from vaescope.training import train
 
 
 @pytest.mark.parametrize(("bad_step", "good"), [(2, None), (7, 5), (10, 5), (11, 10)])

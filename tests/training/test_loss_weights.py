@@ -6,10 +6,10 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from vaescope.assembly import load_model
 from vaescope.errors import ConfigError
-from vaescope.report.curves import Series, curves
-from vaescope.training import train
+from vaescope.experiment.assembly import load_model
+from vaescope.experiment.training import train
+from vaescope.report.run.curves import Series, curves
 
 FEW = (
     "schedule_steps=null",

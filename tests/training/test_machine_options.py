@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch._dynamo.utils
 
-from vaescope.training import train
+from vaescope.experiment.training import train
 
 STEPS = ("trainer.max_steps=6", "trainer=float32", "callbacks=[evaluation,checkpoint]")
 

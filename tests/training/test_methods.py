@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaescope.assembly import build_data, build_model
-from vaescope.config import config_dir, resolved
+from vaescope.config.build import config_dir, resolved
+from vaescope.experiment.assembly import build_data, build_model
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 GOLDEN = Path(__file__).parents[1] / "golden"

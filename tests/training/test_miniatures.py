@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from vaescope.data_sets import verify
-from vaescope.fetching import fetch
-from vaescope.training import train
+from vaescope.commands.data_sets import verify
+from vaescope.commands.fetching import fetch
+from vaescope.experiment.training import train
 
 FOLDER = Path(__file__).parents[1] / "miniature"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.py")) if path.stem != "__init__"]

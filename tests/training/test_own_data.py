@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vaescope.errors import ConfigError, DataError
-from vaescope.evaluation import evaluate
-from vaescope.training import train
+from vaescope.experiment.evaluation import evaluate
+from vaescope.experiment.training import train
 
 QUIET = ("trainer.max_steps=4", "callbacks.evaluation.every_n_steps=4", "data.batch_size=8")
 

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from vaescope.assembly import build_data, load_model
-from vaescope.config import resolved
+from vaescope.config.build import resolved
 from vaescope.errors import ConfigError
-from vaescope.evaluation import evaluate
+from vaescope.experiment.assembly import build_data, load_model
+from vaescope.experiment.evaluation import evaluate
+from vaescope.experiment.training import train
 from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, panel
-from vaescope.report.score_facts import FACTS, fact_of
-from vaescope.training import train
+from vaescope.report.run.score_facts import FACTS, fact_of
 
 FEW = ("statistics.panel.repeats=2", "statistics.panel.costly_repeats=2")
 WORDS = ("statistics=[panel]", "data.split=[0.4,0.3,0.3]", "trainer.max_steps=6", *FEW)
@@ -22,7 +22,7 @@ def run(tmp_path_factory):
     """A short run with the panel, 58 images in each held-out part."""
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config import config_dir, register_schemas
+    from vaescope.config.build import config_dir, register_schemas
 
     register_schemas()
     folder = tmp_path_factory.mktemp("run")

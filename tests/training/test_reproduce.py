@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from vaescope.config import config_dir, register_schemas, resolved
+from vaescope.config.build import config_dir, register_schemas, resolved
 from vaescope.errors import RunsFailedError
+from vaescope.experiment.training import train
 from vaescope.reproduction import reproduce
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.runner import make_runs
-from vaescope.training import train
 
 SMALL = [
     *("ensemble.size=3", "trainer.max_epochs=-1", "trainer.max_steps=30"),

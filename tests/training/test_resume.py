@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaescope.config import config_dir
+from vaescope.config.build import config_dir
 from vaescope.errors import DataError
-from vaescope.training import train
+from vaescope.experiment.training import train
 
 METHODS = {
     "beta_vae": ("model.initial_beta=20", "model.anneal_steps=12"),
@@ -104,8 +104,8 @@ KILLED_WHILE_WRITING = """
     import os, signal, sys, torch
     from pathlib import Path
     from omegaconf import OmegaConf
-    from vaescope.config import register_schemas
-    from vaescope.training import train
+    from vaescope.config.build import register_schemas
+    from vaescope.experiment.training import train
 
     register_schemas()
     whole, written = torch.save, []

@@ -7,9 +7,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from vaescope.assembly import load_model
-from vaescope.evaluation import evaluate
-from vaescope.training import train
+from vaescope.experiment.assembly import load_model
+from vaescope.experiment.evaluation import evaluate
+from vaescope.experiment.training import train
 
 
 @pytest.fixture(scope="module")

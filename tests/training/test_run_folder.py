@@ -16,11 +16,12 @@ import pytest
 import torch
 import yaml
 
-from vaescope import files, run_folder
+from vaescope import files
 from vaescope.cli import main
 from vaescope.errors import ConfigError, DataError, RunFolderError
-from vaescope.report.page import is_reported
-from vaescope.training import train
+from vaescope.experiment.training import train
+from vaescope.report.run.page import is_reported
+from vaescope.run_folder import locking as run_folder
 
 QUICK = ("statistics=[latents]", "callbacks.checkpoint.every_n_steps=3")
 COMMAND = (
@@ -31,7 +32,7 @@ COMMAND = (
 HOLDER = """
 import sys
 from pathlib import Path
-from vaescope.run_folder import locked
+from vaescope.run_folder.locking import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -86,7 +87,7 @@ REFUSED = [
     ("seed=3", "keeps its seeds"),
     ("optimizer._target_=torch.optim.AdamW", "keeps its optimizer._target_"),
     ("+optimizer.amsgrad=true", "keeps its optimizer.amsgrad"),
-    ("posterior.path=vaescope.posteriors.FullGaussian", "keeps its posterior.path"),
+    ("posterior.path=vaescope.distributions.posteriors.FullGaussian", "keeps its posterior.path"),
     ("trainer.precision=nonsense", ""),
     ("data.batch_size=100000", "batch_size"),
     ("callbacks.checkpoint.every_n_steps=0", "every_n_steps"),
@@ -146,7 +147,7 @@ def test_same_configuration_goes_on_and_another_is_refused(tiny, tmp_path, monke
     words = (*QUICK, "trainer.max_steps=6")
     whole = train(tiny(tmp_path / "whole", *words))
     with monkeypatch.context() as patch:
-        patch.setattr("vaescope.training.final_scores", lambda *a, **k: 1 / 0)
+        patch.setattr("vaescope.experiment.training.final_scores", lambda *a, **k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(tiny(tmp_path / "run", *words))
     with pytest.raises(RunFolderError, match=r"other settings \(model\.beta=4"):

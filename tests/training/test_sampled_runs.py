@@ -6,13 +6,13 @@ import math
 import pytest
 import torch
 
-from vaescope.assembly import build_data
-from vaescope.config import resolved
+from vaescope.config.build import resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError
-from vaescope.evaluation import evaluate
+from vaescope.experiment.assembly import build_data
+from vaescope.experiment.evaluation import evaluate
+from vaescope.experiment.training import train
 from vaescope.models import LatentModel
-from vaescope.training import train
 
 RUNS = {
     "pairs": ("view=pairs_strict", "data.view.k=1"),
@@ -28,7 +28,7 @@ QUICK = ("statistics=[latents]", "~callbacks.pictures", "network=linear")
 
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
-    monkeypatch.setattr("vaescope.training.write_report", lambda folder: None)
+    monkeypatch.setattr("vaescope.experiment.training.write_report", lambda folder: None)
 
 
 def saved(folder):
@@ -136,7 +136,7 @@ def test_factors_json_says_what_training_shows(tiny, tmp_path, caplog):
 
 def test_a_run_without_factors_has_no_factors_file(tiny, tmp_path, monkeypatch):
     from vaescope.data.factors import Factors
-    from vaescope.data.tiny import TinySquares
+    from vaescope.data.sets.tiny import TinySquares
 
     class Plain(TinySquares):
         factors = Factors((), (), ())
@@ -150,8 +150,8 @@ def test_a_run_without_factors_has_no_factors_file(tiny, tmp_path, monkeypatch):
         def images_at(self, index, draw):
             return TinySquares().images(TinySquares.factors.values(index))
 
-    monkeypatch.setattr("vaescope.data.tiny.TinySquares", Plain)
-    monkeypatch.setattr("vaescope.data.tiny.TinySquaresDataModule.dataset_class", Plain)
+    monkeypatch.setattr("vaescope.data.sets.tiny.TinySquares", Plain)
+    monkeypatch.setattr("vaescope.data.sets.tiny.TinySquaresDataModule.dataset_class", Plain)
     train(tiny(tmp_path, *QUICK, "trainer.max_steps=2"))
     assert (tmp_path / "scores.json").exists()
     assert not (tmp_path / "factors.json").exists()

@@ -15,10 +15,10 @@ import torch
 
 from vaescope import stopping
 from vaescope.cli import main
+from vaescope.experiment.training import train
 from vaescope.models import BetaVAE
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.runner import make_runs
-from vaescope.training import train
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 RUN = (
@@ -111,7 +111,9 @@ def test_signal_outside_training_stops_at_once(straight, tmp_path, monkeypatch, 
     folder = tmp_path / "stopped"
     words = ["train", *RUN, f"hydra.run.dir={folder}"]
     what = {"build": "build_model", "scores": "final_scores"}[where]
-    module = {"build": "vaescope.assembly", "scores": "vaescope.training"}[where]
+    module = {"build": "vaescope.experiment.assembly", "scores": "vaescope.experiment.training"}[
+        where
+    ]
     with monkeypatch.context() as patch:
         patch.setattr(f"{module}.{what}", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(SystemExit) as end:

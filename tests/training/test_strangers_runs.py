@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from vaescope.training import train
+from vaescope.experiment.training import train
 
 OWN_NET = """
 from vaescope.networks import mlp

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
-from vaescope.posteriors import DiagonalGaussian
+from vaescope.distributions.posteriors import DiagonalGaussian
 
 
 def posterior_curvature(

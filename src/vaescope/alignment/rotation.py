@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vaescope.posteriors import (
+from vaescope.distributions.posteriors import (
     DiagonalGaussian,
     FullGaussian,
     GaussianPosterior,

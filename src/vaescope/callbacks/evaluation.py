@@ -6,15 +6,15 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
-from vaescope.callbacks.held_out import HeldOut, look
 from vaescope.callbacks.publish import publish
-from vaescope.callbacks.statistics import Drift, GroupStatistic, Statistic, Statistics
 from vaescope.callbacks.updates import made_update
 from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
 from vaescope.errors import TrainingDivergedError
 from vaescope.models import LatentModel
 from vaescope.ranges import Count, in_range
+from vaescope.statistics import Drift, GroupStatistic, Statistic, Statistics
+from vaescope.statistics.held_out import HeldOut, look
 
 
 def scores_of_members(

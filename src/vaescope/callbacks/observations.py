@@ -3,9 +3,9 @@
 import pytorch_lightning as pl
 
 from vaescope.data import FactorDataModule
+from vaescope.distributions.likelihoods import Bernoulli
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError
-from vaescope.likelihoods import Bernoulli
 from vaescope.models import LatentModel
 
 _LOOKED_AT = 256

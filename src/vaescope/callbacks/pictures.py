@@ -8,14 +8,14 @@ import torch
 from annotated_types import Interval
 from pytorch_lightning.loggers import WandbLogger
 
-from vaescope.callbacks.held_out import look
 from vaescope.data import FactorDataModule, Viewed
 from vaescope.ensemble import Ensemble
 from vaescope.files import replacing
 from vaescope.models import LatentModel
 from vaescope.ranges import Columns, in_range
+from vaescope.report.html.render import save_figure
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
-from vaescope.report.render import save_figure
+from vaescope.statistics.held_out import look
 
 
 class Pictures(pl.Callback):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytorch_lightning as pl
 import torch
 
-from vaescope.callbacks.metrics_file import MetricsFile
+from vaescope.callbacks.csv_logger import MetricsFile
 
 Rows = Mapping[int, Mapping[str, float]]
 

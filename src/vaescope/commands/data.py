@@ -6,14 +6,14 @@ import hydra
 from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
-from vaescope.config import config_dir, register_schemas
+from vaescope.config.build import config_dir, register_schemas
 from vaescope.errors import ConfigError
 
 register_schemas()
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope import data_sets, fetching  # import torch: not for --help and --cfg
+    from vaescope.commands import data_sets, fetching
 
     actions = {
         "list": data_sets.show_list,

@@ -6,13 +6,13 @@ import hydra
 from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
-from vaescope.config import config_dir, register_schemas
+from vaescope.config.build import config_dir, register_schemas
 
 register_schemas()
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope.evaluation import evaluate  # imports torch: not for --help and --cfg
+    from vaescope.experiment.evaluation import evaluate  # imports torch: not for --help and --cfg
 
     return evaluate(config)
 

@@ -12,13 +12,13 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vaescope.config import unlinked
+from vaescope.config.build import unlinked
+from vaescope.config.overrides import PATHS
+from vaescope.config.refusals import refusal
 from vaescope.errors import ConfigError, RunFolderError, VaescopeError
 from vaescope.escaping import printable
 from vaescope.files import replacing, why_not_written
-from vaescope.overrides import PATHS
-from vaescope.refusals import refusal
-from vaescope.run_folder import holds_run, how_to_go_on, locked, refuse_run
+from vaescope.run_folder.locking import holds_run, how_to_go_on, locked, refuse_run
 from vaescope.stopping import Stopped, kept, stoppable
 
 log = logging.getLogger(__name__)

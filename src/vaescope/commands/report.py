@@ -6,15 +6,15 @@ import hydra
 from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
-from vaescope.config import config_dir, register_schemas, resolved
-from vaescope.problems import check
+from vaescope.config.build import config_dir, register_schemas, resolved
+from vaescope.config.check import check
 
 register_schemas()
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope.report.comparison_page import compare  # draws: not for --help and --cfg
-    from vaescope.report.finishing import finish_reports
+    from vaescope.report.comparison.page import compare  # draws: not for --help and --cfg
+    from vaescope.report.run.finishing import finish_reports
 
     check(config)
     plain = resolved(config)

@@ -8,8 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from vaescope.commands.job import run_job
-from vaescope.config import config_dir, register_schemas, resolved
-from vaescope.problems import check
+from vaescope.config.build import config_dir, register_schemas, resolved
+from vaescope.config.check import check
 
 register_schemas()
 

@@ -13,10 +13,10 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vaescope.config import read_overrides, read_settings
+from vaescope.config.build import read_overrides, read_settings
+from vaescope.config.overrides import word
 from vaescope.errors import ConfigError, DataError
-from vaescope.overrides import word
-from vaescope.run_folder import holds_state
+from vaescope.run_folder.locking import holds_state
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ class SweepTable(Callback):
         """
         if cls.folder is None:
             return
-        from vaescope.report.record import write_scores
         from vaescope.report.terminal import print_jobs
+        from vaescope.run_folder.record import write_scores
 
         folder, cls.folder = cls.folder, None
         if not folder.is_dir():  # Hydra refused the sweep before its first job
@@ -173,7 +173,7 @@ def _output_dir(folder: Path) -> Path:
 
 def _outcome(folder: Path) -> tuple[list[dict[str, Any]], str]:
     """Rows of scores, and the last line of the error."""
-    from vaescope.report.record import last_line
+    from vaescope.run_folder.record import last_line
 
     scores, error = folder / "scores.json", last_line(folder / "error.txt")
     if not scores.is_file():

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vaescope.config.refusals import refusal
 from vaescope.errors import RunFolderError
 from vaescope.escaping import printable
-from vaescope.refusals import refusal
 
 _RAISES = "HYDRA_FULL_ERROR"  # Hydra then leaves all errors to its caller
 _OURS = "VAESCOPE_TELLS_ERRORS"

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
-from vaescope.config import config_dir, register_schemas
+from vaescope.config.build import config_dir, register_schemas
 from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ register_schemas()
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope.problems import check
-    from vaescope.training import train  # imports torch: not for --help and --cfg
+    from vaescope.config.check import check
+    from vaescope.experiment.training import train  # imports torch: not for --help and --cfg
 
     again = HydraConfig.get().mode is RunMode.MULTIRUN
     if config.objective is None:

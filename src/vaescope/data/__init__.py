@@ -1,20 +1,21 @@
 """Data sets, most of them with known generative factors, and their batches."""
 
-from vaescope.data.arrays import ArraysDataModule
 from vaescope.data.batches import EpochBatches
-from vaescope.data.cache import default_data_dir
-from vaescope.data.cars3d import Cars3D, Cars3DDataModule
-from vaescope.data.causal3dident import Causal3DIdent, Causal3DIdentDataModule
-from vaescope.data.celeba import CelebA, CelebADataModule
-from vaescope.data.combinations import Extrapolation, Hull, Interpolation, Recombination
 from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.digits import Digits, DigitsDataModule
-from vaescope.data.dsprites import DSprites, DSpritesDataModule
-from vaescope.data.dsprites_files import Verification, verify
-from vaescope.data.dsprites_renderer import RENDERER_VERSION, DSpritesRenderer
-from vaescope.data.dsprites_variants import (
+from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factors import Factors
+from vaescope.data.files.cache import default_data_dir
+from vaescope.data.files.published import PublishedFile
+from vaescope.data.sets.cars3d import Cars3D, Cars3DDataModule
+from vaescope.data.sets.causal3dident import Causal3DIdent, Causal3DIdentDataModule
+from vaescope.data.sets.celeba import CelebA, CelebADataModule
+from vaescope.data.sets.digits import Digits, DigitsDataModule
+from vaescope.data.sets.dsprites.dataset import DSprites, DSpritesDataModule
+from vaescope.data.sets.dsprites.files import Verification, verify
+from vaescope.data.sets.dsprites.renderer import RENDERER_VERSION, DSpritesRenderer
+from vaescope.data.sets.dsprites.variants import (
     ColorDSprites,
     ColorDSpritesDataModule,
     NoisyDSprites,
@@ -22,28 +23,21 @@ from vaescope.data.dsprites_variants import (
     ScreamDSprites,
     ScreamDSpritesDataModule,
 )
-from vaescope.data.factor_statistics import factor_statistics
-from vaescope.data.factors import Factors
-from vaescope.data.groups import Groups, Labels
-from vaescope.data.image_folder import ImageFolderDataModule
-from vaescope.data.labelled import Labelled
-from vaescope.data.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
-from vaescope.data.mpi3d import MPI3D, MPI3DDataModule
-from vaescope.data.published import PublishedFile
-from vaescope.data.rendered_folders import Falcor3D, Falcor3DDataModule, Isaac3D, Isaac3DDataModule
-from vaescope.data.sampling import Confounder, CorrelatedFactors
-from vaescope.data.shapes3d import Shapes3D, Shapes3DDataModule
-from vaescope.data.shapes3d_like import Shapes3DLike, Shapes3DLikeDataModule
-from vaescope.data.smallnorb import SmallNORB, SmallNORBDataModule
-from vaescope.data.squares import XYObject, XYObjectDataModule, XYSquares, XYSquaresDataModule
-from vaescope.data.stored import StoredDataset
-from vaescope.data.synthetic import (
-    SyntheticLinear,
-    SyntheticLinearDataModule,
-    SyntheticNonlinear,
-    SyntheticNonlinearDataModule,
+from vaescope.data.sets.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
+from vaescope.data.sets.mpi3d import MPI3D, MPI3DDataModule
+from vaescope.data.sets.own.arrays import ArraysDataModule
+from vaescope.data.sets.own.image_folder import ImageFolderDataModule
+from vaescope.data.sets.rendered_folders import (
+    Falcor3D,
+    Falcor3DDataModule,
+    Isaac3D,
+    Isaac3DDataModule,
 )
-from vaescope.data.synthetic_mixing import (
+from vaescope.data.sets.shapes3d import Shapes3D, Shapes3DDataModule
+from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, Shapes3DLikeDataModule
+from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule
+from vaescope.data.sets.squares import XYObject, XYObjectDataModule, XYSquares, XYSquaresDataModule
+from vaescope.data.sets.synthetic.mixing import (
     SyntheticMixing,
     SyntheticMixingDataModule,
     SyntheticMLP,
@@ -53,11 +47,22 @@ from vaescope.data.synthetic_mixing import (
     SyntheticOrthogonal,
     SyntheticOrthogonalDataModule,
 )
-from vaescope.data.temporal import LaplaceTransitions, UniformTransitions
-from vaescope.data.three_dots import ThreeDots, ThreeDotsDataModule
-from vaescope.data.tiny import TinySquares, TinySquaresDataModule
+from vaescope.data.sets.synthetic.vectors import (
+    SyntheticLinear,
+    SyntheticLinearDataModule,
+    SyntheticNonlinear,
+    SyntheticNonlinearDataModule,
+)
+from vaescope.data.sets.three_dots import ThreeDots, ThreeDotsDataModule
+from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
+from vaescope.data.shifts.combinations import Extrapolation, Hull, Interpolation, Recombination
+from vaescope.data.shifts.correlated import Confounder, CorrelatedFactors
+from vaescope.data.stored import StoredDataset
 from vaescope.data.viewed import Viewed
-from vaescope.data.views import Pairs, Triplets
+from vaescope.data.views.groups import Groups, Labels
+from vaescope.data.views.labelled import Labelled
+from vaescope.data.views.pairs import Pairs, Triplets
+from vaescope.data.views.temporal import LaplaceTransitions, UniformTransitions
 
 __all__ = [
     "MNIST",

@@ -81,7 +81,7 @@ class WeightedBatches:
 
 
 class View(Protocol):
-    """Further images of each batch; see ``vaescope.data.views``, ``temporal`` and ``groups``."""
+    """Further images of each batch; see ``vaescope.data.views``."""
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse a data set or a batch size that the view cannot serve.

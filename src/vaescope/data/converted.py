@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vaescope.data.cache import data_folder, overwrite
-from vaescope.data.convert import convert, record_of, require_converted
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.file_checks import FileCheck, check_converted, check_published
-from vaescope.data.mapped import MappedArray
-from vaescope.data.published import MissingFilesError, PublishedFile, find_together
+from vaescope.data.files.cache import data_folder, overwrite
+from vaescope.data.files.checks import FileCheck, check_converted, check_published
+from vaescope.data.files.convert import convert, record_of, require_converted
+from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import DataError
 

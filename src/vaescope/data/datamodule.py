@@ -23,7 +23,7 @@ from vaescope.data.batches import (
 )
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.file_checks import FileCheck
+from vaescope.data.files.checks import FileCheck
 from vaescope.data.pool import Pool
 from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
@@ -32,7 +32,7 @@ from vaescope.streams import stream
 
 
 class Sampling(Protocol):
-    """How often training sees each combination of factors; see ``vaescope.data.sampling``."""
+    """How often training sees each combination of factors; see ``data.shifts.correlated``."""
 
     def check(self, factors: Factors) -> None:
         """Refuse, by a ``ConfigError``, factors that this does not fit."""
@@ -42,7 +42,7 @@ class Sampling(Protocol):
 
 
 class HoldOut(Protocol):
-    """Combinations of factors that training never sees; see ``vaescope.data.combinations``."""
+    """Combinations of factors that training never sees; see ``data.shifts.combinations``."""
 
     def check(self, factors: Factors) -> None:
         """Refuse, by a ``ConfigError``, factors that this does not fit."""

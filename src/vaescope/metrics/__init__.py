@@ -1,31 +1,33 @@
 """Scores of codes against factors: tensors in, numbers out."""
 
-from vaescope.metrics.beta_vae_score import BetaVaeScore, beta_vae_score
-from vaescope.metrics.capacity import CapacityScores, dci_es, explicitness_of_losses
 from vaescope.metrics.codes import HeldOutCodes, OnCodes
-from vaescope.metrics.dci import DCI, ImportanceScores, dci, importance_scores
-from vaescope.metrics.dci_uncertainty import (
-    DciParts,
-    dci_chance,
-    dci_errors,
-    informativeness_interval,
+from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic
+from vaescope.metrics.information.dependent_factors import dlig, dmig, xmig
+from vaescope.metrics.information.family import ScoreInContext, family_of_table, information_family
+from vaescope.metrics.information.info_explicitness import info_explicitness
+from vaescope.metrics.information.info_mec import (
+    InfoMEC,
+    info_compactness,
+    info_mec,
+    info_modularity,
 )
-from vaescope.metrics.dependent_factors import dlig, dmig, xmig
-from vaescope.metrics.downstream import (
-    LabelEfficiency,
-    ReducedAccuracy,
-    ShiftedAccuracy,
-    label_efficiency,
-    reduced_accuracy,
-    shifted_accuracy,
+from vaescope.metrics.information.local import LocalGaps, local_boxes, local_mig
+from vaescope.metrics.information.mig import (
+    InformationGaps,
+    information_gaps,
+    mig_ceiling,
+    mig_chance,
+    mutual_information_gap,
 )
-from vaescope.metrics.explicitness import Explicitness, explicitness, roc_auc
-from vaescope.metrics.factor_vae_score import FactorVaeScore, factor_vae_score
-from vaescope.metrics.fairness import unfairness, unfairness_of_codes
-from vaescope.metrics.info_explicitness import info_explicitness
-from vaescope.metrics.info_mec import InfoMEC, info_compactness, info_mec, info_modularity
-from vaescope.metrics.information_family import ScoreInContext, family_of_table, information_family
-from vaescope.metrics.information_scores import (
+from vaescope.metrics.information.mutual_information import (
+    discretise,
+    entropy,
+    mutual_information,
+    pairwise_information,
+)
+from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.posterior import PosteriorInformation, posterior_information
+from vaescope.metrics.information.scores import (
     ScoreParts,
     axis_alignment,
     dcimig,
@@ -36,34 +38,42 @@ from vaescope.metrics.information_scores import (
     rmig,
     sufficiency,
 )
-from vaescope.metrics.information_tables import InformationTable, information_table
-from vaescope.metrics.irs import InterventionalRobustness, irs
-from vaescope.metrics.local_information import LocalGaps, local_boxes, local_mig
-from vaescope.metrics.mig import (
-    InformationGaps,
-    information_gaps,
-    mig_ceiling,
-    mig_chance,
-    mutual_information_gap,
+from vaescope.metrics.information.tables import InformationTable, information_table
+from vaescope.metrics.intervention.beta_vae_score import BetaVaeScore, beta_vae_score
+from vaescope.metrics.intervention.factor_vae_score import FactorVaeScore, factor_vae_score
+from vaescope.metrics.intervention.irs import InterventionalRobustness, irs
+from vaescope.metrics.intervention.omes import OverlapScore, omes
+from vaescope.metrics.prediction.dci import DCI, ImportanceScores, dci, importance_scores
+from vaescope.metrics.prediction.dci_es import CapacityScores, dci_es, explicitness_of_losses
+from vaescope.metrics.prediction.dci_uncertainty import (
+    DciParts,
+    dci_chance,
+    dci_errors,
+    informativeness_interval,
 )
-from vaescope.metrics.mutual_information import (
-    discretise,
-    entropy,
-    mutual_information,
-    pairwise_information,
+from vaescope.metrics.prediction.downstream import (
+    LabelEfficiency,
+    ReducedAccuracy,
+    ShiftedAccuracy,
+    label_efficiency,
+    reduced_accuracy,
+    shifted_accuracy,
 )
-from vaescope.metrics.nearest_information import nearest_information
-from vaescope.metrics.neighbours import NeighbourScore, neighbour_chance, neighbour_score
-from vaescope.metrics.omes import OverlapScore, omes
-from vaescope.metrics.posterior_information import PosteriorInformation, posterior_information
-from vaescope.metrics.probes import LogisticProbes, fit_logistic
-from vaescope.metrics.regression import ExplainedVariance, explained_variance
-from vaescope.metrics.sap import SeparatedPredictability, sap_ceiling, sap_continuous, sap_discrete
-from vaescope.metrics.separability import Separability, separability
-from vaescope.metrics.supports import factorised_support, support_distances
-from vaescope.metrics.traversals import traversal_monotonicity, traversal_smoothness
-from vaescope.metrics.udr import udr
-from vaescope.metrics.unsupervised import gaussian_wasserstein_correlation
+from vaescope.metrics.prediction.explicitness import Explicitness, explicitness, roc_auc
+from vaescope.metrics.prediction.fairness import unfairness, unfairness_of_codes
+from vaescope.metrics.prediction.neighbours import NeighbourScore, neighbour_chance, neighbour_score
+from vaescope.metrics.prediction.regression import ExplainedVariance, explained_variance
+from vaescope.metrics.prediction.sap import (
+    SeparatedPredictability,
+    sap_ceiling,
+    sap_continuous,
+    sap_discrete,
+)
+from vaescope.metrics.unsupervised.codes import gaussian_wasserstein_correlation
+from vaescope.metrics.unsupervised.separability import Separability, separability
+from vaescope.metrics.unsupervised.supports import factorised_support, support_distances
+from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness
+from vaescope.metrics.unsupervised.udr import udr
 
 __all__ = [
     "DCI",

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vaescope.posteriors import DiagonalLaplace, GaussianPosterior
+from vaescope.distributions.posteriors import DiagonalLaplace, GaussianPosterior
 
 Estimator = Literal["mss", "mws", "batch", "mss_legacy"]
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel
-from vaescope.posteriors import Point, Posterior
 
 
 class Autoencoder(LatentModel):

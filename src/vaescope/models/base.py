@@ -10,14 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from vaescope.likelihoods import Likelihood
-from vaescope.models.optimizers import optimizer_for
-from vaescope.models.schedules import (
-    schedule_length,
-    warn_of_unfinished_schedules,
-    weighted_sum,
-)
-from vaescope.posteriors import (
+from vaescope.distributions.likelihoods import Likelihood
+from vaescope.distributions.posteriors import (
     Box,
     DiagonalGaussian,
     DiagonalLaplace,
@@ -25,7 +19,13 @@ from vaescope.posteriors import (
     NoisyPosterior,
     Posterior,
 )
-from vaescope.priors import Prior, StandardNormal
+from vaescope.distributions.priors import Prior, StandardNormal
+from vaescope.models.optimizers import optimizer_for
+from vaescope.models.schedules import (
+    schedule_length,
+    warn_of_unfinished_schedules,
+    weighted_sum,
+)
 from vaescope.streams import stream
 
 NetworkFactory = Callable[[tuple[int, ...], int, int], tuple[nn.Module, nn.Module]]
@@ -39,12 +39,12 @@ class Parts:
     Args:
         image_shape: of one observation, without the batch: ``(C, H, W)`` or ``(X,)``.
         network: factory ``(image_shape, num_parameters, latent_dim) -> (encoder, decoder)``.
-        posterior: family of q(z|x), a class of ``vaescope.posteriors``.
-        likelihood: what the decoder's output means, an object of ``vaescope.likelihoods``.
+        posterior: family of q(z|x), a class of ``distributions.posteriors``.
+        likelihood: what the decoder's output means, an object of ``distributions.likelihoods``.
         optimizer: factory ``parameters -> optimiser``, also of groups of parameters.
         latent_dim: number of latents D, at least 1.
         seed: of the training noise; the initial weights come from torch's global generator.
-        prior: p(z), an object of ``vaescope.priors``.
+        prior: p(z), an object of ``vaescope.distributions.priors``.
         schedule_steps: number of updates of which schedules without a length of their own take a
             share; None: not known.
 

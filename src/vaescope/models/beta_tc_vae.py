@@ -5,9 +5,14 @@ from typing import ClassVar, get_args
 
 from torch import Tensor
 
+from vaescope.distributions.posteriors import (
+    DiagonalGaussian,
+    DiagonalLaplace,
+    FullGaussian,
+    Posterior,
+)
 from vaescope.models.aggregate import Estimator, aggregate_densities
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import DiagonalGaussian, DiagonalLaplace, FullGaussian, Posterior
 from vaescope.ranges import NonNegative, in_range
 
 

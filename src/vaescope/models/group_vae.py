@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.distributions.posteriors import DiagonalGaussian, Posterior, divergence
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import DiagonalGaussian, Posterior, divergence
 from vaescope.ranges import NonNegative, in_range
 
 Averaging = Literal["gvae", "ml_vae"]

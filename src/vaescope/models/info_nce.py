@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import Point, Posterior
 from vaescope.ranges import Positive, in_range
 
 Similarity = Literal["l1", "l2", "cosine"]

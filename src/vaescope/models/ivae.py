@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from vaescope.distributions.posteriors import DiagonalGaussian, Posterior, divergence
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import DiagonalGaussian, Posterior, divergence
 from vaescope.ranges import Labels, NonNegative, in_range
 
 

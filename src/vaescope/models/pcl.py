@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import Point, Posterior
 
 
 class PCL(LatentModel):

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import Point, Posterior
 from vaescope.ranges import Classes, NonNegative, in_range
 
 

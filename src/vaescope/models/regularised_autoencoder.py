@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import gram, jacobian_columns
-from vaescope.posteriors import Point, Posterior
 from vaescope.ranges import Positive, in_range
 
 

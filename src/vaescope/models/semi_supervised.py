@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.supervision import (
@@ -17,7 +18,6 @@ from vaescope.models.supervision import (
     annealed,
     labelled_images,
 )
-from vaescope.posteriors import Point, Posterior
 from vaescope.ranges import Labels, NonNegative, Steps, in_range
 
 

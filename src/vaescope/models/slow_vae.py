@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.distributions.posteriors import DiagonalGaussian, Posterior
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import DiagonalGaussian, Posterior
 from vaescope.ranges import NonNegative, Positive, in_range
 
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.models.base import LatentModel, Parts
-from vaescope.posteriors import Point, Posterior
 from vaescope.ranges import Classes, in_range
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.information_family import information_family
+from vaescope.metrics.information.family import information_family
 from vaescope.panel.families import (
     DEFAULT,
     FAMILIES,

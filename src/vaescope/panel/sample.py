@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
+from vaescope.metrics.estimators.probe_data import Rows, checked_rows, factor_kinds
 from vaescope.metrics.kinds import resolved_kinds
-from vaescope.metrics.probe_data import Rows, checked_rows, factor_kinds
 from vaescope.streams import stream
 
 FEWEST = 50  # codes below which most scores say nothing

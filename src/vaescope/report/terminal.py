@@ -10,7 +10,7 @@ from rich.table import Table
 
 from vaescope.escaping import for_terminal
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
-from vaescope.report.score_facts import fact_of
+from vaescope.report.run.score_facts import fact_of
 
 
 def print_scores(

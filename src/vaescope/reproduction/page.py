@@ -14,13 +14,13 @@ from rich.table import Table
 from vaescope.escaping import for_markdown, for_terminal
 from vaescope.files import replacing
 from vaescope.report.glossary import name_of
-from vaescope.report.record import environment, write_json, write_text
-from vaescope.report.render import rendered, save_figure
-from vaescope.report.tables import markdown_table
+from vaescope.report.html.render import rendered, save_figure
+from vaescope.report.html.tables import markdown_table
 from vaescope.report.terminal import wide_console
-from vaescope.reproduction.claims import Verdict
+from vaescope.reproduction.cvpr2019.claims import Verdict
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, agreement
+from vaescope.run_folder.record import environment, write_json, write_text
 
 COLUMNS = ("run", "score", "published", "ours", "n", "compared", "chance", "setting")
 

@@ -10,12 +10,12 @@ import torch
 from matplotlib.figure import Figure
 
 from vaescope.errors import RunsFailedError, VaescopeError
-from vaescope.reproduction import checkpoints, figures
-from vaescope.reproduction.claims import verdicts
+from vaescope.reproduction.cvpr2019 import checkpoints, figures
+from vaescope.reproduction.cvpr2019.claims import verdicts
+from vaescope.reproduction.cvpr2019.rotation import rotation_curve, rotation_numbers
 from vaescope.reproduction.page import write_page
 from vaescope.reproduction.plan import chosen_parts, chosen_runs, planned_runs, runs_of
 from vaescope.reproduction.results import Result, read_result
-from vaescope.reproduction.rotation import rotation_curve, rotation_numbers
 from vaescope.reproduction.runner import make_runs
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from vaescope.config import read_yaml
+from vaescope.config.build import read_yaml
 from vaescope.errors import VaescopeError
 from vaescope.reproduction.plan import Run
 from vaescope.streams import stream

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from vaescope.config import read_list, read_value, read_yaml
+from vaescope.config.build import read_list, read_value, read_yaml
+from vaescope.config.overrides import word
 from vaescope.errors import first_line
-from vaescope.overrides import word
-from vaescope.report.record import last_line
 from vaescope.reproduction.plan import Run
-from vaescope.run_folder import holds_state
+from vaescope.run_folder.locking import holds_state
+from vaescope.run_folder.record import last_line
 
 log = logging.getLogger(__name__)
 

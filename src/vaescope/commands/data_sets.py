@@ -1,0 +1,147 @@
+"""What ``vaescope data`` does: list the sets, show one, check its files, render images."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.table import Table
+from tqdm.auto import tqdm
+
+from vaescope.config.build import build, config_dir, resolved
+from vaescope.config.check import check
+from vaescope.data import (
+    DSprites,
+    FactorDataModule,
+)
+from vaescope.data.files.cache import data_folder
+from vaescope.data.sets.dsprites.dataset import (
+    RENDERED_SHA256,
+    build_packed,
+    packed_sha256,
+    rendered_path,
+)
+from vaescope.errors import ConfigError, DataError
+from vaescope.escaping import for_terminal
+from vaescope.report.data.facts import first_line, short_source
+from vaescope.report.data.page import write_data_page
+from vaescope.report.html.render import save_figure
+from vaescope.report.pictures import sheet_figure
+from vaescope.report.terminal import wide_console
+from vaescope.streams import stream
+
+log = logging.getLogger(__name__)
+
+
+def show_list(config: DictConfig) -> None:
+    """Print every data set of the group ``data`` with its shape and factors."""
+    table = Table(title="data sets: vaescope train data=<name>", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    for heading in ("observation", "factors (number of values)", "what it is", "source; licence"):
+        table.add_column(heading)
+    for file in sorted((Path(config_dir()) / "data").glob("*.yaml")):
+        module = build(_own_settings(file), f"data={file.stem}")
+        kind = module.dataset_class
+        origin = [short_source(kind), getattr(kind, "licence", "")]
+        shape, factors = _shape_and_factors(module)
+        told = "; ".join(part for part in origin if part)
+        cells = (file.stem, shape, factors, first_line(kind), told)
+        table.add_row(*map(for_terminal, cells))
+    wide_console(160).print(table)
+
+
+def _own_settings(file: Path) -> dict[str, Any]:
+    """What a file and the ones that it builds on set by themselves, without links to the root."""
+    node = OmegaConf.load(file)
+    assert isinstance(node, DictConfig)
+    bases = [
+        name for name in node.get("defaults", ()) if isinstance(name, str) and name != "_self_"
+    ]
+    own: dict[str, Any] = {}
+    for name in bases:
+        own |= _own_settings(file.with_name(f"{name}.yaml"))
+    keys = [str(key) for key in node if key != "defaults"]
+    return own | {key: node[key] for key in keys if not OmegaConf.is_interpolation(node, key)}
+
+
+def _shape_and_factors(module: FactorDataModule) -> tuple[str, str]:
+    """As text; of a set that needs the user's own file, that it is for the file to say."""
+    try:
+        shape = " x ".join(str(side) for side in module.image_shape)
+        named = zip(module.factors.names, module.factors.sizes, strict=True)
+        factors = ", ".join(f"{name} {size or 'continuous'}" for name, size in named)
+    except ConfigError:
+        return "as in your file", "as in your file"
+    return shape, factors or "none known"
+
+
+def show(config: DictConfig) -> None:
+    """Write ``data.html``, a page about one data set, and its numbers as ``data.json``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+        DataError: the data set's files are missing or damaged.
+    """
+    check(config)
+    plain = resolved(config)
+    module = build(plain["data"], "data")
+    module.setup()
+    about = {key: plain[key] for key in ("data", "seed", "num_images", "num_statistics")}
+    text = OmegaConf.to_yaml(OmegaConf.create(about))
+    page = write_data_page(Path(plain["output_dir"]), module, plain, text)
+    print(f"{page}: {len(module.dataset)} observations, {module.dataset.source}")
+
+
+def verify(config: DictConfig) -> None:
+    """Check every file of a set from its first to its last byte.
+
+    The published files by their checksums (dSprites pixel by pixel), own files by reading them
+    anew, and whatever was converted or packed of them.
+
+    Raises:
+        DataError: there is no file, it cannot be read, or something in it is wrong.
+    """
+    check(config)
+    module = build(resolved(config)["data"], "data")
+    checks = []
+    for found in module.verify():
+        print(f"{found.path}\n  {found.told}")
+        checks.append(found)
+    if faults := [found.fault for found in checks if found.fault]:
+        raise DataError("; ".join(faults))
+    if checks:
+        dataset = module.build()
+        print(f"{len(dataset)} images, {dataset.source}")
+    else:
+        print("nothing to verify: it is computed or part of an installed package")
+
+
+def render(config: DictConfig) -> None:
+    """Write a sheet of random images; for dSprites, keep the whole rendered set in ``data_dir``."""
+    check(config)
+    plain = resolved(config)
+    if plain["data"]["_target_"].endswith("DSpritesDataModule"):
+        _pack(data_folder(plain["data_dir"]))
+    module = build(plain["data"], "data")
+    module.setup()
+    rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])
+    batch = module.dataset.batch(torch.from_numpy(rows))
+    path = Path(plain["output_dir"]) / "images.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    title = f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
+    save_figure(sheet_figure(batch["image"], title), path, "png")
+    print(f"{path}: {len(rows)} random observations, {module.dataset.source}")
+
+
+def _pack(folder: Path) -> None:
+    path = rendered_path(folder)
+    if not path.exists():
+        start = time.perf_counter()
+        with tqdm(total=DSprites.factors.num_combinations, unit="image") as bar:
+            build_packed(path, lambda done, total: bar.update(done - bar.n))
+        log.info("rendered and packed in %.0f s", time.perf_counter() - start)
+    digest = packed_sha256(path)
+    verdict = "as it should be" if digest == RENDERED_SHA256 else "WRONG: delete the file"
+    print(f"{path}\n  sha256 of the packed images {digest}: {verdict}")

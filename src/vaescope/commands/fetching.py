@@ -1,0 +1,74 @@
+"""What ``vaescope data fetch`` does: get a data set's published files, check and convert them."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from vaescope.config.build import build, resolved
+from vaescope.config.check import check
+from vaescope.data import FactorDataset
+from vaescope.data.files.cache import data_folder
+from vaescope.data.files.download import addresses_of, download
+from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
+
+
+def fetch(config: DictConfig) -> None:
+    """Fetch the published files that are missing into ``data_dir``, and build the set from them.
+
+    Nothing is fetched where the files lie in another folder that is looked into, or were converted
+    and removed.
+
+    Raises:
+        ConfigError: the mirror is no address of the web.
+        DataError: no address gave a file, it can be fetched by hand only, a file that is there is
+            wrong, or the disk is full.
+    """
+    check(config)
+    plain = resolved(config)
+    module = build(plain["data"], "data")
+    published = published_files(module)
+    if not published:
+        print("nothing to fetch, it is computed, your own or part of an installed package")
+        return
+    folder = _folder(module)
+    dataset = _complete(module, published, folder)
+    if dataset is None:
+        _download(published, folder, plain["mirror"])
+        dataset = module.build()
+    else:
+        print("nothing to fetch, all files are there")
+    print(f"{len(dataset)} images, {dataset.source}")
+
+
+def published_files(module: Any) -> tuple[PublishedFile, ...]:
+    """The files that a data module's set is read from as it is configured; none: it is computed."""
+    of_set = getattr(module.dataset_class, "published", ())
+    return getattr(module, "published", of_set)
+
+
+def _complete(
+    module: Any, published: tuple[PublishedFile, ...], folder: Path
+) -> FactorDataset | None:
+    """The data set, unless a file is missing."""
+    needs_files = getattr(module.dataset_class, "needs_files", False)
+    if not needs_files and find_together(published, [folder, folder.parent]) is None:
+        return None  # it could be built, but of rendered images
+    try:
+        return module.build()
+    except MissingFilesError:
+        return None
+
+
+def _download(published: tuple[PublishedFile, ...], folder: Path, mirror: str | None) -> None:
+    for file in published:
+        if not (folder / file.name).exists():
+            addresses_of(file, folder, mirror)  # what is missing by hand is told before a long wait
+    for file in published:
+        path = download(file, folder, mirror)
+        verdict = "that of the published file" if file.algorithm else "none was published"
+        print(f"{path}\n  {file.checked(path).replace(':', ' ')}: {verdict}")
+
+
+def _folder(module: Any) -> Path:
+    return data_folder(module.data_dir) / module.dataset_class.folder

@@ -1,0 +1,190 @@
+"""Where the YAML files are, how they are read, and how objects come of them."""
+
+import io
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import yaml  # type: ignore[import-untyped] # OmegaConf's parser
+from hydra.core.config_store import ConfigStore
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, OmegaConf
+
+from vaescope.config.refusals import refusal
+from vaescope.config.schemas import SCHEMAS, TrainSchema
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
+from vaescope.files import replacing
+
+LINK = re.compile(r"(\\*)\$\{")
+# links that a run's ``config.yaml`` has to values of its own
+OWN_LINK = re.compile(r"\$\{(output_dir|data_dir|seed)\}")
+# what a constructor raises to refuse its arguments; anything else is a fault of the program
+REFUSALS = (ValueError, TypeError, RuntimeError, ImportError, InstantiationException)
+
+
+def register_schemas() -> None:
+    """Make the schemas known to Hydra under the names in the defaults lists, and one resolver."""
+    OmegaConf.register_new_resolver("fast_precision", _fast_precision, replace=True)
+    store = ConfigStore.instance()
+    for schema in SCHEMAS:
+        store.store(name=f"{schema.__name__.removesuffix('Schema').lower()}_schema", node=schema)
+
+
+def register_run(stored: dict[str, Any]) -> str:
+    """Make a run's checked configuration known to Hydra; the name to compose it by.
+
+    Hydra reads no file of the run's folder: its ``hydra`` section and its list of ``defaults``
+    would be programs of their own. Root keys that a run of an earlier version lacks are null.
+    """
+    later = {each.name: None for each in fields(TrainSchema) if each.default is None}
+    kept = {key: value for key, value in stored.items() if key not in ("hydra", "defaults")}
+    ConfigStore.instance().store(name="resumed_run", node=OmegaConf.create(later | kept))
+    return "resumed_run"
+
+
+def _fast_precision(accelerator: str) -> str:
+    """Known only on the machine that trains; written into the run's ``config.yaml``."""
+    from vaescope.hardware import fast_precision  # imports torch: not for --help and --cfg
+
+    return fast_precision(accelerator)
+
+
+def config_dir() -> str:
+    """Folder of the YAML files: inside an installed wheel, or beside ``src/`` in a checkout."""
+    here = Path(__file__).resolve().parents[1]
+    for folder in (here / "conf", here.parents[1] / "conf"):
+        if (folder / "train.yaml").is_file():
+            return str(folder)
+    raise FileNotFoundError(f"no train.yaml in {here / 'conf'} or beside src/; reinstall vaescope")
+
+
+def build(node: Any, key: str, **given: Any) -> Any:
+    """Make the object that a configuration node describes; the one call of ``instantiate``.
+
+    Args:
+        node: mapping with ``_target_``, as OmegaConf or as plain containers.
+        key: where the node stands, for messages: ``model``.
+        **given: arguments that only code can supply.
+
+    Returns:
+        The object; lists and mappings reach it as plain Python containers.
+
+    Raises:
+        ConfigError: if the constructor refuses its arguments, with the key and the reason.
+    """
+    if not isinstance(node, Mapping | DictConfig) or "_target_" not in node:
+        raise ConfigError(f"config.{key}: has no _target_, so there is nothing to build")
+    if not isinstance(node, DictConfig):  # its links have been followed
+        node = unlinked(unlinked(node))  # instantiate resolves twice
+    try:
+        if not given:
+            return hydra.utils.instantiate(node, _convert_="all")
+        # objects would be taken for structured configs if they went through instantiate
+        return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**given)
+    except Exception as error:
+        cause = root_cause(error)
+        if isinstance(cause, VaescopeError) and not isinstance(cause, ConfigError):
+            raise cause from error
+        if isinstance(cause, REFUSALS):
+            raise ConfigError(f"config.{key}: {cause}") from error
+        if told := refusal(cause):
+            raise told from error
+        raise
+
+
+def unlinked(value: Any) -> Any:
+    """A plain value, or containers of them, in which ``${`` is no link to another value."""
+    if isinstance(value, Mapping):
+        return {key: unlinked(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [unlinked(inner) for inner in value]
+    if isinstance(value, str) and "${" in value:
+        return LINK.sub(lambda found: f"{found[1] * 2}\\${{", value)
+    return value
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """What an exception began with; Hydra wraps it."""
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The whole configuration as plain containers, every interpolation replaced by its value."""
+    return typing.cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+
+
+def save_yaml(config: Mapping[str, Any], path: Path) -> None:
+    """Write plain containers as YAML, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
+
+
+def read_value(text: str) -> Any:
+    """The value that ``text`` has as an override."""
+    return OmegaConf.from_dotlist([f"value={text}"])["value"]
+
+
+def read_list(path: Path) -> list[str]:
+    """A YAML file that is a list of texts, like a run's overrides."""
+    texts = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return [str(text) for text in typing.cast(list[Any], texts)]
+
+
+def read_overrides(path: Path, *keys: str) -> list[str]:
+    """Overrides in a record that Hydra left, below these keys; none if it is not whole."""
+    try:
+        node: Any = OmegaConf.load(path)
+        for key in keys:
+            node = node[key]
+        return [str(text) for text in node]
+    except Exception:  # of YAML, of OmegaConf, of the disk
+        return []
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What ``save_yaml`` wrote, as plain containers with its links to itself followed.
+
+    Raises:
+        DataError: if the file is none, or has links to anything else, as to the environment.
+    """
+    settings = read_settings(path)
+    if text := next((t for t in _texts(settings) if "${" in OWN_LINK.sub("", t)), None):
+        raise DataError(f"{path} holds {text!r}, a link that vaescope does not write")
+    return resolved(OmegaConf.create(settings))
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping | list):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def _without_aliases(path: Path) -> io.StringIO:
+    """A YAML text; its aliases would let a few lines unfold to more than fits into memory."""
+    text = path.read_text(encoding="utf-8")
+    if "&" in text and any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
+        raise ValueError("it has aliases (*name); write out what they stand for")
+    return io.StringIO(text)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A YAML mapping as plain containers, its links (``${seed}``) left as texts.
+
+    Raises:
+        DataError: if the file is none.
+    """
+    try:
+        node = OmegaConf.load(_without_aliases(path))
+    except Exception as error:  # of YAML, of OmegaConf, of the disk
+        raise DataError(f"{path} cannot be read: {first_line(error)}") from error
+    if not isinstance(node, DictConfig):
+        raise DataError(f"{path} holds no settings")
+    return typing.cast(dict[str, Any], OmegaConf.to_container(node, resolve=False))

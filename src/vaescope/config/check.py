@@ -1,0 +1,186 @@
+"""Everything that cannot work in a configuration, found before anything is built."""
+
+import difflib
+import inspect
+from collections.abc import Collection, Iterator
+from dataclasses import is_dataclass
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vaescope.config.foreign_ranges import advice, foreign_hints
+from vaescope.config.incompatible import together
+from vaescope.config.kinds import kind_problems
+from vaescope.config.schemas import SCHEMAS, TrainSchema
+from vaescope.config.targets import get, located
+from vaescope.errors import ConfigError, first_line
+from vaescope.objective import objective_problems
+from vaescope.ranges import fits, hints_of, words
+
+RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+GIVEN_BY_CODE = {
+    "config.model": {"parts"},
+    "config.trainer": {
+        *("callbacks", "logger", "plugins", "default_root_dir", "enable_checkpointing"),
+        *("enable_progress_bar", "enable_model_summary", "limit_val_batches"),
+        *("num_sanity_val_steps", "log_every_n_steps"),
+    },
+}
+ONE_OBJECT = (
+    "data",
+    "model",
+    "network",
+    "posterior",
+    "prior",
+    "likelihood",
+    "optimizer",
+    "trainer",
+)
+_ROOT_HINTS = get_type_hints(TrainSchema, include_extras=True)
+MANY_OBJECTS = ("statistics", "callbacks", "logger")
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a configuration that cannot work.
+
+    Raises:
+        ConfigError: listing every mistake found.
+    """
+    found = [*problems(config), *_group_problems(config), *_root_problems(config)]
+    if found:
+        count = f"{len(found)} mistakes" if len(found) > 1 else "1 mistake"
+        lines = [f"{count} in the configuration:", *(f"  - {problem}" for problem in found)]
+        raise ConfigError("\n".join(lines))
+
+
+def problems(node: Any, path: str = "config") -> Iterator[str]:
+    """Yield one sentence for each ``_target_`` argument that cannot work; builds nothing."""
+    if isinstance(node, ListConfig):
+        for position in range(len(node)):
+            yield from problems(node._get_node(position), f"{path}[{position}]")
+    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
+        return
+    for key in map(str, node):
+        if OmegaConf.is_missing(node, key):
+            yield f"{path}.{key}: no value given"
+        elif not OmegaConf.is_interpolation(node, key):
+            yield from problems(node._get_node(key), f"{path}.{key}")
+    if "_target_" in node:
+        yield from _target_problems(node, path)
+    elif near := difflib.get_close_matches("_target_", map(str, node), 1, 0.8):
+        yield f"{path}: has no _target_; did you mean it by {near[0]}?"
+
+
+def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
+    """Mistakes in one node that has a ``_target_``."""
+    try:
+        target = located(str(node["_target_"]))
+    except Exception as error:  # a module may raise anything while it is imported
+        reason = f"{type(error).__name__}: {error}"
+        yield f"{path}._target_: importing {node['_target_']} fails: {reason}"
+        return
+    if not callable(target):
+        yield f"{path}._target_: there is no {node['_target_']}"
+        return
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except ValueError:  # some that are written in C do not say what they take
+        return
+    kinds = {p.name: p.kind for p in parameters}
+    named = [n for n, k in kinds.items() if k in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)]
+    open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
+    hints = {**hints_of(target), **foreign_hints(str(node["_target_"]), path)}
+    for key in (str(k) for k in node if k not in RESERVED):
+        if key in GIVEN_BY_CODE.get(path, ()):
+            yield f"{path}.{key}: vaescope sets this itself"
+        elif key in named:
+            yield from _value_problems(node, key, hints.get(key, Any), f"{path}.{key}")
+        elif not open_ended:
+            yield f"{path}.{key}: {node['_target_']} takes no '{key}'{_did_you_mean(key, named)}"
+    if not node.get("_partial_"):
+        known = {*node, *GIVEN_BY_CODE.get(path, ())}
+        for parameter in parameters:
+            required = parameter.name in named and parameter.default is inspect.Parameter.empty
+            if required and parameter.name not in known:
+                yield f"{path}.{parameter.name}: {node['_target_']} needs it"
+
+
+def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterator[str]:
+    """Mistakes in the value of one argument."""
+    if OmegaConf.is_missing(node, key) or _is_told_at_the_root(node, key, path):
+        return
+    try:
+        value = node[key]
+        if isinstance(value, DictConfig | ListConfig):
+            value = OmegaConf.to_container(value, resolve=True)
+    except OmegaConfBaseException as error:
+        yield f"{path}: {first_line(error)}"
+        return
+    if not fits(value, hint):
+        yield f"{path}: {value!r} is not {words(hint)}{advice(key, value)}"
+
+
+def _is_told_at_the_root(node: DictConfig, key: str, path: str) -> bool:
+    """Whether a value is a link to a root key that is checked itself, like ``${seed}``."""
+    if not OmegaConf.is_interpolation(node, key) or path.count(".") < 2:
+        return False
+    checked = [f"${{{name}}}" for name, hint in _ROOT_HINTS.items() if hint is not Any]
+    link: Any = node._get_node(key)
+    return link._value() in checked
+
+
+def _group_problems(config: DictConfig) -> Iterator[str]:
+    """Groups and entries that describe no object."""
+    objects = [name for name in ONE_OBJECT if name in config and "model" in config]
+    groups: list[tuple[str, Any]] = [(f"config.{name}", get(config, name)) for name in objects]
+    for name in MANY_OBJECTS:
+        entries = get(config, name) or {}
+        if not isinstance(entries, DictConfig | dict):
+            yield f"config.{name}: {entries!r} was given; choose options of the group, or []"
+            continue
+        groups += [(f"config.{name}.{entry}", get(entries, entry)) for entry in map(str, entries)]
+    for path, node in groups:
+        if not isinstance(node, DictConfig):
+            yield f"{path}: {node!r} describes no object; choose an option of the group"
+        elif "_target_" not in node:
+            yield f"{path}: has no _target_, so there is nothing to build"
+
+
+def _root_problems(config: DictConfig) -> Iterator[str]:
+    """Mistakes that concern the root's own values or several groups at once."""
+    kind = OmegaConf.get_type(config)
+    schema = kind if is_dataclass(kind) else _nearest_schema(config)
+    yield from _schema_problems(config, schema, "config")
+    of_other_kinds = list(kind_problems(config))
+    yield from of_other_kinds
+    if not of_other_kinds:
+        yield from together(config)
+    if get(config, "objective") is not None:
+        yield from objective_problems(config.objective)
+
+
+def _nearest_schema(config: DictConfig) -> Any:
+    """Of a plain mapping, such as a resumed run's own file: the one that knows most of its keys."""
+    keys = set(map(str, config))
+    return min(SCHEMAS, key=lambda schema: len(keys - set(get_type_hints(schema))))
+
+
+def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
+    """Keys that a schema does not have, and numbers outside the ranges that it declares."""
+    hints = get_type_hints(schema, include_extras=True)
+    if is_dataclass(OmegaConf.get_type(node)):  # a run's own file may be older than a key
+        yield from (f"{path}.{key}: was taken out by ~{key}" for key in hints if key not in node)
+    for key in map(str, node):
+        if key not in hints:
+            yield f"{path}: there is no '{key}'{_did_you_mean(key, hints)}"
+        elif is_dataclass(hints[key]) and isinstance(get(node, key), DictConfig):
+            yield from _schema_problems(node[key], hints[key], f"{path}.{key}")
+        else:
+            yield from _value_problems(node, key, hints[key], f"{path}.{key}")
+
+
+def _did_you_mean(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    names = ", ".join(sorted(known)) or "nothing"
+    return f"; did you mean '{near[0]}'?" if near else f"; it takes {names}"

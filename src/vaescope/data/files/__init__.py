@@ -1,0 +1,1 @@
+"""Files of data sets: published ones, downloads, conversion, checksums, readers."""

@@ -1,0 +1,296 @@
+"""Download of published files: only when asked for, resumable, from several addresses, checked."""
+
+import logging
+import math
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import requests
+import urllib3
+from tqdm.auto import tqdm
+
+from vaescope.data.files.block_checksums import read_facts, write_facts
+from vaescope.data.files.cache import explained, lock_for, require_space
+from vaescope.data.files.http_answers import (
+    BusyError,
+    RefusedError,
+    checked_length,
+    content_range,
+    reason_of,
+    retry_after,
+)
+from vaescope.data.files.published import PublishedFile
+from vaescope.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 2**16
+_BUSY = (429, 503)  # too many requests, service unavailable
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a download waits for a server.
+
+    Args:
+        connect: seconds for a connection.
+        read: seconds without a byte.
+        retries: how often a connection that broke off after some bytes is taken up again.
+        pause: seconds before that, and before a busy server that names no time is asked again.
+        busy: how often a server that says it is busy is asked again.
+        longest: seconds that such a server may have us wait.
+
+    Source: none, ours.
+    """
+
+    connect: float = 5.0
+    read: float = 20.0
+    retries: int = 10
+    pause: float = 1.0
+    busy: int = 3
+    longest: float = 120.0
+
+
+_PATIENCE = Patience()
+
+
+def download(
+    file: PublishedFile,
+    folder: Path,
+    mirror: str | None = None,
+    patience: Patience = _PATIENCE,
+) -> Path:
+    """Path of a published file in ``folder``, fetched if it is not there, and checked.
+
+    What has arrived lies in ``NAME.part``; a download that was stopped goes on from there, if the
+    server still has the same file. A file that turns out wrong is deleted and the next address is
+    asked.
+
+    Args:
+        file: what is wanted.
+        folder: where it shall be.
+        mirror: address of a folder that is asked first.
+        patience: how long to wait.
+
+    Returns:
+        ``folder/NAME``.
+
+    Raises:
+        ConfigError: the mirror is no address of the web.
+        DataError: no address gave the file, the one that is there is wrong, the disk is full or
+            the folder cannot be written.
+
+    Source: RFC 9110, "Range requests", https://www.rfc-editor.org/rfc/rfc9110. Differs: none.
+    """
+    path = folder / file.name
+    if not path.exists():
+        addresses = addresses_of(file, folder, mirror)
+        with explained(path, file.num_bytes):
+            folder.mkdir(parents=True, exist_ok=True)
+            with lock_for(path):
+                if not path.exists():
+                    _fetch(file, path, addresses, patience)
+    file.checked(path)
+    return path
+
+
+def addresses_of(file: PublishedFile, folder: Path, mirror: str | None = None) -> list[str]:
+    """Addresses of the file, in the order in which they are asked.
+
+    Raises:
+        ConfigError: the mirror is no address of the web.
+        DataError: there is none; says where people find the file and into which folder it belongs.
+    """
+    if mirror is not None and not _is_web(mirror):
+        raise ConfigError(
+            f"mirror={mirror} was given; it has to be the address of a folder that begins with "
+            "http:// or https://"
+        )
+    first = [] if mirror is None else [f"{mirror.rstrip('/')}/{quote(file.name)}"]
+    addresses = [*first, *file.addresses]
+    if not addresses:
+        page = f" from {file.page}" if file.page else ""
+        raise DataError(
+            f"{file.name} can be fetched by hand only: get it{page} and put it into {folder}, or "
+            "name the folder of a server that has it by mirror=http://..."
+        )
+    return addresses
+
+
+class _Part:
+    """What has arrived of a file, and which of an address's files it is the beginning of."""
+
+    def __init__(self, path: Path) -> None:
+        self.target = path
+        self.path = path.with_name(f"{path.name}.part")
+        self.origin_path = path.with_name(f"{path.name}.part.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that have arrived."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def range_headers(self, address: str) -> dict[str, str]:
+        """Headers that ask for the rest only, as long as the file has not changed there."""
+        origin = read_facts(self.origin_path)
+        if not self.size or origin.get("address") != address or not origin.get("validator"):
+            return {}
+        return {"Range": f"bytes={self.size}-", "If-Range": origin["validator"]}
+
+    def begin(self, address: str, answer: requests.Response) -> None:
+        """Forget what was there: the whole file comes from ``address``."""
+        self.path.write_bytes(b"")
+        tag = answer.headers.get("ETag", "")
+        weak = not tag or tag.startswith("W/")  # such a tag promises no equal bytes
+        validator = answer.headers.get("Last-Modified", "") if weak else tag
+        write_facts(self.origin_path, {"address": address, "validator": validator})
+
+    def delete(self) -> None:
+        """Leave nothing behind."""
+        self.path.unlink(missing_ok=True)
+        self.origin_path.unlink(missing_ok=True)
+
+
+def _fetch(file: PublishedFile, path: Path, addresses: list[str], patience: Patience) -> None:
+    part, told = _Part(path), []
+    for address in addresses:
+        reason = _fetch_from(address, file, part, patience)
+        if not reason:
+            return
+        told.append(f"{address}: {reason}")
+    raise DataError(
+        f"{file.name} could not be fetched ({'; '.join(told)}); get it in another way and put it "
+        f"into {path.parent}, or name the folder of a server that has it by mirror=http://..."
+    )
+
+
+def _fetch_from(address: str, file: PublishedFile, part: _Part, patience: Patience) -> str:
+    """Fetch the whole file from one address; why that failed, or nothing."""
+    if not _is_web(address):
+        return "only addresses that begin with http:// or https:// are asked"
+    reason, resumed = "", bool(part.range_headers(address))
+    reached = part.size if resumed else 0
+    tries = waits = 0
+    while tries <= patience.retries:
+        try:
+            _request(address, file, part, patience)
+        except RefusedError as error:
+            return str(error)
+        except BusyError as error:
+            seconds = patience.pause if error.seconds is None else error.seconds
+            waits += 1
+            if waits > patience.busy or seconds > patience.longest:
+                return f"{error}, and it can be asked again in {seconds:.0f} s only"
+            log.warning("%s: %s; asking again in %.0f s", address, error, seconds)
+            time.sleep(seconds)
+            continue
+        except _BROKEN as error:
+            tries += 1
+            reason = reason_of(error)
+            if part.size <= reached:
+                return reason
+            reached = part.size
+            time.sleep(patience.pause)
+            continue
+        reason = _accept(file, part)
+        if not (reason and resumed):
+            return reason
+        tries += 1
+        resumed, reached = False, 0  # the part of an earlier run may be to blame
+    return reason
+
+
+def _accept(file: PublishedFile, part: _Part) -> str:
+    """Give the finished file its name; or delete it and say what is wrong with it."""
+    digest = file.digest(part.path)
+    if fault := file.fault(part.path, digest):
+        part.delete()
+        return f"what it gave {fault}"
+    os.replace(part.path, part.target)
+    part.delete()
+    file.remember(part.target, digest)
+    return ""
+
+
+def _request(address: str, file: PublishedFile, part: _Part, patience: Patience) -> None:
+    """Ask once for what is missing; returns when all has arrived."""
+    headers = part.range_headers(address)
+    if headers and not _receive(address, headers, file, part, patience):
+        headers = {}
+    if not headers:
+        _receive(address, headers, file, part, patience)
+
+
+def _receive(
+    address: str, headers: dict[str, str], file: PublishedFile, part: _Part, patience: Patience
+) -> bool:
+    """Append one answer to the part; whether the answer to a request for a range made sense."""
+    # stored as it is sent: a server that calls x.gz "gzip-encoded x" would have it decompressed
+    headers = {"Accept-Encoding": "identity"} | headers
+    timeout = (patience.connect, patience.read)
+    with requests.get(address, headers=headers, stream=True, timeout=timeout) as answer:
+        start = part.size if "Range" in headers else 0
+        if start and answer.status_code == 416:
+            return content_range(answer) == (None, start)  # all has arrived already
+        if start and answer.status_code == 206:
+            if content_range(answer)[0] != start:
+                return False
+        elif answer.status_code == 200:
+            start = 0
+        elif answer.status_code in _BUSY:
+            reason = f"HTTP {answer.status_code} {answer.reason}"
+            raise BusyError(reason, retry_after(answer.headers.get("Retry-After", "")))
+        else:
+            raise RefusedError(f"HTTP {answer.status_code} {answer.reason}")
+        length = checked_length(answer, file, start)
+        if file.num_bytes is None:
+            _require_room(part, length)
+        else:
+            require_space(part.target, file.num_bytes - start)
+        if not start:
+            part.begin(address, answer)
+        _append(answer, file, part, start, length)
+    return True
+
+
+def _require_room(part: _Part, length: int | None) -> None:
+    """Refuse an answer of unknown size that the disk cannot hold; another address may be right."""
+    free = shutil.disk_usage(part.target.parent).free
+    if length is not None and length > free:
+        raise RefusedError(
+            f"the disk is full for what it offers: {length:,} bytes, {free:,} are free; free some "
+            "space or choose another folder with data_dir=/path/to/folder"
+        )
+
+
+def _append(
+    answer: requests.Response, file: PublishedFile, part: _Part, start: int, length: int | None
+) -> None:
+    """Write what arrives, at most the published file's bytes.
+
+    An answer that ends before its length raises an error of urllib3.
+    """
+    total = file.num_bytes if length is None else start + length
+    most = math.inf if file.num_bytes is None else file.num_bytes
+    with (
+        part.path.open("ab") as written,
+        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.target.name) as bar,
+    ):
+        for chunk in answer.raw.stream(_CHUNK, decode_content=False):
+            start += len(chunk)
+            if start > most:
+                part.delete()
+                raise RefusedError(f"it sends more than the published file's {most:,} bytes")
+            written.write(chunk)
+            bar.update(len(chunk))
+        written.flush()
+        os.fsync(written.fileno())
+
+
+def _is_web(address: str) -> bool:
+    return urlsplit(address).scheme in ("http", "https")

@@ -1,0 +1,132 @@
+"""The idx format: files of unsigned bytes with a short header, found, checked and read."""
+
+import gzip
+import hashlib
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vaescope.data.files.published import MissingFilesError
+from vaescope.errors import DataError
+
+_GZIP = b"\x1f\x8b"
+_UNSIGNED_BYTES = 8  # the header's code of the type
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """A published file that holds one array of unsigned bytes.
+
+    Args:
+        title: the data set it belongs to.
+        name: its name without ``.gz``.
+        shape: of the array.
+        md5: of the decompressed bytes, header included: the same array may be compressed in many
+            ways.
+
+    Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/, "file formats". Differs:
+    only arrays of unsigned bytes are read.
+    """
+
+    title: str
+    name: str
+    shape: tuple[int, ...]
+    md5: str
+
+    def path_in(self, folder: Path) -> Path | None:
+        """Where it lies in ``folder``, the decompressed file first; None if it does not."""
+        places = (folder / self.name, folder / f"{self.name}.gz")
+        return next((place for place in places if place.is_file()), None)
+
+    def read(self, path: Path) -> np.ndarray:
+        """The array, uint8 of ``shape``, read only.
+
+        Args:
+            path: the file, gzipped or not, whatever its name says.
+
+        Raises:
+            DataError: it is cut short, damaged, something else, or not the published file.
+        """
+        content = self._content(path)
+        self._check_header(path, content)
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if found != self.md5:
+            raise DataError(
+                f"{path} is not {self.title}'s {self.name}: the md5 of its bytes (decompressed) "
+                f"is {found}, expected {self.md5}; fetch the published file again"
+            )
+        return np.frombuffer(content, np.uint8, offset=len(self._header)).reshape(self.shape)
+
+    @property
+    def _header(self) -> bytes:
+        sides = np.array(self.shape, dtype=">u4").tobytes()
+        return bytes((0, 0, _UNSIGNED_BYTES, len(self.shape))) + sides
+
+    @property
+    def _num_bytes(self) -> int:
+        return len(self._header) + math.prod(self.shape)
+
+    def _content(self, path: Path) -> bytes:
+        try:
+            with path.open("rb") as raw:
+                zipped = raw.read(len(_GZIP)) == _GZIP
+                raw.seek(0)
+                # one byte more than there should be: a file that is too long is noticed, and one
+                # of the right length is read to its end, where gzip checks it
+                return (gzip.GzipFile(fileobj=raw) if zipped else raw).read(self._num_bytes + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(
+                f"{path} cannot be read, it is cut short or damaged ({type(error).__name__}: "
+                f"{error}); fetch {self.title}'s {self.name} again"
+            ) from error
+
+    def _check_header(self, path: Path, content: bytes) -> None:
+        again = f"fetch {self.title}'s {self.name} again"
+        header = self._header
+        if content[:4] != header[:4]:
+            raise DataError(
+                f"{path} begins with the bytes {content[:4].hex() or '(none)'}, expected "
+                f"{header[:4].hex()}: it is no idx file of unsigned bytes with {len(self.shape)} "
+                f"axes; {again}"
+            )
+        if len(content) >= len(header) and content[4 : len(header)] != header[4:]:
+            shape = np.frombuffer(content[4 : len(header)], ">u4").tolist()
+            raise DataError(
+                f"{path} holds an array of shape {shape}, expected {list(self.shape)}; {again}"
+            )
+        if len(content) != self._num_bytes:
+            length = "more" if len(content) > self._num_bytes else f"{len(content):,}"
+            raise DataError(
+                f"{path} should hold {self._num_bytes:,} bytes (decompressed) but holds {length}: "
+                f"it is cut short or damaged; {again}"
+            )
+
+
+def find_files(files: Sequence[IdxFile], places: Sequence[Path], advice: str) -> list[Path]:
+    """Paths of all ``files``, in their order, in the first folder that has every one of them.
+
+    Args:
+        files: what is looked for, all of one data set.
+        places: folders, the preferred one first.
+        advice: what the user can do if there is none; ends the message.
+
+    Raises:
+        MissingFilesError: no folder has them all.
+    """
+    looked = []
+    for place in places:
+        found = {file.name: file.path_in(place) for file in files}
+        paths = [path for path in found.values() if path is not None]
+        if len(paths) == len(files):
+            return paths
+        lacks = ", ".join(name for name, path in found.items() if path is None)
+        looked.append(f"{place} (lacks {lacks})" if paths else f"{place}")
+    names = ", ".join(file.name for file in files)
+    raise MissingFilesError(
+        f"no {files[0].title} files: looked for {names}, each with or without .gz, in "
+        f"{' and '.join(looked)}; {advice}"
+    )

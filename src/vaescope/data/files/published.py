@@ -1,0 +1,114 @@
+"""Files that others published: found in the user's folders and checked before they are used."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vaescope.data.files.block_checksums import read_facts, write_facts
+from vaescope.data.files.cache import file_checksum
+from vaescope.errors import DataError
+
+
+class MissingFilesError(DataError):
+    """Files that a data set is read from are in none of the places where they are looked for."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file as its authors published it.
+
+    Args:
+        name: its own name.
+        algorithm: of the checksum, a name that ``hashlib.new`` knows; empty: none was published.
+        checksum: in hexadecimal.
+        num_bytes: its size; None: not known.
+        addresses: where it can be fetched, the preferred one first; none: only by hand.
+        page: where people find it, if it is fetched by hand; empty: not known.
+
+    Source: none, ours.
+    """
+
+    name: str
+    algorithm: str = ""
+    checksum: str = ""
+    num_bytes: int | None = None
+    addresses: tuple[str, ...] = ()
+    page: str = ""
+
+    def checked(self, path: Path) -> str:
+        """Checksum ``md5:...`` of the file at ``path``, known to be right if one was published.
+
+        Otherwise it is the SHA-256 of what lies there, which tells one file from another. It is
+        computed once: ``NAME.checked.json`` beside the file remembers it with the file's size and
+        time of change, where that folder can be written.
+
+        Raises:
+            DataError: size or checksum are not the published ones.
+        """
+        facts = _facts(path)
+        remembered = self._remembered(path)
+        digest = remembered or self.digest(path)
+        if fault := self.fault(path, digest):
+            raise DataError(f"{path} {fault}; delete it and fetch it again")
+        if not remembered and _facts(path) == facts:  # not changed while it was read
+            self.remember(path, digest)
+        return f"{self._algorithm}:{digest}"
+
+    def digest(self, path: Path) -> str:
+        """Checksum, in hexadecimal, of the file at ``path``; empty if its size is wrong already."""
+        wrong_size = self.num_bytes is not None and path.stat().st_size != self.num_bytes
+        return "" if wrong_size else file_checksum(path, self._algorithm)
+
+    def fault(self, path: Path, digest: str) -> str:
+        """What is wrong with the file at ``path`` that has this ``digest``; empty: nothing."""
+        size = path.stat().st_size
+        if self.num_bytes is not None and size != self.num_bytes:
+            short = "it is cut short" if size < self.num_bytes else "it is another file"
+            return f"has {size:,} bytes, the published file {self.num_bytes:,}: {short}"
+        if self.algorithm and digest != self.checksum:
+            return (
+                f"is not the published {self.name}: its {self.algorithm} is {digest}, expected "
+                f"{self.checksum}"
+            )
+        return ""
+
+    def remember(self, path: Path, digest: str) -> None:
+        """Spare the next ``checked`` the reading of a file whose ``digest`` is known."""
+        remember(_record(path), _facts(path) | {self._algorithm: digest})
+
+    @property
+    def _algorithm(self) -> str:
+        return self.algorithm or "sha256"
+
+    def _remembered(self, path: Path) -> str:
+        """The digest of an earlier check, if the file has not changed since; else empty."""
+        kept = read_facts(_record(path))
+        digest = kept.get(self._algorithm)
+        unchanged = kept == _facts(path) | {self._algorithm: digest}
+        return digest if unchanged and isinstance(digest, str) else ""
+
+
+def remember(record: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``facts`` as JSON; where that cannot be written they are found out again."""
+    with suppress(OSError):
+        write_facts(record, facts)
+
+
+def find_together(files: Sequence[PublishedFile], places: Sequence[Path]) -> list[Path] | None:
+    """Paths of all ``files`` in the first of ``places`` that has every one; None: no place has."""
+    for place in places:
+        paths = [place / file.name for file in files]
+        if all(path.is_file() for path in paths):
+            return paths
+    return None
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.checked.json")
+
+
+def _facts(path: Path) -> dict[str, int | str]:
+    status = path.stat()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}

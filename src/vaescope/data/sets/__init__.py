@@ -1,0 +1,1 @@
+"""The data sets: what each one is."""

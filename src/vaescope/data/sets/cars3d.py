@@ -1,0 +1,214 @@
+"""Cars3D, from the user's copy of the published archive."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.factors import Factors
+from vaescope.data.files.published import PublishedFile
+from vaescope.data.files.reading import damage_told
+from vaescope.data.files.resize import require_method, resized
+from vaescope.errors import ConfigError, DataError
+
+METHODS = ("lanczos", "bilinear")
+SIDES = (64, 128)
+_SIDE = 128  # of the published images
+_LIST = "list.txt"
+_INSIDE = ("data/cars", "cars", ".")  # where an unpacked archive has the cars
+
+
+class Cars3D(ConvertedDataset):
+    """17,568 views of 183 cars, in colour, 64x64 or 128x128 pixels.
+
+    Made of the published archive in ``data_dir/cars3d``, ``data_dir/cars`` or ``data_dir``, or of
+    what was unpacked there; converted it takes 216 MB or, in the published size, 864 MB, and as
+    much memory once. The numbers of the cars are their places in the archive's own list.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        side: of the images in pixels, 64 or 128 as published.
+        resize: how images of 64 pixels are made: ``lanczos``, as disentanglement_lib does it, or
+            ``bilinear``, as disent does; both low-pass.
+
+    Raises:
+        ConfigError: an option is unknown.
+        DataError: files are missing, damaged or not the published ones, or the disk is full.
+
+    Source: Reed, Zhang, Zhang and Lee 2015, Deep visual analogy-making,
+    http://www.scottreed.info/files/nips2015-analogy-data.tar.gz. Differs: none known;
+    disentanglement_lib numbers the cars as its file system lists them.
+    """
+
+    title = "Cars3D"
+    name = "cars3d"
+    folder = "cars3d"
+    other_folders = ("cars", ".")
+    published = (
+        PublishedFile(
+            "nips2015-analogy-data.tar.gz",
+            "md5",
+            "4e866a7919c1beedf53964e6f7a23686",
+            addresses=("http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",),
+        ),
+    )
+    licence = "not stated"
+    factors = Factors(
+        ("elevation", "azimuth", "object_type"),
+        (4, 24, 183),
+        ("ordinal", "circular", "categorical"),
+    )
+    image_shape = (3, 64, 64)
+
+    def __init__(
+        self, data_dir: str | Path | None = None, side: int = 64, resize: str = "lanczos"
+    ) -> None:
+        _require_options(side, resize)
+        self.image_shape = (3, side, side)
+        self._resize = resize
+        super().__init__(data_dir)
+
+    @property
+    def stem(self) -> str:
+        """Name of the converted file, with size and way of resizing."""
+        side = self.image_shape[-1]
+        return f"cars3d-{side}" if side == _SIDE else f"cars3d-{side}-{self._resize}"
+
+    def find(self, places: list[Path]) -> list[Path] | None:
+        """The archive; else list and files of an unpacked one; None: there is neither.
+
+        Raises:
+            DataError: an unpacked archive lacks cars.
+        """
+        return super().find(places) or _find_unpacked(places)
+
+    def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
+        """Images uint8 `[b, side, side, 3]` in the order of the rows, from row ``start`` on.
+
+        All are read first: a file has all views of one car, and rows have the car fastest.
+
+        Args:
+            paths: what ``find`` found, checked.
+            start: the first row that is wanted.
+
+        Raises:
+            DataError: a file is damaged or laid out differently.
+        """
+        views, order = self._read(paths)
+        cars = len(order)
+        for view, images in enumerate(views):
+            wanted = order[max(0, start - view * cars) :]
+            if len(wanted):
+                yield images[wanted]
+
+    def _read(self, paths: list[Path]) -> tuple[np.ndarray, list[int]]:
+        """All views, uint8 `[views, cars, H, W, 3]`, elevation first, and the order of the cars."""
+        elevations, azimuths, cars = self.factors.sizes
+        side = self.image_shape[-1]
+        views = np.empty((elevations * azimuths, cars, side, side, 3), np.uint8)
+        names: list[str] = []
+        listed: list[str] = []
+        for path, name, content in _contents(paths, self.title):
+            if name == _LIST:
+                listed = content.decode("utf-8", "replace").split()
+            elif len(names) < cars:
+                views[:, len(names)] = self._views(path, name, content)
+                names.append(name.removesuffix(".mat"))
+        if sorted(listed) != sorted(names) or len(names) != cars:
+            raise DataError(
+                f"{paths[0]}: {_LIST} names {len(listed)} cars and {len(names)} of them were read, "
+                f"expected {cars}; fetch {self.title} again"
+            )
+        return views, [names.index(name) for name in listed]
+
+    def _views(self, path: Path, name: str, content: bytes) -> np.ndarray:
+        """Images uint8 `[elevation * azimuth, side, side, 3]` of one car."""
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+
+        elevations, azimuths, _ = self.factors.sizes
+        shape = (_SIDE, _SIDE, 3, azimuths, elevations)
+        with damage_told(path, self.title, MatReadError, TypeError, NotImplementedError):
+            images = loadmat(io.BytesIO(content), variable_names=["im"])["im"]
+            if images.shape != shape or images.dtype != np.uint8:
+                found = f"{images.dtype} {list(images.shape)}"
+                raise ValueError(f"im in {name} is {found}, expected uint8 {list(shape)}")
+        flat = np.ascontiguousarray(images.transpose(4, 3, 0, 1, 2)).reshape(-1, _SIDE, _SIDE, 3)
+        return resized(flat, self.image_shape[-1], self._resize)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Cars3DDataModule(ConvertedDataModule):
+    """Batches of Cars3D.
+
+    Args:
+        side: of the images in pixels, 64 or 128 as published.
+        resize: how images of 64 pixels are made, ``lanczos`` or ``bilinear``, see ``Cars3D``.
+
+    The other arguments are those of ``ConvertedDataModule``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class: ClassVar[type[Cars3D]] = Cars3D
+
+    side: Literal[64, 128] = 64
+    resize: Literal["lanczos", "bilinear"] = "lanczos"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_options(self.side, self.resize)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, ``(3, side, side)``; known before ``setup``."""
+        return (3, self.side, self.side)
+
+    def build(self) -> Cars3D:
+        """The data set, converted first if this is its first use."""
+        return self.dataset_class(self.data_dir, self.side, self.resize)
+
+
+def _require_options(side: int, resize: str) -> None:
+    if side not in SIDES:
+        raise ConfigError(f"side={side} was given; choose 64, or 128 as published")
+    require_method(resize, METHODS)
+
+
+def _find_unpacked(places: list[Path]) -> list[Path] | None:
+    folders = [place / inside for place in places for inside in _INSIDE]
+    folder = next((folder for folder in folders if (folder / _LIST).is_file()), None)
+    if folder is None:
+        return None
+    listed = (folder / _LIST).read_text(encoding="utf-8", errors="replace").split()
+    paths = [folder / f"{name}.mat" for name in listed]
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise DataError(
+            f"{folder / _LIST} names {len(listed)} cars, but {len(missing)} of them are not beside "
+            f"it, such as {missing[0]}; unpack the archive again"
+        )
+    return [folder / _LIST, *paths]
+
+
+def _contents(paths: list[Path], title: str) -> Iterator[tuple[Path, str, bytes]]:
+    """File that was read, name and content of the list and of every car, in any order."""
+    if len(paths) > 1:
+        for path in paths:
+            with damage_told(path, title):
+                content = path.read_bytes()
+            yield path, path.name, content
+        return
+    # as a stream: going back in a compressed archive means reading it from its beginning
+    with damage_told(paths[0], title), tarfile.open(paths[0], "r|gz") as archive:
+        for member in archive:
+            place = PurePosixPath(member.name)
+            wanted = place.suffix == ".mat" or place.name == _LIST
+            file = archive.extractfile(member) if member.isfile() and wanted else None
+            if file and place.parent.name == "cars" and not place.name.startswith("."):
+                yield paths[0], place.name, file.read()

@@ -1,0 +1,223 @@
+"""CelebA from the user's own copies of the published files; faces with attributes, no factors."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.factors import Factors
+from vaescope.data.files.pictures import Decoder, in_pieces
+from vaescope.data.files.published import PublishedFile
+from vaescope.errors import ConfigError, DataError
+
+_HEIGHT, _WIDTH = 218, 178
+_PAGE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+_FOLDER = "img_align_celeba"  # of the pictures, also inside the zip
+_ATTRIBUTES = "list_attr_celeba.txt"
+_NAMES = (
+    "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose "
+    "Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses "
+    "Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male Mouth_Slightly_Open Mustache "
+    "Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks "
+    "Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick "
+    "Wearing_Necklace Wearing_Necktie Young"
+)
+_REFUSED = (
+    "CelebA has no factors that an image could be found by; ask batch(index) for the images of rows"
+)
+
+
+class CelebA(ConvertedDataset):
+    """202,599 faces of celebrities, 64x64 pixels, with 40 attributes each.
+
+    Read from ``data_dir/celeba`` (or ``CelebA``, or its folders ``Img``, ``Anno``, ``Eval``):
+    ``img_align_celeba.zip`` or the folder extracted from it, and ``list_attr_celeba.txt``;
+    ``list_eval_partition.txt`` if it is there. 2.5 GB are written.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        crop: side of the centre square that is kept of 178x218 pixels, 140 and 148 are usual;
+            None: all is kept, and made square.
+
+    Attributes:
+        attributes: uint8 `[N, 40]` of 0 and 1, named by ``attribute_names``; they are no factors,
+            for they neither make an image nor vary independently.
+        partition_file: the publisher's split, not needed.
+        partition: that split, uint8 `[N]`, 0 training, 1 validation, 2 test; None: the
+            file was not there.
+
+    Raises:
+        ConfigError: there is no such crop.
+        DataError: files are missing, damaged or not the published ones, or the disk is full.
+
+    Source: Liu, Luo, Wang and Tang 2015, https://arxiv.org/abs/1411.7766,
+    http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. Differs: resized by an antialiased bilinear
+    filter, once, and split by the data module, not by ``partition``.
+    """
+
+    title = "CelebA"
+    name = "celeba"
+    folder = "celeba"
+    other_folders = ("CelebA", ".")
+    published = (
+        PublishedFile(
+            f"{_FOLDER}.zip", "md5", "00d2c5bc6d35e252742224ab0c1e8fcb", 1_443_490_838, page=_PAGE
+        ),
+        PublishedFile(_ATTRIBUTES, "md5", "75e246fa4810816ffd6ee81facbd244c", page=_PAGE),
+    )
+    partition_file: ClassVar = PublishedFile(
+        "list_eval_partition.txt", "md5", "d32c9cbf5e040fd4025c592c306e6668", page=_PAGE
+    )
+    licence = "non-commercial research only"
+    factors = Factors((), (), ())
+    image_shape = (3, 64, 64)
+    num_images = 202_599
+    attribute_names = tuple(_NAMES.split())
+
+    def __init__(self, data_dir: str | Path | None = None, crop: int | None = None) -> None:
+        _require_crop(crop)
+        self.crop = crop
+        super().__init__(data_dir)
+        self.attributes = self.tables["attributes"]
+        self.partition = self.tables.get("partition")
+
+    @property
+    def stem(self) -> str:
+        """Name of the converted file."""
+        return "celeba-64" if self.crop is None else f"celeba-crop{self.crop}-64"
+
+    def rows(self, values: Tensor, rng: np.random.Generator) -> Tensor:
+        """Refused: images without factors are found by their rows only.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(_REFUSED)
+
+    def images(self, values: Tensor) -> Tensor:
+        """Refused, like ``rows``.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(_REFUSED)
+
+    def find(self, places: list[Path]) -> list[Path] | None:
+        """Paths of pictures, attributes and, if it is there, partition, in the first place."""
+        for place in places:
+            pictures = _first(place, f"{_FOLDER}.zip") or _first(place, _FOLDER)
+            attributes, partition = (
+                _first(place, _ATTRIBUTES),
+                _first(place, self.partition_file.name),
+            )
+            if pictures and attributes:
+                return [pictures, attributes, *([partition] if partition else [])]
+        return None
+
+    def read_tables(self, paths: list[Path]) -> dict[str, np.ndarray]:
+        """``attributes`` and, if the file is there, ``partition``; a table of no factors."""
+        tables = {
+            "table": np.zeros((self.num_images, 0), np.int64),
+            "attributes": self._attributes(paths[1]),
+        }
+        if len(paths) > 2:
+            self.partition_file.checked(paths[2])
+            tables["partition"] = self._numbers(paths[2], 0, 1)[:, 0].astype(np.uint8)
+        return tables
+
+    def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
+        """Images uint8 `[b, 64, 64, 3]` in the order of their file names, from ``start`` on."""
+        decoder = Decoder(size=64, expected=(_HEIGHT, _WIDTH), crop=self.crop)
+        names = _names(self.num_images)[start:]
+        if paths[0].is_dir():
+            yield from in_pieces(
+                lambda name: decoder.read(paths[0] / name, str(paths[0] / name)), names
+            )
+            return
+        with zipfile.ZipFile(paths[0]) as archive:
+            yield from in_pieces(
+                lambda name: decoder.read(_member(archive, name), f"{name} in {paths[0]}"), names
+            )
+
+    def _attributes(self, path: Path) -> np.ndarray:
+        with path.open() as file:
+            names = [file.readline(), file.readline()][1].split()
+        if tuple(names) != self.attribute_names:
+            raise DataError(
+                f"{path} has {len(names)} attributes, {' '.join(names[:3])} ..., expected "
+                f"{len(self.attribute_names)}; fetch it again"
+            )
+        return (self._numbers(path, 2, len(names)) > 0).astype(np.uint8)
+
+    def _numbers(self, path: Path, skipped: int, columns: int) -> np.ndarray:
+        """Numbers int8 `[N, columns]` of a text file whose rows begin with the picture's name."""
+        try:
+            names = np.loadtxt(path, str, skiprows=skipped, usecols=0, ndmin=1)
+            used = range(1, columns + 1)
+            numbers = np.loadtxt(path, np.int8, skiprows=skipped, usecols=used, ndmin=2)
+        except ValueError as error:
+            raise DataError(f"{path} is damaged ({error}); fetch it again") from error
+        if names.tolist() != _names(self.num_images):
+            raise DataError(
+                f"{path} has {len(names)} rows, expected one for each of {self.num_images} "
+                "pictures, in their order; fetch it again"
+            )
+        return numbers
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class CelebADataModule(ConvertedDataModule):
+    """Batches of CelebA.
+
+    Args:
+        crop: side of the centre square that is kept of 178x218 pixels; None: all is kept.
+
+    The other arguments are those of ``ConvertedDataModule``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class = CelebA
+
+    crop: Literal[140, 148] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_crop(self.crop)
+
+    def build(self) -> CelebA:
+        """The data set, converted first if this is its first use."""
+        return CelebA(self.data_dir, self.crop)
+
+
+def _require_crop(crop: int | None) -> None:
+    if crop is not None and not 1 <= crop <= _WIDTH:
+        raise ConfigError(
+            f"crop={crop} was given; allowed are null and 1..{_WIDTH}, usual are 140 and 148"
+        )
+
+
+def _names(num_images: int) -> list[str]:
+    return [f"{number:06d}.jpg" for number in range(1, num_images + 1)]
+
+
+def _first(place: Path, name: str) -> Path | None:
+    """A file or folder in ``place`` or where the publisher's own folders have it."""
+    candidates = (place / sub / name for sub in (".", "Img", "Anno", "Eval"))
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return archive.read(f"{_FOLDER}/{name}")
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DataError(
+            f"{name} in {archive.filename} is missing or damaged ({error}); fetch it again"
+        ) from error

@@ -1,0 +1,1 @@
+"""dSprites and its variants."""

@@ -1,0 +1,295 @@
+"""dSprites: rendered exactly, or from the user's own copy of the published file."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.files.block_checksums import record_of, require_undamaged
+from vaescope.data.files.cache import data_folder, write_once
+from vaescope.data.files.checks import FileCheck, check_cached
+from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.published import PublishedFile
+from vaescope.data.sets.dsprites import files
+from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
+from vaescope.errors import DataError
+
+log = logging.getLogger(__name__)
+
+RENDERED_SHA256 = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
+RENDERED_ONES = 128_328_864
+OFFICIAL_ONES = 128_328_862
+ROW_BYTES = SIDE * SIDE // 8
+# below this many images of a run packing all of them first costs more than it saves
+_WORTH_PACKING = 200_000
+_RENDER_CHUNK = 2048
+
+
+class DSprites(FactorDataset):
+    """737,280 binary images of a square, an ellipse or a heart, 64x64 pixels.
+
+    If the published file (npz or hdf5, under its own name) lies in ``data_dir`` or
+    ``data_dir/dsprites``, its images are used; else they are rendered, which differs from that
+    file in about two pixels of the whole set.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: whether to keep all images bit-packed (377 MB) in ``data_dir``. True: build that
+            file if it is missing. False: write nothing. None: use the file of the rendered set if
+            it is there already, else render as needed; a published file is packed once (with
+            False: in memory, at every start).
+
+    Raises:
+        DataError: the published file or a packed file is damaged, or the disk is full.
+
+    Source: Matthey et al. 2017, dSprites, https://github.com/deepmind/dsprites-dataset. Differs:
+    the one-valued factor colour is left out.
+    """
+
+    factors = FACTORS
+    image_shape = (1, SIDE, SIDE)
+    title: ClassVar[str] = "dSprites"
+    folder: ClassVar[str] = "dsprites"
+    published: ClassVar[tuple[PublishedFile, ...]] = (files.PUBLISHED_NPZ,)
+
+    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
+        folder = data_folder(data_dir)
+        self._on_device: Tensor | None = None
+        self._kept: MappedArray | np.ndarray | None
+        file = files.find_file(folder)
+        if file is None:
+            self.source = f"rendered exactly (vaescope renderer {RENDERER_VERSION})"
+            self._kept = _rendered(folder, cache)
+        else:
+            self._kept, checksum = _published(file, folder, cache)
+            self.source = f"published file {file.name} (checksum {checksum})"
+        self._renderer = DSpritesRenderer() if self._kept is None else None
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` of 0 and 1 with factor values `[B, 5]`."""
+        values = values.to(self.device)
+        if self._renderer is not None:
+            return self._renderer.render(values).unsqueeze(1).float()
+        return self._gather(self.factors.index(values))
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` of the rows ``index`` `[B]`."""
+        return super().images_at(index, draw) if self._kept is None else self._gather(index)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that ``to`` places on a device."""
+        return self._packed.nbytes if self._renderer is None else self._renderer.num_bytes
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the packed images, or the renderer's tables, to ``device``; returns the set."""
+        self.device = torch.device(device)
+        if self._renderer is not None:
+            self._renderer.to(device)
+        elif self.device.type == "cpu":
+            self._on_device = None
+        else:
+            self._on_device = torch.tensor(self._packed, device=self.device)
+        return self
+
+    def _gather(self, index: Tensor) -> Tensor:
+        if self._on_device is not None:
+            bits = unpack_bits(self._on_device[index])
+        else:
+            bits = torch.from_numpy(np.unpackbits(self._packed[index.numpy()], axis=1))
+        return bits.view(-1, *self.image_shape).float()
+
+    @property
+    def _packed(self) -> np.ndarray:
+        """All images bit-packed, uint8 `[737280, 512]`, where they are kept."""
+        assert self._kept is not None
+        return self._kept.array if isinstance(self._kept, MappedArray) else self._kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy in another process makes the renderer's tables again: they are 8 MB
+        return vars(self) | {"_renderer": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self._kept is None:
+            self._renderer = DSpritesRenderer(self.device)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DSpritesDataModule(FactorDataModule):
+    """Batches of dSprites.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: keep all images bit-packed (377 MB) in ``data_dir``; None: if the run trains on more
+            than 200,000 images, so that small runs write nothing.
+
+    The other arguments are those of ``FactorDataModule``.
+    """
+
+    dataset_class = DSprites
+
+    data_dir: str | Path | None = None
+    cache: bool | None = None
+
+    def build(self) -> DSprites:
+        """The data set, packed first if this run is long."""
+        return DSprites(self.data_dir, cache_for(self, self.cache))
+
+    def verify(self) -> Iterator[FileCheck]:
+        """See ``verify_dsprites``."""
+        yield from verify_dsprites(data_folder(self.data_dir))
+
+
+def verify_dsprites(folder: Path) -> Iterator[FileCheck]:
+    """Checks of the published file, pixel by pixel, and of what is packed.
+
+    Args:
+        folder: of data files.
+
+    Raises:
+        DataError: there is no file, or the published one cannot be read.
+    """
+    file = files.find_file(folder)
+    if file is not None:
+        yield files.check(file)
+    packed = [rendered_path(folder)]
+    if file is not None:
+        packed.append(_packed_path(folder, files.checked_checksum(file, None)))
+    there = [path for path in packed if path.exists()]
+    if file is None and not there:
+        names = " and ".join(files.KNOWN_CHECKSUMS)
+        raise DataError(
+            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
+            "put one there or name its folder by data_dir="
+        )
+    yield from map(check_cached, there)
+
+
+def cache_for(module: FactorDataModule, cache: bool | None) -> bool | None:
+    """What ``DSprites`` is told about its cache by a run that was told ``cache``.
+
+    Args:
+        module: knows on how many images the run trains.
+        cache: the user's choice; None: packed if that is worth its while.
+    """
+    if cache is None and module.planned_images(files.NUM_IMAGES) > _WORTH_PACKING:
+        return True
+    return cache
+
+
+def build_packed(path: Path, progress: files.Progress | None = None) -> Path:
+    """Path of the rendered set, bit-packed uint8 `[737280, 512]` in npy format; 377 MB.
+
+    Args:
+        path: where it is or shall be.
+        progress: called with (images written, images in all).
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
+    return _write_packed(path, render_all, progress)
+
+
+def rendered_path(folder: Path) -> Path:
+    """Where the packed rendered set is kept in a folder of data files."""
+    return folder / f"dsprites-rendered-v{RENDERER_VERSION}.npy"
+
+
+def packed_sha256(path: Path) -> str:
+    """SHA-256, in hexadecimal, of the packed images in ``path`` without the header."""
+    digest = hashlib.sha256()
+    packed = open_packed(path)
+    for start in range(0, len(packed), 65_536):
+        digest.update(packed[start : start + 65_536].data)
+    return digest.hexdigest()
+
+
+def open_packed(path: Path) -> np.ndarray:
+    """Memory-mapped, bit-packed images uint8 `[737280, 512]`, read only.
+
+    Raises:
+        DataError: the file is cut short or is something else.
+    """
+    return _open(path).array
+
+
+def unpack_bits(packed: Tensor) -> Tensor:
+    """Bits `[B, 8 * R]`, uint8, of bytes `[B, R]`, highest bit first; on any device."""
+    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=packed.device)
+    return (packed[..., None] >> shifts & 1).flatten(1)
+
+
+def render_all() -> Iterator[np.ndarray]:
+    """All images in the published order, in pieces uint8 `[b, 64, 64]`."""
+    renderer = DSpritesRenderer()
+    for index in torch.arange(files.NUM_IMAGES).split(_RENDER_CHUNK):
+        yield renderer.render(FACTORS.values(index)).numpy()
+
+
+def _open(path: Path) -> MappedArray:
+    return MappedArray(path, (files.NUM_IMAGES, ROW_BYTES), require_undamaged)
+
+
+def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
+    path = rendered_path(folder)
+    if cache is False or (cache is None and not path.exists()):
+        return None
+    if "blocks" not in record_of(path):
+        log.info("rendering all %d images once into %s (377 MB)", files.NUM_IMAGES, path)
+    return _open(build_packed(path))
+
+
+def _published(
+    file: Path, folder: Path, cache: bool | None
+) -> tuple[MappedArray | np.ndarray, str]:
+    if cache is False:
+        return _pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
+    checksum = files.checked_checksum(file, folder / f"{file.name}.checked.json")
+    path = _packed_path(folder, checksum)
+    return _open(_write_packed(path, lambda: files.read_images(file), None)), checksum
+
+
+def _packed_path(folder: Path, checksum: str) -> Path:
+    return folder / f"dsprites-{checksum[:16]}.npy"
+
+
+def _pack(images: np.ndarray) -> np.ndarray:
+    return np.packbits(images.reshape(len(images), -1), axis=1)
+
+
+def _pack_in_memory(pieces: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate([_pack(images) for images in pieces])
+
+
+def _write_packed(
+    path: Path,
+    pieces: Callable[[], Iterator[np.ndarray]],
+    progress: files.Progress | None,
+) -> Path:
+    shape = (files.NUM_IMAGES, ROW_BYTES)
+
+    def write(temporary: Path) -> None:
+        # plain writes: a memory map on a full disk kills the process instead of raising
+        with temporary.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            done = 0
+            for images in pieces():
+                file.write(_pack(images).tobytes())
+                done += len(images)
+                if progress is not None:
+                    progress(done, files.NUM_IMAGES)
+
+    return write_once(path, write, num_bytes=files.NUM_IMAGES * ROW_BYTES + 128)

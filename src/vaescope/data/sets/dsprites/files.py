@@ -1,0 +1,258 @@
+"""The published dSprites files: find, check, read in pieces, compare with the renderer."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from vaescope.data.files.block_checksums import read_facts
+from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checks import FileCheck
+from vaescope.data.files.published import PublishedFile, remember
+from vaescope.data.files.reading import open_hdf5
+from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE, DSpritesRenderer
+from vaescope.errors import DataError
+
+STEM = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
+# the npz first: it is read faster
+KNOWN_CHECKSUMS = {
+    f"{STEM}.npz": ("md5", "7da33b31b13a06f4b04a70402ce90c2e"),
+    f"{STEM}.hdf5": ("sha256", "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb"),
+}
+PUBLISHED_NPZ = PublishedFile(
+    f"{STEM}.npz",
+    *KNOWN_CHECKSUMS[f"{STEM}.npz"],
+    addresses=(
+        f"https://github.com/deepmind/dsprites-dataset/raw/master/{STEM}.npz",
+        f"https://raw.githubusercontent.com/deepmind/dsprites-dataset/master/{STEM}.npz",
+    ),
+)
+NUM_IMAGES = FACTORS.num_combinations
+_OFFICIAL_DIFFERS = 2  # pixels of the published file from the renderer's
+_CHUNK = 23_040  # images read at once, 94 MB: the height of a chunk in the hdf5 file
+
+Progress = Callable[[int, int], None]
+
+
+def find_file(data_dir: Path) -> Path | None:
+    """The user's own dSprites file in ``data_dir`` or ``data_dir/dsprites``, if there is one."""
+    places = [data_dir / sub / name for name in KNOWN_CHECKSUMS for sub in (".", "dsprites")]
+    return next((place for place in places if place.is_file()), None)
+
+
+def checked_checksum(path: Path, record: Path | None) -> str:
+    """Checksum of a published file, known to be right.
+
+    It is computed once: ``record`` remembers it with the file's size and time of change.
+
+    Args:
+        path: the file, named as published.
+        record: a small json file, read and written here; None: compute it anyway.
+
+    Returns:
+        the checksum in hexadecimal.
+
+    Raises:
+        DataError: the checksum is not the published one.
+    """
+    algorithm, expected = KNOWN_CHECKSUMS[path.name]
+    stat = path.stat()
+    facts = {"file": str(path.resolve()), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    facts["checksum"] = expected
+    if record is not None and read_facts(record) == facts:
+        return expected
+    found = file_checksum(path, algorithm)
+    if found != expected:
+        raise DataError(
+            f"{path} is not the published dSprites file: its {algorithm} is {found}, expected "
+            f"{expected}; compare its images with `vaescope data verify data=dsprites`, fetch it "
+            "again, or move it away to have the images rendered"
+        )
+    if record is not None:
+        remember(record, facts)
+    return expected
+
+
+def read_images(path: Path) -> Iterator[np.ndarray]:
+    """All images in file order, in pieces uint8 `[b, 64, 64]` of 0 and 1.
+
+    Args:
+        path: an npz or hdf5 file laid out like the published ones.
+
+    Raises:
+        DataError: the file is cut short, damaged or laid out differently.
+    """
+    read = _read_hdf5 if path.suffix == ".hdf5" else _read_npz
+    with _damage_explained(path):
+        for images in read(path):
+            if images.max() > 1:
+                raise DataError(
+                    f"{path} holds the pixel value {images.max()}; dSprites has only 0 and 1: "
+                    "fetch the file again"
+                )
+            yield images
+
+
+def read_classes(path: Path) -> np.ndarray:
+    """Factor values ``latents_classes``, int64 `[N, 6]`, colour first.
+
+    Args:
+        path: an npz or hdf5 file laid out like the published ones.
+
+    Raises:
+        DataError: the file is cut short, damaged or laid out differently.
+    """
+    with _damage_explained(path):
+        if path.suffix == ".hdf5":
+            with open_hdf5(path) as file:
+                classes = np.asarray(file["latents/classes"])
+        else:
+            with zipfile.ZipFile(path) as archive, archive.open("latents_classes.npy") as member:
+                classes = np.lib.format.read_array(member, allow_pickle=False)
+        _require_layout(path, "latents_classes", classes.shape, (NUM_IMAGES, 6))
+        return classes
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the comparison of a dSprites file with the renderer found.
+
+    Attributes:
+        path: the file.
+        checksum: its checksum.
+        checksum_known: whether that is the published file's.
+        images_compared: number of images in the file.
+        images_different: number of images with a differing pixel.
+        pixels_different: number of differing pixels.
+        classes_agree: whether row n of ``latents_classes`` has the factors of row n.
+    """
+
+    path: Path
+    checksum: str
+    checksum_known: bool
+    images_compared: int
+    images_different: int
+    pixels_different: int
+    classes_agree: bool
+
+
+def verify(path: str | Path, progress: Progress | None = None) -> Verification:
+    """Pixel by pixel comparison of a dSprites file, whatever its checksum, with the renderer.
+
+    Args:
+        path: an npz or hdf5 file.
+        progress: called with (images compared, images in all).
+
+    Returns:
+        the counts.
+
+    Raises:
+        DataError: the file is missing, cut short, damaged or laid out differently.
+    """
+    path = Path(path)
+    algorithm, expected = KNOWN_CHECKSUMS[f"{STEM}.{'hdf5' if path.suffix == '.hdf5' else 'npz'}"]
+    if not path.is_file():
+        raise DataError(f"no file {path}; give the path of a dSprites npz or hdf5 file")
+    index = torch.arange(NUM_IMAGES)
+    classes_agree = bool((read_classes(path)[:, 1:] == FACTORS.values(index).numpy()).all())
+    different = _count_different_pixels(path, progress)
+    checksum = file_checksum(path, algorithm)
+    return Verification(
+        path=path,
+        checksum=checksum,
+        checksum_known=checksum == expected,
+        images_compared=len(different),
+        images_different=int((different > 0).sum()),
+        pixels_different=int(different.sum()),
+        classes_agree=classes_agree,
+    )
+
+
+def check(file: Path) -> FileCheck:
+    """A dSprites file, whatever its checksum, pixel by pixel.
+
+    Raises:
+        DataError: it is cut short, damaged or laid out differently.
+    """
+    with tqdm(total=NUM_IMAGES, unit="image", desc=f"comparing {file.name}") as bar:
+        found = verify(file, lambda done, total: bar.update(done - bar.n))
+    known = "" if found.checksum_known else "not "
+    order = "agree" if found.classes_agree else "DIFFER"
+    told = (
+        f"checksum {found.checksum}: {known}that of the published file\n"
+        f"  factors of the rows and the renderer's order {order}\n"
+        f"  {found.images_compared} images compared, {found.images_different} differ, "
+        f"in {found.pixels_different} of {found.images_compared * SIDE**2} pixels"
+    )
+    sound = found.classes_agree and found.pixels_different <= _OFFICIAL_DIFFERS
+    fault = f"{file} does not hold the images of dSprites; delete it and fetch it again"
+    return FileCheck(file, told, "" if sound else fault)
+
+
+def _count_different_pixels(path: Path, progress: Progress | None) -> np.ndarray:
+    renderer = DSpritesRenderer()
+    counts = []
+    done = 0
+    for images in read_images(path):
+        for part in np.array_split(images, max(1, len(images) // 2048)):
+            rendered = renderer.render(FACTORS.values(torch.arange(done, done + len(part))))
+            counts.append((rendered.numpy() != part).sum((1, 2)))
+            done += len(part)
+        if progress is not None:
+            progress(done, NUM_IMAGES)
+    return np.concatenate(counts)
+
+
+def _read_npz(path: Path) -> Iterator[np.ndarray]:
+    with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as member:
+        shape, fortran, dtype = _npy_header(member)
+        _require_layout(path, "imgs", shape, (NUM_IMAGES, SIDE, SIDE))
+        if fortran or dtype != np.uint8:
+            raise DataError(f"{path}: imgs has type {dtype}, expected uint8 in C order")
+        for start in range(0, NUM_IMAGES, _CHUNK):
+            count = min(_CHUNK, NUM_IMAGES - start)
+            content = member.read(count * SIDE * SIDE)
+            if len(content) < count * SIDE * SIDE:
+                raise EOFError(f"imgs ends in image {start + len(content) // (SIDE * SIDE)}")
+            yield np.frombuffer(content, np.uint8).reshape(count, SIDE, SIDE)
+
+
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    major, _ = np.lib.format.read_magic(file)
+    if major == 1:
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _read_hdf5(path: Path) -> Iterator[np.ndarray]:
+    with open_hdf5(path) as file:
+        images = file["imgs"]
+        _require_layout(path, "imgs", images.shape, (NUM_IMAGES, SIDE, SIDE))
+        for start in range(0, NUM_IMAGES, _CHUNK):
+            yield np.asarray(images[start : start + _CHUNK], dtype=np.uint8)
+
+
+def _require_layout(path: Path, array: str, found: tuple, expected: tuple) -> None:
+    if tuple(found) != expected:
+        raise DataError(
+            f"{path}: {array} has shape {list(found)}, expected {list(expected)}; this is not "
+            "dSprites: fetch the published file again"
+        )
+
+
+@contextmanager
+def _damage_explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read, it is cut short, damaged or no dSprites file "
+            f"({type(error).__name__}: {error}); fetch it again"
+        ) from error

@@ -1,0 +1,274 @@
+"""dSprites in colour, on noise and on a picture: variants with randomness that is no factor."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.files.cache import data_folder, file_checksum
+from vaescope.data.files.checks import FileCheck, check_published
+from vaescope.data.files.pictures import open_picture
+from vaescope.data.files.published import PublishedFile, find_together
+from vaescope.data.nuisance import uniform
+from vaescope.data.sets.dsprites.dataset import DSprites, cache_for, verify_dsprites
+from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE
+from vaescope.errors import DataError
+from vaescope.streams import stream
+
+# what the picture is shrunk to fit into, width and height
+_THUMBNAIL = (350, 274)
+# height and width that this leaves of the painting, 91 cm by 73.5 cm
+_BACKGROUND = (274, 221)
+_OCTAVES = 5
+
+
+class _Variant(FactorDataset):
+    """dSprites put into an image of three channels, each image with its own nuisance.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
+    """
+
+    factors = FACTORS
+    image_shape = (3, SIDE, SIDE)
+    has_nuisance = True
+    title: ClassVar[str] = DSprites.title
+    folder: ClassVar[str] = DSprites.folder
+    published: ClassVar[tuple[PublishedFile, ...]] = DSprites.published
+
+    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
+        self._sprites = DSprites(data_dir, cache)
+        self.source = self._sprites.source
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images float32 `[B, 3, 64, 64]` of factor values `[B, 5]`, with their rows' nuisance."""
+        index = self.factors.index(values.to(self.device))
+        return self.images_at(index, index)
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 3, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
+
+        Args:
+            index: row numbers on the data set's device.
+            draw: int64 `[B]`; all that is no factor follows from it.
+        """
+        return self.embed(self._sprites.images_at(index, draw), draw)
+
+    def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]` of 0 and 1.
+
+        Args:
+            sprite: the images of dSprites.
+            draw: int64 `[B]`; all that is no factor follows from it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define embed(sprite, draw)")
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that ``to`` places on a device."""
+        return super().num_bytes + self._sprites.num_bytes
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the sprites and the background to ``device``, in place; returns the data set."""
+        self._sprites.to(device)
+        return super().to(device)
+
+
+class ColorDSprites(_Variant):
+    """737,280 dSprites, each in a random colour on black.
+
+    The colour is uniform in [0.5, 1]^3 and no factor: training sees a new one in every step.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
+
+    Raises:
+        DataError: a dSprites file is damaged, or the disk is full.
+
+    Source: Locatello et al. 2019, "Challenging Common Assumptions in the Unsupervised Learning of
+    Disentangled Representations", https://arxiv.org/abs/1811.12359, Color-dSprites. Differs: the
+    colour is one of 2^48; evaluation sees a row always in the same colour.
+    """
+
+    def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
+        """Coloured sprites float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]`."""
+        return sprite * (0.5 + 0.5 * uniform(draw, 3))[:, :, None, None]
+
+
+class NoisyDSprites(_Variant):
+    """737,280 dSprites, white on random noise.
+
+    Background pixels are uniform in [0, 1), each channel for itself; they are no factor: training
+    sees new ones in every step.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
+
+    Raises:
+        DataError: a dSprites file is damaged, or the disk is full.
+
+    Source: Locatello et al. 2019, "Challenging Common Assumptions in the Unsupervised Learning of
+    Disentangled Representations", https://arxiv.org/abs/1811.12359, Noisy-dSprites. Differs: the
+    noise has 2^16 levels; evaluation sees a row always with the same noise.
+    """
+
+    def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
+        """Sprites float32 `[B, 3, 64, 64]` on noise, of sprites `[B, 1, 64, 64]`."""
+        noise = uniform(draw, 3 * SIDE * SIDE).view(-1, *self.image_shape)
+        return torch.maximum(noise, sprite, out=noise)
+
+
+class ScreamDSprites(_Variant):
+    """737,280 dSprites, inverting a random patch of Munch's painting "The Scream".
+
+    The patch is averaged with a colour uniform in [0, 1)^3; inside the sprite it is inverted. Place
+    and colour are no factors: training sees new ones in every step. The picture is the user's
+    ``scream.jpg`` in ``data_dir`` or ``data_dir/scream``; where there is none a texture of about
+    its size takes its place, and ``source`` says so.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
+
+    Attributes:
+        title: what the picture shows.
+        folder: where it lies below ``data_dir``.
+        published: the picture; no checksum of it was published.
+        licence: of the picture.
+
+    Raises:
+        DataError: the picture or a dSprites file is damaged, or the disk is full.
+
+    Source: Locatello et al. 2019, "Challenging Common Assumptions in the Unsupervised Learning of
+    Disentangled Representations", https://arxiv.org/abs/1811.12359, Scream-dSprites. Differs: the
+    colour is one of 2^48; evaluation sees a row always on the same patch; the picture's last bits
+    depend on the version of Pillow that shrinks it.
+    """
+
+    title = "The Scream"
+    folder = "scream"
+    published = (
+        PublishedFile(
+            "scream.jpg",
+            addresses=("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),
+        ),
+    )
+    licence: ClassVar[str] = "public domain"
+
+    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
+        folder = data_folder(data_dir)
+        found = find_together(self.published, [folder, folder / self.folder])
+        if found is None:
+            self._background = rendered_background()
+            background = "rendered by vaescope, not The Scream"
+        else:
+            self._background = _read_picture(found[0])
+            background = f"{found[0].name} (sha256 {file_checksum(found[0], 'sha256')[:16]})"
+        super().__init__(data_dir, cache)
+        self.source += f"; background {background}"
+
+    def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
+        """Inverted patches float32 `[B, 3, 64, 64]`, of sprites `[B, 1, 64, 64]`."""
+        random = uniform(draw, 5)
+        patches = self._background.unfold(1, SIDE, 1).unfold(2, SIDE, 1).permute(1, 2, 0, 3, 4)
+        # as published the last row and column of places are never used
+        top, left = (
+            (share * (places - 1)).long()
+            for share, places in zip(random[:, 3:].T, patches.shape[:2], strict=True)
+        )
+        image = (patches[top, left] + random[:, :3, None, None]) / 2
+        return (sprite - image).abs_()
+
+
+def rendered_background() -> Tensor:
+    """A smooth texture float32 `[3, 274, 221]` in [0, 1]: coarse to fine random waves, a half each.
+
+    Always the same, in steps of 1/255 as in a picture.
+    """
+    texture = torch.zeros(1, 3, *_BACKGROUND)
+    for octave in range(_OCTAVES):
+        points = stream(0, "scream_background", octave).random((1, 3, 5 << octave, 4 << octave))
+        waves = torch.from_numpy(points.astype(np.float32))
+        texture += interpolate(waves, _BACKGROUND, mode="bicubic", align_corners=False) / 2**octave
+    low, high = texture.amin((2, 3), keepdim=True), texture.amax((2, 3), keepdim=True)
+    return ((texture - low) / (high - low) * 255).round_()[0] / 255
+
+
+def _read_picture(path: Path) -> Tensor:
+    """The picture float32 `[3, H, W]` in [0, 1], shrunk to at most 350 by 274 pixels."""
+    try:
+        with open_picture(path) as picture:
+            picture.thumbnail(_THUMBNAIL)
+            pixels = np.array(picture.convert("RGB"))
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read as a picture ({error}); delete it and fetch it again, or move "
+            "it away to have a background rendered"
+        ) from error
+    if min(pixels.shape[:2]) <= SIDE:
+        raise DataError(
+            f"{path} shrinks to {pixels.shape[1]} x {pixels.shape[0]} pixels; a patch needs more "
+            f"than {SIDE} x {SIDE}: give the whole painting"
+        )
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class _VariantDataModule(FactorDataModule):
+    """Batches of dSprites with nuisance.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        cache: keep the sprites bit-packed (377 MB) in ``data_dir``; None: if the run trains on more
+            than 200,000 images, so that small runs write nothing.
+
+    The other arguments are those of ``FactorDataModule``.
+    """
+
+    dataset_class: ClassVar[type[_Variant]]
+
+    data_dir: str | Path | None = None
+    cache: bool | None = None
+
+    def build(self) -> FactorDataset:
+        """The data set, its sprites packed first if this run is long."""
+        return self.dataset_class(self.data_dir, cache_for(self, self.cache))
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of dSprites' files."""
+        yield from verify_dsprites(data_folder(self.data_dir))
+
+
+class ColorDSpritesDataModule(_VariantDataModule):
+    """Batches of ``ColorDSprites``; the arguments are those of ``DSpritesDataModule``."""
+
+    dataset_class = ColorDSprites
+
+
+class NoisyDSpritesDataModule(_VariantDataModule):
+    """Batches of ``NoisyDSprites``; the arguments are those of ``DSpritesDataModule``."""
+
+    dataset_class = NoisyDSprites
+
+
+class ScreamDSpritesDataModule(_VariantDataModule):
+    """Batches of ``ScreamDSprites``; the arguments are those of ``DSpritesDataModule``."""
+
+    dataset_class = ScreamDSprites
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of dSprites' files and of the picture, if it is there."""
+        folder, files = data_folder(self.data_dir), ScreamDSprites.published
+        for path in find_together(files, [folder, folder / ScreamDSprites.folder]) or ():
+            yield check_published(files[0], path)
+        yield from super().verify()

@@ -1,0 +1,214 @@
+"""A user's own folder of pictures, with a csv file of factors or without."""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.factors import Factors
+from vaescope.data.files.checks import FileCheck, check_converted, check_source
+from vaescope.data.files.csv_files import csv_columns
+from vaescope.data.files.picture_files import checked_suffixes, pictures_below
+from vaescope.data.files.pictures import Decoder, Notes, colour_of, in_pieces, picture_size
+from vaescope.data.sets.own.factor_table import FactorTable, factor_table
+from vaescope.data.sets.own.images import (
+    OwnImages,
+    beside,
+    checked_size,
+    converted,
+    facts,
+    require_factor_values,
+    required_path,
+)
+from vaescope.errors import ConfigError, DataError
+from vaescope.ranges import Grey, Side
+
+log = logging.getLogger(__name__)
+
+_VERSION = 2  # of the conversion
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ImageFolderDataModule(FactorDataModule):
+    """Batches of your own pictures in a folder, with a csv file of factors or without.
+
+    The pictures are decoded once, to ``data_dir/arrays``, and made square.
+
+    Args:
+        path: the folder; needed. All pictures in it, its folders and linked folders are taken, in
+            the order of their names; what is hidden is passed over.
+        factor_values: csv file that begins with a line of column names, see ``csv_columns``, and
+            has a line for each picture; their order becomes that of the rows. None: no factors are
+            known.
+        file_column: its column of the pictures' paths below the folder.
+        factor_names: those of its columns that are factors; None: all but ``file_column``.
+        factor_kinds: ordinal, circular, categorical or continuous, of each factor; None: whole
+            numbers are ordinal, however they are stored, others continuous, text and truth values
+            categorical. Continuous values are scaled from
+            their range to [0, 1], all others numbered from 0 in rising order.
+        size: side of the images in pixels, by an antialiased bilinear filter; None: the pictures
+            are not resized and must be of one size.
+        channels: 3 (red, green, blue) or 1 (grey).
+        canvas: what lies behind transparent pictures: a grey value 0..255, or a colour by its name
+            or as ``#rrggbb``.
+        suffixes: how the names of pictures end, in small or capital letters; any that Pillow reads.
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+
+    The other arguments are those of ``FactorDataModule``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class = OwnImages
+
+    path: str | Path | None = None
+    factor_values: str | None = None
+    file_column: str = "file"
+    factor_names: Sequence[str] | None = None
+    factor_kinds: Sequence[str] | None = None
+    size: Side | None = 64
+    channels: Literal[1, 3] = 3
+    canvas: str | Grey = "black"
+    suffixes: Sequence[str] = ("png", "jpg", "jpeg")
+    data_dir: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ConfigError(f"channels={self.channels} was given; choose 3 (colour) or 1 (grey)")
+        checked_size(self.size)
+        self._colour = colour_of(self.canvas)
+        self.suffixes = checked_suffixes(self.suffixes)
+        names, kinds = self.factor_names, self.factor_kinds
+        require_factor_values(self.factor_values, factor_names=names, factor_kinds=kinds)
+        super().__post_init__()
+
+    @property
+    def factors(self) -> Factors:
+        """What the images vary in; the csv file is read, the pictures are not."""
+        return self._factor_table.factors
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """``(C, H, W)``; without ``size`` that of the first picture, from its header."""
+        if self.size is None:
+            return self.channels, *picture_size(self._folder / self._files[0])
+        return self.channels, self.size, self.size
+
+    def build(self) -> OwnImages:
+        """The data set, converted first if this is its first use."""
+        folder, table = self._folder, self._factor_table
+        _, height, width = self.image_shape
+        shape = (len(self._files), height, width, self.channels)
+        listing = json.dumps([(name, *facts(folder / name)) for name in self._files])
+        about = {
+            "folder": str(folder.resolve()),
+            "files": hashlib.sha256(listing.encode()).hexdigest(),
+            "size": self.size,
+            "channels": self.channels,
+            "canvas": self._colour,
+            "version": _VERSION,
+        }
+        notes = Notes()
+        mapped = converted(
+            *(shape, partial(self._pieces, notes), about, folder.resolve().name, self.data_dir)
+        )
+        for what, count in notes.counts.items():
+            log.warning("%s: %s of %s pictures %s", folder, count, shape[0], self._told(what))
+        source = f"{len(self._files)} pictures in {folder} as {mapped.path.name}"
+        return OwnImages(mapped, table.factors, source, table.values)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The pictures, read anew and held against what training gets; their converted images."""
+        mapped = self.build().mapped
+        assert mapped is not None
+        yield check_source(self._folder, mapped, partial(self._pieces, Notes()))
+        yield check_converted(mapped.path)
+
+    @property
+    def _folder(self) -> Path:
+        folder = required_path(self.path, "folder")
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}; check data.path")
+        return folder
+
+    def _pieces(self, notes: Notes, start: int) -> Iterator[np.ndarray]:
+        folder = self._folder
+        _, height, width = self.image_shape
+        decoder = Decoder(
+            size=self.size,
+            channels=self.channels,
+            expected=(height, width) if self.size is None else None,
+            canvas=self._colour,
+            upright=True,
+            advice="give all pictures one size, or say data.size=SIDE",
+            notes=notes,
+        )
+        yield from in_pieces(
+            lambda name: decoder.read(folder / name, str(folder / name)), self._files[start:]
+        )
+
+    def _told(self, what: str) -> str:
+        return {
+            "transparent": f"transparent, now on the canvas {self.canvas} (data.canvas)",
+            "turned": "turned upright, as their camera says",
+            "several": "are the first one of several in a file",
+            "rounded": "rounded from 16 bits to 8",
+        }[what]
+
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Columns of the csv file, that of the files first."""
+        if self.factor_values is None:
+            return {}
+        path = beside(self.factor_values, self._folder)
+        wanted = None
+        if self.factor_names is not None:
+            wanted = [self.file_column, *self.factor_names]
+        columns = csv_columns(path, wanted, text=(self.file_column,))
+        if self.file_column not in columns:
+            raise ConfigError(
+                f"file_column={self.file_column!r} was given, but {path} has the columns "
+                f"{', '.join(columns)}"
+            )
+        return columns
+
+    @cached_property
+    def _factor_table(self) -> FactorTable:
+        columns = {n: column for n, column in self._columns.items() if n != self.file_column}
+        return factor_table(columns, self.factor_kinds, len(self._files), str(self.factor_values))
+
+    @cached_property
+    def _files(self) -> list[str]:
+        """Paths of the pictures below the folder, one per row."""
+        folder = self._folder
+        table = None if self.factor_values is None else beside(self.factor_values, folder)
+        found = pictures_below(folder, self.suffixes, table)
+        if not self._columns:
+            return found
+        listed = [str(Path(name)) for name in self._columns[self.file_column].tolist()]
+        if not set(listed) <= set(found):  # as Windows writes paths
+            listed = [str(Path(name.replace("\\", "/"))) for name in listed]
+        name, count = Counter(listed).most_common(1)[0]
+        if count > 1:
+            raise DataError(f"{self.factor_values} has {count} lines for {name}; keep one")
+        named = set(listed)
+        if missing := sorted(named - set(found)):
+            raise DataError(
+                f"{self.factor_values} names {missing[0]} and {len(missing) - 1} other pictures "
+                f"that are not in {folder}; put them there or delete their lines"
+            )
+        if unnamed := sorted(set(found) - named):
+            raise DataError(
+                f"{self.factor_values} has no line for {unnamed[0]} and {len(unnamed) - 1} other "
+                f"pictures in {folder}; add lines or move the pictures elsewhere"
+            )
+        return listed

@@ -1,0 +1,167 @@
+"""Falcor3D and Isaac3D from the user's own copies: folders of rendered pictures with labels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.factors import Factors
+from vaescope.data.files.pictures import Decoder, in_pieces
+from vaescope.data.files.published import PublishedFile, find_together
+from vaescope.errors import DataError
+
+_SIDE = 128
+
+
+def _page(number: str) -> str:
+    return f"https://drive.google.com/file/d/{number} (extract this archive, pictures and all)"
+
+
+class _RenderedFolder(ConvertedDataset):
+    """Every combination of the factors once, as ``images/000000.png``, ... and a table of levels.
+
+    Attributes:
+        published: one file, npy: levels of the factors `[N, K]`, row n those of picture n.
+    """
+
+    image_shape = (3, 64, 64)
+    licence = "CC BY 4.0"
+
+    def find(self, places: list[Path]) -> list[Path] | None:
+        """Paths of the labels and of the folder beside them in the first place that has them."""
+        labels = find_together(self.published, places)
+        return labels and [*labels, labels[0].with_name("images")]
+
+    def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
+        """Images uint8 `[b, 64, 64, 3]` of the combinations in order, from row ``start`` on."""
+        labels, pictures = paths
+        numbers = self._file_numbers(labels)
+        found = sum(file.suffix == ".png" for file in pictures.glob("[!.]*"))
+        if found != self.num_images:
+            raise DataError(
+                f"{pictures} holds {found:,} png files, expected {self.num_images:,}; extract the "
+                "archive again"
+            )
+        decoder = Decoder(size=64, expected=(_SIDE, _SIDE), filter="bicubic")
+
+        def read(number: int) -> np.ndarray:
+            path = pictures / f"{number:06d}.png"
+            return decoder.read(path, str(path))
+
+        yield from in_pieces(read, numbers[start:].tolist())
+
+    def _file_numbers(self, path: Path) -> np.ndarray:
+        """The picture's number for each combination in order, int64 `[N]`.
+
+        Raises:
+            DataError: the labels are not those of every combination once.
+        """
+        try:
+            labels = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DataError(f"{path} is damaged ({error}); extract the archive again") from error
+        expected = (self.num_images, len(self.factors))
+        if labels.shape != expected:
+            raise DataError(
+                f"{path} holds labels {list(labels.shape)}, expected {list(expected)}; extract the "
+                f"archive of {self.title} again"
+            )
+        values = np.empty(expected, np.int64)
+        for k, (name, size) in enumerate(zip(self.factors.names, self.factors.sizes, strict=True)):
+            levels, values[:, k] = np.unique(labels[:, k], return_inverse=True)
+            if len(levels) != size:
+                raise DataError(
+                    f"{path} has {len(levels)} levels of {name} (column {k}), expected {size}; "
+                    f"extract the archive of {self.title} again"
+                )
+        combination = self.factors.index(torch.from_numpy(values)).numpy()
+        order = np.argsort(combination, kind="stable")
+        if not np.array_equal(combination[order], np.arange(self.num_images)):
+            raise DataError(
+                f"{path} does not have every combination of the factors once; extract the archive "
+                f"of {self.title} again"
+            )
+        return order
+
+
+class Falcor3D(_RenderedFolder):
+    """233,280 rendered images of a living room, 64x64 pixels: lighting and camera vary.
+
+    Read from ``data_dir/Falcor3D_down128`` or ``data_dir/falcor3d/Falcor3D_down128``, as the
+    archive of 128x128 pixels has it: ``train-rec.labels`` and ``images``. 2.9 GB are written.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+
+    Raises:
+        DataError: files are missing, damaged or laid out differently, or the disk is full.
+
+    Source: Nie et al. 2020, "Semi-Supervised StyleGAN for Disentanglement Learning",
+    https://arxiv.org/abs/2003.03461, https://github.com/NVlabs/High-res-disentanglement-datasets.
+    Differs: resized from the 128x128 pixels to 64x64 by an antialiased bicubic filter; no checksum
+    is published.
+    """
+
+    title = "Falcor3D"
+    name = "falcor3d"
+    folder = "falcor3d"
+    other_folders = ("falcor3d/Falcor3D_down128", "Falcor3D_down128")
+    published = (
+        PublishedFile("train-rec.labels", page=_page("1XAQfFK1x6cpN1eiovbP0hVfLTm5SsSoJ")),
+    )
+    factors = Factors(
+        names=(
+            *("lighting_intensity", "lighting_x", "lighting_y", "lighting_z"),
+            *("camera_x", "camera_y", "camera_z"),
+        ),
+        sizes=(5, 6, 6, 6, 6, 6, 6),
+        kinds=("ordinal",) * 7,
+    )
+
+
+class Isaac3D(_RenderedFolder):
+    """737,280 rendered images of a kitchen with a robot arm, 64x64 pixels.
+
+    Read from ``data_dir/Isaac3D_down128`` or ``data_dir/isaac3d/Isaac3D_down128``, as the archive
+    of 128x128 pixels has it: ``labels.npy`` and ``images``. 9.1 GB are written.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+
+    Raises:
+        DataError: files are missing, damaged or laid out differently, or the disk is full.
+
+    Source: Nie et al. 2020, "Semi-Supervised StyleGAN for Disentanglement Learning",
+    https://arxiv.org/abs/2003.03461, https://github.com/NVlabs/High-res-disentanglement-datasets.
+    Differs: resized from the 128x128 pixels to 64x64 by an antialiased bicubic filter; no checksum
+    is published; the factors' order is that of the publisher's program, whose description names
+    another one that their numbers of levels contradict.
+    """
+
+    title = "Isaac3D"
+    name = "isaac3d"
+    folder = "isaac3d"
+    other_folders = ("isaac3d/Isaac3D_down128", "Isaac3D_down128")
+    published = (PublishedFile("labels.npy", page=_page("1OmQ1G2wnm6eTsSFGTKFZZAh5D3nQTW1B")),)
+    factors = Factors(
+        names=(
+            *("object_shape", "robot_x", "robot_y", "camera_height", "object_scale"),
+            *("lighting_intensity", "lighting_y", "object_color", "wall_color"),
+        ),
+        sizes=(3, 8, 5, 4, 4, 4, 6, 4, 4),
+        kinds=("categorical", *("ordinal",) * 6, "categorical", "categorical"),
+    )
+
+
+class Falcor3DDataModule(ConvertedDataModule):
+    """Batches of Falcor3D; the arguments are those of ``ConvertedDataModule``."""
+
+    dataset_class = Falcor3D
+
+
+class Isaac3DDataModule(ConvertedDataModule):
+    """Batches of Isaac3D; the arguments are those of ``ConvertedDataModule``."""
+
+    dataset_class = Isaac3D

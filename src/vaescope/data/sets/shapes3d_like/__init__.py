@@ -1,0 +1,1 @@
+"""A rendered set in the likeness of Shapes3D."""

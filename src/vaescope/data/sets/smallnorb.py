@@ -1,0 +1,274 @@
+"""smallNORB, from the user's copies of the published files."""
+
+import gzip
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.factors import Factors
+from vaescope.data.files.published import PublishedFile
+from vaescope.data.files.reading import damage_told
+from vaescope.data.files.resize import require_method, resized
+from vaescope.data.nuisance import uniform
+from vaescope.errors import DataError
+
+METHODS = ("lanczos", "bilinear")
+_ADDRESS = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
+_TRAINING = "smallnorb-5x46789x9x18x6x2x96x96-training"
+_TESTING = "smallnorb-5x01235x9x18x6x2x96x96-testing"
+_BYTES, _INTEGERS = 0x1E3D4C55, 0x1E3D4C54  # the format's codes of the type
+_SIDE = 96  # of the published images
+_AT_ONCE = 512  # images
+_INSTANCE = 1  # its place among the factors
+
+
+def _file(part: str, kind: str, num_bytes: int, md5: str) -> PublishedFile:
+    name = f"{part}-{kind}.mat.gz"
+    return PublishedFile(name, "md5", md5, num_bytes, (f"{_ADDRESS}/{name}",))
+
+
+class SmallNORB(ConvertedDataset):
+    """48,600 photographs of 50 toys, grey, 64x64 pixels.
+
+    Made of the six published files, gzipped or not, in ``data_dir/smallnorb``,
+    ``data_dir/small_norb`` or ``data_dir``; converted it takes 199 MB, and as much memory once.
+    Training and test part are one set; of a stereo pair the left image is used.
+
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        resize: how 96 pixels become 64: ``lanczos``, as disentanglement_lib does it, or
+            ``bilinear``, as disent does; both low-pass.
+        instance: whether the toy's number within its category is a factor. False, as in
+            disentanglement_lib: there are 4,860 rows, and one of ten toys is chosen by chance
+            whenever a row is seen.
+
+    Raises:
+        ConfigError: an option is unknown.
+        DataError: files are missing, damaged or not the published ones, or the disk is full.
+
+    Source: LeCun, Huang and Bottou 2004, https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/.
+    Differs: none known; disentanglement_lib reads the pixels as signed numbers.
+    """
+
+    title = "smallNORB"
+    name = "smallnorb"
+    folder = "smallnorb"
+    other_folders = ("small_norb", ".")
+    published = (
+        _file(_TRAINING, "dat", 131_896_188, "66054832f9accfe74a0f4c36a75bc0a2"),
+        _file(_TRAINING, "cat", 348, "23c8b86101fbf0904a000b43d3ed2fd9"),
+        _file(_TRAINING, "info", 71_052, "51dee1210a742582ff607dfd94e332e3"),
+        _file(_TESTING, "dat", 130_799_817, "e4ad715691ed5a3a5f138751a4ceb071"),
+        _file(_TESTING, "cat", 347, "5aa791cd7e6016cf957ce9bdb93b8603"),
+        _file(_TESTING, "info", 10_428, "a9454f3864d7fd4bb3ea7fc3eb84924e"),
+    )
+    licence = "research only"
+    factors = Factors(
+        ("category", "instance", "elevation", "azimuth", "lighting"),
+        (5, 10, 9, 18, 6),
+        ("categorical", "categorical", "ordinal", "circular", "categorical"),
+    )
+    image_shape = (1, 64, 64)
+
+    def __init__(
+        self,
+        data_dir: str | Path | None = None,
+        resize: str = "lanczos",
+        instance: bool = True,
+    ) -> None:
+        require_method(resize, METHODS)
+        self._resize = resize
+        super().__init__(data_dir)
+        self.has_nuisance = not instance
+        if not instance:  # the converted file has all images in any case
+            self.factors = without_instance(self.factors)
+
+    def __len__(self) -> int:
+        return self.factors.num_combinations
+
+    @property
+    def stem(self) -> str:
+        """Name of the converted file, with the way of resizing."""
+        return f"smallnorb-{self._resize}"
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
+
+        Args:
+            index: row numbers on the data set's device.
+            draw: int64 `[B]`; if the instance is no factor, it follows from this number.
+        """
+        if self.has_nuisance:
+            instances = type(self).factors.sizes[_INSTANCE]
+            views = self.factors.num_combinations // self.factors.sizes[0]  # of one toy
+            instance = (uniform(draw, 1)[:, 0] * instances).long()
+            toy = index // views * instances + instance
+            index = toy * views + index % views
+        return super().images_at(index, draw)
+
+    def find(self, places: list[Path]) -> list[Path] | None:
+        """All six files, each gzipped or not, in the first place that has them; None: no has."""
+        for place in places:
+            names = [file.name for file in self.published]
+            paths = [_present(place / name, place / name.removesuffix(".gz")) for name in names]
+            if all(paths):
+                return [path for path in paths if path]
+        return None
+
+    def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
+        """Images uint8 `[b, 64, 64, 1]` in the order of the rows, from row ``start`` on.
+
+        All are read first: those in the files are in no order.
+
+        Args:
+            paths: what ``find`` found, checked.
+            start: the first row that is wanted.
+
+        Raises:
+            DataError: a file is damaged or laid out differently.
+        """
+        order = self._row_order(paths)
+        side, rows, done = self.image_shape[-1], self.num_images, 0
+        images = np.empty((rows, side, side, 1), np.uint8)
+        for path in paths[0::3]:
+            for left in _left_images(path, self.title):
+                if done + len(left) > rows:
+                    raise DataError(f"{path} has too many images; delete it and fetch it again")
+                images[done : done + len(left)] = resized(left, side, self._resize)
+                done += len(left)
+        if done < rows:
+            raise DataError(
+                f"{paths[0]} and {paths[3]} hold {done} images, expected {rows}; fetch them again"
+            )
+        for first in range(start, rows, _AT_ONCE):
+            yield images[order[first : first + _AT_ONCE]]
+
+    def _row_order(self, paths: list[Path]) -> np.ndarray:
+        """Numbers, int64 `[N]`, of the published images in the order of the rows."""
+        parts = []
+        for cat, info in zip(paths[1::3], paths[2::3], strict=True):
+            category = _integers(cat, (), self.title)
+            facts = _integers(info, (4,), self.title)
+            if len(facts) != len(category):
+                raise DataError(
+                    f"{info} describes {len(facts)} images, {cat.name} {len(category)}; "
+                    "fetch both again"
+                )
+            facts[:, 2] //= 2  # the azimuth is given in steps of 10 degrees and changes by 20
+            parts.append(np.column_stack([category, facts]))
+        values = np.concatenate(parts)
+        order = np.lexsort(values.T[::-1])
+        expected = self.factors.values(torch.arange(self.num_images)).numpy()
+        if not np.array_equal(values[order], expected):
+            raise DataError(
+                f"{paths[2]} and {paths[5]} do not describe every combination of factors once; "
+                "fetch them again"
+            )
+        return order
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SmallNORBDataModule(ConvertedDataModule):
+    """Batches of smallNORB.
+
+    Args:
+        resize: how 96 pixels become 64, ``lanczos`` or ``bilinear``, see ``SmallNORB``.
+        instance: whether the toy's number within its category is a factor; False: it is chosen
+            by chance, as in disentanglement_lib.
+
+    The other arguments are those of ``ConvertedDataModule``.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+
+    dataset_class: ClassVar[type[SmallNORB]] = SmallNORB
+
+    resize: Literal["lanczos", "bilinear"] = "lanczos"
+    instance: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_method(self.resize, METHODS)
+
+    @property
+    def factors(self) -> Factors:
+        """What the images vary in; known before ``setup``."""
+        every = self.dataset_class.factors
+        return every if self.instance else without_instance(every)
+
+    def build(self) -> SmallNORB:
+        """The data set, converted first if this is its first use."""
+        return self.dataset_class(self.data_dir, self.resize, self.instance)
+
+
+def without_instance(factors: Factors) -> Factors:
+    """The factors without the toy's number within its category."""
+    kept = [k for k in range(len(factors)) if k != _INSTANCE]
+    return Factors(
+        tuple(factors.names[k] for k in kept),
+        tuple(factors.sizes[k] for k in kept),
+        tuple(factors.kinds[k] for k in kept),
+    )
+
+
+def _present(*paths: Path) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _left_images(path: Path, title: str) -> Iterator[np.ndarray]:
+    """Left images of all pairs, in pieces uint8 `[b, 96, 96, 1]`."""
+    shape = (2, _SIDE, _SIDE)
+    with damage_told(path, title), _opened(path) as file:
+        rows = _header(file, _BYTES, shape)
+        for first in range(0, rows, _AT_ONCE):
+            pairs = _read(file, (min(_AT_ONCE, rows - first), *shape), np.uint8)
+            yield pairs[:, 0, :, :, None]
+        _require_end(file)
+
+
+def _integers(path: Path, shape: tuple[int, ...], title: str) -> np.ndarray:
+    """An array of whole numbers, int64 `[N, *shape]`."""
+    with damage_told(path, title), _opened(path) as file:
+        numbers = _read(file, (_header(file, _INTEGERS, shape), *shape), np.dtype("<i4"))
+        _require_end(file)
+    return numbers.astype(np.int64)
+
+
+def _opened(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _header(file: io.BufferedIOBase, magic: int, shape: tuple[int, ...]) -> int:
+    """Number of rows, of ``shape``, that a file begins to hold."""
+    found, axes = _read(file, (2,), np.dtype("<i4")).tolist()
+    if found != magic or axes != 1 + len(shape):
+        raise ValueError(
+            f"it begins with {found:#x} and {axes} axes, expected {magic:#x} and {1 + len(shape)}"
+        )
+    sides = _read(file, (max(3, axes),), np.dtype("<i4")).tolist()[:axes]
+    if tuple(sides[1:]) != shape:
+        raise ValueError(f"it holds {sides}, expected (any number), {list(shape)}")
+    return sides[0]
+
+
+def _read(
+    file: io.BufferedIOBase, shape: tuple[int, ...], dtype: np.typing.DTypeLike
+) -> np.ndarray:
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    content = file.read(size)
+    if len(content) < size:
+        raise EOFError(f"it ends {size - len(content)} bytes too early")
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _require_end(file: io.BufferedIOBase) -> None:
+    if file.read(1):  # also has gzip compare its checksum
+        raise ValueError("it is longer than its header says")

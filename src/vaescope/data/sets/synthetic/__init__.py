@@ -1,0 +1,1 @@
+"""Synthetic vectors from known sources."""

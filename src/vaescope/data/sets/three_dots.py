@@ -1,0 +1,117 @@
+"""Three dots that move independently of each other: continuous factors, computed images."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from annotated_types import Interval
+from torch import Tensor
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.factors import Factors
+from vaescope.data.sets.synthetic.vectors import Points, require
+from vaescope.ranges import Rows, Seed
+
+_SIDE = 64
+
+
+class ThreeDots(Points):
+    """Images of three black dots on white, grey, 64x64 pixels, with continuous positions; computed.
+
+    Factors are the dots' centres: 0 is the left or upper border of the image, 1 the right or lower
+    one, so dots may be cut off; they may overlap, too. A pixel's darkness is the share of it that
+    a dot covers, exactly; so images are continuously differentiable in their factors wherever no
+    two dots meet.
+
+    Args:
+        num_points: size of the set.
+        radius: of the dots, as a share of the image's side.
+        seed: of the positions; the data set's, not the run's.
+
+    Raises:
+        ConfigError: an argument is out of range.
+
+    Source: Rhodes and Lee 2021, "Local Disentanglement in Variational Auto-Encoders Using Jacobian
+    L1 Regularization", https://arxiv.org/abs/2106.02923. Differs: continuous positions, there 64
+    along each axis; exact areas, there 10 x 10 points per pixel; where the borders of two dots
+    share a pixel their shares of it are taken as independent.
+    """
+
+    factors = Factors(
+        names=("x_1", "y_1", "x_2", "y_2", "x_3", "y_3"),
+        sizes=(0,) * 6,
+        kinds=("continuous",) * 6,
+    )
+    image_shape = (1, _SIDE, _SIDE)
+
+    def __init__(self, num_points: int = 500_000, radius: float = 0.08, seed: int = 0) -> None:
+        require(0 < radius <= 0.5, f"radius={radius}", "above 0 and at most 0.5")
+        super().__init__(num_points, seed, "three_dots")
+        self._radius = radius * _SIDE
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` in [0, 1] of factor values `[B, 6]`."""
+        centres = values.to(self.device, torch.float32).view(len(values), 3, 2) * _SIDE
+        uncovered = 1 - covered_shares(centres, self._radius)
+        return uncovered.prod(1, keepdim=True)
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, 1, 64, 64]` of the rows ``index`` `[B]`, computed at each call."""
+        return self.images(self.values(index))
+
+
+def covered_shares(centres: Tensor, radius: float) -> Tensor:
+    """Share float32 `[..., 64, 64]` of every pixel that a disc covers, its exact area.
+
+    Args:
+        centres: x and y `[..., 2]` in pixels from the upper left corner of the image.
+        radius: in pixels.
+    """
+    borders = torch.arange(_SIDE + 1, device=centres.device)
+    x, y = ((borders - c).clamp(-radius, radius) for c in centres.split(1, -1))
+    # the area of a corner region {u <= x, v <= y} of the disc; that of the pixels are differences
+    cut = _half_chord(y, radius)  # the circle is at height y at -cut and at cut
+    under = _area_under_arc(x, _half_chord(x, radius), radius)[..., None, :]
+    end = _area_under_arc(cut, y.abs(), radius)[..., None]
+    y, cut = y[..., None], cut[..., None]
+    width = x[..., None, :].clamp(-cut, cut) + cut
+    segment = under.clamp(-end, end) + end - y.abs() * width
+    # below the centre what is not in the segment; but for a term without x, which cancels
+    corner = torch.where(y > 0, 2 * under - segment, segment)
+    return corner.diff(dim=-1).diff(dim=-2).clamp_(0, 1)
+
+
+def _half_chord(distance: Tensor, radius: float) -> Tensor:
+    """Half the length of a circle's chord at a ``distance`` from its centre."""
+    return ((radius - distance) * (radius + distance)).sqrt()
+
+
+def _area_under_arc(x: Tensor, height: Tensor, radius: float) -> Tensor:
+    """Area between a circle's arc and diameter from its middle to the point (``x``, ``height``).
+
+    Negative for a negative ``x``.
+    """
+    return (x * height + radius**2 * torch.atan2(x, height)) / 2
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ThreeDotsDataModule(FactorDataModule):
+    """Batches of ``ThreeDots``.
+
+    Args:
+        num_points: size of the set.
+        radius: of the dots, as a share of the image's side.
+        data_seed: of the positions.
+
+    The other arguments are those of ``FactorDataModule``.
+    """
+
+    dataset_class = ThreeDots
+
+    num_points: Rows = 500_000
+    radius: Annotated[float, Interval(gt=0, le=0.5)] = 0.08
+    data_seed: Seed = 0
+
+    def build(self) -> ThreeDots:
+        """The data set."""
+        return ThreeDots(self.num_points, self.radius, self.data_seed)

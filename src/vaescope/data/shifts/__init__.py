@@ -1,0 +1,1 @@
+"""Training distributions of the factors: correlated, or with combinations held out."""

@@ -1,0 +1,1 @@
+"""Further images beside those of a batch: pairs, triplets, groups, labels."""

@@ -1,0 +1,180 @@
+"""Pairs of images as if taken one after the other: factors that move a little, or a few at once."""
+
+import math
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.factors import Factors
+from vaescope.data.pool import Pool, draw_further
+from vaescope.data.views.pairs import Pairs, require_factors
+from vaescope.errors import ConfigError
+from vaescope.ranges import Count, Positive, in_range
+
+
+class LaplaceTransitions:
+    """Pairs whose factors move by steps of a Laplace distribution, mostly small ones.
+
+    The next value j of an ordered factor at i has p(j | i) ∝ exp(-|j - i| rate / log(size)) over
+    its values; continuous ones have a density of that form on [0, 1]. If nothing moved, one ordered
+    factor, each as likely, is drawn from its distribution without i. Categories stay.
+
+    Args:
+        rate: inverse scale of the steps; larger: smaller ones.
+        continuous_scale: scale of the steps of continuous factors at rate 1, as a share of their
+            range.
+
+    Raises:
+        ConfigError: an argument is not a positive number.
+
+    Source: Klindt et al. 2021, "Towards Nonlinear Disentanglement in Natural Data with Temporal
+    Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "LAP" with rate 1, as in the
+    published code. Differs: circular factors go the shorter way round, |j - i| wrapped; continuous
+    factors and their scale are ours; pairs whose second image is no training image are drawn anew.
+    """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2",)
+
+    @in_range
+    def __init__(self, rate: Positive = 1.0, continuous_scale: Positive = 0.1) -> None:
+        self.rate, self.continuous_scale = rate, continuous_scale
+
+    def check(self, factors: Factors, batch_size: int) -> None:
+        """Refuse factors that cannot move.
+
+        Raises:
+            ConfigError: fewer than two factors vary, or none is ordered.
+        """
+        require_factors(factors)
+        if not self._moving(factors):
+            raise ConfigError(
+                "the view moves ordered factors, and all of this data set's are categories; "
+                "choose view=transitions_uniform"
+            )
+
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
+        """``index``, ``index_2`` or ``factors_2``, and ``changed`` bool `[B, K]`: what differs."""
+        factors = pool.factors
+        moving = self._moving(factors)
+
+        def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            later = values.copy()
+            for position in moving:
+                later[:, position] = self._step(values[:, position], position, factors, rng)
+            still = np.flatnonzero((later == values).all(1))
+            chosen = np.array(moving)[rng.integers(len(moving), size=len(still))]
+            for position in moving:
+                stuck = still[chosen == position]
+                moved = self._step(values[stuck, position], position, factors, rng, leave=True)
+                later[stuck, position] = moved
+            return later[:, None], (later != values).any(1)
+
+        plan, start, further = draw_further(index, pool, rng, propose)
+        return plan | {"changed": torch.from_numpy(further[:, 0] != start)}
+
+    def _step(
+        self,
+        values: np.ndarray,
+        position: int,
+        factors: Factors,
+        rng: np.random.Generator,
+        leave: bool = False,
+    ) -> np.ndarray:
+        """Next values `[n]` of one factor; with ``leave`` none that equals the old one."""
+        share = rng.random(len(values))
+        if factors.kinds[position] == "continuous":
+            return truncated_laplace(values, self.continuous_scale / self.rate, share)
+        circular = factors.kinds[position] == "circular"
+        until = _cumulative(factors.sizes[position], circular, self.rate, leave)
+        return (share[:, None] >= until[values.astype(np.int64)]).sum(1)
+
+    def _moving(self, factors: Factors) -> list[int]:
+        """Positions of the ordered factors with more than one value."""
+        return [
+            position
+            for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
+            if kind != "categorical" and size != 1
+        ]
+
+
+class UniformTransitions:
+    """Pairs of which k factors, categories among them, change uniformly to another value.
+
+    The same pairs as ``Pairs(k, "strict")``.
+
+    Args:
+        k: number of factors that change; None: drawn from 1..K-1 for each pair, K being the factors
+            with more than one value.
+
+    Raises:
+        ConfigError: ``k`` is below 1.
+
+    Source: Klindt et al. 2021, "Towards Nonlinear Disentanglement in Natural Data with Temporal
+    Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "UNI". Differs: pairs whose
+    second image is no training image are drawn anew.
+    """
+
+    gives: ClassVar[tuple[str, ...]] = ("image_2",)
+
+    @in_range
+    def __init__(self, k: Count | None = None) -> None:
+        self._pairs = Pairs(k, "strict")
+
+    def check(self, factors: Factors, batch_size: int) -> None:
+        """Refuse factors that cannot be paired.
+
+        Raises:
+            ConfigError: fewer than two factors vary, or fewer than k.
+        """
+        self._pairs.check(factors, batch_size)
+
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
+        """``index``, ``index_2`` or ``factors_2``, and ``changed`` bool `[B, K]`: what differs."""
+        return self._pairs(index, pool, rng)
+
+
+def laplace_transitions(size: int, circular: bool, rate: float, leave: bool = False) -> np.ndarray:
+    """Probabilities `[size, size]` of the next value (column) given the value (row).
+
+    Args:
+        size: number of values, at least 2.
+        circular: whether steps are counted the shorter way round.
+        rate: inverse scale of the steps.
+        leave: whether the value itself has probability 0.
+    """
+    value = np.arange(size)
+    step = np.abs(value[:, None] - value)
+    if circular:
+        step = np.minimum(step, size - step)
+    if leave:
+        step = np.maximum(step - 1, 0)  # the same ratios, but a high rate does not leave nothing
+    weight = np.exp(-step * rate / math.log(size))
+    if leave:
+        np.fill_diagonal(weight, 0.0)
+    return weight / weight.sum(1, keepdims=True)
+
+
+@lru_cache(maxsize=64)
+def _cumulative(size: int, circular: bool, rate: float, leave: bool) -> np.ndarray:
+    until = laplace_transitions(size, circular, rate, leave).cumsum(1)
+    until[:, -1] = 1.0  # rounding may leave it below
+    return until
+
+
+def truncated_laplace(mean: np.ndarray, scale: float, share: np.ndarray) -> np.ndarray:
+    """Values `[n]` in [0, 1] of density ∝ exp(-|y - mean| / scale), from uniform numbers.
+
+    Args:
+        mean: the middle `[n]`, in [0, 1].
+        scale: positive.
+        share: numbers `[n]` in [0, 1), turned into values by the inverse distribution function.
+    """
+    middle = mean.astype(np.float64)
+    below, above = -np.expm1(-middle / scale), -np.expm1(-(1 - middle) / scale)
+    mass = share * (below + above)
+    side = np.where(mass < below, -1.0, 1.0)
+    far = -scale * np.log1p(-np.where(mass < below, mass, mass - below))
+    return np.clip(middle + side * far, 0.0, 1.0).astype(mean.dtype)

@@ -1,0 +1,1 @@
+"""Distributions over codes (posteriors, priors) and over pixels (likelihoods)."""

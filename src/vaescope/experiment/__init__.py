@@ -1,0 +1,1 @@
+"""A run: assemble its parts, train, resume, evaluate."""

@@ -1,0 +1,270 @@
+"""Models and data from a resolved configuration, or from a checkpoint that holds one."""
+
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from vaescope.config.build import build
+from vaescope.config.trust import trusted
+from vaescope.data import FactorDataModule
+from vaescope.distributions.priors import StandardNormal
+from vaescope.ensemble import Ensemble
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
+from vaescope.memory import require_memory
+from vaescope.models import LatentModel, Parts
+
+Plain = dict[str, Any]
+
+# what every checkpoint's configuration says, and as what
+GROUPS = ("data", "model", "network", "posterior", "likelihood", "optimizer")
+DESCRIBED = {
+    **dict.fromkeys((*GROUPS, "ensemble", "published"), dict),
+    **dict.fromkeys(("latent_dim", "seed"), int),
+}
+MOST_MEMBERS = 100_000
+
+
+def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
+    """The model that a resolved configuration describes, with weights from torch's generator."""
+    parts = Parts(
+        image_shape=tuple(image_shape),
+        network=build(plain["network"], "network"),
+        posterior=build(plain["posterior"], "posterior"),
+        likelihood=build(plain["likelihood"], "likelihood"),
+        optimizer=build(plain["optimizer"], "optimizer"),
+        latent_dim=plain["latent_dim"],
+        seed=plain["seed"],
+        prior=build(plain["prior"], "prior") if "prior" in plain else StandardNormal(),
+        schedule_steps=_schedule_steps(plain),
+    )
+    return build(plain["model"], "model", parts=parts)
+
+
+def require_room(plain: Plain, image_shape: tuple[int, ...]) -> None:
+    """Refuse a model whose training cannot fit into memory; it is made without numbers for this.
+
+    Raises:
+        ConfigError: weights, gradients and the optimiser's two averages, or a batch, are too many.
+    """
+    batch = int(plain["data"].get("batch_size", 1))
+    images = 3 * 4 * batch * math.prod(image_shape)  # the images, their decoding, its gradient
+    require_memory(images, f"config.data.batch_size={batch}: a batch of {list(image_shape)} images")
+    try:
+        with torch.device("meta"):
+            model = build_model(plain, image_shape)
+    except Exception:  # a network of a user's own may need numbers; a refusal is told in earnest
+        return
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    size = plain["ensemble"]["size"]
+    many = f" {size} times" if size > 1 else ""
+    what = f"training {weights // 4:,} weights{many} (network, latent_dim, posterior, model)"
+    require_memory(4 * size * weights, what)
+
+
+def checked_optimizer(model: pl.LightningModule) -> None:
+    """Let the optimiser refuse its settings before anything is trained or written.
+
+    Raises:
+        ConfigError: it does.
+    """
+    try:
+        model.configure_optimizers()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"config.optimizer: {error}") from error
+
+
+def _schedule_steps(plain: Plain) -> int | None:
+    """Updates that schedules take shares of; None: they are not known from the configuration."""
+    trainer = plain.get("trainer")
+    for number in (plain.get("schedule_steps"), trainer and trainer.get("max_steps")):
+        if isinstance(number, int) and number > 0:
+            return number
+    return None
+
+
+def seeded_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
+    """``build_model`` with the initial weights that the configuration's seed gives."""
+    pl.seed_everything(plain["seed"], workers=True, verbose=False)
+    return build_model(plain, image_shape)
+
+
+def build_ensemble(plain: Plain, image_shape: tuple[int, ...]) -> Ensemble:
+    """All members, each initialised as its seed alone would be.
+
+    Raises:
+        ConfigError: if they cannot be batched.
+    """
+    members = [seeded_model(plain | {"seed": seed}, image_shape) for seed in member_seeds(plain)]
+    try:
+        return Ensemble(members, plain["ensemble"]["batched"])
+    except ValueError as error:
+        raise ConfigError(f"config.ensemble.size={len(members)}: {error}") from error
+
+
+def member_seeds(plain: Plain) -> list[int]:
+    """Seeds of a run's members: ``seed``, ``seed + 1``, ...; one if it is no ensemble."""
+    return [plain["seed"] + number for number in range(plain["ensemble"]["size"])]
+
+
+def load_model(
+    path: str | Path, seed: int | None = None, trust: Sequence[str] = ()
+) -> tuple[LatentModel, Plain]:
+    """Rebuild a model from a checkpoint alone; no code but vaescope's and torch's is run.
+
+    Args:
+        path: ``last.ckpt`` or ``best.ckpt`` of a run.
+        seed: which member of an ensemble; None: the first.
+        trust: your own packages that it may name classes and functions of, ``("mylab",)``.
+
+    Returns:
+        The model in evaluation mode on the CPU, and the whole checkpoint.
+
+    Raises:
+        DataError: if the file is missing, unreadable or not one of ours, or has no such member.
+        UntrustedError: if it names code of others, before any of it is imported.
+    """
+    models, saved = load_models(path, trust)
+    by_seed = {model.seed: model for model in models}
+    if not by_seed or seed not in (None, *by_seed):
+        raise DataError(f"checkpoint={path}: no seed {seed} in it; there are {list(by_seed)}")
+    return (models[0] if seed is None else by_seed[seed]), saved
+
+
+def load_models(path: str | Path, trust: Sequence[str] = ()) -> tuple[list[LatentModel], Plain]:
+    """All models in a checkpoint: one, or the members of an ensemble that have not diverged.
+
+    Args:
+        path: ``last.ckpt`` or ``best.ckpt`` of a run.
+        trust: your own packages that it may name classes and functions of.
+
+    Returns:
+        The models in evaluation mode on the CPU, each with its ``seed``, and the whole checkpoint.
+
+    Raises:
+        DataError: if the file is missing, unreadable or not one of ours.
+        UntrustedError: if it names code of others, before any of it is imported.
+    """
+    saved = read_checkpoint(path)
+    record, where = saved["vaescope"], f"checkpoint={path}"
+    config, shape = (trusted(record[key], where, trust) for key in ("config", "image_shape"))
+    saved["vaescope"] = record | {"config": config, "image_shape": shape}
+    try:
+        return _rebuilt(config, tuple(shape), saved["state_dict"]), saved
+    except VaescopeError:
+        raise
+    except Exception as error:  # the file may describe anything, and hold weights of anything
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise DataError(f"{where}: no model comes of what it holds ({reason})") from error
+
+
+def _rebuilt(config: Plain, shape: tuple[int, ...], weights: Plain) -> list[LatentModel]:
+    if config["ensemble"]["size"] == 1:
+        model = build_model(config, shape)
+        model.load_state_dict(weights)
+        return [model.eval()]
+    ensemble = Ensemble(
+        [build_model(config | {"seed": seed}, shape) for seed in member_seeds(config)]
+    )
+    ensemble.load_state_dict(weights)
+    return list(ensemble.eval().members())
+
+
+def read_checkpoint(path: str | Path) -> Plain:
+    """The content of a checkpoint, on the CPU; no code in it is run.
+
+    Raises:
+        DataError: if the file is missing, unreadable or not one of ours.
+    """
+    if not Path(path).is_file():
+        raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
+    try:
+        _require_undamaged(path)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        _require_whole(saved)
+    except Exception as error:  # of bytes that are no pickle, torch's reader raises anything
+        reason = str(error).partition("\n")[0]
+        if "weights_only" in reason:  # torch's advice is to read it unsafely
+            reason = "it holds other things than weights and plain values, or is damaged"
+        raise DataError(
+            f"checkpoint={path}: not a whole checkpoint of vaescope ({reason})"
+        ) from error
+    return saved
+
+
+def _require_undamaged(path: str | Path) -> None:
+    """Raise a ``ValueError`` if bytes have changed: torch compares no checksums when it reads."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} in it has another checksum than when it was written")
+
+
+def _require_whole(saved: Plain) -> None:
+    """Raise a ``KeyError``, ``TypeError`` or ``ValueError`` for what no run of ours has written."""
+    record, config = saved["vaescope"], saved["vaescope"]["config"]
+    kept = {
+        **{key: (config[key], kind) for key, kind in DESCRIBED.items()},
+        "state_dict": (saved["state_dict"], dict),
+        "callbacks": (saved["callbacks"], dict),
+        "global_step": (saved["global_step"], int),
+        "size": (config["ensemble"]["size"], int),
+        "image_shape": (record["image_shape"], list),
+    }
+    for key, (value, kind) in kept.items():
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{key} is {type(value).__name__}")
+    for key in (*DESCRIBED, "size", "global_step"):
+        if kept[key][1] is int and not 0 <= kept[key][0] < 2**63:
+            raise ValueError(f"{key} is {kept[key][0]}")
+    if not 1 <= config["ensemble"]["size"] <= MOST_MEMBERS:
+        raise ValueError(f"it has {config['ensemble']['size']} members")
+    if not all(type(side) is int and 0 < side < 2**31 for side in record["image_shape"]):
+        raise ValueError(f"image_shape is {record['image_shape']}")
+    for look in saved["callbacks"].get("Evaluation", {}).get("history", ()):
+        _ = look["seed"], look["step"]
+
+
+def build_data(
+    plain: Plain, data_dir: str | None = None, moved: Mapping[str, str | None] | None = None
+) -> FactorDataModule:
+    """The data that a resolved configuration describes, set up.
+
+    Args:
+        plain: the configuration.
+        data_dir: replaces its own.
+        moved: ``path`` and ``factor_values`` of the user's own files, if they lie elsewhere now.
+
+    Raises:
+        ConfigError: if the data set has no such files, or the configuration cannot work.
+    """
+    node = dict(plain["data"])
+    if data_dir is not None and "data_dir" in node:
+        node["data_dir"] = data_dir
+    for key, value in (moved or {}).items():
+        if value is not None and key not in node:
+            name = str(node.get("_target_")).rpartition(".")[2]
+            raise ConfigError(
+                f"data.{key}={value} was given, but the run's data, {name}, have no such file; "
+                "published sets lie in data_dir"
+            )
+        if value is not None:
+            node[key] = value
+    data = build(node, "data")
+    if not isinstance(data, FactorDataModule):
+        raise ConfigError(f"config.data: {node.get('_target_')} is no data module")
+    data.setup()
+    return data
+
+
+def about_run(plain: Plain) -> dict[str, Any]:
+    """What tells one row of scores from another: seed, data, method."""
+    names = ("data", "model", "network", "likelihood")
+    targets = {name: plain[name]["_target_"].rsplit(".", 1)[-1] for name in names}
+    targets["data"] = targets["data"].removesuffix("DataModule")
+    posterior = plain["posterior"]["path"].rsplit(".", 1)[-1]
+    return {"seed": plain["seed"], **targets, "posterior": posterior}

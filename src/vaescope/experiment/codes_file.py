@@ -1,0 +1,220 @@
+"""Codes of anyone's model: an npz file of codes and factors."""
+
+import logging
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vaescope.data.files.missing_values import is_missing
+from vaescope.distributions.posteriors import DiagonalGaussian, Point
+from vaescope.errors import DataError
+from vaescope.factor_kinds import KINDS, guessed_kind
+from vaescope.panel import FEWEST, looks_transposed
+from vaescope.statistics import Codes
+from vaescope.streams import stream
+
+log = logging.getLogger(__name__)
+
+ARRAYS = ("codes", "factors", "kinds", "variance")
+_OF_ZIP = (zipfile.BadZipFile, zlib.error)
+# of a damaged, cut, encrypted or hostile archive
+_UNREADABLE = (OSError, ValueError, EOFError, MemoryError, RuntimeError, *_OF_ZIP)
+_TYPES = {"c": "complex numbers", "M": "dates", "m": "durations", "V": "records", "O": "objects"}
+
+
+def read_codes(path: str | Path, num_samples: int = 10_000, seed: int = 0) -> tuple[Codes, int]:
+    """Codes in an npz file, or as many of its rows as wanted, drawn at random.
+
+    Args:
+        path: file with ``codes`` [N, D], ``factors`` [N, K] (numbers, truth values or text), and if
+            you like ``kinds`` [K] (``ordinal``, ``circular``, ``categorical``, ``continuous``;
+            without it truth values and text are categorical, whole numbers ordinal, others
+            continuous) and posterior ``variance`` [N, D], above 0. Other arrays are not read.
+        num_samples: rows, at most; a file may be sorted by its factors, so they are drawn evenly.
+        seed: of the rows that are drawn.
+
+    Returns:
+        The codes as a look at a test part, and the number of rows in the file.
+
+    Raises:
+        DataError: if the file is missing, unreadable, or its arrays are no such numbers, do not fit
+            each other, look transposed or have too few rows.
+    """
+    try:
+        codes = _codes(_arrays(Path(path)))
+    except _Refusal as refusal:
+        raise DataError(f"codes={path}: {refusal}") from refusal.__cause__
+    total = len(codes.mean)
+    if total <= num_samples:
+        return codes, total
+    log.info("codes=%s: %d of %d rows, drawn at random (num_samples)", path, num_samples, total)
+    kept = torch.from_numpy(stream(seed, "rows of a codes file").permutation(total)[:num_samples])
+    parts = {name: getattr(codes, name) for name in ("mean", "sampled", "variance", "factors")}
+    return replace(codes, **{n: p[kept] for n, p in parts.items() if p is not None}), total
+
+
+class _Refusal(Exception):
+    """What is wrong with a file, without its name."""
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise _Refusal("no such file; give an npz with codes [N, D], factors [N, K]")
+    found: dict[str, np.ndarray] = {}
+    try:
+        with path.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise _Refusal(
+                    f"holds one array {file.shape}; save codes [N, D] and factors [N, K] together: "
+                    "numpy.savez(path, codes=codes, factors=factors)"
+                )
+            names = file.files
+            for name in set(ARRAYS) & set(names):
+                found[name] = _array(file, name)
+    except _UNREADABLE as error:
+        reason = "it is no archive of numpy" if "allow_pickle" in str(error) else error
+        raise _Refusal(f"cannot be read as npz ({reason})") from error
+    for name in ("codes", "factors"):
+        if name not in found:
+            known = f"has {sorted(names)}, but not {name}"
+            raise _Refusal(f"{known}; save codes [N, D] and factors [N, K]")
+    return found
+
+
+def _array(file: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    try:
+        return file[name]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        raise _Refusal(
+            f"{name} holds Python objects, which are not read; save numbers or text, such as "
+            f"{name}.astype(float) or, of columns of several types, the number of each class: "
+            "numpy.unique(column, return_inverse=True)[1]"
+        ) from error
+
+
+def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:
+    codes, factors, variance = arrays["codes"], arrays["factors"], arrays.get("variance")
+    _check_type("codes", codes)
+    _check_type("factors", factors)
+    _check_shapes(codes, factors)
+    mean = _finite("codes", codes)
+    if variance is not None:
+        if variance.shape != codes.shape:
+            raise _Refusal(f"variance {variance.shape}, but codes {codes.shape}")
+        variance = _finite("variance", variance)
+        if not (variance > 0).all():
+            row, column = np.argwhere(variance <= 0)[0]
+            given = f"variance is {variance[row, column]:g} in row {row}, column {column}"
+            raise _Refusal(f"{given}, but above 0 is needed: variances, not their logarithm")
+    kinds = _kinds(factors, arrays.get("kinds"))
+    return Codes(
+        step=0,
+        split="test",
+        posterior=Point if variance is None else DiagonalGaussian,
+        mean=torch.from_numpy(mean),
+        sampled=torch.from_numpy(mean),
+        variance=None if variance is None else torch.from_numpy(variance),
+        factors=torch.from_numpy(_numbers(factors)),
+        factor_kinds=kinds,
+    )
+
+
+def _check_shapes(codes: np.ndarray, factors: np.ndarray) -> None:
+    shapes = f"codes {codes.shape} and factors {factors.shape}"
+    for name, array in (("codes", codes), ("factors", factors)):
+        if array.ndim == 1 and len(array):
+            raise _Refusal(f"{shapes}: of one column give {name}[:, None], [{len(array)}, 1]")
+    if codes.ndim != 2 or factors.ndim != 2 or 0 in (*codes.shape, *factors.shape):
+        raise _Refusal(f"{shapes}, but [N, D] and [N, K] are needed, at least 1 each")
+    if len(codes) != len(factors):
+        turned = [
+            f"transpose {name}?"
+            for name, ends in (
+                ("both", (codes.shape[1], factors.shape[1])),
+                ("codes", (codes.shape[1], len(factors))),
+                ("factors", (len(codes), factors.shape[1])),
+            )
+            if ends[0] == ends[1] > 1
+        ]
+        hint = f"; {turned[0]}" if turned else ""
+        raise _Refusal(f"{shapes}, but [N, D] and [N, K] of the same N rows are needed{hint}")
+    if looks_transposed(codes.shape, factors.shape):
+        rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
+        raise _Refusal(f"{rows}: transpose? codes are [N, D] and factors [N, K], a row an image")
+    if len(codes) < FEWEST:
+        raise _Refusal(f"{len(codes)} rows, but at least {FEWEST} are needed: encode more images")
+
+
+def _finite(name: str, array: np.ndarray) -> np.ndarray:
+    """The array as float64, without a value that is no finite number."""
+    if array.dtype.kind in "SU":
+        raise _Refusal(f"{name} hold text, but numbers are needed: {name}.astype(float)")
+    _check_type(name, array)
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite
+        values = array.astype(np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = bad[0]
+        rows = len(np.unique(bad[:, 0]))
+        more = f" ({rows} such rows)" if rows > 1 else ""
+        raise _Refusal(
+            f"{name} hold {values[row, column]} in row {row}, column {column}{more}, but finite "
+            "numbers are needed: leave such rows out of all arrays"
+        )
+    return values
+
+
+def _check_type(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind in _TYPES:
+        raise _Refusal(f"{name} hold {_TYPES[array.dtype.kind]}, but numbers are needed")
+
+
+def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
+    text = factors.dtype.kind in "SU"
+    if not text:
+        _finite("factors", factors)
+        if factors.dtype.kind == "u" and int(factors.max()) >= 2**63:
+            raise _Refusal(f"factors go up to {factors.max()}, but less than 2**63 is needed")
+    else:
+        _require_known(factors)
+    if given is None:
+        return [guessed_kind(column) for column in factors.T]
+    listed = np.atleast_1d(given).tolist()
+    kinds = [k.decode("latin-1") if isinstance(k, bytes) else str(k) for k in listed]
+    if len(kinds) != factors.shape[1] or not set(kinds) <= set(KINDS):
+        allowed = f"one of {', '.join(KINDS)} for each"
+        raise _Refusal(f"kinds {kinds} for {factors.shape[1]} factors; give {allowed}")
+    if text and set(kinds) != {"categorical"}:
+        raise _Refusal(
+            f"factors hold text, which has no order: kinds are {kinds}, but categorical is "
+            "needed for each; number the values of an ordered factor"
+        )
+    return kinds
+
+
+def _require_known(factors: np.ndarray) -> None:
+    """Refuse text that says that a value is not known: it is no class of its own."""
+    for value in np.unique(factors):
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if is_missing(text):
+            row, column = np.argwhere(factors == value)[0]
+            raise _Refusal(
+                f"factors hold {text!r} in row {row}, column {column}, which says that a value is "
+                "not known: leave such rows out of all arrays, or call a class otherwise"
+            )
+
+
+def _numbers(factors: np.ndarray) -> np.ndarray:
+    """Factors as int64 or float64; text by its place in alphabetical order."""
+    if factors.dtype.kind in "SU":
+        places = [np.unique(column, return_inverse=True)[1].ravel() for column in factors.T]
+        return np.stack(places, 1).astype(np.int64)
+    return factors.astype(np.float64 if factors.dtype.kind == "f" else np.int64)

@@ -1,0 +1,191 @@
+"""The final scores of a trained model, for ``train`` and for ``evaluate``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from vaescope.callbacks import history_of, scores_of_members
+from vaescope.config.build import build, resolved
+from vaescope.config.check import check
+from vaescope.data import FactorDataModule, Viewed
+from vaescope.errors import ConfigError, DataError
+from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
+from vaescope.experiment.codes_file import read_codes
+from vaescope.hardware import set_threads
+from vaescope.models import LatentModel
+from vaescope.panel import DEFAULT, as_numbers
+from vaescope.report.terminal import print_scores
+from vaescope.run_folder.record import write_scores
+from vaescope.statistics import Panel, Statistics, look
+
+
+def evaluate(config: DictConfig) -> list[dict[str, Any]]:
+    """Measure a checkpoint on held-out data and write ``scores.json``.
+
+    Args:
+        config: composed ``evaluate.yaml``.
+
+    Returns:
+        Rows of ``scores.json``: one, or one a member of an ensemble.
+
+    Raises:
+        ConfigError: for settings that cannot work.
+        DataError: if the checkpoint or the data are missing or corrupt.
+    """
+    check(config)
+    plain = resolved(config)
+    if (plain["checkpoint"] is None) == (plain["codes"] is None):
+        raise ConfigError("give checkpoint=RUN/checkpoints/last.ckpt, or codes=FILE.npz, not both")
+    Path(plain["output_dir"]).mkdir(parents=True, exist_ok=True)
+    set_threads(plain["threads"])
+    return _of_codes(plain) if plain["checkpoint"] is None else _of_checkpoint(plain)
+
+
+def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of codes in a file."""
+    panel = _panel(plain["metrics"] or DEFAULT, plain["num_samples"])
+    codes, rows = read_codes(plain["codes"], plain["num_samples"])
+    measured = panel.measured(codes)
+    row = {"num_samples": len(codes.mean)} | codes.named("test", as_numbers(measured))
+    conventions = {name: found.convention for name, found in measured.items()}
+    left_out = panel.tell.messages
+    about = {
+        "codes": str(plain["codes"]),
+        "rows": rows,
+        "conventions": conventions,
+        "left_out": left_out,
+    }
+    write_scores(Path(plain["output_dir"]) / "scores.json", [row], about)
+    print_scores([row], f"{plain['codes']}", notes=left_out)
+    return [row]
+
+
+def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of one model or of the members of an ensemble."""
+    models, saved = load_models(plain["checkpoint"], plain["trust"])
+    trained = saved["vaescope"]["config"]
+    data = _data_of(trained, plain)
+    left_out: list[str] = []
+    if plain["metrics"]:
+        panel = _panel(plain["metrics"], plain["num_samples"])
+        statistics: dict[str, Any] = {"panel": panel}
+        left_out = panel.tell.messages
+    else:
+        chosen = plain["statistics"] or {}
+        statistics = {k: build(v, f"statistics.{k}") for k, v in chosen.items()}
+    where = {"split": plain["split"], "num_samples": plain["num_samples"]}
+    scores = final_scores(
+        models,
+        data,
+        statistics,
+        step=saved["global_step"],
+        num_jacobians=plain["num_jacobians"],
+        history=saved["callbacks"].get("Evaluation", {}).get("history", ()),
+        **where,
+    )
+    if plain["untrained"]:
+        before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
+        if plain["metrics"]:  # chance and intervals are those of the trained model's scores
+            statistics = {"panel": _panel(plain["metrics"], plain["num_samples"], repeats=0)}
+        jacobians = plain["num_jacobians"]
+        baseline = final_scores(before, data, statistics, step=0, num_jacobians=jacobians, **where)
+        for seed, numbers in baseline.items():
+            numbers.pop("num_samples")
+            scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
+    about_scores = {"step": saved["global_step"], "split": plain["split"]}
+    rows = [
+        about_run(trained) | {"seed": seed} | about_scores | numbers
+        for seed, numbers in scores.items()
+    ]
+    about = {
+        "data_source": data.dataset.source,
+        "checkpoint": str(plain["checkpoint"]),
+        "left_out": left_out,
+    }
+    write_scores(Path(plain["output_dir"]) / "scores.json", rows, about)
+    title = f"{plain['checkpoint']}: {plain['split']} part"
+    print_scores(rows, title, trained["published"], left_out)
+    return rows
+
+
+def _data_of(trained: dict[str, Any], plain: dict[str, Any]) -> FactorDataModule:
+    """The run's data, wherever they lie now."""
+    try:
+        return build_data(trained, plain["data_dir"], plain["data"])
+    except (ConfigError, DataError) as error:
+        lay = trained["data"].get("path")
+        if lay is None or plain["data"]["path"] is not None or Path(lay).exists():
+            raise
+        raise type(error)(f"{error}; if it was moved, say data.path=NEW") from error
+
+
+def _panel(scores: Sequence[str], num_samples: int, repeats: int | None = None) -> Panel:
+    """The panel of these scores; what it leaves out is shown below the table.
+
+    Raises:
+        ConfigError: if one is unknown.
+    """
+    try:
+        if repeats is None:
+            panel = Panel(scores, num_samples)
+        else:
+            panel = Panel(scores, num_samples, repeats=repeats, costly_repeats=repeats)
+    except ValueError as error:
+        raise ConfigError(f"metrics={list(scores)}: {error}") from error
+    panel.tell.aloud = False
+    return panel
+
+
+def final_scores(
+    models: Iterable[LatentModel],
+    data: FactorDataModule,
+    statistics: Statistics,
+    *,
+    step: int,
+    split: str = "test",
+    num_samples: int = 10_000,
+    num_jacobians: int = 1000,
+    history: Sequence[Mapping[str, float]] = (),
+) -> dict[int, dict[str, float]]:
+    """All scores of trained models on a held-out part.
+
+    Args:
+        models: one, or the members of an ensemble.
+        data: set up data module.
+        statistics: by name.
+        step: number of updates the models have had.
+        split: ``val``, ``test`` or ``held_out``, the combinations that training never saw.
+        num_samples: images, at most as many as the part has.
+        num_jacobians: of them, how many for statistics of the decoder.
+        history: looks during training, for shares of training.
+
+    Returns:
+        Log keys and values by seed, with ``num_samples`` as used.
+
+    Raises:
+        ConfigError: for an unknown part.
+    """
+    if split not in ("val", "test", "held_out"):
+        raise ConfigError(f"split={split!r}: choose val, test or held_out")
+    num_samples = min(num_samples, len(data.rows[split]))
+    index = data.held_out(split, num_samples)
+    viewed = Viewed(data.dataset, data.view, data.split_seed)
+    models = list(models)
+    for model in models:
+        model.num_images = len(data.rows["train"])
+    looks = (
+        look(
+            model,
+            viewed,
+            index,
+            split=split,
+            step=step,
+            num_jacobians=min(num_jacobians, num_samples),
+            history=history_of(history, model.seed),
+        )
+        for model in models
+    )
+    scores = scores_of_members(looks, statistics)
+    return {seed: {"num_samples": num_samples, **numbers} for seed, numbers in scores.items()}

@@ -1,0 +1,253 @@
+"""What a run that is continued keeps, what may change, and from which step each value held."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vaescope.config.build import read_yaml
+from vaescope.errors import RunFolderError
+from vaescope.experiment.assembly import member_seeds, read_checkpoint
+from vaescope.files import link_as
+from vaescope.report.run.finishing import finish, unfinished
+from vaescope.run_folder.locking import holds_run
+
+log = logging.getLogger(__name__)
+
+Plain = dict[str, Any]
+
+# what a machine or a place decides, and what continuing itself writes
+OF_THE_MACHINE = {
+    *("output_dir", "resume", "changes", "threads", "data_dir", "data.data_dir"),
+    "callbacks.progress.bar",
+}
+# groups whose classes made the weights and their moments
+CLASSES = ("model", "network", "posterior", "prior", "likelihood", "optimizer")
+# options of optimisers that their state does not depend on
+FREE_OF_STATE = {
+    *("lr", "betas", "eps", "weight_decay", "lr_decay", "momentum", "dampening", "nesterov"),
+    *("alpha", "rho", "fused", "foreach", "maximize", "capturable", "differentiable"),
+}
+
+
+def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
+    """The state from which a run goes on; None: it starts.
+
+    Without ``resume``, a run of the very same configuration goes on as well: a scheduler starts the
+    same command again.
+
+    Args:
+        plain: resolved configuration; takes from the run what is to stay and is not given.
+        folder: of the run, locked.
+        precision_is_free: whether the machine chooses the precision.
+
+    Returns:
+        Content of the newest checkpoint.
+
+    Raises:
+        RunFolderError: if the folder holds what it should not, or not what it should.
+    """
+    path = newest_state(folder)
+    saved = None if path is None else read_checkpoint(path)
+    if saved is not None and plain["schedule_steps"] is None:
+        # what was annealed stays so in a longer run
+        plain["schedule_steps"] = saved["vaescope"]["config"].get("schedule_steps")
+    if plain["resume"] is not None:
+        return _to_resume(plain, folder, saved)
+    if left := sorted(path.name for path in folder.glob("hpc_ckpt_*.ckpt")):
+        raise RunFolderError(
+            f"output_dir={folder} holds {left[0]}, a checkpoint of Lightning that is not whole for "
+            "vaescope; remove it, or take another folder"
+        )
+    if not holds_run(folder):
+        return None
+    before = saved["vaescope"]["config"] if saved else read_yaml(folder / "config.yaml")
+    if precision_is_free:
+        plain["trainer"]["precision"] = before["trainer"]["precision"]
+    if other := differences(before, plain):
+        shown = ", ".join(f"{key}={value[0]}" for key, value in list(other.items())[:3])
+        raise RunFolderError(
+            f"output_dir={folder} holds a run already, with other settings ({shown}); continue it "
+            f"with resume={folder}, or leave output_dir and hydra.run.dir to their defaults"
+        )
+    if saved is None and not unfinished(folder):
+        raise RunFolderError(_has_a_run(folder))
+    return saved
+
+
+def _to_resume(plain: Plain, folder: Path, saved: Plain | None) -> Plain | None:
+    """The state to go on from with ``resume``."""
+    if saved is None:
+        if unfinished(folder):
+            return None
+        raise RunFolderError(
+            f"resume={folder}: no {folder / 'checkpoints' / 'last.ckpt'}, so there is nothing to "
+            "continue; start anew"
+        )
+    seeds = [member_seeds(config) for config in (saved["vaescope"]["config"], plain)]
+    if seeds[0] != seeds[1]:
+        raise RunFolderError(
+            f"resume={folder}: its seeds are {seeds[0]}, and {seeds[1]} were given; a resumed run "
+            "keeps its seeds"
+        )
+    if "schedule_steps" not in saved["vaescope"]["config"]:
+        _take_up_earlier_version(plain)
+    return saved
+
+
+def _take_up_earlier_version(plain: Plain) -> None:
+    """Terms were logged times their weights, and ``val/loss`` had the weights of the end."""
+    log.warning(
+        "the run was begun by an earlier version: in metrics.csv its loss terms up to here have "
+        "their weights (train/kl was beta x KL), from here on they have not"
+    )
+    for node in (plain["callbacks"] or {}).values():
+        if node.get("monitor") == "val/loss":
+            node["monitor"] = "val/loss_final_weights"
+
+
+def finished_rows(
+    plain: Plain, folder: Path, saved: Plain | None, again: bool
+) -> list[dict[str, Any]] | None:
+    """Final scores of a run that lacks no update, its report written if that is missing.
+
+    Args:
+        plain: resolved configuration.
+        folder: of the run.
+        saved: its state; None: it keeps none.
+        again: whether a run that lacks nothing gives its scores, too.
+
+    Returns:
+        Rows of ``scores.json``; None if there is more to do.
+
+    Raises:
+        RunFolderError: if nothing is missing, unless ``again``.
+    """
+    rows = read_rows(folder)
+    if not rows:
+        return None
+    if saved is not None:
+        step, last = saved["global_step"], plain["trainer"]["max_steps"]
+        if not 0 < last <= step or any(row.get("step") != step for row in rows):
+            return None
+    if unfinished(folder):
+        finish(folder)
+    elif not again:
+        if plain["resume"] is None:
+            raise RunFolderError(_has_a_run(folder))
+        step = rows[0]["step"]
+        raise RunFolderError(
+            f"resume={folder}: the run has all its {step} steps; "
+            f"add trainer.max_steps=N with N above {step} to go on"
+        )
+    return rows
+
+
+def _has_a_run(folder: Path) -> str:
+    return (
+        f"output_dir={folder} holds a run already; continue it with resume={folder}, "
+        "or leave output_dir and hydra.run.dir to their defaults"
+    )
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """Rows of a run's ``scores.json``; none without a whole one."""
+    try:
+        found = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["rows"]
+        return [dict(row) for row in found]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def newest_state(folder: Path) -> Path | None:
+    """``last.ckpt``, after it has been made the newest state of the two; None without any.
+
+    The best state is written first, so a run killed between the two has it alone.
+    """
+    last, best = (folder / "checkpoints" / f"{name}.ckpt" for name in ("last", "best"))
+    if best.is_file() and not (last.is_file() and last.samefile(best)):
+        newer = not last.is_file()
+        if not newer:
+            steps = [read_checkpoint(path)["global_step"] for path in (last, best)]
+            newer = steps[1] > steps[0]
+        if newer:
+            link_as(best, last)
+    return last if last.is_file() else None
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Settings in which two resolved configurations differ, by dotted key, both values.
+
+    Paths within a run's own folder are the same wherever that lies.
+    """
+    flat = [dict(_flat("", linked(config, config["output_dir"]))) for config in (before, now)]
+    keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key not in OF_THE_MACHINE]
+    pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def changes(saved: Plain, plain: Plain) -> list[dict[str, Any]]:
+    """The run's history of settings: ``from_step``, ``key``, value ``before`` and ``after``."""
+    before, step = saved["vaescope"]["config"], saved["global_step"]
+    return [
+        *before.get("changes", []),
+        *(
+            {"from_step": step, "key": key, "before": pair[0], "after": pair[1]}
+            for key, pair in differences(before, plain).items()
+        ),
+    ]
+
+
+def check_fits(saved: Plain, plain: Plain, model: nn.Module) -> None:
+    """Refuse what would make another run of it, before anything is written.
+
+    Raises:
+        RunFolderError: for other classes, other weights, or an optimiser with another state.
+    """
+    changed = differences(saved["vaescope"]["config"], plain)
+    words = [f"{key}={pair[1]} (it has {pair[0]})" for key, pair in changed.items()]
+    for key, pair in changed.items():
+        group, _, option = key.partition(".")
+        classes = group in CLASSES and option.rpartition(".")[2] in ("_target_", "path")
+        if classes or (group == "optimizer" and option not in FREE_OF_STATE):
+            raise RunFolderError(
+                f"resume={plain['output_dir']}: a resumed run keeps its {key}={pair[0]}; "
+                f"{pair[1]} was given"
+            )
+    shapes = [{k: tuple(v.shape) for k, v in s.items()} for s in _weights(saved, model)]
+    if shapes[0] != shapes[1]:
+        name = next(k for k in (*shapes[0], *shapes[1]) if shapes[0].get(k) != shapes[1].get(k))
+        was, would = (_size(each.get(name)) for each in shapes)
+        raise RunFolderError(
+            f"resume={plain['output_dir']}: {', '.join(words) or 'this version'} makes a network "
+            f"of other sizes: {name} has {was} in the run and would have {would}; start a new run"
+        )
+
+
+def _weights(saved: Plain, model: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return saved["state_dict"], model.state_dict()
+
+
+def _size(shape: tuple[int, ...] | None) -> str:
+    return "no weights" if shape is None else "x".join(map(str, shape)) or "one number"
+
+
+def linked(node: Any, folder: str) -> Any:
+    """A configuration whose paths within ``folder`` follow ``${output_dir}``."""
+    if isinstance(node, Mapping):
+        return {key: linked(value, folder) for key, value in node.items()}
+    if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
+        return "${output_dir}" + node[len(folder) :]
+    return node
+
+
+def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            yield from _flat(f"{key}.{name}" if key else str(name), value)
+    else:
+        yield key, list(node) if isinstance(node, tuple) else node

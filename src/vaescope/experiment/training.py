@@ -1,0 +1,290 @@
+"""From a configuration to a trained, measured and reported model."""
+
+import json
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from vaescope.callbacks import (
+    AtomicCheckpointIO,
+    Evaluation,
+    KeepConfig,
+    MetricsFile,
+    publish,
+)
+from vaescope.callbacks.continuing import Begin, StopInOrder
+from vaescope.callbacks.factors_file import FactorsFile
+from vaescope.callbacks.observations import CheckObservations
+from vaescope.config.build import build, resolved, save_yaml
+from vaescope.config.check import check
+from vaescope.data import FactorDataModule
+from vaescope.ensemble import Ensemble
+from vaescope.errors import Mistakes, TrainingDivergedError
+from vaescope.experiment.assembly import (
+    Plain,
+    about_run,
+    build_ensemble,
+    checked_optimizer,
+    require_room,
+    seeded_model,
+)
+from vaescope.experiment.evaluation import final_scores
+from vaescope.experiment.resuming import begun, changes, check_fits, finished_rows, linked
+from vaescope.hardware import set_threads
+from vaescope.models import LatentModel
+from vaescope.report.run.page import write_report
+from vaescope.report.terminal import print_scores
+from vaescope.run_folder.locking import locked, remove_temporaries
+from vaescope.run_folder.record import environment, write_json, write_scores
+
+log = logging.getLogger(__name__)
+
+Model = LatentModel | Ensemble
+
+
+def train(config: DictConfig, *, again: bool = False) -> list[dict[str, Any]]:
+    """Train, measure and report one model, or an ensemble; or continue to.
+
+    A run goes on with ``resume``, or if its folder holds it unfinished with the same settings.
+
+    Args:
+        config: composed ``train.yaml``.
+        again: whether a finished run with the same settings gives its scores instead of an error.
+
+    Returns:
+        Rows of ``scores.json``: the final scores on the test part, one row a seed.
+
+    Raises:
+        ConfigError: listing the mistakes in the configuration.
+        RunFolderError: if the folder holds another run, or none to continue.
+        DataError: if data are missing or corrupt.
+        TrainingDivergedError: if the loss stops being a finite number.
+    """
+    check(config)
+    plain = {"schedule_steps": None} | resolved(config)
+    plain["data"] = _found_from_anywhere(plain["data"])
+    folder = Path(plain["output_dir"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        remove_temporaries(folder)
+        saved = begun(plain, folder, OmegaConf.is_interpolation(config.trainer, "precision"))
+        rows = finished_rows(plain, folder, saved, again)
+        if rows is None:
+            rows = _train(plain, folder, saved, OmegaConf.is_interpolation(config.data, "seed"))
+        log.info("report: %s", folder / "report.html")
+        return rows
+
+
+def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> list[dict[str, Any]]:
+    """Make the updates that are missing, then measure and report.
+
+    Args:
+        plain: resolved configuration.
+        folder: of the run.
+        saved: state to go on from.
+        follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
+    threads = set_threads(plain["threads"])
+    if saved is not None:
+        plain["changes"] = changes(saved, plain)
+        log.info("the run in %s goes on from step %d", folder, saved["global_step"])
+
+    def record() -> None:
+        save_yaml(_movable(plain, follows), folder / "config.yaml")
+        _add_environment(folder / "environment.json", environment(threads))
+
+    begin = Begin(record)
+    trainer, model, data = _build(plain, follows, begin)
+    if saved is not None:
+        check_fits(saved, plain, model)
+    log.info("precision: %s", plain["trainer"]["precision"])
+    _prepare(model, plain)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(plain)
+        if isinstance(logger, MetricsFile) and saved is not None:
+            logger.resume(saved["global_step"])
+    _fit(trainer, model, data, folder / "checkpoints" / "last.ckpt" if saved else None)
+    if not begin.recorded:  # no update was missing
+        record()
+    return _finish(trainer, model, data, plain, folder)
+
+
+def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model, FactorDataModule]:
+    """Everything that a run needs; all refusals are told together.
+
+    Args:
+        plain: resolved configuration.
+        follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
+        begin: first of the callbacks.
+    """
+    mistakes = Mistakes()
+    callbacks: list[pl.Callback] = []
+    loggers: list[Logger] = []
+    with mistakes.noted():
+        data = build(plain["data"], "data")
+        require_room(plain, data.image_shape)
+        if plain["ensemble"]["size"] == 1:
+            model: Model = seeded_model(plain, data.image_shape)
+        else:
+            model = build_ensemble(plain, data.image_shape)
+            fixed = [plain["data"]["seed"]] * len(model.seeds)
+            data.serve_members(model.seeds if follows else fixed)
+        checked_optimizer(model)
+    for name, node in (plain["statistics"] or {}).items():
+        with mistakes.noted():
+            build(node, f"statistics.{name}")
+    for name, node in (plain["callbacks"] or {}).items():
+        with mistakes.noted():
+            callbacks.append(build(node, f"callbacks.{name}"))
+    for name, node in (plain["logger"] or {}).items():
+        with mistakes.noted():
+            loggers.append(build(node, f"logger.{name}"))
+    mistakes.tell()
+    stored = plain | {"resume": None}
+    kept = {"config": stored, "image_shape": list(data.image_shape)}
+    factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
+    callbacks = [begin, *callbacks, KeepConfig(kept), factors_file, CheckObservations()]
+    trainer = build(
+        plain["trainer"],
+        "trainer",
+        callbacks=[*callbacks, StopInOrder()],
+        logger=loggers,
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # under Slurm, too
+        default_root_dir=plain["output_dir"],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+    if plain["schedule_steps"] is None:
+        number = _number_of_updates(trainer, data)
+        plain["schedule_steps"] = stored["schedule_steps"] = number
+        model.schedule_steps = number
+        _ = model.schedule_end  # refuses a share of an unknown number
+    return trainer, model, data
+
+
+def _number_of_updates(trainer: pl.Trainer, data: FactorDataModule) -> int | None:
+    """Updates of the whole run, of which schedules take shares; None: nothing limits it but time.
+
+    Counting those of epochs opens the data set.
+    """
+    limits = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if trainer.max_epochs is not None and trainer.max_epochs > 0:
+        data.trainer = trainer  # the images are put where it trains
+        data.setup()
+        batches, limit = len(data.rows["train"]) // data.batch_size, trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+        limits.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
+    return min(limits, default=None)
+
+
+def _movable(plain: Plain, follows: bool) -> Plain:
+    """The configuration for ``config.yaml``: values, but for paths that follow the run's folder.
+
+    A data seed that follows the run's goes on following it in a run that is resumed.
+    """
+    folder = plain["output_dir"]
+    config = linked(plain, folder) | {"output_dir": folder, "resume": None}
+    if follows:
+        config["data"]["seed"] = "${seed}"
+    if "data_dir" in config["data"]:
+        config["data"]["data_dir"] = "${data_dir}"
+    return config
+
+
+def _found_from_anywhere(data: Plain) -> Plain:
+    """The data with absolute paths of a user's own files, so that a run can be read elsewhere."""
+    own = {key: data.get(key) for key in ("path", "factor_values")}
+    found = {k: Path(v).expanduser() for k, v in own.items() if isinstance(v, str)}
+    return data | {k: str(path.absolute()) for k, path in found.items() if path.exists()}
+
+
+def _add_environment(path: Path, facts: dict[str, Any]) -> None:
+    """One entry a session: a resumed run may go on with other versions or machines."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    write_json(path, [*before, facts])
+
+
+def _prepare(model: Model, plain: Plain) -> None:
+    """Settings of the machine: number format, memory layout of convolutions, and compilation."""
+    if plain["trainer"]["precision"] == "64-true":
+        model.double()  # Lightning would do so after it has read a checkpoint, and round that
+    if isinstance(model, Ensemble):  # stacked weights have no such layout
+        if plain["compile"]:
+            model.compile_terms()
+        return
+    if plain["channels_last"]:
+        model.to(memory_format=torch.channels_last)
+    if plain["compile"]:
+        for network in (model.encoder, model.decoder):  # Module.compile() compiles nothing here
+            network.forward = torch.compile(network.forward)
+
+
+def _fit(
+    trainer: pl.Trainer, model: Model, data: FactorDataModule, checkpoint: Path | None
+) -> None:
+    """Train under Lightning without its advice on data loaders, which are vectorised here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        warnings.filterwarnings(
+            "ignore", message=".*have no `val_dataloader`.*|.*no `validation_step`.*"
+        )
+        trainer.fit(
+            model,
+            datamodule=data,
+            ckpt_path=str(checkpoint) if checkpoint else None,
+            weights_only=True,
+        )
+
+
+def _finish(
+    trainer: pl.Trainer, model: Model, data: FactorDataModule, plain: Plain, folder: Path
+) -> list[dict[str, Any]]:
+    """Final scores on the test part, to the terminal, to files and to the loggers."""
+    model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
+    evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
+    statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
+    about_scores = {"step": trainer.global_step, "split": "test"}
+    scores = final_scores(
+        model.members(),
+        data,
+        statistics,
+        step=trainer.global_step,
+        history=evaluation.history if evaluation else (),
+    )
+    rows = [
+        about_run(plain) | {"seed": seed} | about_scores | numbers
+        for seed, numbers in scores.items()
+    ]
+    if isinstance(model, Ensemble) and not rows:
+        raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")
+    numbers = {r["seed"]: {k: v for k, v in r.items() if "/" in k} for r in rows}
+    publish(trainer, numbers, trainer.global_step)
+    for logger in trainer.loggers:
+        logger.save()
+    about: dict[str, Any] = {"data_source": data.dataset.source}
+    if isinstance(model, Ensemble):
+        diverged = [{"seed": seed, "step": step} for seed, step in model.diverged.items()]
+        about |= {"members": len(model.seeds), "finished": len(rows), "diverged": diverged}
+    write_scores(folder / "scores.json", rows, about)
+    write_report(folder)
+    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt that was resumed since
+    shown = rows[0]["num_samples"]
+    print_scores(rows, f"{folder}: test part, {shown} observations", plain["published"])
+    return rows
+
+
+def _callbacks(trainer: pl.Trainer) -> list[pl.Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined]

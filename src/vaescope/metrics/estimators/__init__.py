@@ -1,0 +1,1 @@
+"""The predictors behind scores: boosted trees, logistic, linear and hinge regression."""

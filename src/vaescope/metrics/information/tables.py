@@ -1,0 +1,259 @@
+"""What the scores of information share: one table of informations and entropies per sample."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vaescope.metrics.information.contingency import (
+    LabelColumns,
+    information_of_counts,
+    joint_counts,
+)
+from vaescope.metrics.information.mutual_information import discretise, factor_classes
+
+Binning = Literal["dlib", "dcf"]
+
+SHUFFLES = 20  # that decide which latents are active, however many more are asked for
+
+_CELLS_AT_A_TIME = 2**17
+_DEVIATIONS = 5.0  # over chance, of a latent that counts as active
+
+
+@dataclass(frozen=True)
+class InformationTable:
+    """Informations and entropies in nats, each at least 0, of one sample or of R of them.
+
+    Attributes:
+        information: of latents and factors [..., D, K].
+        code_entropies: of the binned latents [..., D].
+        factor_entropies: of the factors [..., K].
+        factor_information: of factors and factors [..., K, K].
+        bins: number of bins of a latent; no latent's entropy is above its logarithm.
+    """
+
+    information: Tensor
+    code_entropies: Tensor
+    factor_entropies: Tensor
+    factor_information: Tensor
+    bins: int
+
+
+def information_table(
+    codes: Tensor,
+    factors: Tensor,
+    *,
+    kinds: Sequence[str] | None = None,
+    bins: int = 20,
+    convention: Binning = "dlib",
+) -> InformationTable:
+    """Plug-in informations of binned latents and factors in nats, from one count of all pairs.
+
+    Args:
+        codes: one number per latent [N, D]; the field uses the posterior mean.
+        factors: values of the factors [N, K].
+        kinds: kind of each factor [K], as in `factor_classes`.
+        bins: equal-width bins over each latent's sample range.
+        convention: ``"dlib"`` bins latents and continuous factors; ``"dcf"`` bins all factors.
+
+    Returns:
+        The table of this sample.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite or the convention is unknown.
+
+    Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359 (``"dlib"``); Roth et al. 2023,
+    https://arxiv.org/abs/2210.07347, public code (``"dcf"``). Differs: none.
+    """
+    binned, labels = binned_pair(codes, factors, kinds=kinds, bins=bins, convention=convention)
+    return table_of_labels(binned, labels, bins)
+
+
+def binned_pair(
+    codes: Tensor,
+    factors: Tensor,
+    *,
+    kinds: Sequence[str] | None = None,
+    bins: int = 20,
+    convention: Binning = "dlib",
+) -> tuple[Tensor, Tensor]:
+    """Bin numbers of the codes and class numbers of the factors.
+
+    Args:
+        codes: one number per latent [N, D].
+        factors: values of the factors [N, K].
+        kinds: kind of each factor [K], as in `factor_classes`.
+        bins: equal-width bins over each sample range.
+        convention: as in `information_table`.
+
+    Returns:
+        Integers [N, D] and [N, K].
+
+    Raises:
+        ValueError: as `information_table`.
+    """
+    if convention not in ("dlib", "dcf"):
+        raise ValueError(f"convention={convention!r}: give 'dlib' or 'dcf'")
+    labels = factor_classes(factors, kinds=kinds, bins=bins, bin_all=convention == "dcf")
+    return discretise(codes, bins), labels
+
+
+def table_of_labels(binned: Tensor, labels: Tensor, bins: int) -> InformationTable:
+    """Table of binned codes and classes of factors, in nats.
+
+    Args:
+        binned: bin numbers of the codes [N, D].
+        labels: class numbers of the factors [N, K].
+        bins: number of bins of a latent.
+
+    Returns:
+        The table of this sample.
+
+    Raises:
+        ValueError: if the two are not integer matrices of equally many rows.
+    """
+    codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
+    found = information_of_counts(joint_counts(codes, factors), codes, factors)
+    among = information_of_counts(joint_counts(factors, factors), factors, factors)[0]
+    return InformationTable(*found, among, bins)
+
+
+def shuffled_tables(binned: Tensor, labels: Tensor, bins: int, orders: Tensor) -> InformationTable:
+    """Tables of factors shuffled against the codes: what the same marginals reach by chance.
+
+    Args:
+        binned: bin numbers of the codes [N, D].
+        labels: class numbers of the factors [N, K]; whole rows are shuffled.
+        bins: number of bins of a latent.
+        orders: permutations of the rows [R, N], of `shuffle_orders`.
+
+    Returns:
+        R tables in one: informations [R, D, K], the rest alike.
+
+    Raises:
+        ValueError: if the labels are not integer matrices of equally many rows.
+    """
+    codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
+    parts = []
+    for some in orders.to(binned.device).split(_at_a_time(codes, factors)):
+        counts = torch.stack([joint_counts(codes, factors, order=order) for order in some])
+        parts.append(information_of_counts(counts, codes, factors))
+    information, entropies, factor_entropies = (torch.cat(p) for p in zip(*parts, strict=True))
+    among = information_of_counts(joint_counts(factors, factors), factors, factors)[0]
+    among = among.expand(len(orders), -1, -1)
+    return InformationTable(information, entropies, factor_entropies, among, bins)
+
+
+def resampled_tables(
+    binned: Tensor, labels: Tensor, bins: int, weights: Tensor
+) -> InformationTable:
+    """Tables of resampled rows, by counts weighted with how often each row was drawn.
+
+    Args:
+        binned: bin numbers of the codes [N, D]; the edges stay those of the whole sample.
+        labels: class numbers of the factors [N, K].
+        bins: number of bins of a latent.
+        weights: multiplicities of the rows [R, N], of `bootstrap_weights`.
+
+    Returns:
+        R tables in one: informations [R, D, K], the rest alike. Drawing rows twice adds
+        dependence: plug-in informations of resamples are biased up about twice as much.
+
+    Raises:
+        ValueError: if the labels are not integer matrices of equally many rows.
+    """
+    both = LabelColumns(torch.cat([binned, labels], 1), "labels")
+    factors = LabelColumns(labels, "labels")
+    parts = []
+    for some in weights.to(binned.device).split(_at_a_time(both, factors)):
+        counts = torch.stack([joint_counts(both, factors, weights=weight) for weight in some])
+        parts.append(information_of_counts(counts, both, factors))
+    information, entropies, factor_entropies = (torch.cat(p) for p in zip(*parts, strict=True))
+    latents = binned.shape[1]
+    return InformationTable(
+        information[:, :latents],
+        entropies[:, :latents],
+        factor_entropies,
+        information[:, latents:],
+        bins,
+    )
+
+
+def _at_a_time(left: LabelColumns, right: LabelColumns) -> int:
+    return max(1, _CELLS_AT_A_TIME // (left.num_cells * right.num_cells))
+
+
+def shuffle_orders(rows: int, repeats: int, seed: int = 0) -> Tensor:
+    """Random permutations of the rows, each row once.
+
+    Args:
+        rows: number of rows N.
+        repeats: number of permutations R, at least 1.
+        seed: of the permutations.
+
+    Returns:
+        Row numbers [R, N].
+
+    Raises:
+        ValueError: if ``repeats`` is below 1.
+    """
+    _check_repeats(repeats)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randperm(rows, generator=generator) for _ in range(repeats)])
+
+
+def bootstrap_weights(rows: int, repeats: int, seed: int = 0) -> Tensor:
+    """How often each row is in each of R samples of N rows drawn with replacement, 0 to N.
+
+    Args:
+        rows: number of rows N.
+        repeats: number of samples R, at least 1.
+        seed: of the samples.
+
+    Returns:
+        Multiplicities [R, N], int64; every row of the matrix sums to N.
+
+    Raises:
+        ValueError: if ``repeats`` is below 1.
+
+    Source: Efron 1979, "Bootstrap Methods", https://doi.org/10.1214/aos/1176344552. Differs: none.
+    """
+    _check_repeats(repeats)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(rows, (repeats, rows), generator=generator)
+    return torch.zeros(repeats, rows, dtype=torch.int64).scatter_add_(
+        1, drawn, torch.ones_like(drawn)
+    )
+
+
+def active_latents(table: InformationTable, shuffled: InformationTable) -> Tensor:
+    """Which latents know more about some factor than chance lets them.
+
+    Args:
+        table: of the sample.
+        shuffled: of shuffles of the same sample, at least 20; of more the first 20 count, so that
+            the answer does not depend on how many there are.
+
+    Returns:
+        Mask [D]: information with a factor above the mean of the shuffles by more than five
+        standard deviations of them. Constant latents never are.
+
+    Raises:
+        ValueError: for fewer than 20 shuffles.
+
+    Source: none known; a permutation test. Differs: not applicable.
+    """
+    if len(shuffled.information) < SHUFFLES:
+        given = f"{len(shuffled.information)} shuffles"
+        raise ValueError(
+            f"{given}: active latents need at least {SHUFFLES}, or their spread varies"
+        )
+    spread, mean = torch.std_mean(shuffled.information[:SHUFFLES], 0)
+    return (table.information > mean + _DEVIATIONS * spread).any(1)
+
+
+def _check_repeats(repeats: int) -> None:
+    if repeats < 1:
+        raise ValueError(f"repeats = {repeats}, but at least one shuffle or resample is needed")

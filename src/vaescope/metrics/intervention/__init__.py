@@ -1,0 +1,1 @@
+"""Scores from groups of observations that share or change one factor."""

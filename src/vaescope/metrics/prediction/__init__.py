@@ -1,0 +1,1 @@
+"""Scores of predictors from codes to factors."""

@@ -1,0 +1,264 @@
+"""DCI: does each latent serve one factor, each factor need one latent, and do all say it all?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vaescope.errors import NoScoreError
+from vaescope.metrics.estimators.probe_data import checked_rows
+from vaescope.metrics.estimators.probe_targets import Targets, probe_targets
+from vaescope.metrics.kinds import resolved_kinds
+from vaescope.metrics.prediction.importance import PROBES, Answers, Probe
+
+Convention = Literal["exact", "dlib"]
+
+_DLIB_OFFSET = 1e-11
+
+
+@dataclass(frozen=True)
+class ImportanceScores:
+    """Disentanglement and completeness of an importance matrix.
+
+    Attributes:
+        disentanglement: weighted mean of ``per_code``, 0 to 1; high is good.
+        completeness: weighted mean of ``per_factor``, 0 to 1; high is good.
+        per_code: 1 if a latent serves one factor, 0 if it serves all equally or none [D].
+        per_factor: 1 if a factor needs one latent, 0 if it needs all equally or none [K].
+        code_weights: share of each latent in all importances [D]; 0 for a dead latent.
+        factor_weights: share of each factor in all importances [K].
+    """
+
+    disentanglement: float
+    completeness: float
+    per_code: Tensor
+    per_factor: Tensor
+    code_weights: Tensor
+    factor_weights: Tensor
+
+
+@dataclass(frozen=True)
+class DCI:
+    """Disentanglement, completeness and informativeness, and what they are made of.
+
+    Attributes:
+        probe: name of the probe; scores of different probes are different numbers.
+        convention: how entropies are taken, ``"exact"`` or ``"dlib"``.
+        disentanglement: does a latent serve one factor? 0 to 1; high is good.
+        completeness: does a factor need one latent? 0 to 1; high is good.
+        informativeness: mean of ``informativeness_per_factor`` over factors that vary, 0 to 1; high
+            is good.
+        informativeness_train: the same of the training rows.
+        informativeness_per_factor: accuracy for classes, R² (0 if below) for values, of the test
+            rows [K]; 0 for a factor with one training value.
+        scores: D and C with their values per latent and per factor [D], [K].
+        importances: share of each latent in the prediction of each factor [D, K].
+        losses: loss of each test row and factor [M, K]: wrong or not, or squared errors.
+        reference_losses: loss that counts as informativeness 0 [M, K]: 1, or the squared distance
+            from the training mean; 0 for a factor with one training value.
+    """
+
+    probe: str
+    convention: Convention
+    disentanglement: float
+    completeness: float
+    informativeness: float
+    informativeness_train: float
+    informativeness_per_factor: Tensor
+    scores: ImportanceScores
+    importances: Tensor
+    losses: Tensor
+    reference_losses: Tensor
+
+
+def importance_scores(importances: Tensor, *, convention: Convention = "exact") -> ImportanceScores:
+    """Disentanglement and completeness, 0 to 1 (good), of any importance matrix.
+
+    Args:
+        importances: how much each factor depends on each latent [D, K], at least 0.
+        convention: ``"exact"``: entropies as they are, so that the best value is 1. ``"dlib"``: as
+            disentanglement_lib, 1e-11 is added to every importance before entropies are taken.
+
+    Returns:
+        The scores, float64. A latent (factor) without importance has value and weight 0; without
+        any importance at all both scores are 0. With one factor every used latent has
+        disentanglement 1, with one latent every factor that uses it has completeness 1.
+
+    Raises:
+        ValueError: if ``importances`` is not a matrix of finite numbers of at least 0, or the
+            convention is unknown.
+
+    Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ, section 2. Differs:
+    completeness is weighted like disentanglement, as in disentanglement_lib, which has NaN where
+    there is one factor or one latent. Entropies are divided by the logarithm of all K factors or D
+    latents, dead ones included: a factor spread over all live latents has a completeness above 0,
+    so compare it between equal D only.
+    """
+    if convention not in ("exact", "dlib"):
+        raise ValueError(f"convention = {convention!r}, but 'exact' or 'dlib' is needed")
+    if importances.ndim != 2 or 0 in importances.shape:
+        raise ValueError(f"importances have shape {tuple(importances.shape)}: [D, K] is needed")
+    matrix = importances.detach().double()
+    if not bool(matrix.isfinite().all() and (matrix >= 0).all()):
+        raise ValueError("importances have to be finite and at least 0")
+    offset = _DLIB_OFFSET if convention == "dlib" else 0.0
+    per_code, per_factor = _concentration(matrix, offset), _concentration(matrix.T, offset)
+    total = matrix.sum()
+    scale = total.where(total > 0, 1.0)
+    code_weights, factor_weights = matrix.sum(1) / scale, matrix.sum(0) / scale
+    return ImportanceScores(
+        float((per_code * code_weights).sum()),
+        float((per_factor * factor_weights).sum()),
+        per_code,
+        per_factor,
+        code_weights,
+        factor_weights,
+    )
+
+
+def dci(
+    codes_train: Tensor,
+    factors_train: Tensor,
+    codes_test: Tensor,
+    factors_test: Tensor,
+    *,
+    kinds: Sequence[str] | None = None,
+    probe: str | Probe = "boosted",
+    convention: Convention = "exact",
+    seed: int = 0,
+) -> DCI:
+    """Disentanglement, completeness and informativeness, each 0 to 1 (good), by a probe.
+
+    Args:
+        codes_train: one number per latent to fit the probe to [N, D]; the posterior mean.
+        factors_train: their factors [N, K].
+        codes_test: codes to measure informativeness with [M, D].
+        factors_test: their factors [M, K].
+        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
+            None: as in `vaescope.metrics.kinds.resolved_kinds`. Circular factors with fractions are
+            angles in radians and are predicted as cosine and sine.
+        probe: ``"boosted"`` (trees of all classes together, on binned codes), ``"gbt"``
+            (scikit-learn's gradient boosting, the field's), ``"forest"`` (scikit-learn's),
+            ``"linear"``, ``"lasso"``, ``"logistic"``, or a `Probe` with settings of your own. The
+            linear two take ordinal and circular factors as values.
+        convention: as in `importance_scores`.
+        seed: of the probe, at least 0.
+
+    Returns:
+        The scores and their parts. Factors with one value among the training rows are left out;
+        their entries are 0. Dead latents have importance 0. A class without training rows is always
+        missed. If all latents are dead, D and C are 0.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite or the probe is unknown.
+        NoScoreError: if no factor varies among the training rows.
+
+    Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ; ``probe="gbt",
+    convention="dlib"`` is the score of Locatello et al. 2019, https://arxiv.org/abs/1811.12359.
+    Differs: informativeness is high if good, not an error. It has the share of the most frequent
+    class as its chance level, and no ceiling below 1; D and C of codes without information are
+    above 0 if rows are few or latents are dead: see `dci_chance`.
+    """
+    chosen = chosen_probe(probe)
+    rows = checked_rows(codes_train, factors_train)
+    others = checked_rows(codes_test, factors_test)
+    if rows[0].shape[1] != others[0].shape[1] or rows[1].shape[1] != others[1].shape[1]:
+        raise ValueError("the test rows have other numbers of latents or factors")
+    varies = (rows[1] != rows[1][:1]).any(0)
+    if not bool(varies.any()):
+        raise NoScoreError("no factor has two values among the training rows: encode more rows")
+    columns = varies.nonzero().flatten()
+    every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
+    named = [every[column] for column in columns.tolist()]
+    targets = probe_targets(
+        rows[1][:, columns], others[1][:, columns], named, numeric=chosen.numeric
+    )
+    answers = chosen.fit(rows[0], others[0], targets, seed)
+    return _result(chosen.name, convention, answers, targets, columns, len(varies))
+
+
+def chosen_probe(probe: str | Probe) -> Probe:
+    """The probe of a name.
+
+    Args:
+        probe: a name, or a probe already.
+
+    Returns:
+        The probe.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    if isinstance(probe, Probe):
+        return probe
+    if probe not in PROBES:
+        raise ValueError(f"probe = {probe!r}, but one of {', '.join(PROBES)} is needed")
+    return PROBES[probe]
+
+
+def _concentration(matrix: Tensor, offset: float) -> Tensor:
+    """One minus the entropy of each row over its most [R]; 0 for a row of zeros."""
+    used = matrix.sum(1) > 0
+    if matrix.shape[1] == 1:
+        return used.double()
+    share = matrix + offset
+    share = share / share.sum(1, keepdim=True).where(used[:, None], 1.0)
+    entropy = -torch.xlogy(share, share).sum(1)
+    most = torch.tensor(float(matrix.shape[1])).double().log().to(matrix)
+    return (1 - entropy / most).clamp(0, 1).where(used, 0.0)
+
+
+def _result(
+    probe: str,
+    convention: Convention,
+    answers: Answers,
+    targets: Targets,
+    columns: Tensor,
+    number: int,
+) -> DCI:
+    scores = importance_scores(answers.importances, convention=convention)
+    losses, references = targets.losses(answers.test, targets.test)
+    own_losses, own_references = targets.losses(answers.train, targets.train)
+    informativeness = explained(losses.sum(0), references.sum(0))
+
+    def placed(values: Tensor) -> Tensor:
+        """Values [..., K'] of the factors that vary at their places among all K."""
+        empty = values.new_zeros((*values.shape[:-1], number))
+        return empty.index_copy(values.ndim - 1, columns, values)
+
+    return DCI(
+        probe,
+        convention,
+        scores.disentanglement,
+        scores.completeness,
+        float(informativeness.mean()),
+        float(explained(own_losses.sum(0), own_references.sum(0)).mean()),
+        placed(informativeness),
+        ImportanceScores(
+            scores.disentanglement,
+            scores.completeness,
+            scores.per_code,
+            placed(scores.per_factor),
+            scores.code_weights,
+            placed(scores.factor_weights),
+        ),
+        placed(answers.importances),
+        placed(losses),
+        placed(references),
+    )
+
+
+def explained(losses: Tensor, references: Tensor) -> Tensor:
+    """Informativeness, 0 to 1 (good): one minus summed losses over those of reference, elementwise.
+
+    Args:
+        losses: summed losses [...].
+        references: summed losses of reference [...]; where they are 0 the answer is 0.
+
+    Returns:
+        The shares, float64; 0 where the losses are greater.
+    """
+    known = references > 0
+    return (1 - losses / references.where(known, 1.0)).clamp(min=0).where(known, 0.0)

@@ -1,0 +1,181 @@
+"""DCI-ES: how strong must a probe be to read the factors, and how large is the code?"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaescope.metrics.canonical import following
+from vaescope.metrics.estimators.linear import standardised
+from vaescope.metrics.estimators.probe_data import checked_rows
+from vaescope.metrics.estimators.probe_targets import Targets, probe_targets
+from vaescope.metrics.kinds import resolved_kinds
+from vaescope.streams import stream
+
+
+@dataclass(frozen=True)
+class CapacityScores:
+    """Explicitness and size of a code, and the loss-capacity curves they come from.
+
+    Attributes:
+        explicitness: mean of ``per_factor`` over the factors that vary, -1 to 1; high is good.
+        size: factors over latents K / D, above 0; high is good.
+        per_factor: of each factor [K]: 1 if the weakest probe does as well as the strongest, 0 if
+            the loss falls evenly to nothing, -1 if only the strongest can read it; 0 for a factor
+            with one training value.
+        losses: best loss of test rows up to each capacity [Q, K]: 1 - R² for values, share of wrong
+            answers for classes.
+        baselines: loss of a probe that knows nothing [K].
+        capacities: numbers of random features [Q]; 0 is a linear probe.
+    """
+
+    explicitness: float
+    size: float
+    per_factor: Tensor
+    losses: Tensor
+    baselines: Tensor
+    capacities: tuple[int, ...]
+
+
+def dci_es(
+    codes_train: Tensor,
+    factors_train: Tensor,
+    codes_test: Tensor,
+    factors_test: Tensor,
+    *,
+    kinds: Sequence[str] | None = None,
+    capacities: Sequence[int] = (0, 8, 16, 32, 64, 128, 256, 512, 1024),
+    ridge: float = 1e-4,
+    seed: int = 0,
+) -> CapacityScores:
+    """Explicitness, -1 to 1 (a linear probe suffices; good), and size of a code.
+
+    Args:
+        codes_train: one number per latent to fit probes to [N, D].
+        factors_train: their factors [N, K].
+        codes_test: codes to measure losses with [M, D].
+        factors_test: their factors [M, K].
+        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
+            None: as in `vaescope.metrics.kinds.resolved_kinds`. Categorical factors are classified,
+            circular ones predicted as cosine and sine, others as values.
+        capacities: numbers of random features beside the codes, ascending from 0, at least two.
+        ridge: of the least squares, for features of variance 1.
+        seed: of the random features. They follow the latents: order, signs and scales change
+            nothing. Over ten seeds explicitness had a standard deviation of 0.010 (sines of mixed
+            factors, N = 1,000, D = 5).
+
+    Returns:
+        The scores and the curves. Without a factor that varies explicitness is 0. A code that knows
+        nothing of a factor has explicitness 1 there, since no probe does better than the weakest:
+        read it beside informativeness.
+
+    Raises:
+        ValueError: if shapes do not fit, values are not finite or an option is out of range.
+
+    Source: Eastwood et al. 2023, "DCI-ES", https://arxiv.org/abs/2210.00364, section 4, with random
+    Fourier features (Rahimi & Recht 2007) as probes and the normalisation of the public code.
+    Differs: the weakest probe is linear and the others see the codes, too; equal steps of the
+    capacity axis stand for doubled features; one length scale, not one chosen by validation.
+    """
+    _check(capacities, ridge)
+    rows = checked_rows(codes_train, factors_train, least=2)
+    others = checked_rows(codes_test, factors_test)
+    if rows[0].shape[1] != others[0].shape[1] or rows[1].shape[1] != others[1].shape[1]:
+        raise ValueError("the test rows have other numbers of latents or factors")
+    num_latents, num_factors = rows[0].shape[1], rows[1].shape[1]
+    columns = (rows[1] != rows[1][:1]).any(0).nonzero().flatten()
+    losses = rows[0].new_zeros(len(capacities), num_factors)
+    baselines, per_factor = rows[0].new_zeros(2, num_factors)
+    if len(columns):
+        every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
+        named = [every[column] for column in columns.tolist()]
+        targets = probe_targets(rows[1][:, columns], others[1][:, columns], named, numeric=True)
+        base = _baselines(targets)
+        curve = _losses(rows[0], others[0], targets, capacities, ridge, seed)
+        best = curve.minimum(base).cummin(0).values
+        losses[:, columns], baselines[columns] = best, base
+        per_factor[columns] = explicitness_of_losses(best, base)
+    found = float(per_factor[columns].mean()) if len(columns) else 0.0
+    size = num_factors / num_latents
+    return CapacityScores(found, size, per_factor, losses, baselines, tuple(capacities))
+
+
+def explicitness_of_losses(losses: Tensor, baselines: Tensor) -> Tensor:
+    """Explicitness E = 1 - 2 ∫ (ℓ(κ) - min ℓ) dκ / ((κ_Q - κ_1) ℓ_base), -1 to 1 (good).
+
+    Args:
+        losses: best loss up to each of Q evenly spaced capacities [Q, K], not rising.
+        baselines: loss of a probe that knows nothing [K], above 0.
+
+    Returns:
+        Of each factor [K].
+
+    Source: Eastwood et al. 2023, https://arxiv.org/abs/2210.00364, section 4.2, as in its code.
+    Differs: none.
+    """
+    above = losses - losses[-1]
+    area = torch.trapezoid(above, dim=0) / (len(losses) - 1)
+    return 1 - 2 * area / baselines
+
+
+def _check(capacities: Sequence[int], ridge: float) -> None:
+    if len(capacities) < 2 or list(capacities) != sorted(set(capacities)) or capacities[0] != 0:
+        raise ValueError(f"capacities = {list(capacities)}, but 0 and larger ones are needed")
+    if not ridge > 0:
+        raise ValueError(f"ridge = {ridge}, but more than 0 is needed")
+
+
+def _baselines(targets: Targets) -> Tensor:
+    widths = [group.stop - group.start for group in targets.groups]
+    pairs = zip(widths, targets.classes, strict=True)
+    loss = [(width - 1) / width if is_classes else 1.0 for width, is_classes in pairs]
+    return targets.train.new_tensor(loss)
+
+
+def _losses(
+    train: Tensor,
+    test: Tensor,
+    targets: Targets,
+    capacities: Sequence[int],
+    ridge: float,
+    seed: int,
+) -> Tensor:
+    """Loss of the test rows with each number of features [Q, K].
+
+    The first columns of a Cholesky factor are those of fewer features, so that one decomposition
+    holds the least squares of all capacities.
+    """
+    own, other, latents = _features(train, test, capacities[-1], seed)
+    mean = targets.train.mean(0)
+    gram = own.T @ own / len(own)
+    gram.diagonal().add_(ridge)
+    factor = torch.linalg.cholesky(gram)
+    products = own.T @ (targets.train - mean) / len(own)
+    weights = torch.linalg.solve_triangular(factor, products, upper=False)
+    rotated = torch.linalg.solve_triangular(factor, other.T, upper=False).T
+    found = []
+    for capacity in capacities:
+        used = slice(latents + capacity)
+        answers = rotated[:, used] @ weights[used] + mean
+        wrong, reference = targets.losses(answers, targets.test)
+        found.append(wrong.sum(0) / reference.sum(0).clamp(min=1e-12))
+    return torch.stack(found)
+
+
+def _features(train: Tensor, test: Tensor, number: int, seed: int) -> tuple[Tensor, Tensor, int]:
+    """Features of mean 0 among the training rows, [N, L + F] and [M, L + F], of L live latents."""
+    live = (train != train[:1]).any(0)
+    latents = int(live.sum())
+    own, other = (part[:, live] for part in standardised(train, test))
+    rng = stream(seed, "random features", latents)
+    # Student's t with 3 degrees of freedom is the spectrum of a Matérn kernel
+    scale = (rng.chisquare(3, (1, number)) / 3) ** -0.5 / math.sqrt(max(latents, 1))
+    drawn = torch.from_numpy(rng.standard_normal((latents, number)) * scale).to(own)
+    frequencies = following(drawn.T, own).T
+    phases = torch.from_numpy(rng.uniform(0, 2 * math.pi, number)).to(own)
+    waves = [math.sqrt(2) * (part @ frequencies + phases).cos() for part in (own, other)]
+    features = [torch.cat(pair, 1) for pair in zip((own, other), waves, strict=True)]
+    mean = features[0].mean(0)
+    return features[0] - mean, features[1] - mean, latents

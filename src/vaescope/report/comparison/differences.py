@@ -1,0 +1,134 @@
+"""In which settings runs differ, leaving out seeds, folders and what only the machine sees."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vaescope.errors import ConfigError, closest
+from vaescope.run_folder.runs import FoundRun
+
+Settings = Mapping[str, Any]  # dotted key -> value that can be compared and hashed
+
+# groups whose settings change what a run gives, in the order of the column
+GROUPS = (
+    *("model", "posterior", "prior", "network", "likelihood", "latent_dim", "optimizer"),
+    *("trainer", "data", "statistics"),
+)
+# updates are counted, not asked for
+OF_THE_TRAINER = {
+    f"trainer.{key}" for key in ("precision", "gradient_clip_val", "accumulate_grad_batches")
+}
+OF_THE_MACHINE = {
+    *("optimizer.fused", "optimizer.foreach", "optimizer._partial_"),
+    *("data.data_dir", "data.cache", "data.num_workers", "data.placement"),
+}
+METHOD, SOURCE = "model._target_", "data.source"
+# what may be averaged over with group_by although it stands in the group ``data``
+NOT_THE_DATA = {"data.batch_size", "data.seed"}
+# runs of before the group ``prior``
+DEFAULT_PRIOR = {"_target_": "vaescope.distributions.priors.StandardNormal"}
+
+
+def settings_of(run: FoundRun) -> dict[str, Any]:
+    """Settings of a run that change its numbers, by dotted key; the seed is none of them."""
+    config = {"prior": DEFAULT_PRIOR, **run.settings}
+    flat = {k: v for group in GROUPS if group in config for k, v in _flat(group, config[group])}
+    kept = {key: value for key, value in flat.items() if key not in OF_THE_MACHINE}
+    kept = {k: v for k, v in kept.items() if k.split(".")[0] != "trainer" or k in OF_THE_TRAINER}
+    return kept | ({SOURCE: run.data_source} if run.data_source else {})
+
+
+def _flat(key: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        return [pair for name, inner in value.items() for pair in _flat(f"{key}.{name}", inner)]
+    return [(key, _frozen(value))]
+
+
+def _frozen(value: Any) -> Any:
+    """A value that can be hashed: lists as tuples, an empty mapping as nothing chosen."""
+    if isinstance(value, list):
+        return tuple(_frozen(entry) for entry in value)
+    if isinstance(value, Mapping):
+        return tuple((name, _frozen(inner)) for name, inner in value.items()) or None
+    return value
+
+
+def differing(settings: Sequence[Settings]) -> list[str]:
+    """Keys in which the runs differ, in the order of the groups.
+
+    A setting that some runs do not have is a difference, but for statistics: those measure, and
+    what one run did not measure does not make it another.
+    """
+    keys = dict.fromkeys(key for each in settings for key in each)
+    found = [
+        key
+        for key in keys
+        if len({each[key] for each in settings if key in each}) > 1
+        or not (key.startswith("statistics.") or all(key in each for each in settings))
+    ]
+    return sorted(found, key=lambda key: GROUPS.index(key.split(".")[0]))
+
+
+def is_data(key: str) -> bool:
+    """Whether a setting says which observations there are, or how they are measured."""
+    return key.startswith(("data.", "statistics.")) and key not in NOT_THE_DATA
+
+
+def chosen_keys(words: Sequence[str], settings: Sequence[Settings]) -> set[str]:
+    """Settings that ``group_by`` names: ``method``, ``beta``, ``model.beta`` or all of ``model``.
+
+    Raises:
+        ConfigError: for a name that no run has, with close ones.
+    """
+    keys = dict.fromkeys(key for each in settings for key in each)
+    names = {"method": {METHOD}}
+    for key in keys:
+        parts = key.split(".")
+        heads = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
+        for name in heads | {short_name(key)}:
+            names.setdefault(name, set()).add(key)
+    for word in words:
+        if word not in names:
+            raise ConfigError(f"group_by: no run has the setting {word!r}{closest(word, names)}")
+    return {key for word in words for key in names[word]}
+
+
+def short_name(key: str) -> str:
+    """``beta`` for ``model.beta``, ``posterior`` for ``posterior.path``; others as they are."""
+    head, _, last = key.rpartition(".")
+    if _names_a_class(key):
+        return head
+    return last if head == "model" else key
+
+
+def _names_a_class(key: str) -> bool:
+    return key.endswith("._target_") or key == "posterior.path"
+
+
+def described(settings: Settings, keys: Sequence[str], runs: Sequence[Settings]) -> dict[str, str]:
+    """A run's values of the settings in which runs differ, by short name.
+
+    Method and data are left out, they have columns of their own; so are settings that are null, and
+    those that other runs merely lack. Of the model's own options these are named, since they say
+    what the method is, unless they are 0 or false in every run of the method.
+    """
+    shown = {}
+    for key in keys:
+        value = settings.get(key)
+        if key in (METHOD, "data._target_") or value is None:
+            continue
+        same = [each for each in runs if each.get(METHOD) == settings.get(METHOD)]
+        varies = len({each[key] for each in runs if key in each}) > 1
+        within = len({each.get(key) for each in same}) > 1
+        option = key.startswith("model.")
+        if (value not in (0, False) or within) if option else (varies or _names_a_class(key)):
+            shown[short_name(key)] = text_of(key, value)
+    return shown
+
+
+def text_of(key: str, value: Any) -> str:
+    """A value in a few letters: of a class its name."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(text_of(key, entry) for entry in value)}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).rpartition(".")[2] if _names_a_class(key) else str(value)

@@ -1,0 +1,167 @@
+"""What there is to say about a data set in words and tables."""
+
+import inspect
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factors import Factors
+from vaescope.data.files.mapped import MappedArray
+from vaescope.data.sets.dsprites.dataset import DSprites
+from vaescope.report.channels import channels_told
+from vaescope.report.data.lookup import Lookup
+
+_BINS = 20
+# that many nats more than twice what a draw of independent factors leaves count as dependence
+_DEPENDENT = 0.01
+
+
+def title_of(dataset: FactorDataset) -> str:
+    """Name of a data set for people."""
+    if isinstance(dataset, ConvertedDataset | DSprites):
+        return dataset.title
+    return type(dataset).__name__
+
+
+def first_line(kind: type[FactorDataset]) -> str:
+    """What a data set is, in one sentence."""
+    return _one_line(kind).partition("\n")[0]
+
+
+def published_source(kind: type[FactorDataset]) -> str:
+    """Where a data set was published, by its docstring; empty: nowhere."""
+    found = re.search(r"^Source: (.*?)(?: Differs: .*)?$", _one_line(kind), re.MULTILINE)
+    source = found[1].rstrip(".") if found else ""
+    return "" if source == "none, ours" else source
+
+
+def short_source(kind: type[FactorDataset]) -> str:
+    """Authors and year of where a data set was published; empty: nowhere."""
+    found = re.match(r"(.*?\b(?:19|20)\d\d)\b", published_source(kind))
+    return found[1] if found else ""
+
+
+def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
+    """What there is to know of a data set before one looks at it, by name."""
+    dataset, kind = module.dataset, type(module.dataset)
+    shape = " × ".join(str(side) for side in dataset.image_shape)
+    unit = "channels × height × width" if len(dataset.image_shape) == 3 else "numbers"
+    found = {
+        "observations": f"{len(dataset):,}{_combinations(lookup)}",
+        "shape": f"{shape} ({unit})",
+        "pictures show": channels_told(dataset.image_shape[0]) * (len(dataset.image_shape) == 3),
+        "made of": dataset.source,
+        "published in": published_source(kind),
+        "licence": getattr(dataset, "licence", ""),
+        "files": "; ".join(f"{path} ({path.stat().st_size:,} bytes)" for path in _files(dataset)),
+        "beside the factors": "images vary in more than their factors" * dataset.has_nuisance,
+        "parts": ", ".join(
+            f"{name.replace('_', ' ')} {len(rows):,}"
+            for name, rows in module.rows.items()
+            if len(rows)
+        ),
+    }
+    for name in ("view", "sampling", "hold_out"):
+        if (chosen := getattr(module, name)) is not None:
+            found[name.replace("_", " ")] = f"{type(chosen).__name__} {_settings(chosen)}"
+    return {name: text for name, text in found.items() if text}
+
+
+def label_counts(dataset: FactorDataset) -> dict[str, int]:
+    """Number of images of each class, by its number; empty without classes."""
+    if dataset.labels is None:
+        return {}
+    classes, counts = np.unique(dataset.labels.cpu().numpy(), return_counts=True)
+    return {str(name): int(count) for name, count in zip(classes, counts, strict=True)}
+
+
+def attribute_shares(dataset: FactorDataset) -> dict[str, float]:
+    """Share of images with each attribute, by its name; empty where there are none."""
+    names, attributes = (getattr(dataset, n, None) for n in ("attribute_names", "attributes"))
+    if names is None or attributes is None:
+        return {}
+    return dict(zip(names, attributes.double().mean(0).tolist(), strict=True))
+
+
+def dependence(module: FactorDataModule, lookup: Lookup) -> dict[str, Any] | None:
+    """The two factors that tell most about each other, and their joint frequency `[A][B]`.
+
+    In training where ``sampling`` or ``hold_out`` is chosen; else among all images, and None if
+    they are independent or fewer than two. Continuous factors are put into 20 equal bins.
+    """
+    factors, chosen = module.dataset.factors, module.sampling or module.hold_out
+    if len(factors) < 2:
+        return None
+    values, weights = lookup.values, torch.ones(len(lookup.values), dtype=torch.float64)
+    if chosen is not None:
+        values, weights = values[module.rows["train"]], module.training_weights()
+    found = factor_statistics(torch.from_numpy(values), weights, factors)
+    pair = found["largest_mutual_information"]
+    freedom = math.prod(
+        (factors.sizes[factors.names.index(n)] or _BINS) - 1 for n in pair["factors"]
+    )
+    if chosen is None and pair["nats"] < _DEPENDENT + freedom / len(values):
+        return None
+    joint = joint_frequency(values, weights.numpy(), factors, pair["factors"])
+    return found | {"of": "training" if chosen else "all images", "joint": joint.tolist()}
+
+
+def joint_frequency(
+    values: np.ndarray, weights: np.ndarray, factors: Factors, names: Sequence[str]
+) -> np.ndarray:
+    """Share of rows `[A, B]` by the values of two factors, rows weighted."""
+    columns, sizes = [], []
+    for name in names:
+        position = factors.names.index(name)
+        size, column = factors.sizes[position], values[:, position]
+        binned = column if size else np.clip(column * _BINS, 0, _BINS - 1)
+        columns.append(binned.astype(np.int64))
+        sizes.append(size or _BINS)
+    flat = np.bincount(columns[0] * sizes[1] + columns[1], weights, minlength=math.prod(sizes))
+    return flat.reshape(sizes) / weights.sum()
+
+
+def _combinations(lookup: Lookup) -> str:
+    """How many combinations of the factors occur, as a clause."""
+    factors = lookup.dataset.factors
+    if not len(factors) or factors.has_continuous:
+        return ""
+    combinations = np.sort(factors.index(torch.from_numpy(lookup.values)).numpy())
+    occurring = 1 + int((np.diff(combinations) > 0).sum())
+    every = factors.num_combinations
+    if occurring == every == len(lookup.values):
+        return ", every combination of the factors once"
+    return f"; {occurring:,} of {every:,} combinations of the factors occur"
+
+
+def _files(dataset: FactorDataset) -> list[Path]:
+    """Files that images are read from."""
+    held = list(vars(dataset).values())
+    inner = [path for value in held if isinstance(value, FactorDataset) for path in _files(value)]
+    mapped = [value.path for value in held if isinstance(value, MappedArray)]
+    return [*getattr(dataset, "paths", ()), *mapped, *inner]
+
+
+def _settings(chosen: object) -> str:
+    plain = {n: v for n, v in vars(chosen).items() if not n.startswith("_") and not _is_large(v)}
+    return ", ".join(f"{name}={value}" for name, value in plain.items())
+
+
+def _is_large(value: object) -> bool:
+    return isinstance(value, Tensor | np.ndarray)
+
+
+def _one_line(kind: type) -> str:
+    """A docstring whose paragraphs are one line each."""
+    paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).replace("``", "")

@@ -1,0 +1,1 @@
+"""Pages from one template environment, and what stands in them."""

@@ -1,0 +1,54 @@
+"""Pages from the templates, and figures as files."""
+
+import io
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from vaescope.escaping import printable
+
+
+def rendered(
+    template: str, content: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] = {}
+) -> str:
+    """A page; every text in it is escaped, but for our own drawings.
+
+    Args:
+        template: name of a file in ``templates``.
+        content: what it shows.
+        filters: further filters of the template.
+    """
+    pages = Environment(
+        loader=PackageLoader("vaescope.report.html"),
+        autoescape=True,
+        trim_blocks=True,
+        finalize=_without_controls,
+    )
+    pages.filters |= filters
+    return pages.get_template(template).render(content)
+
+
+def _without_controls(value: Any) -> Any:
+    """Control characters of a text are shown; our own drawings are left as they are."""
+    own = isinstance(value, Markup) or not isinstance(value, str)
+    return value if own else printable(value, keep="\n\t")
+
+
+def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130) -> None:
+    """Draw a figure; signs that the font lacks, as in names of factors, become boxes in silence."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(file, format=form, dpi=dpi)
+
+
+def inline_svg(figure: Figure) -> str:
+    """A figure as SVG for a page, without its XML header."""
+    text = io.StringIO()
+    save_figure(figure, text, "svg")
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

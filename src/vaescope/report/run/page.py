@@ -1,0 +1,144 @@
+"""``report.html``: one run's curves, pictures and scores in one file that needs no network."""
+
+import base64
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from vaescope.report.glossary import GLOSSARY, in_order, name_of
+from vaescope.report.html.render import inline_svg, rendered
+from vaescope.report.run.curves import Series, curves
+from vaescope.report.run.score_facts import CONTEXT, fact_of
+from vaescope.report.terminal import shown_mean
+from vaescope.run_folder.record import write_text
+
+CHIEF = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/active_latents")
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` from what a run has left in its folder.
+
+    Args:
+        folder: run directory with ``scores.json``, ``config.yaml`` and ``environment.json``;
+            ``metrics.csv`` and the pictures are shown if they are there.
+
+    Returns:
+        Path of the page.
+    """
+    measured = (folder / "scores.json").read_bytes()
+    scores = json.loads(measured)
+    series = read_series(folder / "metrics.csv")
+    content = {
+        "title": folder.name,
+        "mark": _mark(measured),
+        "row": scores["rows"][0],
+        "rows": scores["rows"],
+        "seeds": ", ".join(str(row["seed"]) for row in scores["rows"]),
+        "chief": [key for key in CHIEF if any(key in row for row in scores["rows"])],
+        "about": scores["about"],
+        "summary": _summary(scores["rows"]),
+        "scores": _score_lines(scores["rows"]),
+        "panel": panel_lines(scores["rows"]),
+        "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
+        "pictures": [
+            (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
+        ],
+        "config": (folder / "config.yaml").read_text(encoding="utf-8"),
+        "environment": json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1],
+    }
+    path = folder / "report.html"
+    write_text(path, rendered("report.html", content))
+    return path
+
+
+def is_reported(folder: Path) -> bool:
+    """Whether ``report.html`` shows the very scores in ``scores.json``."""
+    path = folder / "report.html"
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8") as file:
+        return _mark((folder / "scores.json").read_bytes()) in file.read(4096)
+
+
+def _mark(scores: bytes) -> str:
+    return f"sha256 {hashlib.sha256(scores).hexdigest()}"
+
+
+def read_series(path: Path) -> dict[str, Series]:
+    """Every logged key over the steps, by ``metrics.csv``; none without the file."""
+    numbers: dict[str, dict[int, list[float]]] = {}
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                for key, value in row.items():
+                    if key not in ("step", "seed") and value:
+                        steps = numbers.setdefault(key, {})
+                        steps.setdefault(int(row["step"]), []).append(float(value))
+    return {key: Series.over_members(steps) for key, steps in numbers.items()}
+
+
+def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Key, value, chance level and meaning of every score that the glossary explains."""
+    keys = in_order(list(dict.fromkeys(key for row in rows for key in row)))
+    return [
+        (key, shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3), GLOSSARY[name_of(key)])
+        for key in keys
+    ]
+
+
+def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """One line of a table for every score of the panel in ``scores.json``'s rows."""
+    lines = []
+    for key in dict.fromkeys(key for row in rows for key in row):
+        fact = fact_of(name_of(key))
+        if fact is not None:
+            shown = {end: shown_mean(rows, f"{key}_{end}", 3) for end in CONTEXT}
+            interval = f"{shown['low']} to {shown['high']}" if shown["low"] else ""
+            lines.append(
+                {
+                    "key": key,
+                    "value": shown_mean(rows, key),
+                    "interval": interval,
+                    **shown,
+                    "measures": fact.measures,
+                    "range": fact.range,
+                    "moved_by": fact.moved_by,
+                }
+            )
+    return lines
+
+
+def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The run in one sentence, as far as its statistics go; of several members, their means."""
+    parts, scores = [], {name_of(key): _mean(rows, key) for row in rows for key in row}
+    if len(rows) > 1:
+        parts.append(f"Means over {len(rows)} seeds:")
+    numbers = {name for name, value in scores.items() if value is not None}
+    if numbers >= {"active_latents", "dto_active", "dto_active_ratio"}:
+        parts.append(
+            f"On its {scores['active_latents']:.3g} active latents the decoder's Jacobian is "
+            f"{scores['dto_active']:.2f} from orthogonal columns, "
+            f"{scores['dto_active_ratio']:.2f} of what a random rotation has."
+        )
+    if numbers >= {"mig", "mig_chance", "mig_ceiling"}:
+        parts.append(
+            f"The MIG is {scores['mig']:.2f} (shuffled factors: {scores['mig_chance']:.4f}, "
+            f"a perfect code: {scores['mig_ceiling']:.2f})."
+        )
+    return " ".join(parts)
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
+    """Mean of a score over the rows that have it; nothing of what is no number."""
+    values = [row[key] for row in rows if key in row]
+    return fmean(values) if all(isinstance(value, int | float) for value in values) else None
+
+
+def _png(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

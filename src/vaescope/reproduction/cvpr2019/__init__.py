@@ -1,0 +1,1 @@
+"""Rolinek, Zietlow and Martius, CVPR 2019: its figures and claims."""

@@ -1,0 +1,140 @@
+"""How alike codes of the same images are: of one model over time, of several seeds."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vaescope.alignment import (
+    centred_kernel_alignment,
+    correlation_match,
+    kl_diagonal,
+    linear_alignment,
+    matched_correlation,
+    orthogonal_alignment,
+    pairwise,
+)
+from vaescope.metrics import udr
+from vaescope.metrics.unsupervised.udr import Similarity
+from vaescope.ranges import AtLeastThree, NonNegative, in_range
+from vaescope.statistics.held_out import Codes, HeldOut
+
+
+class Drift:
+    """How far the codes of the same images have moved since the look before; 1: not at all.
+
+    Args:
+        num_samples: held-out images whose codes are kept from look to look, at most.
+        mean_threshold: which latents are active, as in ``Latents``.
+
+    Raises:
+        ValueError: if ``num_samples`` is below 3.
+    """
+
+    @in_range
+    def __init__(self, num_samples: AtLeastThree = 1000, mean_threshold: NonNegative = 0.5) -> None:
+        self.num_samples = num_samples
+        self.mean_threshold = mean_threshold
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """Likenesses in [0, 1]: ``drift_mcc`` (axes, active latents), ``_procrustes``, ``_cka``.
+
+        Nothing at a run's first look and for final scores.
+        """
+        if held_out.previous is None or len(held_out.previous) < 3:
+            return {}
+        before = held_out.previous[: self.num_samples]
+        now, active = held_out.mean[: len(before)], held_out.active(self.mean_threshold)
+        numbers = {
+            "drift_procrustes": orthogonal_alignment(before, now),
+            "drift_cka": centred_kernel_alignment(before, now),
+        }
+        if active.any():
+            numbers["drift_mcc"] = matched_correlation(before[:, active], now[:, active])
+        return held_out.named("align", numbers)
+
+
+class Agreement:
+    """How alike an ensemble's members are: each one's mean over its partners.
+
+    Args:
+        num_samples: held-out images that are compared, at most.
+        mean_threshold: which latents are active, as in ``Latents``.
+        similarity: of latents for the UDR, ``"spearman"`` or ``"lasso"``.
+        kl_threshold: mean KL in nats above which a latent counts for the UDR; an autoencoder's all
+            do.
+
+    Raises:
+        ValueError: if ``num_samples`` is below 3 or the similarity is unknown.
+    """
+
+    @in_range
+    def __init__(
+        self,
+        num_samples: AtLeastThree = 2000,
+        mean_threshold: NonNegative = 0.5,
+        similarity: Similarity = "spearman",
+        kl_threshold: NonNegative = 0.01,
+    ) -> None:
+        if similarity not in ("spearman", "lasso"):
+            raise ValueError(f"similarity={similarity!r}: choose spearman or lasso")
+        self.num_samples = num_samples
+        self.mean_threshold = mean_threshold
+        self.similarity = similarity
+        self.kl_threshold = kl_threshold
+
+    def together(self, looks: Sequence[Codes]) -> list[dict[str, float]]:
+        """Likenesses in [0, 1], high is good, by what they allow between two members.
+
+        ``agreement_mcc``: order, signs and scales of latents; ``_rank_mcc``: monotone maps of
+        each, too; both of active latents, one without partner counting 0, if there are any at
+        all. Of all latents ``_procrustes`` and ``_cka``: rotations; ``_linear``: affine maps, from
+        the member's codes to its partners'. ``udr``: the median over partners.
+        """
+        codes = torch.stack([look.mean[: self.num_samples].double() for look in looks])
+        if codes.shape[1] < 3:
+            return [{} for _ in looks]
+        active = [
+            one[:, look.active(self.mean_threshold)] for one, look in zip(codes, looks, strict=True)
+        ]
+        tables = {
+            "agreement_procrustes": _symmetric(pairwise(codes, orthogonal_alignment)),
+            "agreement_linear": pairwise(codes, linear_alignment),
+            "agreement_cka": _symmetric(pairwise(codes, centred_kernel_alignment)),
+        }
+        if any(one.shape[1] for one in active):
+            tables["agreement_mcc"] = _matched(active, rank=False)
+            tables["agreement_rank_mcc"] = _matched(active, rank=True)
+        means = {name: (table.sum(1) - 1) / (len(looks) - 1) for name, table in tables.items()}
+        kl = torch.stack([self._kl(look) for look in looks])
+        ranking = udr(codes, kl, similarity=self.similarity, kl_threshold=self.kl_threshold)
+        return [
+            look.named("align", {name: float(values[i]) for name, values in means.items()})
+            | look.named("val", {"udr": float(ranking[i])})
+            for i, look in enumerate(looks)
+        ]
+
+    def _kl(self, look: Codes) -> Tensor:
+        """KL of each latent's marginal ``[D]``."""
+        if look.kl is not None and look.by_latent:
+            return look.kl.double().mean(0)
+        if look.variance is None:
+            return torch.full((look.mean.shape[1],), self.kl_threshold + 1, dtype=torch.float64)
+        return kl_diagonal(look.mean, look.variance).mean(0)
+
+
+def _matched(codes: Sequence[Tensor], rank: bool) -> Tensor:
+    """Sum of matched correlations over the larger number of latents, for each pair ``[S, S]``."""
+    table = torch.eye(len(codes), dtype=torch.float64)
+    for i, first in enumerate(codes):
+        for j, second in enumerate(codes[:i]):
+            widths = first.shape[1], second.shape[1]
+            if min(widths):
+                strengths = correlation_match(first, second, rank=rank)[2]
+                table[i, j] = table[j, i] = float(strengths.sum()) / max(widths)
+    return table
+
+
+def _symmetric(table: Tensor) -> Tensor:
+    """Without the rounding by which the two orders of a pair differ."""
+    return (table + table.T) / 2

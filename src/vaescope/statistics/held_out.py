@@ -1,0 +1,245 @@
+"""What a model says about held-out images, computed once for all statistics."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaescope.alignment import active_by_mean, decoder_grams
+from vaescope.data import FactorDataset, Viewed
+from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
+from vaescope.distributions.priors import Prior, StandardNormal
+from vaescope.metrics import HeldOutCodes
+from vaescope.models import LatentModel
+from vaescope.models.schedules import loss_of
+
+_NUMBERS_AT_A_TIME = 2**18
+STANDARD_NORMAL = StandardNormal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    """What an encoder says about N held-out images.
+
+    Attributes:
+        step: number of updates the model has had.
+        split: name of the held-out part, ``val`` or ``test``; it begins the log keys.
+        posterior: family of q(z|x), a class of ``vaescope.distributions.posteriors``.
+        mean: posterior means ``[N, D]``.
+        sampled: one draw from each posterior ``[N, D]``, of the same noise at every look.
+        variance: marginal posterior variances ``[N, D]``; None for an autoencoder.
+        kl: KL per latent ``[N, D]``, nats; None for an autoencoder.
+        factors: generative factors ``[N, K]``.
+        factor_kinds: ``continuous``, ``ordinal``, ... of each factor.
+        prior: p(z), an object of ``vaescope.distributions.priors``.
+        previous: posterior means of the first images at the look before, ``[M, D]``; None if they
+            were not kept.
+    """
+
+    step: int
+    split: str
+    posterior: type[Posterior]
+    mean: Tensor
+    sampled: Tensor
+    variance: Tensor | None = None
+    kl: Tensor | None = None
+    factors: Tensor
+    factor_kinds: Sequence[str]
+    prior: Prior = STANDARD_NORMAL
+    previous: Tensor | None = None
+
+    @property
+    def idealised(self) -> bool:
+        """Whether q is a diagonal and p the standard normal, of which the papers' theory speaks."""
+        return self.posterior is DiagonalGaussian and isinstance(self.prior, StandardNormal)
+
+    @property
+    def by_latent(self) -> bool:
+        """Whether q(z|x) has independent latents, so that each has a KL of its own."""
+        return self.posterior not in (Point, FullGaussian)
+
+    def named(self, group: str, numbers: Mapping[str, float]) -> dict[str, float]:
+        """By log key: ``val/...``, ``align/...`` while training, ``test/...`` for final scores."""
+        return {self.key(group, name): value for name, value in numbers.items()}
+
+    def key(self, group: str, name: str) -> str:
+        """One log key."""
+        return f"{group if self.split == 'val' else self.split}/{name}"
+
+    def active(self, threshold: float) -> Tensor:
+        """Which latents are active by the CVPR 2019 paper's rule ``[D]``; an autoencoder's all."""
+        if self.variance is None:
+            return torch.ones(self.mean.shape[1], dtype=torch.bool)
+        return active_by_mean(self.mean / self.prior.variance**0.5, threshold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut(Codes):
+    """One look at a model: its codes, and what is needed to go beyond them.
+
+    Attributes:
+        model: the model itself, for statistics of its decoder.
+        dataset: where the images are.
+        index: which of them, ``[N]``.
+        losses: mean of every loss term over the first images, without its weight; weights and
+            targets at this step; their weighted sum as ``loss``, and as ``loss_final_weights`` the
+            loss with the weights and targets that the method's schedules end at.
+        num_jacobians: for how many of the N images decoder Jacobians are computed.
+        history: scores of the earlier looks of this run, each with its ``step``.
+    """
+
+    model: LatentModel
+    dataset: FactorDataset
+    index: Tensor
+    losses: Mapping[str, float]
+    num_jacobians: int = 256
+    history: Sequence[Mapping[str, float]] = ()
+
+    def images(self, count: int) -> Tensor:
+        """The first images as the encoder gets them, ``[at most count, ...]``; made when asked."""
+        image = self.dataset.batch(self.index[:count])["image"]
+        return image.to(next(self.model.parameters()))
+
+    @torch.no_grad()
+    def encoded(self, index: Tensor) -> Tensor:
+        """Posterior means of any images of the data set, ``[len(index), D]``, on the CPU."""
+        training = self.model.training
+        self.model.eval()
+        means = []
+        for chunk in index.split(_images_at_a_time(self.dataset)):
+            image = self.dataset.batch(chunk)["image"].to(next(self.model.parameters()))
+            means.append(self.model.encode(image).mean.cpu())
+        self.model.train(training)
+        return torch.cat(means)
+
+    def points(self, count: int) -> Tensor:
+        """The first posterior means, where the decoder is looked at, ``[at most count, D]``."""
+        return self.mean[:count].to(next(self.model.parameters()))
+
+    @property
+    def finite(self) -> bool:
+        """Whether codes and losses are numbers, so that statistics of them have a meaning."""
+        spread = self.mean if self.variance is None else self.variance.log()
+        losses = torch.tensor(list(self.losses.values()))
+        return all(bool(x.isfinite().all()) for x in (self.mean, spread, losses))
+
+    @cached_property
+    def grams(self) -> dict[str, Tensor]:
+        """J^T H J ``[num_jacobians, D, D]`` in the metrics H of ``pixels`` and of the ``loss``."""
+        likelihood = self.model.likelihood
+        metrics = {"pixels": likelihood.pixel_metric, "loss": likelihood.curvature}
+        grams = decoder_grams(self.model.decode, self.points(self.num_jacobians), metrics)
+        return {name: gram.cpu() for name, gram in grams.items()}
+
+    def codes(self) -> Codes:
+        """The look without the model, so that those of many members may be kept."""
+        return Codes(**{field.name: getattr(self, field.name) for field in fields(Codes)})
+
+
+@torch.no_grad()
+def look(
+    model: LatentModel,
+    viewed: Viewed,
+    index: Tensor,
+    *,
+    split: str,
+    step: int,
+    num_losses: int | None = None,
+    **about: Any,
+) -> HeldOut:
+    """Encode the images ``index [N]`` of a data set, and compute losses, in full precision.
+
+    Args:
+        model: any model, left in the mode it was in.
+        viewed: where the images are, on the model's device or the CPU, and what is shown with them.
+        index: which images.
+        split: name of the held-out part.
+        step: number of updates the model has had.
+        num_losses: about how many of the images enter the loss terms; None: all.
+        **about: the remaining attributes of ``HeldOut``.
+
+    Returns:
+        The look.
+    """
+    training, dataset = model.training, viewed.dataset
+    batch_size = _images_at_a_time(dataset)
+    model.eval()
+    codes, drawn, losses = HeldOutCodes(), [], []
+    for number, chunk in enumerate(index.split(batch_size)):
+        batch = _of_type(dataset.batch(chunk), model)
+        q = model.encode(batch["image"])
+        codes.update(q.mean.cpu(), batch["factors"].cpu())
+        noise = model.noise_for(len(chunk), number, use="held out codes")
+        drawn.append(_numbers_of(model, q, noise["z"]))
+        if num_losses is None or number * batch_size < num_losses:
+            shown = batch if viewed.view is None else _of_type(viewed.batch(chunk, number), model)
+            noise = model.noise_for(len(shown["image"]), number, use="held out")
+            losses.append((len(chunk), _losses(model, shown, step, noise)))
+    model.train(training)
+    mean, factors = codes.compute()
+    joined = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
+    return HeldOut(
+        model=model,
+        dataset=dataset,
+        index=index,
+        step=step,
+        split=split,
+        posterior=model.posterior,
+        prior=model.prior,
+        mean=mean,
+        factors=factors,
+        factor_kinds=dataset.factors.kinds,
+        losses=_means(losses) | model.settings(step),
+        sampled=joined["sampled"],
+        variance=joined.get("variance"),
+        kl=joined.get("kl"),
+        **about,
+    )
+
+
+def _images_at_a_time(dataset: FactorDataset) -> int:
+    return max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
+
+
+def _of_type(batch: Mapping[str, Tensor], model: LatentModel) -> dict[str, Tensor]:
+    """The batch on the model's device, its images in the type of the weights."""
+    like = next(model.parameters())
+    return {
+        name: value.to(like) if name.startswith("image") else value.to(like.device)
+        for name, value in batch.items()
+    }
+
+
+def _numbers_of(model: LatentModel, q: Posterior, noise: Tensor) -> dict[str, Tensor]:
+    """Samples, and variances and KL where the posterior has them, on the CPU."""
+    numbers = {"sampled": q.rsample(noise)}
+    if not isinstance(q, Point):
+        numbers |= {"variance": q.variance, "kl": model.kl(q)}
+    return {name: value.cpu() for name, value in numbers.items()}
+
+
+def _losses(
+    model: LatentModel, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Terms of one batch, their loss at this step and that at the end of all schedules."""
+    end = max(step, model.schedule_end)
+    terms = {k: v.item() for k, v in model.terms(batch, step, noise).items()}
+    finally_ = terms
+    if model.targets(step) != model.targets(end):
+        finally_ = {k: v.item() for k, v in model.terms(batch, end, noise).items()}
+    return {
+        "loss": loss_of(terms, model.settings(step)),
+        "loss_final_weights": loss_of(finally_, model.settings(end)),
+        **terms,
+    }
+
+
+def _means(losses: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Mean over all images of numbers of batches."""
+    total = sum(count for count, _ in losses)
+    names = losses[0][1] if losses else ()
+    return {n: sum(count * each[n] for count, each in losses) / total for n in names}

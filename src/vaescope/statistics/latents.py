@@ -1,0 +1,170 @@
+"""What latents are used for, and how many dimensions they span."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from annotated_types import Interval
+from torch import Tensor
+
+from vaescope.alignment import (
+    LatentType,
+    active_by_variance,
+    gaussian_total_correlation,
+    latent_entropies,
+    latent_types,
+    mle_dimension,
+    polarization_gap,
+    polarized_share,
+    sampled_total_correlation,
+)
+from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
+from vaescope.statistics.held_out import HeldOut
+from vaescope.statistics.protocol import finite
+
+
+class Latents:
+    """How many latents are active, by both papers' rules, and the KL of each.
+
+    Args:
+        mean_threshold: CVPR 2019: active if the means' standard deviation is above this, in units
+            of the prior's. An autoencoder has no prior: all its latents are active, here as in the
+            statistics of the decoder.
+        variance_threshold: ICML 2021: active if the mean variance is below this.
+    """
+
+    @in_range
+    def __init__(
+        self, mean_threshold: NonNegative = 0.5, variance_threshold: NonNegative = 0.8
+    ) -> None:
+        self.mean_threshold = mean_threshold
+        self.variance_threshold = variance_threshold
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """Counts of active latents in [0, D], KL in nats per image."""
+        numbers = {"active_by_mean": float(held_out.active(self.mean_threshold).sum())}
+        if held_out.variance is not None and held_out.kl is not None:
+            variance = held_out.variance / held_out.prior.variance
+            by_variance = active_by_variance(variance, self.variance_threshold)
+            numbers["active_by_variance"] = float(by_variance.sum())
+            numbers["kl_total"] = float(held_out.kl.sum(1).mean())
+            if held_out.by_latent:
+                per_latent = held_out.kl.mean(0)
+                numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
+        return held_out.named("val", numbers)
+
+
+class PolarizedRegime:
+    """How far the KL is from its form in the polarized regime, and since when it has been close.
+
+    Args:
+        threshold: gap below which a run counts as polarized.
+        mean_threshold: which latents are active, as in ``Latents``.
+    """
+
+    @in_range
+    def __init__(self, threshold: NonNegative = 0.03, mean_threshold: NonNegative = 0.5) -> None:
+        self.threshold = threshold
+        self.mean_threshold = mean_threshold
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``polarization_gap`` (0 is polarized) and ``polarized_share`` of training in [0, 1]."""
+        if held_out.variance is None or not held_out.idealised:
+            return {}
+        active = held_out.active(self.mean_threshold)
+        key = "align/polarization_gap"
+        gap = polarization_gap(held_out.mean, held_out.variance, active)
+        series = [(row["step"], row[key]) for row in held_out.history if key in row]
+        series = [(s, g) for s, g in series if s < held_out.step] + [(held_out.step, gap)]
+        numbers = {"polarization_gap": gap}
+        if held_out.step > 0:
+            steps, gaps = zip(*series, strict=True)
+            share = polarized_share(steps, gaps, held_out.step, self.threshold)
+            numbers["polarized_share"] = share
+        return held_out.named("align", numbers)
+
+
+class LatentTypes:
+    """Active, mixed and passive latents, and what they do to mean and to sampled codes.
+
+    Args:
+        variance_threshold: a latent is off at an image where its variance is above this.
+        mean_threshold: largest variance of a passive latent's mean over the data.
+        share: of the images that must agree.
+    """
+
+    @in_range
+    def __init__(
+        self,
+        variance_threshold: NonNegative = 0.8,
+        mean_threshold: NonNegative = 0.2,
+        share: Annotated[float, Interval(gt=0.5, le=1)] = 0.95,
+    ) -> None:
+        self.variance_threshold = variance_threshold
+        self.mean_threshold = mean_threshold
+        self.share = share
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """Counts in [0, D]; total correlations and entropies in nats, infinite ones left out."""
+        mean, variance = held_out.mean, held_out.variance
+        if len(mean) < 2:
+            return {}
+        numbers = {"total_correlation_mean": gaussian_total_correlation(mean)}
+        if variance is not None:
+            types = latent_types(
+                mean,
+                variance / held_out.prior.variance,
+                variance_threshold=self.variance_threshold,
+                mean_threshold=self.mean_threshold,
+                share=self.share,
+            )
+            for kind in LatentType:
+                numbers[f"latents_{kind.name.lower()}"] = float((types == kind).sum())
+            if held_out.by_latent:
+                numbers["total_correlation_sampled"] = sampled_total_correlation(mean, variance)
+        entropies = enumerate(latent_entropies(mean))
+        numbers |= {f"entropy_latent_{j:02d}": float(entropy) for j, entropy in entropies}
+        return held_out.named("val", finite(numbers))
+
+
+class IntrinsicDimension:
+    """How many dimensions the images, the mean codes and the sampled codes have.
+
+    Args:
+        neighbours: nearest neighbours in use, at least 2.
+        num_samples: held-out images that are used, at most.
+
+    Raises:
+        ValueError: for fewer than 2 neighbours, or too few images for them.
+    """
+
+    @in_range
+    def __init__(self, neighbours: AtLeastTwo = 20, num_samples: Count = 1000) -> None:
+        if not neighbours < num_samples:
+            raise ValueError(
+                f"neighbours={neighbours}, num_samples={num_samples}: give more samples than "
+                "neighbours"
+            )
+        self.neighbours = neighbours
+        self.num_samples = num_samples
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``dimension_data``, ``_mean``, ``_sampled``; ``_gap``: what passive latents add, near 0.
+
+        None of what has too few distinct points, or neighbours that are all equally far.
+        """
+        points = {"data": held_out.images(self.num_samples).cpu(), "mean": held_out.mean}
+        if held_out.variance is not None:
+            points["sampled"] = held_out.sampled
+        found = self._dimensions(points)
+        if "mean" in found and "sampled" in found:
+            found["gap"] = found["sampled"] - found["mean"]
+        return held_out.named("val", {f"dimension_{name}": value for name, value in found.items()})
+
+    def _dimensions(self, points: Mapping[str, Tensor]) -> dict[str, float]:
+        found = {}
+        for name, values in points.items():
+            used = values[: self.num_samples].flatten(1)
+            distinct = len(used.unique(dim=0))
+            if distinct == 1 or distinct > self.neighbours:
+                found[name] = mle_dimension(used, neighbours=self.neighbours)
+        return finite(found)

@@ -1,0 +1,64 @@
+"""Are latents aligned with factors near each image, if not over the whole data set?"""
+
+import torch
+
+from vaescope.metrics import local_boxes, local_mig
+from vaescope.ranges import AtLeastTwo, Bins, Count, Share, in_range
+from vaescope.statistics.held_out import HeldOut
+
+
+class LocalDisentanglement:
+    """MIG inside small boxes of factor values, whose images are encoded for it.
+
+    Args:
+        boxes: number of boxes around random combinations.
+        points: images drawn in each box, of the whole data set.
+        reach: half the width of a box as a share of a factor's number of values.
+        least: factors with fewer values, and categorical ones, keep one value in a box.
+        bins: equal-width bins over each latent's range inside a box.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    @in_range
+    def __init__(
+        self,
+        boxes: Count = 20,
+        points: AtLeastTwo = 500,
+        reach: Share = 0.1,
+        least: AtLeastTwo = 10,
+        bins: Bins = 5,
+    ) -> None:
+        self.boxes, self.points, self.reach = boxes, points, reach
+        self.least, self.bins = least, bins
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``local_mig`` in [0, 1], high is good, ``local_mig_chance``, ``local_mig_ceiling``.
+
+        Nothing if factors are continuous, some combination has no image or no factor has so many
+        values that a box holds two of them.
+        """
+        factors = held_out.dataset.factors
+        grid = len(factors) > 0 and "continuous" not in factors.kinds
+        if not grid or len(held_out.dataset) != factors.num_combinations:
+            return {}
+        values = local_boxes(
+            factors.sizes,
+            kinds=factors.kinds,
+            boxes=self.boxes,
+            points=self.points,
+            reach=self.reach,
+            least=self.least,
+        )
+        if not bool((values != values[:, :1]).any()):
+            return {}
+        codes = held_out.encoded(factors.index(values.flatten(0, 1)))
+        codes = codes.view(self.boxes, self.points, -1)
+        order = torch.randperm(self.points, generator=torch.Generator().manual_seed(0))
+        numbers = {
+            "local_mig": local_mig(codes, values, bins=self.bins).score,
+            "local_mig_chance": local_mig(codes, values[:, order], bins=self.bins).score,
+            "local_mig_ceiling": local_mig(values.double(), values, bins=self.bins).score,
+        }
+        return held_out.named("val", numbers)

@@ -1,0 +1,100 @@
+"""Any of the field's scores, by name."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Interval, MinLen
+
+from vaescope.distributions.posteriors import DiagonalGaussian
+from vaescope.panel import DEFAULT, FEWEST, Measured, ToldOnce, as_numbers, panel, score_names
+from vaescope.ranges import MOST, Repeats, Share, in_range
+from vaescope.statistics.held_out import Codes, HeldOut
+from vaescope.statistics.protocol import finite
+
+_INFINITE = "some latents are copies or mixtures of others, or there are too few codes for so many"
+
+
+class Panel:
+    """Chosen scores of the posterior means; codes, informations and probes are made once for all.
+
+    Args:
+        scores: names of scores and families, see ``vaescope.panel``.
+        num_samples: held-out codes that are used, at most.
+        repeats: shuffles and halves of the rows for chance and interval of quick scores; 0: none.
+        costly_repeats: the same of slow scores.
+        level: of the intervals.
+        device: where scores are computed: ``cpu``, ``cuda``, or ``auto``, a GPU if there is one.
+
+    Raises:
+        ValueError: if a score or the device is unknown or a number out of range.
+    """
+
+    @in_range
+    def __init__(
+        self,
+        scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT,
+        num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000,
+        repeats: Repeats = 20,
+        costly_repeats: Repeats = 5,
+        level: Share = 0.95,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+    ) -> None:
+        score_names(scores)
+        if 1 in (repeats, costly_repeats):
+            raise ValueError(
+                f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
+            )
+        if device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device={device!r}: choose auto, cpu or cuda")
+        self.device = device
+        self.scores, self.num_samples, self.level = tuple(scores), num_samples, level
+        self.repeats, self.costly_repeats = repeats, costly_repeats
+        self.tell = ToldOnce()
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """Each score, and with ``_chance``, ``_ceiling``, ``_low`` and ``_high`` what goes with it.
+
+        Nothing of fewer than 50 codes, or of codes that are no numbers. What is left out is told,
+        each sentence once.
+        """
+        return held_out.named("val", finite(as_numbers(self.measured(held_out))))
+
+    def measured(self, codes: Codes) -> dict[str, Measured]:
+        """Each score that is a number, with its context and convention."""
+        lack = ""
+        if len(codes.mean) < FEWEST:
+            lack = (
+                f"{len(codes.mean)} codes, at least {FEWEST} are needed; give the {codes.split} "
+                "part more images (data.split=[...], num_samples), or evaluate another (split=...)"
+            )
+        elif not bool(codes.mean.isfinite().all()):
+            lack = "codes hold NaN or infinite values; check the encoder"
+        if lack:
+            self.tell(f"scores are left out: {lack}")
+            return {}
+        found = self._of(codes)
+        for name, each in found.items():
+            if math.isinf(each.score):  # it has no mean over seeds
+                self.tell(f"score {name} is left out: it is infinite; {_INFINITE}")
+        return {name: each for name, each in found.items() if not math.isinf(each.score)}
+
+    def _of(self, codes: Codes) -> dict[str, Measured]:
+        auto = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch.device(auto if self.device == "auto" else self.device)
+        mean, factors = (
+            part[: self.num_samples].to(device) for part in (codes.mean, codes.factors)
+        )
+        variance = codes.variance if codes.posterior is DiagonalGaussian else None
+        return panel(
+            mean,
+            factors,
+            kinds=codes.factor_kinds,
+            variance=None if variance is None else variance[: self.num_samples].to(device),
+            scores=self.scores,
+            repeats=self.repeats,
+            costly_repeats=self.costly_repeats,
+            level=self.level,
+            tell=self.tell,
+        )

@@ -1,0 +1,79 @@
+"""Are a decoder's axes those of PCA, near each image and over all of them?"""
+
+from vaescope.alignment import (
+    decoder_jacobian,
+    local_axis_cosines,
+    local_principal_axes,
+    pca_correlations,
+    rotated_axis_cosines,
+    whitening,
+)
+from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
+from vaescope.statistics.held_out import HeldOut
+
+
+class LocalPCA:
+    """Active latents beside the principal axes of held-out images.
+
+    Near an image the axes are those in which its neighbours change, and neighbours have near codes:
+    posterior means, whitened, so that any model has the same neighbourhoods in rotated or scaled
+    codes. Neither factors nor a posterior's width are used: sets without factors and autoencoders
+    have the same statistic. Neighbours are as near as the held-out images are dense: raise
+    ``num_samples`` (and the evaluation's own) for axes that are more local. The cost is that of a
+    Gram matrix of ``num_samples`` images, its eigendecomposition, and ``num_points`` Jacobians.
+
+    Args:
+        neighbours: nearest images that make local axes, at most; more than active latents.
+        num_points: images around which they are taken, at most.
+        num_samples: images among which neighbours are searched and of the global PCA, at most.
+        mean_threshold: which latents are active, as in ``Latents``.
+
+    Raises:
+        ValueError: for a count below 1, or fewer than 2 neighbours.
+    """
+
+    @in_range
+    def __init__(
+        self,
+        neighbours: AtLeastTwo = 50,
+        num_points: Count = 64,
+        num_samples: AtLeastTwo = 2000,
+        mean_threshold: NonNegative = 0.5,
+    ) -> None:
+        self.neighbours = neighbours
+        self.num_points = num_points
+        self.num_samples = num_samples
+        self.mean_threshold = mean_threshold
+
+    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+        """``local_pca_cosine`` in [0, 1], and the same of rotated latents, ``_chance``.
+
+        1 is PCA. Where the data change as much along several axes (equal singular values) there is
+        nothing to align with, and both are what a random rotation has. Two latents have a high
+        chance level, 0.90 or less. ``global_pca_correlation`` in [0, 1]: of codes with the
+        principal components of all images; below 1 for data that are curved in the codes.
+        """
+        images = held_out.images(self.num_samples).flatten(1).cpu()
+        mean = held_out.mean[: len(images)]
+        latents = held_out.active(self.mean_threshold) & (mean != mean[:1]).any(0)
+        if len(images) < 3 or not latents.any():
+            return {}
+        codes = mean[:, latents]
+        local = local_principal_axes(
+            images,
+            codes,
+            codes[: self.num_points],
+            neighbours=min(self.neighbours, len(images)),
+        )
+        # the slopes of a neighbourhood are the derivatives at its centre
+        centres = mean[local.nearest].mean(1).to(held_out.points(1))
+        jacobian = decoder_jacobian(held_out.model.decode_mean, centres).cpu()[:, :, latents]
+        white = jacobian.double() @ whitening(codes)
+        numbers = {
+            "local_pca_cosine": float(local_axis_cosines(jacobian, local.axes).mean()),
+            "local_pca_cosine_chance": float(rotated_axis_cosines(white, local.axes).mean()),
+        }
+        correlations = pca_correlations(codes, images)
+        if len(correlations):
+            numbers["global_pca_correlation"] = float(correlations.mean())
+        return held_out.named("align", numbers)

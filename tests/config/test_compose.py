@@ -1,0 +1,423 @@
+"""Every file of ``conf/``: it composes, has no problems, builds, and says what its class says."""
+
+import inspect
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from omegaconf import OmegaConf
+
+from miniature import arrays
+from vaescope.config.build import build, config_dir, resolved
+from vaescope.config.check import GIVEN_BY_CODE, RESERVED, check, problems
+from vaescope.config.targets import located
+from vaescope.errors import ConfigError
+from vaescope.experiment.assembly import build_model
+from vaescope.statistics import GroupStatistic
+
+CONF = Path(config_dir())
+GROUPS = defaultdict(list)
+for _path in sorted(CONF.glob("*/*.yaml")):
+    if _path.parent.name != "local":  # a machine's own, git-ignored
+        GROUPS[_path.parent.name].append(_path.stem)
+PAPERS = GROUPS.pop("paper")  # of ``reproduce`` alone, and no objects
+OPTIONS = [(group, option) for group, options in GROUPS.items() for option in options]
+ROOTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("*.yaml")}
+MANY = {
+    group
+    for root in ROOTS.values()
+    for entry in root["defaults"]
+    if isinstance(entry, dict)
+    for group, choice in entry.items()
+    if isinstance(choice, list)
+}
+
+
+def raw(group, option):
+    return yaml.safe_load((CONF / group / f"{option}.yaml").read_text()) or {}
+
+
+def kinds_of_data():
+    """One data set for each shape of observations and choice of what goes with it."""
+    kinds = {}
+    for option in DATA:
+        node = raw("data", option)
+        parents = [entry for entry in node.get("defaults", ()) if entry in DATA]
+        if parents:
+            continue
+        overrides = [entry for entry in node.get("defaults", ()) if isinstance(entry, dict)]
+        needs_file = option in ("arrays", "image_folder")
+        module = build({"_target_": node["_target_"]}, "data")
+        shape = None if needs_file else module.image_shape
+        kinds.setdefault((shape, str(overrides)), option)
+    return list(kinds.values())
+
+
+# a file of differences to a whole configuration, not of one object
+DIFFERENCES = {"experiment", "setting", "pair", "sweep", "debug"}
+SUBSETS = ("pytorch_lightning.", "torch.optim.")
+# objects that are arguments of the data module; their files say so by their package
+OF_DATA = ("view", "sampling", "hold_out")
+MODELS, DATA, PAIRS = GROUPS["model"], GROUPS["data"], GROUPS["pair"]
+KINDS_OF_DATA = kinds_of_data()
+KNOWN = {
+    g.removeprefix("optional ")
+    for e in ROOTS["train"]["defaults"]
+    if isinstance(e, dict)
+    for g in e
+}
+
+
+def chosen(group, option):
+    """Overrides that choose one option as a user would."""
+    if group == "pair":
+        return next(
+            [f"data={d}", f"model={m}"] for d in DATA for m in MODELS if f"{d}_{m}" == option
+        )
+    if group == "setting":
+        return [
+            f"data={option}",
+            f"model={next(m for m in MODELS if f'{option}_{m}' not in PAIRS)}",
+        ]
+    if group == "posterior":
+        return [f"posterior={option}", f"model={model_for(option)}"]
+    new = "" if group in KNOWN else "+"
+    return [f"{group}=[{option}]" if group in MANY else f"{new}{group}={option}"]
+
+
+def of_data(option, folder):
+    """Overrides that choose a data set; a user's own needs a file."""
+    if option != "arrays":
+        return [f"data={option}"]
+    if not arrays.path(folder).exists():
+        arrays.write(folder)
+    return arrays.overrides(folder)
+
+
+def model_for(posterior):
+    """A model that takes this posterior."""
+    family = located(yaml.safe_load((CONF / "posterior" / f"{posterior}.yaml").read_text())["path"])
+    for name in MODELS:
+        node = raw("model", name)
+        if "_target_" in node and family in located(node["_target_"]).posteriors:
+            return name
+    raise AssertionError(f"no model takes {posterior}")
+
+
+def test_the_groups_are_found():
+    assert {"data", "model", "network", "posterior", "likelihood", "optimizer"} <= GROUPS.keys()
+    assert {"statistics", "callbacks", "logger"} <= MANY
+
+
+@pytest.mark.parametrize("name", [name for name in ROOTS if name != "data"])
+def test_every_command_composes_without_problems(config, name):
+    overrides = {"evaluate": ["checkpoint=some.ckpt"]}.get(name, [])
+    check(config(*overrides, name=name))
+
+
+@pytest.mark.parametrize("action", ["list", "verify", "render"])
+def test_the_data_command_composes_without_problems(config, action):
+    check(config(f"action={action}", name="data"))
+
+
+@pytest.mark.parametrize("option", PAPERS)
+def test_every_paper_composes_without_problems(config, option):
+    check(config(f"paper={option}", name="reproduce"))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_without_problems(config, group, option):
+    composed = config(*chosen(group, option))
+    assert list(problems(composed)) == []
+    check(composed)
+    if group in MANY:
+        assert list(composed[group]) == [option]  # one entry, under the file's own name
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] in OF_DATA])
+@pytest.mark.parametrize("name", ["train", "data"])
+def test_options_of_the_data_module_reach_it_and_build(config, group, option, name):
+    words = ["action=list"] if name == "data" else []
+    composed = config(*words, "data=tiny", "data.split_seed=3", f"{group}={option}", name=name)
+    said = {k: v for k, v in raw(group, option).items() if k != "defaults"}
+    assert group not in composed
+    assert said.items() <= OmegaConf.to_container(composed.data[group]).items()
+    assert [other for other in OF_DATA if other in composed.data] == [group]
+    assert composed.data.split_seed == 3
+    assert getattr(build(resolved(composed)["data"], "data"), group) is not None
+
+
+def test_all_options_of_the_data_module_go_together_and_the_shell_beats_them(config):
+    composed = config(
+        *("data=tiny", "view=groups", "sampling=correlated", "hold_out=recombination"),
+        *("data.view.by=size", "data.view.size=4", "data.sampling.pairs=[[size,position_x]]"),
+        *("data.hold_out.factors=[position_x,size]", "data.hold_out.ranges=[[0,0.5],[1,1]]"),
+    )
+    check(composed)
+    data = build(resolved(composed)["data"], "data")
+    assert (data.view.by, data.view.size) == ("size", 4)
+    assert data.sampling.pairs == [["size", "position_x"]]
+    data.setup()
+    assert len(data.rows["held_out"]) == 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("view=pairs_strict", "data.view.k=4"), "k=4 was given"),
+        (("view=groups", "data.view.by=colour"), "'colour' was given"),
+        (("view=groups", "data.view.size=3"), "size=3 was given for batch_size=16"),
+        (("sampling=correlated", "data.sampling.sigma=0"), r"sampling\.sigma: 0 is not a number"),
+        (("sampling=correlated", "data.sampling.pairs=[[a,b]]"), "'a' was given"),
+        (("hold_out=hull", "data.hold_out.factors=[colour]"), "'colour' was given"),
+    ],
+)
+def test_options_that_do_not_fit_the_data_are_refused_before_it_is_read(config, words, message):
+    composed = config("data=tiny", *words)
+
+    def checked_and_built():
+        check(composed)
+        build(resolved(composed)["data"], "data")
+
+    with pytest.raises(ConfigError, match=message):
+        checked_and_built()
+
+
+@pytest.mark.parametrize("option", GROUPS["pair"])
+def test_every_pair_belongs_to_a_data_set_and_a_model(option):
+    assert option in {f"{data}_{model}" for data in DATA for model in MODELS}
+
+
+@pytest.mark.parametrize("option", GROUPS["setting"])
+def test_every_setting_belongs_to_a_data_set(option):
+    assert option in DATA
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] in ("pair", "setting")])
+def test_settings_and_pairs_reach_the_configuration(config, group, option):
+    said = OmegaConf.create((CONF / group / f"{option}.yaml").read_text())
+    composed = config(*chosen(group, option))
+    merged = OmegaConf.merge(composed, said)
+    assert OmegaConf.to_container(merged) == OmegaConf.to_container(composed)
+
+
+@pytest.mark.parametrize("data", KINDS_OF_DATA)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, model):
+    composed = config(*of_data(data, tmp_path), f"model={model}")
+    check(composed)
+    plain = resolved(composed)
+    plain["data"].pop("view", None)  # that not every data set can give
+    shape = build(plain["data"], "data").image_shape
+    made = build_model(plain, shape)
+    image = torch.rand(2, *shape)
+    made.num_images = 100
+    batch = {
+        "image": image,
+        "image_2": torch.rand(2, *shape),
+        "image_3": torch.rand(2, *shape),
+        "factors": torch.zeros(2, 2),
+        "changed": torch.zeros(2, 2, dtype=torch.bool),
+        "label": torch.arange(2),
+        "factor_labels": torch.zeros(2, 2),
+        "index": torch.arange(2),
+    }
+    assert made.loss(made.terms(batch, 0, made.noise_for(2, 0)), 0).isfinite()
+    assert made.decode_mean(made.encode(image).mean).shape == image.shape
+    assert isinstance(made.configure_optimizers(), torch.optim.Optimizer)
+
+
+@pytest.mark.parametrize("group", ["network", "posterior", "likelihood", "optimizer"])
+@pytest.mark.parametrize("data", KINDS_OF_DATA)
+def test_every_part_of_a_model_goes_with_every_data_set_or_says_why_not(
+    config, tmp_path, group, data
+):
+    for option in GROUPS[group]:
+        composed = config(*of_data(data, tmp_path), *chosen(group, option))
+        check(composed)
+        plain = resolved(composed)
+        plain["data"].pop("view", None)  # that not every data set can give
+        shape = tuple(build(plain["data"], "data").image_shape)
+        try:
+            made = build_model(plain, shape)
+        except ConfigError as refusal:
+            assert group == "network", refusal  # noqa: PT017
+            assert str(list(shape)) in str(refusal)  # noqa: PT017
+            continue
+        assert made.encode(torch.rand(2, *shape)).mean.shape == (2, plain["latent_dim"])
+
+
+@pytest.mark.parametrize("group", sorted({"statistics", "callbacks", "logger"} & GROUPS.keys()))
+def test_every_entry_of_the_groups_of_many_builds(config, group, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    plain = resolved(config(f"{group}=[{','.join(GROUPS[group])}]"))
+    objects = {name: build(node, f"{group}.{name}") for name, node in plain[group].items()}
+    assert list(objects) == GROUPS[group]
+    if group == "callbacks":
+        statistics = objects["evaluation"].statistics
+        assert all(callable(s) or isinstance(s, GroupStatistic) for s in statistics.values())
+        assert list(statistics) == list(plain["statistics"])
+
+
+@pytest.mark.parametrize("option", GROUPS["trainer"])
+def test_every_trainer_builds(config, option, tmp_path):
+    node = resolved(config(f"trainer={option}", "trainer.accelerator=cpu"))["trainer"]
+    trainer = build(node, "trainer", logger=False, default_root_dir=str(tmp_path), callbacks=[])
+    assert trainer.max_steps == node["max_steps"]
+
+
+# YAML = constructor, both ways
+
+
+def objects():
+    """(group, option, key in the configuration, mapping with a target) of every object in conf/."""
+    for group, option in OPTIONS:
+        if group in DIFFERENCES:
+            continue
+        node = raw(group, option)
+        if "_target_" in node:
+            yield pytest.param(f"config.{group}", node, id=f"{group}-{option}")
+        for name, entry in node.items():
+            if isinstance(entry, dict) and "_target_" in entry:
+                yield pytest.param(f"config.{group}.{name}", entry, id=f"{group}-{option}")
+
+
+def signature(node):
+    target = located(node["_target_"])
+    assert target is not None, node["_target_"]
+    return inspect.signature(target).parameters
+
+
+def is_ours(node):
+    return node["_target_"].startswith("vaescope.")
+
+
+OBJECTS = list(objects())
+OURS = [case for case in OBJECTS if is_ours(case.values[1])]
+
+
+@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] not in DIFFERENCES])
+def test_every_file_describes_an_object_or_derives_from_another(group, option):
+    node = raw(group, option)
+    entries = [node] if group not in MANY else list(node.values())
+    assert all("_target_" in entry or "defaults" in entry for entry in entries)
+    if group in MANY:
+        assert list(node) == [option]
+
+
+@pytest.mark.parametrize(("key", "node"), OBJECTS)
+def test_every_key_is_an_argument(key, node):
+    assert node.keys() - RESERVED - {"defaults"} <= signature(node).keys()
+
+
+@pytest.mark.parametrize(("key", "node"), OURS)
+def test_every_argument_of_ours_is_a_key(key, node):
+    """Except those that only code or groups give: of a factory the ones without a default."""
+    arguments = signature(node)
+    given = set(GIVEN_BY_CODE.get(key, ())) | (set(OF_DATA) if key == "config.data" else set())
+    if node.get("_partial_"):
+        given |= {n for n, p in arguments.items() if p.default is inspect.Parameter.empty}
+    assert arguments.keys() - given == node.keys() - RESERVED - {"defaults"}
+
+
+@pytest.mark.parametrize(("key", "node"), OURS)
+def test_values_of_ours_are_the_classes_own_defaults(key, node):
+    for name, value in node.items():
+        default = (
+            signature(node)[name].default if name in signature(node) else inspect.Parameter.empty
+        )
+        if default is inspect.Parameter.empty or "${" in str(value):
+            continue
+        if isinstance(default, list | tuple) and isinstance(value, list | tuple):
+            value, default = list(value), list(default)
+        if value == [] and default is None:
+            continue
+        assert value == default, name
+        assert type(value) is type(default), name
+
+
+@pytest.mark.parametrize(("key", "node"), [c for c in OBJECTS if not is_ours(c.values[1])])
+def test_other_targets_are_known_ones(key, node):
+    """A subset of their arguments is what these files hold; any other target needs a decision."""
+    assert node["_target_"].startswith(SUBSETS) or node["_target_"] == "hydra.utils.get_class"
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), [o for o in OPTIONS if o[0] not in DIFFERENCES | MANY]
+)
+def test_files_that_derive_say_only_what_differs(config, group, option):
+    node = raw(group, option)
+    parents = [entry for entry in node.get("defaults", ()) if entry in GROUPS[group]]
+    for parent in parents:
+        own = {k: v for k, v in node.items() if k != "defaults"}
+        assert own
+        assert all(raw(group, parent)[key] != value for key, value in own.items())
+
+
+# what a user says on the shell beats what one group says about another
+
+
+def target(composed, group):
+    node = composed[group]
+    return str(node.get("path") or node._target_).rsplit(".", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], {"network": "conv64", "likelihood": "Bernoulli", "posterior": "DiagonalGaussian"}),
+        (["model=autoencoder"], {"model": "Autoencoder", "posterior": "Point"}),
+        (["model=autoencoder", "posterior=full"], {"posterior": "FullGaussian"}),
+        (["posterior=full", "model=autoencoder"], {"posterior": "FullGaussian"}),
+        (["data=synthetic_linear"], {"network": "linear", "likelihood": "Gaussian"}),
+        (["data=synthetic_linear", "network=mlp"], {"network": "mlp", "likelihood": "Gaussian"}),
+        (["data=synthetic_linear", "likelihood=bernoulli"], {"likelihood": "Bernoulli"}),
+        (["data=synthetic_nonlinear"], {"network": "mlp", "likelihood": "Gaussian"}),
+        (
+            ["data=synthetic_linear", "model=autoencoder"],
+            {"network": "linear", "posterior": "Point"},
+        ),
+    ],
+)
+def test_the_shell_beats_a_groups_own_choice(config, overrides, expected):
+    composed = config(*overrides)
+    assert {group: target(composed, group) for group in expected} == expected
+
+
+def test_the_shell_beats_settings_and_pairs(config):
+    composed = config(
+        "data=synthetic_linear", "model.beta=7", "latent_dim=5", "trainer.max_steps=3"
+    )
+    assert (composed.model.beta, composed.latent_dim, composed.trainer.max_steps) == (7, 5, 3)
+
+
+def test_a_pair_is_only_for_its_two(config):
+    assert config("data=synthetic_linear", "model=beta_vae").model.beta == 1e-4
+    assert config("data=synthetic_nonlinear", "model=beta_vae").model.beta == 1e-3
+    assert config("data=dsprites", "model=beta_vae").model.beta == 4.0
+
+
+def test_default_job_anneals_and_the_plain_method_does_not(config):
+    assert config().model.initial_beta > config().model.beta
+    assert config("model=beta_vae").model.initial_beta is None
+    assert config("data=tiny").model.initial_beta is None  # computed sets name their own method
+
+
+def test_the_seed_reaches_data_and_the_split_stays(config):
+    composed = config("seed=7", "data=tiny")
+    assert (composed.data.seed, composed.data.split_seed) == (7, 0)
+
+
+def test_entries_of_many_can_be_left_out(config):
+    composed = config("~callbacks.pictures", "logger=[csv]")
+    assert "pictures" not in composed.callbacks
+    assert list(composed.logger) == ["csv"]
+
+
+@pytest.mark.parametrize("group", sorted(MANY))
+def test_groups_of_many_may_be_empty(config, group):
+    composed = config(f"{group}=[]")
+    check(composed)
+    assert not composed[group]

@@ -1,0 +1,113 @@
+"""Which errors are the user's to mend, and what is said then."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+import torch
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from vaescope.config.refusals import refusal
+from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
+
+
+def raised(call):
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # whichever it is
+        call()
+    return caught.value
+
+
+def of_the_disk(number, name="/some/where"):
+    return OSError(number, os.strerror(number), name)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some"),
+        (errno.EACCES, "you may read and write"),
+        (errno.EROFS, "choose a folder that can be written"),
+        (errno.ENOTDIR, "a part of this path is a file"),
+        (errno.EISDIR, "give a file, not a folder"),
+        (errno.EEXIST, "a file is where a folder should be"),
+        (errno.ENOENT, "check the path"),
+        (errno.ENAMETOOLONG, "give a shorter one"),
+        (errno.EIO, ""),
+    ],
+)
+def test_the_disk_says_where_and_why(number, advice):
+    told = refusal(of_the_disk(number))
+    assert isinstance(told, DataError)
+    assert str(told).startswith(f"/some/where: {os.strerror(number)}")
+    assert advice in str(told)
+
+
+def test_what_the_machine_really_raises(tmp_path):
+    (tmp_path / "file").touch()
+    for call in (
+        lambda: (tmp_path / "file" / "below").mkdir(),
+        lambda: (tmp_path / "file").mkdir(),
+        lambda: (tmp_path / ("x" * 300)).mkdir(),
+        lambda: (tmp_path / "none" / "x").open("w"),
+        lambda: tmp_path.open("w"),
+        lambda: np.zeros(2**60),
+        lambda: np.zeros(2**62),
+        lambda: torch.zeros(2**50),
+        lambda: torch.zeros(2**62, 2**30),
+    ):
+        error = raised(call)
+        told = refusal(error)
+        assert isinstance(told, VaescopeError), repr(error)
+        assert len(str(told).splitlines()) == 1
+    assert "not enough memory" in str(told)
+
+
+def test_other_libraries():
+    told = refusal(MisconfigurationException("You requested 3 GPUs.\nBut none is here."))
+    assert isinstance(told, ConfigError)
+    assert str(told) == "config.trainer: You requested 3 GPUs."
+    link = raised(lambda: OmegaConf.create({"a": "${b}"}).a)
+    assert isinstance(link, OmegaConfBaseException)
+    assert "'b' not found" in str(refusal(link))
+    assert str(refusal(HydraException("no such thing"))) == "no such thing"
+    missing = MissingConfigException("Could not find 'model/vea'", "model/vea", ["vae", "pcl"])
+    assert str(refusal(missing)) == "Could not find 'model/vea'\ndid you mean 'vae'?"
+
+
+def test_our_own_errors_stay_what_they_are():
+    error = DataError("as it is")
+    assert refusal(error) is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("image_3"),
+        TypeError("'int' object is not iterable"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        ValueError("a statistic was wrong"),
+        AssertionError(),
+        OSError("without a number"),
+        ZeroDivisionError(),
+    ],
+)
+def test_faults_of_the_program_are_none_of_the_users(error):
+    assert refusal(error) is None
+
+
+def test_a_value_where_a_list_belongs_is_told_how_to_write_it():
+    composed = OmegaConf.structured({"scores": ["a"]})
+    error = raised(lambda: OmegaConf.merge(composed, {"scores": {"a": 1}}))
+    assert "a list is written in brackets: key=[value]" in str(refusal(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(MemoryError(), "MemoryError"), (ValueError("\n a\nb"), "a"), (KeyError("k"), "'k'")],
+)
+def test_an_error_is_told_in_one_line_also_if_it_says_nothing(error, told):
+    assert first_line(error) == told

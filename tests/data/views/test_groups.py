@@ -1,0 +1,121 @@
+"""Groups of images that share a factor or the class."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.factors import Factors
+from vaescope.data.pool import Pool
+from vaescope.data.stored import StoredDataset
+from vaescope.data.views.groups import Groups, Labels
+from vaescope.errors import ConfigError
+
+FACTORS = Factors(
+    ("size", "angle", "constant", "shape"),
+    (4, 5, 1, 3),
+    ("ordinal", "circular", "ordinal", "categorical"),
+)
+N = 20_000
+
+
+class Grid(FactorDataset):
+    factors = FACTORS
+    image_shape = (1,)
+    source = "drawn in a test"
+
+    def images(self, values):
+        return self.factors.index(values)[:, None].float()
+
+
+def test_groups_share_a_factor_and_begin_with_the_batch(rng):
+    pool, index = Pool(Grid(), torch.arange(60)), torch.from_numpy(rng.integers(0, 60, 60))
+    plan = Groups("angle", 3)(index, pool, rng)
+    assert plan.keys() == {"index", "group", "label"}
+    assert plan["group"].tolist() == [g for g in range(20) for _ in range(3)]
+    assert torch.equal(plan["index"][::3], index[:20])
+    assert torch.equal(plan["label"], FACTORS.values(plan["index"])[:, 1])
+    assert (plan["label"].view(20, 3) == plan["label"].view(20, 3)[:, :1]).all()
+    assert all(column.dtype == torch.int64 for column in plan.values())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_members_of_a_group_are_drawn_as_training_shows_them(rng, weighted):
+    rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
+    weights = torch.from_numpy(rng.random(45)) if weighted else None
+    pool = Pool(Grid(), rows, weights)
+    for first in rows[[0, 20, 44]]:
+        plan = Groups("shape", N)(first.repeat(N), pool, rng)
+        others = np.bincount(plan["index"][1:].numpy(), minlength=60)
+        expected = np.zeros(60)
+        expected[rows.numpy()] = 1 if weights is None else weights.numpy()
+        expected *= (FACTORS.values(torch.arange(60))[:, 3] == plan["label"][0]).numpy()
+        assert not others[expected == 0].any()
+        cells = expected > 0
+        expected = expected[cells] / expected.sum() * (N - 1)
+        assert chisquare(others[cells], expected).pvalue > 1e-4
+
+
+def test_groups_by_class_need_no_factors(rng):
+    labels = torch.from_numpy(rng.integers(0, 3, 50))
+    dataset = StoredDataset(
+        torch.zeros(50, 4, 4, 1).byte(),
+        Factors((), (), ()),
+        "drawn in a test",
+        torch.zeros(50, 0).long(),
+        labels,
+    )
+    rows = torch.arange(0, 50, 2)
+    view = Groups("label", 4)
+    view.check(dataset.factors, 24)
+    plan = view(rows[:24], Pool(dataset, rows), rng)
+    assert torch.equal(labels[plan["index"]], plan["label"])
+    assert torch.isin(plan["index"], rows).all()
+    batch = dataset.gather(plan)
+    assert torch.equal(batch["label"], plan["label"])
+    assert torch.equal(batch["group"], plan["group"])
+    with pytest.raises(ConfigError, match=r"no classes.*'size', 'angle'"):
+        view(torch.arange(8), Pool(Grid(), torch.arange(60)), rng)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Groups("shape", 1), "size=1: give an integer from 2"),
+        (lambda: Groups("shape", 3).check(FACTORS, 8), "size=3 was given for batch_size=8"),
+        (lambda: Groups("colour", 2).check(FACTORS, 8), "'colour' was given.*'size', 'angle'"),
+        (
+            lambda: Groups("a", 2).check(Factors(("a",), (0,), ("continuous",)), 2),
+            "'a' is continuous",
+        ),
+        (
+            lambda: Labels("shape", 2).check(FACTORS, 8),
+            "'shape' has . values; give model.num_labels=",
+        ),
+    ],
+)
+def test_impossible_options_are_refused_before_any_batch(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(("by", "column"), [(None, 0), ("shape", 3)])
+def test_labels_leave_the_batch_as_it_is(rng, by, column):
+    rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
+    index = rows[torch.from_numpy(rng.integers(0, 45, 30))]
+    plan = Labels(by)(index, Pool(Grid(), rows), rng)
+    assert torch.equal(plan["index"], index)
+    assert torch.equal(plan["label"], FACTORS.values(index)[:, column])
+
+
+def test_labels_are_classes_where_there_are_no_factors(rng):
+    labels = torch.arange(20) % 3
+    pixels = torch.zeros(20, 2, 2, 1, dtype=torch.uint8)
+    table = torch.zeros(20, 0, dtype=torch.int64)
+    made = StoredDataset(pixels, Factors((), (), ()), "drawn in a test", table, labels)
+    plan = Labels()(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
+    assert plan["label"].tolist() == [2, 1]
+    with pytest.raises(ConfigError, match=r"'label' has 3 values; give model\.num_labels=3"):
+        Labels(num_labels=2)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
+    Labels(num_labels=3)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)

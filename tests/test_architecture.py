@@ -1,0 +1,196 @@
+"""The arrows between the parts, read off the sources; and what may not creep in."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vaescope
+
+ROOT = Path(vaescope.__file__).parent
+FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
+LEAVES = {"errors", "memory", "ranges", "streams", "factor_kinds"}
+
+# room of vaescope -> rooms that it may import besides itself
+ARROWS = {
+    "errors": set(),
+    "ranges": {"errors"},
+    "memory": {"errors"},
+    "streams": set(),
+    "factor_kinds": set(),
+    "distributions": LEAVES,
+    "networks": LEAVES,
+    "metrics": LEAVES,
+    "alignment": LEAVES | {"distributions"},
+    "panel": LEAVES | {"metrics", "alignment"},
+    "data": LEAVES | {"files"},
+    "models": LEAVES | {"distributions", "networks"},
+    "ensemble": {"models", "streams"},
+    "statistics": LEAVES | {"alignment", "data", "distributions", "metrics", "models", "panel"},
+    "config": LEAVES | {"escaping", "files", "hardware", "objective"},
+    "run_folder": {"config", "errors", "files"},
+}
+PURE = (
+    *("errors", "ranges", "streams", "factor_kinds", "distributions", "networks"),
+    *("metrics", "alignment", "panel"),
+)
+MAY_CONFIGURE = {"config", "commands", "experiment"}
+
+
+def imports(tree, at_load_only=False):
+    """Dotted names of everything that a module imports."""
+    nodes = _at_load(tree) if at_load_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _at_load(node):
+    """Nodes that run when the module is imported: not the bodies of functions."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _at_load(child)
+
+
+def part(name):
+    """Part of the house that a file belongs to: its folder, or its own name at the top."""
+    return name.removesuffix(".py").split("/")[0]
+
+
+def files_of(what):
+    return sorted(name for name in FILES if part(name) == what)
+
+
+def imported_parts(name):
+    ours = {dotted for dotted in imports(TREES[name]) if dotted.split(".")[0] == "vaescope"}
+    return {dotted.split(".")[1] for dotted in ours if "." in dotted}
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """pytest collects no second file of a name, unless its folder is a package."""
+    names = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert names == sorted(set(names))
+
+
+def test_the_sources_are_found():
+    assert all(files_of(what) for what in (*ARROWS, *MAY_CONFIGURE))
+
+
+@pytest.mark.parametrize("what", ARROWS)
+def test_arrows_point_one_way(what):
+    for name in files_of(what):
+        assert imported_parts(name) <= ARROWS[what] | {what}, name
+
+
+@pytest.mark.parametrize("what", PURE)
+def test_numbers_know_no_framework(what):
+    for name in files_of(what):
+        assert not {dotted.split(".")[0] for dotted in imports(TREES[name])} & FRAMEWORKS, name
+
+
+@pytest.mark.parametrize("name", FILES)
+class TestEveryFile:
+    def test_only_the_glue_imports_hydra(self, name):
+        found = {dotted.split(".")[0] for dotted in imports(TREES[name])} & {"hydra", "omegaconf"}
+        assert not found or part(name) in MAY_CONFIGURE
+
+    def test_nobody_imports_wandb_at_load(self, name):
+        loaded = {dotted.split(".")[0] for dotted in imports(TREES[name], at_load_only=True)}
+        assert "wandb" not in loaded
+
+    def test_name_says_what_it_holds(self, name):
+        assert not {"utils", "util", "helpers", "helper", "common", "misc"} & set(
+            name.removesuffix(".py").split("/")
+        )
+
+    def test_constructors_take_no_kwargs(self, name):
+        if part(name) not in ("models", "data", "callbacks"):
+            return
+        for node in ast.walk(TREES[name]):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                assert node.args.kwarg is None, f"line {node.lineno}"
+
+    def test_is_not_too_long(self, name):
+        assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= 300
+
+    def test_handles_no_exception_bare(self, name):
+        handlers = [n for n in ast.walk(TREES[name]) if isinstance(n, ast.ExceptHandler)]
+        assert all(handler.type is not None for handler in handlers)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import vaescope",
+        "import vaescope.streams, vaescope.errors, vaescope.cli",
+        "from vaescope.cli import main; main(['--help'])",
+        "from vaescope.cli import main; main(['--version'])",
+        "import vaescope.commands.train, vaescope.commands.evaluate, vaescope.commands.data",
+    ],
+)
+def test_start_is_quick(code):
+    """Help, the version and the composition of a configuration do without torch."""
+    heavy = ("torch", "pytorch_lightning", "wandb", "matplotlib", "scipy")
+    check = f"{code}\nimport sys; sys.exit(' '.join(m for m in {heavy} if m in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def public():
+    """Public functions and classes of the parts whose numbers have to say what they are."""
+    for what in ("models", "metrics", "alignment", "networks", "distributions"):
+        package = importlib.import_module(f"vaescope.{what}")
+        walked = pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}.")
+        for module in (package, *(importlib.import_module(found.name) for found in walked)):
+            for name, value in vars(module).items():
+                ours = getattr(value, "__module__", None) == module.__name__
+                thing = inspect.isclass(value) or inspect.isfunction(value)
+                if ours and thing and not name.startswith("_"):
+                    yield pytest.param(value, id=f"{what}-{name}")
+
+
+def own_docstring(value):
+    """A docstring that the object itself has, not one of its parents'."""
+    text = vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__
+    return inspect.cleandoc(text or "")
+
+
+@pytest.mark.parametrize("value", list(public()))
+def test_public_things_say_what_they_are(value):
+    first = own_docstring(value).partition("\n")[0]
+    assert len(first) > 10
+    assert not first.startswith(f"{value.__name__}(")  # what a dataclass makes up
+    for name, method in vars(value).items() if inspect.isclass(value) else ():
+        if not name.startswith("_") and inspect.isfunction(method):
+            assert method.__doc__, name
+
+
+def methods():
+    models = importlib.import_module("vaescope.models")
+    base = models.LatentModel
+    return [
+        value
+        for name in models.__all__
+        if inspect.isclass(value := getattr(models, name))
+        and issubclass(value, base)
+        and value is not base
+    ]
+
+
+@pytest.mark.parametrize("method", methods())
+def test_methods_name_their_source(method):
+    text = " ".join(own_docstring(method).split())
+    assert "Source: " in text
+    assert "https://" in text.partition("Source: ")[2]
+    assert "Differs: " in text.partition("Source: ")[2]
