@@ -25,7 +25,8 @@ from vaescope.escaping import printable
 # the only modules of which something is looked up by a name that a file gives
 MODULES = (
     *("vaescope.data", "vaescope.models", "vaescope.networks", "vaescope.distributions.posteriors"),
-    *("vaescope.distributions.priors", "vaescope.distributions.likelihoods", "vaescope.callbacks"),
+    *("vaescope.distributions.priors", "vaescope.distributions.likelihoods"),
+    *("vaescope.statistics", "vaescope.callbacks"),
     *("torch.nn", "torch.optim", "torch.optim.lr_scheduler"),
     *("pytorch_lightning", "pytorch_lightning.callbacks"),
 )
@@ -277,9 +278,9 @@ def _offered() -> Iterator[Any]:
             yield function
     for kind in ("posteriors", "priors", "likelihoods"):
         yield from _public(import_module(f"vaescope.distributions.{kind}"))
+    yield from _public(import_module("vaescope.statistics"))
     for thing in _public(ours):
-        is_statistic = _is_in(thing.__module__, "vaescope.statistics")
-        if (issubclass(thing, pl.Callback) and thing is not ours.KeepConfig) or is_statistic:
+        if issubclass(thing, pl.Callback) and thing is not ours.KeepConfig:
             yield thing
     yield from (ours.MetricsFile, ours.wandb_logger)
     yield from (thing for thing in _public(nn) if issubclass(thing, nn.Module))
