@@ -83,6 +83,16 @@ def test_files_of_tests_have_names_of_their_own():
     assert names == sorted(set(names))
 
 
+def test_no_test_imports_a_test():
+    """What several tests need lies in tests/builders."""
+    folder = Path(__file__).parent
+    names = {path.stem for path in folder.rglob("test_*.py")} | {"conftest"}
+    for path in sorted(folder.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        modules = {word for dotted in imports(tree) for word in dotted.split(".")}
+        assert not modules & names, path
+
+
 def test_the_sources_are_found():
     assert all(files_of(what) for what in (*ARROWS, *MAY_CONFIGURE))
 

@@ -10,8 +10,8 @@ import argparse
 
 import torch
 from common import elapsed, head, now, table
-from panel import KINDS, made
 
+from panel import KINDS, made
 from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, Measured, panel
 
 # scikit-learn's estimators: on the CPU wherever the codes lie

@@ -9,7 +9,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from miniature import arrays
+from builders.miniature import arrays
 from vaescope.config.build import build, config_dir, resolved
 from vaescope.config.check import GIVEN_BY_CODE, RESERVED, check, problems
 from vaescope.config.targets import located

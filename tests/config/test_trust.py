@@ -15,7 +15,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from hostile import EVIL, attacks
+from builders.hostile import EVIL, attacks
 from vaescope.cli import _resumed
 from vaescope.config.build import config_dir, resolved, save_yaml
 from vaescope.config.targets import located
@@ -200,7 +200,7 @@ OF_HYDRA = {
     "job_logging": lambda node: {
         "job_logging": {
             "version": 1,
-            "handlers": {"x": {"()": "hostile.MarkingHandler", "path": node["_args_"][0]}},
+            "handlers": {"x": {"()": "builders.hostile.MarkingHandler", "path": node["_args_"][0]}},
             "root": {"handlers": ["x"]},
         }
     },
@@ -596,7 +596,7 @@ def test_a_checkpoint_without_a_part_of_its_description_is_not_whole(lacking, pl
 
 
 def test_a_checkpoint_with_pickled_objects_is_not_read(hostile, mark, plain, tmp_path):
-    from hostile import Mark
+    from builders.hostile import Mark
 
     path = write_checkpoint(tmp_path / "x.ckpt", plain, hyper_parameters=Mark(str(mark)))
     with pytest.raises(DataError, match="not a whole checkpoint") as told:

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from test_terms import METHODS, STEP, batch_of, made, summands
 
+from builders.methods import METHODS, STEP, batch_of, made, summands
 from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.errors import ConfigError
 from vaescope.models import HausdorffVAE

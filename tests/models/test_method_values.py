@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
-from test_terms import STEP, batch_of, made, summands
 from torch.distributions import Normal, kl_divergence
 from torch.func import jacrev, vmap
 
+from builders.methods import STEP, batch_of, made, summands
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, divergence
 from vaescope.models import (

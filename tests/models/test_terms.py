@@ -5,9 +5,6 @@ Methods are found in ``vaescope.models``; each is tested with every posterior an
 
 import inspect
 import math
-import pkgutil
-from functools import partial
-from importlib import import_module
 
 import pytest
 import torch
@@ -22,8 +19,9 @@ from torch.distributions import (
 )
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from vaescope import models, networks
-from vaescope.distributions.likelihoods import Bernoulli, Gaussian, Likelihood
+from builders.methods import LIKELIHOODS, METHODS, NETWORKS, STEP, batch_of, made
+from vaescope import models
+from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.distributions.posteriors import (
     Box,
     DiagonalGaussian,
@@ -38,36 +36,11 @@ from vaescope.models import (
     Autoencoder,
     BetaVAE,
     GroupVAE,
-    LatentModel,
-    Parts,
-    SemiSupervised,
     SigmaVAE,
     SlowVAE,
     TripletVAE,
 )
 
-for _module in pkgutil.walk_packages(models.__path__, "vaescope.models."):
-    import_module(_module.name)
-
-
-def _subclasses(cls):
-    return {cls}.union(*(_subclasses(child) for child in cls.__subclasses__()))
-
-
-METHODS = sorted(
-    (
-        method
-        for method in _subclasses(LatentModel)
-        if method.__module__.startswith("vaescope.") and method.terms is not LatentModel.terms
-    ),
-    key=lambda method: method.__name__,
-)
-LIKELIHOODS = Likelihood.__args__
-NETWORKS = {
-    "linear": ((5,), networks.linear),
-    "mlp": ((2, 3), partial(networks.mlp, encoder_sizes=(7,), decoder_sizes=(6, 5))),
-    "conv64": ((1, 64, 64), networks.conv64),
-}
 CASES = [
     pytest.param(
         method,
@@ -81,51 +54,8 @@ CASES = [
 ]
 every_case = pytest.mark.parametrize(("method", "posterior", "likelihood"), CASES)
 every_network = pytest.mark.parametrize("network", NETWORKS)
-STEP = 3
-REQUIRED = {SemiSupervised: {"unsupervised": BetaVAE}}  # arguments without a default
 # of pairs, of another posterior, or with a variance of its own: tested with their methods
 OTHER_RECONSTRUCTIONS = {GroupVAE, IVAE, SigmaVAE, SlowVAE, TripletVAE}
-
-
-def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_dim=3, **symbols):
-    """A model in double precision, its weights and its noise from ``seed``."""
-    image_shape, factory = NETWORKS[network]
-    torch.manual_seed(seed)
-    parts = Parts(
-        image_shape=image_shape,
-        network=factory,
-        posterior=posterior,
-        likelihood=likelihood(),
-        optimizer=partial(torch.optim.Adam, lr=1e-3),
-        latent_dim=latent_dim,
-        seed=seed,
-        schedule_steps=300,
-    )
-    model = method(parts, **(REQUIRED.get(method, {}) | symbols)).double()
-    model.num_images = 100
-    return model
-
-
-def summands(model, batch, step, noise):
-    """Weight times term, by name: what the loss is the sum of."""
-    weights = model.weights(step)
-    return {k: weights.get(k, 1) * v for k, v in model.terms(batch, step, noise).items()}
-
-
-def batch_of(network="mlp", seed=0, size=4):
-    generator = torch.Generator().manual_seed(100 + seed)
-    shape = (size, *NETWORKS[network][0])
-    image = torch.rand(shape, generator=generator, dtype=torch.float64)
-    return {
-        "image": image,
-        "image_2": torch.rand(shape, generator=generator, dtype=torch.float64),
-        "factors": torch.randint(0, 3, (size, 2), generator=generator),
-        "changed": torch.rand(size, 2, generator=generator) < 0.5,
-        "image_3": torch.rand(shape, generator=generator, dtype=torch.float64),
-        "label": torch.arange(size) % 3,
-        "factor_labels": torch.arange(size)[:, None] / size,
-        "index": torch.arange(size),
-    }
 
 
 def test_there_are_methods_and_all_are_exported():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 from scipy.special import expit, log_softmax
-from test_terms import STEP, batch_of, made
 
+from builders.methods import STEP, batch_of, made
 from vaescope.distributions.posteriors import Point
 from vaescope.models import TCL, InfoNCE
 from vaescope.models.info_nce import cross_entropy_of_pairs, similarities

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_terms import STEP, batch_of, made
 from torch import nn
 
+from builders.methods import STEP, batch_of, made
 from vaescope.distributions.likelihoods import Bernoulli
 from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.models import BetaVAE, HessianVAE

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_terms import STEP, batch_of, made, summands
 
+from builders.methods import STEP, batch_of, made, summands
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian
 from vaescope.models import BetaVAE, HausdorffVAE
 from vaescope.models.hausdorff_vae import hausdorff_distances, missing_deviation

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_terms import STEP, batch_of, made, summands
 
+from builders.methods import STEP, batch_of, made, summands
 from vaescope.config.build import resolved
 from vaescope.distributions.posteriors import Point
 from vaescope.ensemble import Ensemble

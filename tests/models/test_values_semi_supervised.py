@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from test_terms import METHODS, STEP, batch_of, made
 from torch.func import functional_call, grad, stack_module_state, vmap
 
+from builders.methods import METHODS, STEP, batch_of, made
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point
 from vaescope.errors import ConfigError
 from vaescope.models import (

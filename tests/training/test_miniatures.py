@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from builders import miniature
 from vaescope.commands.data_sets import verify
 from vaescope.commands.fetching import fetch
 from vaescope.experiment.training import train
 
-FOLDER = Path(__file__).parents[1] / "miniature"
+FOLDER = Path(miniature.__file__).parent
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.py")) if path.stem != "__init__"]
-MODULES = {name: importlib.import_module(f"miniature.{name}") for name in NAMES}
+MODULES = {name: importlib.import_module(f"builders.miniature.{name}") for name in NAMES}
 CASES = [
     (name, option)
     for name, module in MODULES.items()

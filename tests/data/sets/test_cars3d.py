@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from miniature import cars3d as miniature
-from stamps import read, stamped
+from builders.miniature import cars3d as miniature
+from builders.stamps import read, stamped
 from vaescope.data.files.cache import file_checksum
 from vaescope.data.files.resize import resized
 from vaescope.data.sets.cars3d import Cars3D, Cars3DDataModule

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from miniature import causal3dident
+from builders.miniature import causal3dident
 from vaescope.data.files import pictures
 from vaescope.data.files.convert import record_of
 from vaescope.data.sets.causal3dident import Causal3DIdent, Causal3DIdentDataModule

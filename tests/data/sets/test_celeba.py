@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from miniature import celeba
+from builders.miniature import celeba
 from vaescope.data.files import pictures
 from vaescope.data.files.convert import record_of
 from vaescope.data.sets.celeba import CelebA, CelebADataModule

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from miniature import falcor3d, isaac3d
+from builders.miniature import falcor3d, isaac3d
 from vaescope.data.files import pictures
 from vaescope.data.files.convert import record_of
 from vaescope.data.sets.rendered_folders import Falcor3DDataModule, Isaac3DDataModule

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from miniature import mpi3d as miniature
+from builders.miniature import mpi3d as miniature
 from vaescope.data.files.cache import file_checksum
 from vaescope.data.sets import mpi3d
 from vaescope.data.sets.mpi3d import MPI3D, VARIANTS, MPI3DDataModule

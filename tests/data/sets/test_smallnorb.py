@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from miniature import smallnorb as miniature
-from stamps import grid, read, stamped
+from builders.miniature import smallnorb as miniature
+from builders.stamps import grid, read, stamped
 from vaescope.data.files.cache import file_checksum
 from vaescope.data.files.resize import resized
 from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule, without_instance

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from miniature import arrays
+from builders.miniature import arrays
 from vaescope.data.sets.own.arrays import ArraysDataModule
 from vaescope.data.sets.own.factor_table import factor_table
 from vaescope.errors import ConfigError, DataError

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from miniature import arrays, image_folder
+from builders.miniature import arrays, image_folder
 from vaescope.data.files import pictures
 from vaescope.data.files.convert import record_of
 from vaescope.data.sets.own.image_folder import ImageFolderDataModule

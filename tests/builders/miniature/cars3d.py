@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scipy.io import savemat
 
-from stamps import grid, stamped
+from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import file_checksum
 from vaescope.data.sets.cars3d import Cars3D

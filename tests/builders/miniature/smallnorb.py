@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stamps import grid, stamped
+from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import file_checksum
 from vaescope.data.sets.smallnorb import SmallNORB

@@ -57,7 +57,7 @@ def attacks(folder, mark):
     log = {
         "version": 1,
         "disable_existing_loggers": False,
-        "handlers": {"x": {"class": "hostile.MarkingHandler", "path": mark}},
+        "handlers": {"x": {"class": "builders.hostile.MarkingHandler", "path": mark}},
     }
     found = [
         *(system, node("posix.system", touch), node("os.mkdir", mark)),

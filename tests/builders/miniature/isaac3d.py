@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from miniature.falcor3d import write_rendered
+from builders.miniature.falcor3d import write_rendered
 from vaescope.data.sets.rendered_folders import Isaac3D
 
 DATASET = Isaac3D

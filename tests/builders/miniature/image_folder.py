@@ -5,7 +5,7 @@ import csv
 import numpy as np
 from PIL import Image
 
-from miniature import arrays
+from builders.miniature import arrays
 
 NUM = arrays.NUM
 TINTS = {"85": "dark", "170": "medium", "255": "bright"}

@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from miniature.celeba import as_written
+from builders.miniature.celeba import as_written
 from vaescope.data.sets.causal3dident import Causal3DIdent
 
 DATASET = Causal3DIdent
