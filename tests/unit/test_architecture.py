@@ -13,6 +13,7 @@ import pytest
 import vaescope
 
 ROOT = Path(vaescope.__file__).parent
+TESTS = Path(__file__).parents[1]
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
@@ -79,13 +80,13 @@ def imported_parts(name):
 
 def test_files_of_tests_have_names_of_their_own():
     """pytest collects no second file of a name, unless its folder is a package."""
-    names = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    names = sorted(path.name for path in TESTS.rglob("test_*.py"))
     assert names == sorted(set(names))
 
 
 def test_no_test_imports_a_test():
     """What several tests need lies in tests/builders."""
-    folder = Path(__file__).parent
+    folder = TESTS
     names = {path.stem for path in folder.rglob("test_*.py")} | {"conftest"}
     for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
