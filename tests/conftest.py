@@ -11,6 +11,7 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+LONG = 300  # lines of a file of the sources that is better cut
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,17 @@ def config(tmp_path):
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the loss curves anew")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Long files of the sources are told, not refused: one line a run."""
+    import vaescope
+
+    room = Path(vaescope.__file__).parent
+    lengths = {path: len(path.read_bytes().splitlines()) for path in room.rglob("*.py")}
+    long = [f"{path.relative_to(room)} ({n})" for path, n in lengths.items() if n > LONG]
+    if long:
+        terminalreporter.write_line(f"files over {LONG} lines: {', '.join(sorted(long))}")
 
 
 @pytest.fixture
