@@ -16,7 +16,7 @@ from vaescope.models.base import batches_before, num_images_of
 from vaescope.models.schedules import warn_of_unfinished_schedules
 from vaescope.streams import Rewinder
 
-# updates between two looks for diverged members where a look makes the device wait
+# updates between two checks for diverged members where a check makes the device wait
 _LOOK_EVERY = 50
 # weights a member from which batching its operations was no faster on CPUs (benchmarks/ensemble.py)
 _LARGE = 2_000_000

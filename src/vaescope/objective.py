@@ -44,7 +44,7 @@ def objective_problems(value: Any) -> Iterator[str]:
 
 def _key(word: str) -> str:
     part, _, name = word.rpartition("/")
-    if part in ("", "align"):  # looks on the validation part log the decoder's scores there
+    if part in ("", "align"):  # evaluations of the validation part log the decoder's scores there
         part = "val"
     if part not in PARTS or not name.strip():
         raise ConfigError(f"config.objective: {word!r} is no score; name one as val/mig")

@@ -98,7 +98,7 @@ def equal(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
 
 def ensemble(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """Four seeds of the default network, with all default looks."""
+    """Four seeds of the default network, with all default evaluations."""
     updates = 3 if settings.rehearse else 300
     found = {}
     for precision in ("32-true", "bf16-mixed"):

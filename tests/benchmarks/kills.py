@@ -38,7 +38,7 @@ SMALL = (
     *("callbacks.evaluation.every_n_steps=5", "callbacks.checkpoint.every_n_steps=7"),
     *("trainer.max_steps=34", "statistics=[latents,polarized,disentanglement]"),
 )
-RUNS = {  # what is trained: checkpoints with and between looks, moments, members, buffers
+RUNS = {  # what is trained: checkpoints with and between evaluations, moments, members, buffers
     "beta_vae": ("model=beta_vae", "seed=3"),
     "annealed": ("model=beta_vae_annealed", "callbacks.checkpoint.every_n_steps=1"),
     "factor_vae": ("model=factor_vae", "trainer.accumulate_grad_batches=2"),
@@ -129,7 +129,7 @@ class Campaign:
             print("FAULT", self.faults[-1], flush=True)
 
     def compare_runs(self, kind: str, one: Path, other: Path) -> None:
-        """Weights, moments, looks, scores and curves are equal to the bit; nothing is left over."""
+        """Weights, moments, scores and curves are equal to the bit; nothing is left over."""
         states = []
         for folder in (one, other):
             names = {path.name for path in folder.rglob("*")}

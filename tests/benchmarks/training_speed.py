@@ -6,15 +6,16 @@ Model: the conv64 beta-VAE on dSprites, batch 64, fused Adam. One round runs, on
   fastest of the obvious ways), ``torch.randn`` noise, forward and loss (written out here) under
   autocast, backward, Adam;
 * bare: ``vaescope train`` with ``callbacks=[] logger=[]``;
-* default: ``vaescope train`` with the default callbacks and loggers (wandb offline): a look at
-  5,000 held-out images with all statistics and a checkpoint every 500 steps, terms every 50.
+* default: ``vaescope train`` with the default callbacks and loggers (wandb offline): evaluation of
+  5,000 images with all statistics and a checkpoint every 500 steps, terms every 50.
 
-Timed are ``--steps`` updates after ``--warmup``; imports, packing, the look before the first update
-and the pictures and report at the end are not. Let ``--steps`` be a multiple of 500, so that looks
-and checkpoints have their share. vaescope reads the bit-packed cache (built at the first run, read
-once beforehand, so that it lies in the page cache). Ratios are medians over rounds of the ratio
-within a round: above 1 vaescope is faster. CPU time is that of all threads of this process, without
-wandb's own; it is steadier on a busy machine. ``--network linear`` shows the loop's own cost.
+Timed are ``--steps`` updates after ``--warmup``; imports, packing, the evaluation before the first
+update and the pictures and report at the end are not. Let ``--steps`` be a multiple of 500, so that
+evaluations and checkpoints have their share. vaescope reads the bit-packed cache (built at the
+first run, read once beforehand, so that it lies in the page cache). Ratios are medians over rounds
+of the ratio within a round: above 1 vaescope is faster. CPU time is that of all threads of this
+process, without wandb's own; it is steadier on a busy machine. ``--network linear`` shows the
+loop's own cost.
 
 Run: python tests/benchmarks/training_speed.py --threads 1 --steps 500 --rounds 5 2>/dev/null
 """

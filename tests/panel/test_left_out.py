@@ -26,8 +26,8 @@ def made(rows, values=(3, 4), seed=0, latents=3):
 
 def codes_of(codes, factors):
     kinds = ["ordinal"] * factors.shape[1]
-    look = {"step": 0, "split": "val", "posterior": Point, "factor_kinds": kinds}
-    return Codes(mean=codes, sampled=codes, factors=factors, **look)
+    about = {"step": 0, "split": "val", "posterior": Point, "factor_kinds": kinds}
+    return Codes(mean=codes, sampled=codes, factors=factors, **about)
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_ratios_in_order():
 
 
 @pytest.mark.parametrize(("sign", "expected"), [(-1, "holds"), (1, "fails")])
-def test_correlation_over_looks(tmp_path, sign, expected):
+def test_correlation_over_evaluations(tmp_path, sign, expected):
     with (tmp_path / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "seed", "align/dto", "val/neighbour_score"])
@@ -99,7 +99,9 @@ def test_correlation_over_looks(tmp_path, sign, expected):
     (tmp_path / "scores.json").write_text(json.dumps({"about": {}, "rows": [{"seed": 0}]}))
     (tmp_path / "config.yaml").write_text("published: {}\n")
     run = read_result(Run("table1_dsprites_beta_vae", ""), tmp_path)
-    assert run.looks("align/dto")[10].tolist() == pytest.approx([1 + sign * 0.1, 2 + sign * 0.1])
+    assert run.evaluations("align/dto")[10].tolist() == pytest.approx(
+        [1 + sign * 0.1, 2 + sign * 0.1]
+    )
     assert verdict(10, run).verdict == expected
 
 

@@ -10,7 +10,7 @@ from vaescope.data import FactorDataset, Factors, Viewed
 from vaescope.distributions.likelihoods import Gaussian
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.models import VAE, Autoencoder, BetaVAE, Parts
-from vaescope.statistics import look
+from vaescope.statistics import encode_split
 
 LEVELS = 20
 STD = math.sqrt((LEVELS**2 - 1) / 12)  # of equally many 0, 1, ...
@@ -66,13 +66,13 @@ def make_model(
 
 @pytest.fixture
 def held_out():
-    """Factory of looks at all of the grid: ``held_out(angle, posterior=..., split=...)``."""
+    """Encoded splits of the grid: ``held_out(angle, posterior=..., split=...)``."""
 
     def at(*args, split="val", step=0, **kept):
         dataset = Grid()
         index = torch.arange(len(dataset))
         model = make_model(*args, **kept)
-        return look(
+        return encode_split(
             model, Viewed(dataset, None, 0), index, split=split, step=step, num_jacobians=50
         )
 

@@ -27,11 +27,11 @@ def test_rotated_latents_are_not_aligned_anywhere(held_out):
 
 
 def test_encoding_more_images_gives_their_codes_and_leaves_the_mode(held_out):
-    look = held_out()
-    look.model.train()
-    found = look.encoded(torch.tensor([3, 399, 3]))
-    torch.testing.assert_close(found, look.mean[[3, 399, 3]])
-    assert look.model.training
+    encoded = held_out()
+    encoded.model.train()
+    found = encoded.encode(torch.tensor([3, 399, 3]))
+    torch.testing.assert_close(found, encoded.mean[[3, 399, 3]])
+    assert encoded.model.training
     assert not found.requires_grad
 
 
@@ -40,20 +40,20 @@ def test_encoding_more_images_gives_their_codes_and_leaves_the_mode(held_out):
     [((20, 0), ("ordinal", "continuous")), ((20, 20), ("categorical", "categorical"))],
 )
 def test_nothing_where_no_box_can_be_made(held_out, sizes, kinds):
-    look = held_out()
-    dataset = type(look.dataset)()
+    encoded = held_out()
+    dataset = type(encoded.dataset)()
     dataset.factors = Factors(names=("a", "b"), sizes=sizes, kinds=kinds)
-    assert STATISTIC(replace(look, dataset=dataset)) == {}
+    assert STATISTIC(replace(encoded, dataset=dataset)) == {}
 
 
 def test_nothing_where_combinations_have_no_image(held_out):
-    look = held_out()
+    encoded = held_out()
 
-    class Incomplete(type(look.dataset)):
+    class Incomplete(type(encoded.dataset)):
         def __len__(self):
             return 399
 
-    assert STATISTIC(replace(look, dataset=Incomplete())) == {}
+    assert STATISTIC(replace(encoded, dataset=Incomplete())) == {}
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,10 @@ def normal(*shape, seed=0):
 
 @pytest.mark.parametrize("beta", [1.0, 3.0])
 def test_gaps_of_orthogonal_columns_vanish(held_out, beta):
-    look = held_out(beta=beta)
-    found = Gaps()(look)
+    encoded = held_out(beta=beta)
+    found = Gaps()(encoded)
     gram = torch.tensor([18.0, 2.0]).double()
-    codes = look.mean[:50].square().sum(1).mean()  # the mean decodes to the image: no other loss
+    codes = encoded.mean[:50].square().sum(1).mean()  # the mean decodes to the image: no other loss
     surrogate = float(beta / 2 * (codes + (1 + gram / beta).log().sum()))
     variance = 1 / (1 + gram / beta)
     assert found == {
@@ -141,15 +141,15 @@ class Exponential(nn.Module):
 @pytest.mark.parametrize("degrees", [0, 30])
 def test_off_axis_share_of_exponentials(held_out, degrees):
     """log s_j = (R z)_j, so that its derivatives are R."""
-    look = held_out(decoder=Exponential(math.radians(degrees)))
+    encoded = held_out(decoder=Exponential(math.radians(degrees)))
     expected = math.sin(math.radians(degrees)) ** 2
-    assert OffAxis(num_codes=8)(look) == {"align/off_axis_share": near(expected)}
+    assert OffAxis(num_codes=8)(encoded) == {"align/off_axis_share": near(expected)}
 
 
 def test_off_axis_share_of_nothing_is_not_reported(held_out):
     in_pieces = nn.Sequential(nn.Linear(2, 9), nn.ReLU(), nn.Linear(9, 3)).double()
-    for look in (held_out(), held_out(decoder=in_pieces)):
-        assert OffAxis(num_codes=4)(look) == {}
+    for encoded in (held_out(), held_out(decoder=in_pieces)):
+        assert OffAxis(num_codes=4)(encoded) == {}
     assert OffAxis(mean_threshold=9)(held_out(decoder=Exponential(0))) == {}
 
 
@@ -172,26 +172,26 @@ def test_local_pca_finds_a_pca(held_out, posterior):
 @pytest.mark.parametrize("angle", [0.0, HALF_RIGHT])
 def test_local_pca_of_equal_columns_is_at_chance(held_out, angle):
     """As much variance along every axis: nothing to align with, in whatever rotation."""
-    look = held_out(angle)
+    encoded = held_out(angle)
     shorter = torch.tensor([3.0, 1.0, 1.0]).double()  # by so much: columns of length 1
 
-    class Equal(type(look.dataset)):
+    class Equal(type(encoded.dataset)):
         def images(self, values):
             return super().images(values) / shorter
 
     with torch.no_grad():
-        look.model.decoder.weight.div_(shorter[:, None])
-    found = LocalPCA(num_points=300)(replace(look, dataset=Equal()))
+        encoded.model.decoder.weight.div_(shorter[:, None])
+    found = LocalPCA(num_points=300)(replace(encoded, dataset=Equal()))
     for name in ("local_pca_cosine", "local_pca_cosine_chance"):
         assert found[f"align/{name}"] == pytest.approx(8**0.5 / math.pi, abs=0.02)
 
 
 def test_local_pca_takes_what_there_is(held_out):
     assert LocalPCA(mean_threshold=9)(held_out()) == {}
-    look = held_out()
-    few = replace(look, index=look.index[:4], mean=look.mean[:4])
+    encoded = held_out()
+    few = replace(encoded, index=encoded.index[:4], mean=encoded.mean[:4])
     assert set(LocalPCA(mean_threshold=0)(few)) >= {"align/local_pca_cosine"}
-    two = replace(look, index=look.index[:2], mean=look.mean[:2])
+    two = replace(encoded, index=encoded.index[:2], mean=encoded.mean[:2])
     assert LocalPCA(mean_threshold=0)(two) == {}
     point = held_out(posterior=Point)
     still = replace(point, mean=torch.zeros_like(point.mean))
@@ -200,28 +200,28 @@ def test_local_pca_takes_what_there_is(held_out):
 
 @pytest.mark.parametrize("posterior", [DiagonalGaussian, Point])
 def test_local_pca_leaves_out_latents_that_stand_still(held_out, posterior):
-    look = held_out(posterior=posterior)
-    mean = torch.cat([look.mean, torch.full((len(look.mean), 1), 0.3)], 1).double()
+    encoded = held_out(posterior=posterior)
+    mean = torch.cat([encoded.mean, torch.full((len(encoded.mean), 1), 0.3)], 1).double()
     decoder = nn.Linear(3, 3, bias=False).double()
     with torch.no_grad():
         decoder.weight.zero_()
-        decoder.weight[:, :2] = look.model.decoder.weight
+        decoder.weight[:, :2] = encoded.model.decoder.weight
         decoder.weight[:, 2] = 1.0  # a direction that the data do not have
-    look.model.decoder = decoder
+    encoded.model.decoder = decoder
     variance = None if posterior is Point else torch.ones_like(mean)
-    found = LocalPCA()(replace(look, mean=mean, variance=variance))
+    found = LocalPCA()(replace(encoded, mean=mean, variance=variance))
     assert found["align/local_pca_cosine"] == near(1)
 
 
 def test_codes_that_are_the_factors_identify_them(held_out):
-    look = held_out()
+    encoded = held_out()
     expected = {"val/mcc": near(1), "val/mcc_rank": near(1), "val/linear_r2": near(1)}
-    assert Identifiability()(look) == expected
+    assert Identifiability()(encoded) == expected
     turned = Identifiability()(held_out(HALF_RIGHT))
     assert turned["val/mcc"] == near(MATCHED)
     assert turned["val/linear_r2"] == near(1)
-    no_line = replace(look, factor_kinds=("circular", "categorical"))
-    without = replace(look, factors=look.factors[:, :0], factor_kinds=())
+    no_line = replace(encoded, factor_kinds=("circular", "categorical"))
+    without = replace(encoded, factors=encoded.factors[:, :0], factor_kinds=())
     assert Identifiability()(no_line) == Identifiability()(without) == {}
 
 
@@ -230,8 +230,8 @@ def test_latent_types_and_correlations(held_out):
     mean[:, 2] = 0  # follows the prior
     variance = torch.full(size, 0.1, dtype=torch.float64)
     variance[:, 2], variance[:1000, 1] = 1.0, 1.0
-    look = replace(held_out(), mean=mean, variance=variance)
-    found = LatentTypes()(look)
+    encoded = replace(held_out(), mean=mean, variance=variance)
+    found = LatentTypes()(encoded)
     for kind in ("active", "mixed", "passive"):
         assert found[f"val/latents_{kind}"] == 1
     assert found["val/total_correlation_mean"] < 0.01
@@ -241,7 +241,7 @@ def test_latent_types_and_correlations(held_out):
     )
     assert "val/entropy_latent_02" not in found  # a constant has no density
     mean[:, 1] = mean[:, 0]
-    found = LatentTypes()(look)
+    found = LatentTypes()(encoded)
     assert "val/total_correlation_mean" not in found  # infinite
     expected = -0.5 * math.log(1 - 1 / (1.1 * 1.55))
     assert found["val/total_correlation_sampled"] == pytest.approx(expected, 0.1)
@@ -261,19 +261,19 @@ def test_latent_types_need_variances(held_out, posterior, absent):
 
 
 def test_intrinsic_dimensions(held_out):
-    look = held_out()
+    encoded = held_out()
     mean = torch.rand(400, 3, generator=torch.Generator().manual_seed(0))
     mean[:, 2] = 0
     sampled = mean + torch.tensor([0, 0, 1.0]) * torch.rand(400, 1)
     statistic = IntrinsicDimension(neighbours=10, num_samples=400)
-    found = statistic(replace(look, mean=mean, sampled=sampled))
+    found = statistic(replace(encoded, mean=mean, sampled=sampled))
     assert found["val/dimension_mean"] == pytest.approx(2, abs=0.25)
     assert found["val/dimension_sampled"] == pytest.approx(3, abs=0.5)
     difference = found["val/dimension_sampled"] - found["val/dimension_mean"]
     assert found["val/dimension_gap"] == difference
-    collapsed = statistic(replace(look, mean=torch.ones(400, 3), sampled=sampled))
+    collapsed = statistic(replace(encoded, mean=torch.ones(400, 3), sampled=sampled))
     assert collapsed["val/dimension_mean"] == 0
-    few = statistic(replace(look, mean=mean[:5].repeat(9, 1), sampled=sampled))
+    few = statistic(replace(encoded, mean=mean[:5].repeat(9, 1), sampled=sampled))
     assert "val/dimension_mean" not in few
     assert "val/dimension_gap" not in few
     assert set(statistic(held_out(posterior=Point))) == {"val/dimension_data", "val/dimension_mean"}
@@ -288,22 +288,22 @@ def test_sampled_codes_are_the_same_at_every_look(held_out):
 
 
 def test_drift_is_likeness_to_the_look_before(held_out):
-    look = held_out()
+    encoded = held_out()
     before = held_out(HALF_RIGHT).mean[:100]
-    assert Drift()(look) == {}
-    same = Drift()(replace(look, previous=look.mean[:100]))
+    assert Drift()(encoded) == {}
+    same = Drift()(replace(encoded, previous=encoded.mean[:100]))
     assert same == dict.fromkeys(same, near(1))
-    moved = Drift()(replace(look, previous=before))
+    moved = Drift()(replace(encoded, previous=before))
     assert moved["align/drift_procrustes"] == near(1)
     assert moved["align/drift_cka"] == near(1)
     assert moved["align/drift_mcc"] < 0.99
-    inactive = Drift(mean_threshold=9)(replace(look, previous=before))
+    inactive = Drift(mean_threshold=9)(replace(encoded, previous=before))
     assert set(inactive) == {"align/drift_procrustes", "align/drift_cka"}
 
 
 def test_rotated_members_agree_but_for_their_axes(held_out):
-    looks = [held_out(), held_out(HALF_RIGHT, seed=1)]
-    scores = scores_of_members(looks, {"agreement": Agreement()})
+    members = [held_out(), held_out(HALF_RIGHT, seed=1)]
+    scores = scores_of_members(members, {"agreement": Agreement()})
     assert list(scores) == [0, 1]
     for numbers in scores.values():
         for name in ("procrustes", "cka", "linear"):
@@ -318,26 +318,26 @@ def test_rotated_members_agree_but_for_their_axes(held_out):
 
 
 def test_members_mean_is_over_their_partners(held_out):
-    looks = [held_out(angle, seed=i) for i, angle in enumerate((0.0, 0.0, HALF_RIGHT))]
-    scores = scores_of_members(looks, {"agreement": Agreement()})
+    members = [held_out(angle, seed=i) for i, angle in enumerate((0.0, 0.0, HALF_RIGHT))]
+    scores = scores_of_members(members, {"agreement": Agreement()})
     found = [scores[seed]["align/agreement_mcc"] for seed in range(3)]
     assert found == [near((1 + MATCHED) / 2), near((1 + MATCHED) / 2), near(MATCHED)]
 
 
 def test_a_latent_without_partner_agrees_with_none(held_out):
-    look = held_out()
-    half = replace(held_out(seed=1), mean=look.mean * torch.tensor([1, 0.01]))
-    scores = scores_of_members([look, half], {"agreement": Agreement()})
+    encoded = held_out()
+    half = replace(held_out(seed=1), mean=encoded.mean * torch.tensor([1, 0.01]))
+    scores = scores_of_members([encoded, half], {"agreement": Agreement()})
     assert scores[0]["align/agreement_mcc"] == near(0.5)
-    asleep = scores_of_members([look, half], {"agreement": Agreement(mean_threshold=9)})
+    asleep = scores_of_members([encoded, half], {"agreement": Agreement(mean_threshold=9)})
     assert "align/agreement_mcc" not in asleep[0]
     assert "align/agreement_cka" in asleep[0]
 
 
 @pytest.mark.parametrize("similarity", ["spearman", "lasso"])
 def test_every_latent_of_an_autoencoder_counts_for_the_udr(held_out, similarity):
-    looks = [held_out(posterior=Point, seed=seed) for seed in (0, 1)]
-    scores = scores_of_members(looks, {"agreement": Agreement(similarity=similarity)})
+    members = [held_out(posterior=Point, seed=seed) for seed in (0, 1)]
+    scores = scores_of_members(members, {"agreement": Agreement(similarity=similarity)})
     assert scores[0]["val/udr"] == near(0.9 if similarity == "lasso" else 1)
 
 
@@ -350,19 +350,19 @@ def test_a_single_model_has_no_group(held_out):
 def test_models_are_let_go_before_the_group_is_compared(held_out):
     models = []
 
-    def looks():
+    def members():
         for seed in range(3):
             one = held_out(seed=seed)
             models.append(weakref.ref(one.model))
             yield one
 
     class Group:
-        def together(self, looks):
+        def together(self, members):
             gc.collect()
             assert sum(model() is not None for model in models) <= 1
-            return [{"align/number": float(i)} for i, _ in enumerate(looks)]
+            return [{"align/number": float(i)} for i, _ in enumerate(members)]
 
-    scores = scores_of_members(looks(), {"group": Group(), "spectrum": Spectrum()})
+    scores = scores_of_members(members(), {"group": Group(), "spectrum": Spectrum()})
     assert [row["align/number"] for row in scores.values()] == [0, 1, 2]
 
 

@@ -57,8 +57,8 @@ def test_every_statistic_of_an_ensemble(tiny, tmp_path, config):
         assert explained <= GLOSSARY.keys()
         explained |= LOOKS | CLASSES | LOSS_TERMS.keys()
         assert explained == GLOSSARY.keys()  # so that every line is in use
-    looks = history(tmp_path / "run")["history"]
-    for row in looks:
+    evaluations = history(tmp_path / "run")["history"]
+    for row in evaluations:
         assert (row["step"] > 0) == (quantities(row) >= LOOKS)
         assert quantities(row) >= GROUP
     page = (tmp_path / "run" / "report.html").read_text()
@@ -102,7 +102,7 @@ def test_resumed_drift_equals_unbroken_drift(tiny, tmp_path):
     words = ("ensemble.size=2", "statistics=[drift,agreement]", "statistics.drift.num_samples=12")
     words = (*words, "statistics.drift.mean_threshold=0")
     train(tiny(whole, *words, "trainer.max_steps=17"))
-    train(tiny(broken, *words, "trainer.max_steps=7"))  # ends between two looks
+    train(tiny(broken, *words, "trainer.max_steps=7"))  # ends between two evaluations
     assert [row["step"] for row in history(broken)["history"]] == [0, 0, 5, 5, 7, 7]
     train(tiny(broken, *words, "trainer.max_steps=17", f"resume='{broken}'"))
     a, b = history(whole), history(broken)

@@ -16,7 +16,7 @@ from vaescope.experiment.assembly import build_ensemble, load_model, load_models
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
 from vaescope.networks import mlp
-from vaescope.statistics import HeldOut
+from vaescope.statistics import EncodedSplit
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 CASES = [(method,) for method in METHODS] + [("vae", "posterior=full")]
@@ -278,12 +278,12 @@ def test_weights_that_are_not_trained_stay_so(tiny, tmp_path):
 def test_a_member_of_finite_weights_but_no_finite_codes_does_not_end_the_others(
     tiny, tmp_path, monkeypatch
 ):
-    before = HeldOut.finite.fget
+    before = EncodedSplit.finite.fget
 
     def finite(self):
         return before(self) and not (self.model.seed == 1 and self.step == 5)
 
-    monkeypatch.setattr(HeldOut, "finite", property(finite))
+    monkeypatch.setattr(EncodedSplit, "finite", property(finite))
     train(tiny(tmp_path, "ensemble.size=3", "trainer.max_steps=12"))
     result = scores(tmp_path)
     assert result["about"]["diverged"] == [{"seed": 1, "step": 5}]

@@ -62,16 +62,20 @@ def test_train_and_val_kl_are_nats_whatever_the_weight(tiny, tmp_path):
     words = (*words, "optimizer.lr=0", "trainer.max_steps=10", "data.split=null")
     train(tiny(tmp_path, *words, "data.batch_size=192"))
     found = rows(tmp_path)
-    looks = [row for row in found if "val/kl" in row]
-    assert [row["step"] for row in looks] == [0, 5, 10]
-    assert [row["val/weight_kl"] for row in looks] == pytest.approx([100, 37.5, 0])
+    evaluations = [row for row in found if "val/kl" in row]
+    assert [row["step"] for row in evaluations] == [0, 5, 10]
+    assert [row["val/weight_kl"] for row in evaluations] == pytest.approx([100, 37.5, 0])
     updates = [row for row in found if "train/kl" in row]
     expected = [100 - 12.5 * min(step, 8) for step in range(10)]  # an update has the weight before
     assert [row["train/weight_kl"] for row in updates] == pytest.approx(expected)
-    assert all(row["val/kl"] == pytest.approx(looks[0]["val/kl"], rel=1e-9) for row in looks)
-    assert all(row["train/kl"] == pytest.approx(looks[0]["val/kl"], rel=0.1) for row in updates)
-    final = [row["val/loss_final_weights"] for row in looks]
-    assert final == pytest.approx([row["val/reconstruction"] for row in looks])
+    assert all(
+        row["val/kl"] == pytest.approx(evaluations[0]["val/kl"], rel=1e-9) for row in evaluations
+    )
+    assert all(
+        row["train/kl"] == pytest.approx(evaluations[0]["val/kl"], rel=0.1) for row in updates
+    )
+    final = [row["val/loss_final_weights"] for row in evaluations]
+    assert final == pytest.approx([row["val/reconstruction"] for row in evaluations])
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 50.0), (50.0, 0.0)])
@@ -79,11 +83,11 @@ def test_best_checkpoint_is_judged_by_the_weights_of_the_end(tiny, tmp_path, sta
     """With a rising beta val/loss is lowest at first, whatever was learnt."""
     words = (*FEW, "model=beta_vae", f"model.initial_beta={start}", f"model.beta={end}")
     train(tiny(tmp_path, *words, "trainer.max_steps=20"))
-    looks = {row["step"]: row for row in rows(tmp_path) if row["step"] and "val/loss" in row}
-    final = {step: row["val/loss_final_weights"] for step, row in looks.items()}
+    evaluations = {row["step"]: row for row in rows(tmp_path) if row["step"] and "val/loss" in row}
+    final = {step: row["val/loss_final_weights"] for step, row in evaluations.items()}
     best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["global_step"]
     assert final[best] == min(final.values())
-    for row in looks.values():
+    for row in evaluations.values():
         expected = row["val/reconstruction"] + end * row["val/kl"]
         assert row["val/loss_final_weights"] == pytest.approx(expected, rel=1e-12)
 
@@ -91,9 +95,11 @@ def test_best_checkpoint_is_judged_by_the_weights_of_the_end(tiny, tmp_path, sta
 def test_a_target_that_moves_is_at_its_end_in_the_final_loss(tiny, tmp_path):
     words = ("model=annealed_vae", "model.gamma=2", "model.max_capacity=9", "trainer.max_steps=30")
     train(tiny(tmp_path, *FEW, *words, "callbacks.evaluation.every_n_steps=5"))
-    looks = [row for row in rows(tmp_path) if "val/loss" in row]
-    assert [row["val/target_kl"] for row in looks] == pytest.approx([0, 4.5, 9, 9, 9, 9, 9])
-    for row in looks:  # one chunk of held-out images: the mean of |KL - C| is that of the mean
+    evaluations = [row for row in rows(tmp_path) if "val/loss" in row]
+    assert [row["val/target_kl"] for row in evaluations] == pytest.approx([0, 4.5, 9, 9, 9, 9, 9])
+    for (
+        row
+    ) in evaluations:  # one chunk of held-out images: the mean of |KL - C| is that of the mean
         gap = abs(row["val/kl"] - row["val/target_kl"])
         assert row["val/capacity_gap"] == pytest.approx(gap, rel=1e-5)
         expected = row["val/reconstruction"] + 2 * abs(row["val/kl"] - 9)

@@ -68,14 +68,14 @@ def search(command, monkeypatch):
     Plugins.instance().class_name_to_class.pop(target, None)
 
 
-def looked(folder):
+def validated(folder):
     (row,) = json.loads((folder / "objective.json").read_text())["rows"]
     return row
 
 
 def test_a_search_is_told_the_score_of_the_validation_part(search, tmp_path):
     search("objective=val/mig", "callbacks=[evaluation]")
-    rows = [looked(tmp_path / "s" / str(number)) for number in (0, 1)]
+    rows = [validated(tmp_path / "s" / str(number)) for number in (0, 1)]
     assert Tries.direction == "maximize"
     assert Tries.returned == [row["val/mig"] for row in rows]
     assert [row["step"] for row in rows] == [2, 2]
@@ -89,13 +89,13 @@ def test_by_default_it_is_the_loss_of_the_validation_part(search, tmp_path):
     told = search()
     assert "to compare methods name a score: objective=val/mig" in told.out
     assert Tries.direction == "minimize"
-    assert Tries.returned == [looked(tmp_path / "s" / str(n))["val/loss"] for n in (0, 1)]
+    assert Tries.returned == [validated(tmp_path / "s" / str(n))["val/loss"] for n in (0, 1)]
 
 
 def test_several_and_one_of_the_test_part(search, tmp_path):
     search("objective=[mig,test/loss]")
     (tested,) = json.loads((tmp_path / "s/1/scores.json").read_text())["rows"]
-    assert Tries.returned[1] == (looked(tmp_path / "s" / "1")["val/mig"], tested["test/loss"])
+    assert Tries.returned[1] == (validated(tmp_path / "s" / "1")["val/mig"], tested["test/loss"])
 
 
 def test_an_unknown_score_is_refused_before_the_first_update(command, tmp_path):
@@ -132,9 +132,9 @@ def test_names_of_scores():
 
 def test_values_are_means_over_seeds_and_never_of_the_wrong_part():
     tested = [{"test/mig": 0.5, "seed": 0}]
-    looks = [{"val/mig": 0.1, "align/dto": 3.0, "seed": 0}, {"val/mig": 0.3, "seed": 1}]
+    validated = [{"val/mig": 0.1, "align/dto": 3.0, "seed": 0}, {"val/mig": 0.3, "seed": 1}]
     keys = ["val/mig", "val/dto", "test/mig", "val/udr", "test/dto"]
-    told = told_to_sweeper(keys, tested, looks)
+    told = told_to_sweeper(keys, tested, validated)
     assert told == {
         "val/mig": pytest.approx(0.2),
         "val/dto": 3.0,

@@ -64,14 +64,14 @@ def test_checkpoint_holds_no_objects(run):
 def test_best_checkpoint_has_the_lowest_loss(run):
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     history = saved["callbacks"]["Evaluation"]["history"]
-    looks = {look["step"]: look["val/loss_final_weights"] for look in history if look["step"]}
+    evaluations = {row["step"]: row["val/loss_final_weights"] for row in history if row["step"]}
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
-    assert looks[best["global_step"]] == min(looks.values())
+    assert evaluations[best["global_step"]] == min(evaluations.values())
 
 
-def test_looks_are_before_the_first_update_regular_and_at_the_end(run):
+def test_evaluations_are_before_the_first_update_regular_and_at_the_end(run):
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    steps = [look["step"] for look in saved["callbacks"]["Evaluation"]["history"]]
+    steps = [row["step"] for row in saved["callbacks"]["Evaluation"]["history"]]
     assert steps == [0, 5, 10, 12]
 
 

@@ -25,7 +25,7 @@ RUN = (
     *("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
     *("callbacks.progress.bar=false", "callbacks.evaluation.every_n_steps=5"),
     *("callbacks.checkpoint.every_n_steps=8", "trainer.max_steps=19", "trainer.accelerator=cpu"),
-    "statistics=[latents,polarized]",  # one reads the looks of the whole run
+    "statistics=[latents,polarized]",  # one reads the evaluations of the whole run
 )
 
 
@@ -34,7 +34,7 @@ def saved(folder):
 
 
 def same_run(one, other):
-    """Whether weights, moments, looks, best score and final scores are equal to the bit."""
+    """Whether weights, moments, evaluations, best score and final scores are equal to the bit."""
     a, b = saved(one), saved(other)
     assert a["global_step"] == b["global_step"]
     assert all(torch.equal(a["state_dict"][k], b["state_dict"][k]) for k in a["state_dict"])

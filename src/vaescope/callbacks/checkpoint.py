@@ -71,7 +71,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self._waiting: float | None = None  # measured, but not judged before the run was stopped
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """After the first look: refuse a key that nothing logs.
+        """After the first evaluation: refuse a key that nothing logs.
 
         Raises:
             ConfigError: neither has it been logged, nor is it the name of a score.

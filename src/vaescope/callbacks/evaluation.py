@@ -14,16 +14,16 @@ from vaescope.errors import TrainingDivergedError
 from vaescope.models import LatentModel
 from vaescope.ranges import Count, in_range
 from vaescope.statistics import Drift, GroupStatistic, Statistic, Statistics
-from vaescope.statistics.held_out import HeldOut, look
+from vaescope.statistics.encoded_split import EncodedSplit, encode_split
 
 
 def scores_of_members(
-    looks: Iterable[HeldOut], statistics: Statistics
+    splits: Iterable[EncodedSplit], statistics: Statistics
 ) -> dict[int, dict[str, float]]:
-    """All numbers of one look at every member: loss terms, statistics, and those of the group.
+    """All numbers of one evaluation: loss terms and statistics of each member, and of the group.
 
     Args:
-        looks: at a single model or at each member; the models are let go one by one.
+        splits: as a single model or each member encodes them; the models are let go one by one.
         statistics: by name.
 
     Returns:
@@ -31,13 +31,13 @@ def scores_of_members(
     """
     scores: dict[int, dict[str, float]] = {}
     codes = []
-    for held_out in looks:
-        numbers = held_out.named(held_out.split, held_out.losses)
+    for encoded in splits:
+        numbers = encoded.named(encoded.split, encoded.losses)
         for statistic in statistics.values():
             if not isinstance(statistic, GroupStatistic):
-                numbers |= _numbers(statistic, held_out)
-        scores[held_out.model.seed] = numbers
-        codes.append(held_out.codes())
+                numbers |= _numbers(statistic, encoded)
+        scores[encoded.model.seed] = numbers
+        codes.append(encoded.codes())
     for statistic in statistics.values():
         if isinstance(statistic, GroupStatistic) and len(codes) > 1:
             for seed, more in zip(scores, statistic.together(codes), strict=True):
@@ -45,26 +45,26 @@ def scores_of_members(
     return scores
 
 
-def _numbers(statistic: Statistic, held_out: HeldOut) -> dict[str, float]:
+def _numbers(statistic: Statistic, encoded: EncodedSplit) -> dict[str, float]:
     """A statistic's numbers; one that fails on codes that are none says so."""
     try:
-        return statistic(held_out)
+        return statistic(encoded)
     except Exception as error:
-        if held_out.finite:
+        if encoded.finite:
             raise
         raise TrainingDivergedError(
             f"not a finite number: codes, variances or losses of held-out images at step "
-            f"{held_out.step}. Try a lower optimizer.lr or trainer=float32"
+            f"{encoded.step}. Try a lower optimizer.lr or trainer=float32"
         ) from error
 
 
 class Evaluation(pl.Callback):
-    """Looks at the validation part before the first update, every ``every_n_steps``, at the end.
+    """Evaluates the validation part before the first update, every ``every_n_steps``, at the end.
 
     Args:
-        statistics: by name; each maps a look to named numbers.
-        every_n_steps: updates between two looks.
-        num_samples: held-out images in a look.
+        statistics: by name; each maps an encoded split to named numbers.
+        every_n_steps: updates between two evaluations.
+        num_samples: images in an evaluation.
         num_losses: of them, how many for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
 
@@ -86,14 +86,14 @@ class Evaluation(pl.Callback):
         self.num_samples = num_samples
         self.num_losses = num_losses
         self.num_jacobians = num_jacobians
-        self.history: list[dict[str, float]] = []  # one row a look and member
-        self._kept: dict[int, Tensor] = {}  # mean codes at the last regular look, by seed
+        self.history: list[dict[str, float]] = []  # one row an evaluation and member
+        self._kept: dict[int, Tensor] = {}  # mean codes at the last regular evaluation, by seed
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The first look, at the untrained model; that at an end which is put off is forgotten."""
+        """First evaluation, of the untrained model; forget that of an end which is put off."""
         self.history = [row for row in self.history if row["step"] % self.every_n_steps == 0]
         if trainer.global_step == 0:
-            self._look(trainer, pl_module)
+            self._evaluate(trainer, pl_module)
 
     def on_train_batch_end(
         self,
@@ -103,21 +103,21 @@ class Evaluation(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Every ``every_n_steps`` updates, one more look."""
+        """Every ``every_n_steps`` updates, one more evaluation."""
         if made_update(trainer, batch_idx) and trainer.global_step % self.every_n_steps == 0:
-            self._look(trainer, pl_module)
+            self._evaluate(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last look, whatever ended the run."""
+        """The last evaluation, whatever ended the run."""
         self.on_fit_end(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last look of a run that was killed behind its last update, and makes none now."""
+        """The last evaluation of a run that was killed behind its last update."""
         if not self.history or self.history[-1]["step"] != trainer.global_step:
-            self._look(trainer, pl_module)
+            self._evaluate(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """All looks so far, over which shares of training are counted, and the codes to compare."""
+        """All evaluations so far, for shares of training, and the codes to compare."""
         return {"history": self.history, "kept": self._kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -125,24 +125,24 @@ class Evaluation(pl.Callback):
         self.history = state_dict["history"]
         self._kept = state_dict.get("kept", {})
 
-    def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def _evaluate(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, LatentModel | Ensemble)
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         step = trainer.global_step
-        rows = scores_of_members(self._looks(pl_module, data, step), self.statistics)
+        rows = scores_of_members(self._encoded_splits(pl_module, data, step), self.statistics)
         self.history += [{"step": step, "seed": seed, **row} for seed, row in rows.items()]
         publish(trainer, rows, step)
 
-    def _looks(
+    def _encoded_splits(
         self, module: LatentModel | Ensemble, data: FactorDataModule, step: int
-    ) -> Iterator[HeldOut]:
-        """A look at each member, its codes kept for the next one."""
+    ) -> Iterator[EncodedSplit]:
+        """The split as each member encodes it, its codes kept for the next evaluation."""
         index = data.held_out("val", min(self.num_samples, len(data.rows["val"])))
         drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
         viewed = Viewed(data.dataset, data.view, data.split_seed)
         num_kept = max((drift.num_samples for drift in drifts), default=0)
         for model in module.members():
-            held_out = look(
+            encoded = encode_split(
                 model,
                 viewed,
                 index,
@@ -153,14 +153,14 @@ class Evaluation(pl.Callback):
                 history=history_of(self.history, model.seed),
                 previous=self._kept.get(model.seed),
             )
-            if isinstance(module, Ensemble) and not held_out.finite:
+            if isinstance(module, Ensemble) and not encoded.finite:
                 module.freeze_member(model.seed)  # finite weights, but no finite codes
                 continue
             if num_kept and step % self.every_n_steps == 0:  # an end may be put off
-                self._kept[model.seed] = held_out.mean[:num_kept].clone()
-            yield held_out
+                self._kept[model.seed] = encoded.mean[:num_kept].clone()
+            yield encoded
 
 
 def history_of(rows: Sequence[Mapping[str, float]], seed: int) -> list[Mapping[str, float]]:
-    """The looks at one member."""
+    """The evaluations of one member."""
     return [row for row in rows if row["seed"] == seed]

@@ -21,11 +21,11 @@ class FiniteTerms(pl.Callback):
     Of an ensemble, it tells which member has diverged and lets the others go on.
 
     The terms of all updates, without their weights, and the losses are kept where they are
-    computed and looked at every ``every_n_steps`` updates and before each checkpoint, so that a
+    computed and checked every ``every_n_steps`` updates and before each checkpoint, so that a
     GPU is not made to wait.
 
     Args:
-        every_n_steps: updates between two looks.
+        every_n_steps: updates between two checks.
 
     Raises:
         ValueError: if ``every_n_steps`` is below 1.
@@ -51,7 +51,7 @@ class FiniteTerms(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Keep the terms; look at them when it is time."""
+        """Keep the terms; check them when it is time."""
         self._terms.append((trainer.global_step, outputs["terms"] | {"loss": outputs["losses"]}))
         if len(self._terms) >= self.every_n_steps:
             self._look(trainer, pl_module)
@@ -72,7 +72,7 @@ class FiniteTerms(pl.Callback):
             self._look_at_weights(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at what is left."""
+        """Check what is left."""
         self._look(trainer, pl_module)
 
     def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

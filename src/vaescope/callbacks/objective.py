@@ -14,18 +14,18 @@ from vaescope.statistics import Statistics
 
 
 class Objective(pl.Callback):
-    """Keeps the last look at the validation part in ``objective.json``, for a sweep that searches.
+    """Keeps the last validation scores in ``objective.json``, for a sweep that searches.
 
-    It is the last look of ``Evaluation``, or, without that callback, one of its own.
+    It is the last evaluation of ``Evaluation``, or, without that callback, one of its own.
 
     Args:
         keys: scores that the sweep asks for, ``val/mig``.
         folder: where the file goes.
-        statistics: for a look of its own, by name.
+        statistics: for an evaluation of its own, by name.
 
     Raises:
-        ConfigError: if the keys name no scores; and when training starts, if the first look has
-            none of such a name and later ones cannot have it.
+        ConfigError: if the keys name no scores; and when training starts, if the first evaluation
+            has none of such a name and later ones cannot have it.
     """
 
     def __init__(self, keys: Sequence[str], folder: str, statistics: Statistics) -> None:
@@ -34,7 +34,7 @@ class Objective(pl.Callback):
         self.statistics = statistics
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """After the first look of ``Evaluation``, which stands before this in the list."""
+        """After the first evaluation of ``Evaluation``, which stands before this in the list."""
         found = _evaluation_of(trainer)
         if found is None or not found.history:
             return
@@ -45,7 +45,7 @@ class Objective(pl.Callback):
                 raise missing(key, names)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the rows of the last look, one a seed."""
+        """Write the rows of the last evaluation, one a seed."""
         found = _evaluation_of(trainer)
         if found is None:
             found = Evaluation(self.statistics)

@@ -1,4 +1,4 @@
-"""A look at the observations before anything is learned from them."""
+"""Check of the observations before anything is learned from them."""
 
 import pytorch_lightning as pl
 
@@ -15,7 +15,7 @@ class CheckObservations(pl.Callback):
     """Refuses numbers outside [0, 1] where the likelihood takes them for probabilities."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the first training observations.
+        """Check the first training observations.
 
         Raises:
             ConfigError: a Bernoulli likelihood cannot have made them.

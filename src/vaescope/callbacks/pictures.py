@@ -15,7 +15,7 @@ from vaescope.models import LatentModel
 from vaescope.ranges import Columns, in_range
 from vaescope.report.html.render import save_figure
 from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
-from vaescope.statistics.held_out import look
+from vaescope.statistics.encoded_split import encode_split
 
 
 class Pictures(pl.Callback):
@@ -54,14 +54,14 @@ class Pictures(pl.Callback):
         index = data.held_out("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
         single = Viewed(data.dataset, None, data.split_seed)
-        held_out = look(model, single, index, split="val", step=step, num_losses=0)
-        if held_out.kl is not None and held_out.by_latent:
-            weight, unit = held_out.kl.mean(0), "nats"
+        encoded = encode_split(model, single, index, split="val", step=step, num_losses=0)
+        if encoded.kl is not None and encoded.by_latent:
+            weight, unit = encoded.kl.mean(0), "nats"
         else:
-            weight, unit = held_out.mean.std(0), "std"
+            weight, unit = encoded.mean.std(0), "std"
         order = weight.argsort(descending=True).tolist()
         rows = traversals(
-            model, held_out.mean[0], order, extent=self.extent, num_steps=self.num_steps
+            model, encoded.mean[0], order, extent=self.extent, num_steps=self.num_steps
         )
         labels = [f"z{j}  {weight[j]:.2f} {unit}" for j in order]
         which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""

@@ -52,11 +52,11 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
 
     keys = objective_keys(config.objective)
     file = Path(config.output_dir) / "objective.json"
-    looked = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    validated = json.loads(file.read_text(encoding="utf-8"))["rows"]
     values = []
-    for key, value in told_to_sweeper(keys, rows, looked).items():
+    for key, value in told_to_sweeper(keys, rows, validated).items():
         if value is None:
-            raise missing(key, names_of(rows if key.startswith("test/") else looked))
+            raise missing(key, names_of(rows if key.startswith("test/") else validated))
         log.info("objective %s = %.6g (direction: %s)", key, value, direction_of(key) or "unknown")
         values.append(value)
     return values[0] if len(values) == 1 else tuple(values)

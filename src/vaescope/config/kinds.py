@@ -45,4 +45,4 @@ def _problem(path: str, node: Any, kind: str, needed: set[str]) -> Iterator[str]
     if lacking := sorted(needed - has):
         yield f"{path}: {node._target_} is no {kind}: it has no {' and no '.join(lacking)}"
     elif is_other:
-        yield f"{path}: {node._target_} is no {kind}: it is not called with a look at a model"
+        yield f"{path}: {node._target_} is no {kind}: it is not called with an encoded split"

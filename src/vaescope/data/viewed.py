@@ -15,7 +15,7 @@ class Viewed:
     Args:
         dataset: the data set, on any device.
         view: what adds further images; None: nothing does.
-        seed: of the further images; the same ones for the same rows at every look.
+        seed: of the further images; the same ones for the same rows at every evaluation.
     """
 
     def __init__(self, dataset: FactorDataset, view: View | None, seed: int) -> None:

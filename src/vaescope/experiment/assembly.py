@@ -225,8 +225,8 @@ def _require_whole(saved: Plain) -> None:
         raise ValueError(f"it has {config['ensemble']['size']} members")
     if not all(type(side) is int and 0 < side < 2**31 for side in record["image_shape"]):
         raise ValueError(f"image_shape is {record['image_shape']}")
-    for look in saved["callbacks"].get("Evaluation", {}).get("history", ()):
-        _ = look["seed"], look["step"]
+    for row in saved["callbacks"].get("Evaluation", {}).get("history", ()):
+        _ = row["seed"], row["step"]
 
 
 def build_data(

@@ -39,7 +39,7 @@ def read_codes(path: str | Path, num_samples: int = 10_000, seed: int = 0) -> tu
         seed: of the rows that are drawn.
 
     Returns:
-        The codes as a look at a test part, and the number of rows in the file.
+        The codes as those of a test part, and the number of rows in the file.
 
     Raises:
         DataError: if the file is missing, unreadable, or its arrays are no such numbers, do not fit

@@ -18,7 +18,7 @@ from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT, as_numbers
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.record import write_scores
-from vaescope.statistics import Panel, Statistics, look
+from vaescope.statistics import Panel, Statistics, encode_split
 
 
 def evaluate(config: DictConfig) -> list[dict[str, Any]]:
@@ -149,7 +149,7 @@ def final_scores(
     num_jacobians: int = 1000,
     history: Sequence[Mapping[str, float]] = (),
 ) -> dict[int, dict[str, float]]:
-    """All scores of trained models on a held-out part.
+    """All scores of trained models on a part of the data.
 
     Args:
         models: one, or the members of an ensemble.
@@ -159,7 +159,7 @@ def final_scores(
         split: ``val``, ``test`` or ``held_out``, the combinations that training never saw.
         num_samples: images, at most as many as the part has.
         num_jacobians: of them, how many for statistics of the decoder.
-        history: looks during training, for shares of training.
+        history: evaluations during training, for shares of training.
 
     Returns:
         Log keys and values by seed, with ``num_samples`` as used.
@@ -175,8 +175,8 @@ def final_scores(
     models = list(models)
     for model in models:
         model.num_images = len(data.rows["train"])
-    looks = (
-        look(
+    splits = (
+        encode_split(
             model,
             viewed,
             index,
@@ -187,5 +187,5 @@ def final_scores(
         )
         for model in models
     )
-    scores = scores_of_members(looks, statistics)
+    scores = scores_of_members(splits, statistics)
     return {seed: {"num_samples": num_samples, **numbers} for seed, numbers in scores.items()}

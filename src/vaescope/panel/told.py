@@ -6,7 +6,7 @@ log = logging.getLogger(__name__)
 
 
 class ToldOnce:
-    """Logs each message once, so that a score that no look can have is told at the first.
+    """Logs each message once, so that a score that no evaluation can have is told at the first.
 
     Attributes:
         messages: what was told so far, in its order.

@@ -81,7 +81,7 @@ GLOSSARY = {
     "local_pca_cosine": "of Jacobian columns and local principal axes of the data; 1 is PCA",
     "local_pca_cosine_chance": "the same of randomly rotated latents",
     "global_pca_correlation": "of active latents and principal components; 1 is PCA",
-    "drift_mcc": "likeness of active latents to the look before; 1: unmoved axes",
+    "drift_mcc": "likeness of active latents to the evaluation before; 1: unmoved axes",
     "drift_procrustes": "the same of all codes up to a rotation",
     "drift_cka": "the same of the codes' inner products",
     "agreement_mcc": "of active latents with other seeds'; 1: the same axes",

@@ -116,18 +116,18 @@ def _setting(result: Result) -> list[str]:
 
 
 def _random_decoder(result: Result, printed: Mapping[str, Sequence[float]]) -> Iterator[Line]:
-    """The untrained decoder: the look before a diagonal model's first update."""
+    """The untrained decoder: the evaluation before a diagonal model's first update."""
     data, _, method = result.run.name.removeprefix("table1_").rpartition("_")
     if method == "vae" and data.endswith("_beta"):
         data = data.removesuffix("_beta")
     elif method != "vae" or data == "dsprites":
         return
-    looks = result.looks("align/dto")
-    if 0 in looks:
+    evaluations = result.evaluations("align/dto")
+    if 0 in evaluations:
         yield Line(
-            *(f"{data}, random decoder", "dto", _number(printed[data]), _measured(looks[0])),
-            n=len(looks[0]),
-            compared=agreement(looks[0], printed[data]),
+            *(f"{data}, random decoder", "dto", _number(printed[data]), _measured(evaluations[0])),
+            n=len(evaluations[0]),
+            compared=agreement(evaluations[0], printed[data]),
             chance=f"{result.values('test/dto_chance').mean():.2f}" if result.rows else "",
             setting="depends on the initialisation, which is not printed",
         )

@@ -49,8 +49,8 @@ class Result:
         """A final score of every seed ``[n]``."""
         return np.array([row[key] for row in self.rows if key in row], dtype=float)
 
-    def looks(self, key: str) -> dict[int, np.ndarray]:
-        """A number of every seed ``[n]`` by step, from the looks while it trained."""
+    def evaluations(self, key: str) -> dict[int, np.ndarray]:
+        """A number of every seed ``[n]`` by step, from the evaluations while it trained."""
         found: dict[int, list[float]] = {}
         path = self.folder / "metrics.csv"
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Named groups of numbers about looks at held-out data; the numbers themselves are elsewhere."""
+"""Statistics: named numbers of an encoded split; each number is defined elsewhere."""
 
 from vaescope.statistics.agreement import Agreement, Drift
 from vaescope.statistics.decoder import Alignment, Gaps, OffAxis, Spectrum
@@ -7,7 +7,7 @@ from vaescope.statistics.disentanglement import (
     Identifiability,
     Neighbours,
 )
-from vaescope.statistics.held_out import Codes, HeldOut, look
+from vaescope.statistics.encoded_split import Codes, EncodedSplit, encode_split
 from vaescope.statistics.latents import (
     IntrinsicDimension,
     Latents,
@@ -25,9 +25,9 @@ __all__ = [
     "Codes",
     "Disentanglement",
     "Drift",
+    "EncodedSplit",
     "Gaps",
     "GroupStatistic",
-    "HeldOut",
     "Identifiability",
     "IntrinsicDimension",
     "LatentTypes",
@@ -41,5 +41,5 @@ __all__ = [
     "Spectrum",
     "Statistic",
     "Statistics",
-    "look",
+    "encode_split",
 ]

@@ -17,14 +17,14 @@ from vaescope.alignment import (
 from vaescope.metrics import udr
 from vaescope.metrics.unsupervised.udr import Similarity
 from vaescope.ranges import AtLeastThree, NonNegative, in_range
-from vaescope.statistics.held_out import Codes, HeldOut
+from vaescope.statistics.encoded_split import Codes, EncodedSplit
 
 
 class Drift:
-    """How far the codes of the same images have moved since the look before; 1: not at all.
+    """How far the codes of the same images have moved since the evaluation before; 1: not at all.
 
     Args:
-        num_samples: held-out images whose codes are kept from look to look, at most.
+        num_samples: held-out images whose codes are kept from evaluation to evaluation, at most.
         mean_threshold: which latents are active, as in ``Latents``.
 
     Raises:
@@ -36,22 +36,22 @@ class Drift:
         self.num_samples = num_samples
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Likenesses in [0, 1]: ``drift_mcc`` (axes, active latents), ``_procrustes``, ``_cka``.
 
-        Nothing at a run's first look and for final scores.
+        Nothing at a run's first evaluation and for final scores.
         """
-        if held_out.previous is None or len(held_out.previous) < 3:
+        if encoded.previous is None or len(encoded.previous) < 3:
             return {}
-        before = held_out.previous[: self.num_samples]
-        now, active = held_out.mean[: len(before)], held_out.active(self.mean_threshold)
+        before = encoded.previous[: self.num_samples]
+        now, active = encoded.mean[: len(before)], encoded.active(self.mean_threshold)
         numbers = {
             "drift_procrustes": orthogonal_alignment(before, now),
             "drift_cka": centred_kernel_alignment(before, now),
         }
         if active.any():
             numbers["drift_mcc"] = matched_correlation(before[:, active], now[:, active])
-        return held_out.named("align", numbers)
+        return encoded.named("align", numbers)
 
 
 class Agreement:
@@ -83,7 +83,7 @@ class Agreement:
         self.similarity = similarity
         self.kl_threshold = kl_threshold
 
-    def together(self, looks: Sequence[Codes]) -> list[dict[str, float]]:
+    def together(self, members: Sequence[Codes]) -> list[dict[str, float]]:
         """Likenesses in [0, 1], high is good, by what they allow between two members.
 
         ``agreement_mcc``: order, signs and scales of latents; ``_rank_mcc``: monotone maps of
@@ -91,11 +91,12 @@ class Agreement:
         all. Of all latents ``_procrustes`` and ``_cka``: rotations; ``_linear``: affine maps, from
         the member's codes to its partners'. ``udr``: the median over partners.
         """
-        codes = torch.stack([look.mean[: self.num_samples].double() for look in looks])
+        codes = torch.stack([member.mean[: self.num_samples].double() for member in members])
         if codes.shape[1] < 3:
-            return [{} for _ in looks]
+            return [{} for _ in members]
         active = [
-            one[:, look.active(self.mean_threshold)] for one, look in zip(codes, looks, strict=True)
+            one[:, member.active(self.mean_threshold)]
+            for one, member in zip(codes, members, strict=True)
         ]
         tables = {
             "agreement_procrustes": _symmetric(pairwise(codes, orthogonal_alignment)),
@@ -105,22 +106,22 @@ class Agreement:
         if any(one.shape[1] for one in active):
             tables["agreement_mcc"] = _matched(active, rank=False)
             tables["agreement_rank_mcc"] = _matched(active, rank=True)
-        means = {name: (table.sum(1) - 1) / (len(looks) - 1) for name, table in tables.items()}
-        kl = torch.stack([self._kl(look) for look in looks])
+        means = {name: (table.sum(1) - 1) / (len(members) - 1) for name, table in tables.items()}
+        kl = torch.stack([self._kl(member) for member in members])
         ranking = udr(codes, kl, similarity=self.similarity, kl_threshold=self.kl_threshold)
         return [
-            look.named("align", {name: float(values[i]) for name, values in means.items()})
-            | look.named("val", {"udr": float(ranking[i])})
-            for i, look in enumerate(looks)
+            member.named("align", {name: float(values[i]) for name, values in means.items()})
+            | member.named("val", {"udr": float(ranking[i])})
+            for i, member in enumerate(members)
         ]
 
-    def _kl(self, look: Codes) -> Tensor:
+    def _kl(self, member: Codes) -> Tensor:
         """KL of each latent's marginal ``[D]``."""
-        if look.kl is not None and look.by_latent:
-            return look.kl.double().mean(0)
-        if look.variance is None:
-            return torch.full((look.mean.shape[1],), self.kl_threshold + 1, dtype=torch.float64)
-        return kl_diagonal(look.mean, look.variance).mean(0)
+        if member.kl is not None and member.by_latent:
+            return member.kl.double().mean(0)
+        if member.variance is None:
+            return torch.full((member.mean.shape[1],), self.kl_threshold + 1, dtype=torch.float64)
+        return kl_diagonal(member.mean, member.variance).mean(0)
 
 
 def _matched(codes: Sequence[Tensor], rank: bool) -> Tensor:

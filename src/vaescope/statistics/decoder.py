@@ -21,7 +21,7 @@ from vaescope.alignment import (
 )
 from vaescope.distributions.likelihoods import Bernoulli
 from vaescope.ranges import Count, NonNegative, in_range
-from vaescope.statistics.held_out import HeldOut
+from vaescope.statistics.encoded_split import EncodedSplit
 from vaescope.statistics.protocol import finite
 
 _DECODED_AT_A_TIME = 128
@@ -38,22 +38,22 @@ class Alignment:
     def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Distances to orthogonality with their chance levels; the variance relation (ideal 1)."""
-        model, grams = held_out.model, held_out.grams
+        model, grams = encoded.model, encoded.grams
         in_pixels, in_loss = grams["pixels"], grams["loss"]
-        active = held_out.active(self.mean_threshold)
+        active = encoded.active(self.mean_threshold)
         numbers = _orthogonality("dto", in_pixels) | _orthogonality("dto_active", in_pixels, active)
         if isinstance(model.likelihood, Bernoulli):  # else the two metrics differ by a factor
             numbers |= _orthogonality("dto_active_loss_metric", in_loss, active)
-        beta = model.beta_at(held_out.step)
-        idealised = held_out.idealised  # the relation is that of its optimum
-        if held_out.variance is not None and idealised and beta and active.any():
+        beta = model.beta_at(encoded.step)
+        idealised = encoded.idealised  # the relation is that of its optimum
+        if encoded.variance is not None and idealised and beta and active.any():
             lengths = in_loss.diagonal(dim1=1, dim2=2)
-            relation = variance_relation(held_out.variance[: len(in_loss)], lengths, beta)
+            relation = variance_relation(encoded.variance[: len(in_loss)], lengths, beta)
             numbers["variance_relation"] = float(relation[:, active].median())
         numbers["active_latents"] = float(active.sum())
-        return held_out.named("align", numbers)
+        return encoded.named("align", numbers)
 
 
 class Spectrum:
@@ -70,22 +70,22 @@ class Spectrum:
     def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Means by rank and by latent; ``norm_spectrum_error`` (0 is orthogonal); order in [-1, 1].
 
         ``order_agreement`` is about active latents, their column norms in the metric of the loss.
         """
-        gram, in_loss = held_out.grams["pixels"], held_out.grams["loss"]
+        gram, in_loss = encoded.grams["pixels"], encoded.grams["loss"]
         values, norms = right_singular_vectors(gram)[1].mean(0), column_norms(gram).mean(0)
         numbers = {f"singular_value_{rank:02d}": float(v) for rank, v in enumerate(values)}
         numbers |= {f"column_norm_{j:02d}": float(norm) for j, norm in enumerate(norms)}
         numbers["norm_spectrum_error"] = float(norm_spectrum_error(gram).mean())
-        active, variance = held_out.active(self.mean_threshold), held_out.variance
-        if variance is not None and held_out.idealised and active.sum() >= 2:
+        active, variance = encoded.active(self.mean_threshold), encoded.variance
+        if variance is not None and encoded.idealised and active.sum() >= 2:
             squares = in_loss.diagonal(dim1=1, dim2=2)
             order = order_agreement(variance[: len(squares), active], squares[:, active])
             numbers["order_agreement"] = float(order.mean())
-        return held_out.named("align", numbers)
+        return encoded.named("align", numbers)
 
 
 class Gaps:
@@ -99,32 +99,32 @@ class Gaps:
     def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Means over images, infinite ones left out; 0 is good, of the surrogates low.
 
         ``c_ima`` and ``gram_deviation`` of two or more active latents. With a KL weight (that of
         this step): ``hadamard_gap``, ``surrogate_diagonal`` and ``surrogate_full`` of all latents,
         units of the loss; with a diagonal posterior ``isometry_deviation`` of active latents.
         """
-        gram, active = held_out.grams["loss"], held_out.active(self.mean_threshold)
+        gram, active = encoded.grams["loss"], encoded.active(self.mean_threshold)
         numbers: dict[str, Tensor] = {}
         if active.sum() >= 2:
             numbers["c_ima"] = ima_contrast(_part(gram, active))
             numbers["gram_deviation"] = gram_deviation(_part(gram, active))
-        beta, variance = held_out.model.beta_at(held_out.step), held_out.variance
+        beta, variance = encoded.model.beta_at(encoded.step), encoded.variance
         if beta:
-            mean, nll = held_out.mean[: len(gram)], _nll_at_mean(held_out)
+            mean, nll = encoded.mean[: len(gram)], _nll_at_mean(encoded)
             numbers["hadamard_gap"] = hadamard_gap(gram, beta)
             for name, diagonal in (("diagonal", True), ("full", False)):
                 numbers[f"surrogate_{name}"] = deterministic_surrogate(
                     nll, mean, gram, beta, diagonal=diagonal
                 )
-            if variance is not None and held_out.idealised and active.any():
+            if variance is not None and encoded.idealised and active.any():
                 numbers["isometry_deviation"] = isometry_deviation(
                     _part(gram, active), variance[: len(gram), active], beta
                 )
         means = {name: float(values.mean()) for name, values in numbers.items()}
-        return held_out.named("align", finite(means))
+        return encoded.named("align", finite(means))
 
 
 class OffAxis:
@@ -145,30 +145,28 @@ class OffAxis:
         self.num_codes = num_codes
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``off_axis_share`` in [0, 1], 0 is good, of the expected image, on active latents.
 
         Nothing with fewer than two of them, or if nothing changes anywhere: decoders that are
         linear in pieces (ReLU) have no such derivatives but by a Bernoulli likelihood.
         """
-        model, active = held_out.model, held_out.active(self.mean_threshold)
+        model, active = encoded.model, encoded.active(self.mean_threshold)
         if active.sum() < 2:
             return {}
-        codes, metric = held_out.points(self.num_codes), model.likelihood.pixel_metric
+        codes, metric = encoded.points(self.num_codes), model.likelihood.pixel_metric
         derivatives = _part(off_axis_derivatives(model.decode, codes, metric).cpu(), active)
         if not derivatives.any():
             return {}
-        return held_out.named(
-            "align", {"off_axis_share": float(off_axis_share(derivatives).mean())}
-        )
+        return encoded.named("align", {"off_axis_share": float(off_axis_share(derivatives).mean())})
 
 
 @torch.no_grad()
-def _nll_at_mean(held_out: HeldOut) -> Tensor:
+def _nll_at_mean(encoded: EncodedSplit) -> Tensor:
     """Reconstruction loss of the decoded posterior means ``[num_jacobians]``."""
-    model, count = held_out.model, held_out.num_jacobians
-    codes = held_out.points(count).split(_DECODED_AT_A_TIME)
-    images = held_out.images(count).split(_DECODED_AT_A_TIME)
+    model, count = encoded.model, encoded.num_jacobians
+    codes = encoded.points(count).split(_DECODED_AT_A_TIME)
+    images = encoded.images(count).split(_DECODED_AT_A_TIME)
     pairs = zip(codes, images, strict=True)
     return torch.cat([model.likelihood.nll(model.decode(z), x) for z, x in pairs]).cpu()
 

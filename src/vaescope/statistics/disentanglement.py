@@ -5,7 +5,7 @@ from functools import partial
 from vaescope.alignment import linear_alignment, mean_correlation
 from vaescope.metrics import information_family, neighbour_chance, neighbour_score
 from vaescope.ranges import Bins, Count, in_range
-from vaescope.statistics.held_out import HeldOut
+from vaescope.statistics.encoded_split import EncodedSplit
 
 
 class Disentanglement:
@@ -24,15 +24,15 @@ class Disentanglement:
     def __init__(self, bins: Bins = 20) -> None:
         self.bins = bins
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Keys ``mig``, ``mig_chance``, ``mig_ceiling``, all in [0, 1]; mig high is good."""
-        codes, factors = held_out.mean, held_out.factors
+        codes, factors = encoded.mean, encoded.factors
         if factors.shape[1] == 0:
             return {}
-        kinds = held_out.factor_kinds
+        kinds = encoded.factor_kinds
         found = information_family(codes, factors, kinds=kinds, bins=self.bins, repeats=0)["mig"]
         numbers = {"mig": found.score, "mig_chance": found.chance, "mig_ceiling": found.ceiling}
-        return held_out.named("val", numbers)
+        return encoded.named("val", numbers)
 
 
 class Neighbours:
@@ -55,12 +55,12 @@ class Neighbours:
         self.neighbours = neighbours
         self.num_samples = num_samples
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``neighbour_score`` in [0, 1], high is good, its chance level, and the other reading."""
-        codes, factors = held_out.mean[: self.num_samples], held_out.factors[: self.num_samples]
+        codes, factors = encoded.mean[: self.num_samples], encoded.factors[: self.num_samples]
         if factors.shape[1] == 0:
             return {}
-        continuous = [kind != "categorical" for kind in held_out.factor_kinds]
+        continuous = [kind != "categorical" for kind in encoded.factor_kinds]
         score = partial(neighbour_score, codes, factors, continuous=continuous)
         numbers = {
             "neighbour_score": score(neighbours=self.neighbours).score,
@@ -71,7 +71,7 @@ class Neighbours:
         if not all(continuous):
             excess = score(neighbours=self.neighbours, discrete="excess")
             numbers["neighbour_score_excess"] = excess.score
-        return held_out.named("val", numbers)
+        return encoded.named("val", numbers)
 
 
 class Identifiability:
@@ -80,10 +80,10 @@ class Identifiability:
     Circular and categorical factors are left out: their numbers stand in no line.
     """
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``mcc``, ``mcc_rank``, ``linear_r2``, all in [0, 1], high is good."""
-        kept = [kind in ("continuous", "ordinal") for kind in held_out.factor_kinds]
-        codes, factors = held_out.mean, held_out.factors[:, kept]
+        kept = [kind in ("continuous", "ordinal") for kind in encoded.factor_kinds]
+        codes, factors = encoded.mean, encoded.factors[:, kept]
         if not any(kept) or len(codes) < 3:
             return {}
         numbers = {
@@ -91,4 +91,4 @@ class Identifiability:
             "mcc_rank": mean_correlation(codes, factors, rank=True),
             "linear_r2": linear_alignment(codes, factors),
         }
-        return held_out.named("val", numbers)
+        return encoded.named("val", numbers)

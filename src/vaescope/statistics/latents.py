@@ -18,7 +18,7 @@ from vaescope.alignment import (
     sampled_total_correlation,
 )
 from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
-from vaescope.statistics.held_out import HeldOut
+from vaescope.statistics.encoded_split import EncodedSplit
 from vaescope.statistics.protocol import finite
 
 
@@ -39,18 +39,18 @@ class Latents:
         self.mean_threshold = mean_threshold
         self.variance_threshold = variance_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Counts of active latents in [0, D], KL in nats per image."""
-        numbers = {"active_by_mean": float(held_out.active(self.mean_threshold).sum())}
-        if held_out.variance is not None and held_out.kl is not None:
-            variance = held_out.variance / held_out.prior.variance
+        numbers = {"active_by_mean": float(encoded.active(self.mean_threshold).sum())}
+        if encoded.variance is not None and encoded.kl is not None:
+            variance = encoded.variance / encoded.prior.variance
             by_variance = active_by_variance(variance, self.variance_threshold)
             numbers["active_by_variance"] = float(by_variance.sum())
-            numbers["kl_total"] = float(held_out.kl.sum(1).mean())
-            if held_out.by_latent:
-                per_latent = held_out.kl.mean(0)
+            numbers["kl_total"] = float(encoded.kl.sum(1).mean())
+            if encoded.by_latent:
+                per_latent = encoded.kl.mean(0)
                 numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
-        return held_out.named("val", numbers)
+        return encoded.named("val", numbers)
 
 
 class PolarizedRegime:
@@ -66,21 +66,21 @@ class PolarizedRegime:
         self.threshold = threshold
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``polarization_gap`` (0 is polarized) and ``polarized_share`` of training in [0, 1]."""
-        if held_out.variance is None or not held_out.idealised:
+        if encoded.variance is None or not encoded.idealised:
             return {}
-        active = held_out.active(self.mean_threshold)
+        active = encoded.active(self.mean_threshold)
         key = "align/polarization_gap"
-        gap = polarization_gap(held_out.mean, held_out.variance, active)
-        series = [(row["step"], row[key]) for row in held_out.history if key in row]
-        series = [(s, g) for s, g in series if s < held_out.step] + [(held_out.step, gap)]
+        gap = polarization_gap(encoded.mean, encoded.variance, active)
+        series = [(row["step"], row[key]) for row in encoded.history if key in row]
+        series = [(s, g) for s, g in series if s < encoded.step] + [(encoded.step, gap)]
         numbers = {"polarization_gap": gap}
-        if held_out.step > 0:
+        if encoded.step > 0:
             steps, gaps = zip(*series, strict=True)
-            share = polarized_share(steps, gaps, held_out.step, self.threshold)
+            share = polarized_share(steps, gaps, encoded.step, self.threshold)
             numbers["polarized_share"] = share
-        return held_out.named("align", numbers)
+        return encoded.named("align", numbers)
 
 
 class LatentTypes:
@@ -103,27 +103,27 @@ class LatentTypes:
         self.mean_threshold = mean_threshold
         self.share = share
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Counts in [0, D]; total correlations and entropies in nats, infinite ones left out."""
-        mean, variance = held_out.mean, held_out.variance
+        mean, variance = encoded.mean, encoded.variance
         if len(mean) < 2:
             return {}
         numbers = {"total_correlation_mean": gaussian_total_correlation(mean)}
         if variance is not None:
             types = latent_types(
                 mean,
-                variance / held_out.prior.variance,
+                variance / encoded.prior.variance,
                 variance_threshold=self.variance_threshold,
                 mean_threshold=self.mean_threshold,
                 share=self.share,
             )
             for kind in LatentType:
                 numbers[f"latents_{kind.name.lower()}"] = float((types == kind).sum())
-            if held_out.by_latent:
+            if encoded.by_latent:
                 numbers["total_correlation_sampled"] = sampled_total_correlation(mean, variance)
         entropies = enumerate(latent_entropies(mean))
         numbers |= {f"entropy_latent_{j:02d}": float(entropy) for j, entropy in entropies}
-        return held_out.named("val", finite(numbers))
+        return encoded.named("val", finite(numbers))
 
 
 class IntrinsicDimension:
@@ -147,18 +147,18 @@ class IntrinsicDimension:
         self.neighbours = neighbours
         self.num_samples = num_samples
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``dimension_data``, ``_mean``, ``_sampled``; ``_gap``: what passive latents add, near 0.
 
         None of what has too few distinct points, or neighbours that are all equally far.
         """
-        points = {"data": held_out.images(self.num_samples).cpu(), "mean": held_out.mean}
-        if held_out.variance is not None:
-            points["sampled"] = held_out.sampled
+        points = {"data": encoded.images(self.num_samples).cpu(), "mean": encoded.mean}
+        if encoded.variance is not None:
+            points["sampled"] = encoded.sampled
         found = self._dimensions(points)
         if "mean" in found and "sampled" in found:
             found["gap"] = found["sampled"] - found["mean"]
-        return held_out.named("val", {f"dimension_{name}": value for name, value in found.items()})
+        return encoded.named("val", {f"dimension_{name}": value for name, value in found.items()})
 
     def _dimensions(self, points: Mapping[str, Tensor]) -> dict[str, float]:
         found = {}

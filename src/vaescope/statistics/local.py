@@ -4,7 +4,7 @@ import torch
 
 from vaescope.metrics import local_boxes, local_mig
 from vaescope.ranges import AtLeastTwo, Bins, Count, Share, in_range
-from vaescope.statistics.held_out import HeldOut
+from vaescope.statistics.encoded_split import EncodedSplit
 
 
 class LocalDisentanglement:
@@ -33,15 +33,15 @@ class LocalDisentanglement:
         self.boxes, self.points, self.reach = boxes, points, reach
         self.least, self.bins = least, bins
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_mig`` in [0, 1], high is good, ``local_mig_chance``, ``local_mig_ceiling``.
 
         Nothing if factors are continuous, some combination has no image or no factor has so many
         values that a box holds two of them.
         """
-        factors = held_out.dataset.factors
+        factors = encoded.dataset.factors
         grid = len(factors) > 0 and "continuous" not in factors.kinds
-        if not grid or len(held_out.dataset) != factors.num_combinations:
+        if not grid or len(encoded.dataset) != factors.num_combinations:
             return {}
         values = local_boxes(
             factors.sizes,
@@ -53,7 +53,7 @@ class LocalDisentanglement:
         )
         if not bool((values != values[:, :1]).any()):
             return {}
-        codes = held_out.encoded(factors.index(values.flatten(0, 1)))
+        codes = encoded.encode(factors.index(values.flatten(0, 1)))
         codes = codes.view(self.boxes, self.points, -1)
         order = torch.randperm(self.points, generator=torch.Generator().manual_seed(0))
         numbers = {
@@ -61,4 +61,4 @@ class LocalDisentanglement:
             "local_mig_chance": local_mig(codes, values[:, order], bins=self.bins).score,
             "local_mig_ceiling": local_mig(values.double(), values, bins=self.bins).score,
         }
-        return held_out.named("val", numbers)
+        return encoded.named("val", numbers)

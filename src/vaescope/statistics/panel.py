@@ -10,7 +10,7 @@ from annotated_types import Interval, MinLen
 from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.panel import DEFAULT, FEWEST, Measured, ToldOnce, as_numbers, panel, score_names
 from vaescope.ranges import MOST, Repeats, Share, in_range
-from vaescope.statistics.held_out import Codes, HeldOut
+from vaescope.statistics.encoded_split import Codes, EncodedSplit
 from vaescope.statistics.protocol import finite
 
 _INFINITE = "some latents are copies or mixtures of others, or there are too few codes for so many"
@@ -53,13 +53,13 @@ class Panel:
         self.repeats, self.costly_repeats = repeats, costly_repeats
         self.tell = ToldOnce()
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Each score, and with ``_chance``, ``_ceiling``, ``_low`` and ``_high`` what goes with it.
 
         Nothing of fewer than 50 codes, or of codes that are no numbers. What is left out is told,
         each sentence once.
         """
-        return held_out.named("val", finite(as_numbers(self.measured(held_out))))
+        return encoded.named("val", finite(as_numbers(self.measured(encoded))))
 
     def measured(self, codes: Codes) -> dict[str, Measured]:
         """Each score that is a number, with its context and convention."""

@@ -9,7 +9,7 @@ from vaescope.alignment import (
     whitening,
 )
 from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
-from vaescope.statistics.held_out import HeldOut
+from vaescope.statistics.encoded_split import EncodedSplit
 
 
 class LocalPCA:
@@ -45,7 +45,7 @@ class LocalPCA:
         self.num_samples = num_samples
         self.mean_threshold = mean_threshold
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_pca_cosine`` in [0, 1], and the same of rotated latents, ``_chance``.
 
         1 is PCA. Where the data change as much along several axes (equal singular values) there is
@@ -53,9 +53,9 @@ class LocalPCA:
         chance level, 0.90 or less. ``global_pca_correlation`` in [0, 1]: of codes with the
         principal components of all images; below 1 for data that are curved in the codes.
         """
-        images = held_out.images(self.num_samples).flatten(1).cpu()
-        mean = held_out.mean[: len(images)]
-        latents = held_out.active(self.mean_threshold) & (mean != mean[:1]).any(0)
+        images = encoded.images(self.num_samples).flatten(1).cpu()
+        mean = encoded.mean[: len(images)]
+        latents = encoded.active(self.mean_threshold) & (mean != mean[:1]).any(0)
         if len(images) < 3 or not latents.any():
             return {}
         codes = mean[:, latents]
@@ -66,8 +66,8 @@ class LocalPCA:
             neighbours=min(self.neighbours, len(images)),
         )
         # the slopes of a neighbourhood are the derivatives at its centre
-        centres = mean[local.nearest].mean(1).to(held_out.points(1))
-        jacobian = decoder_jacobian(held_out.model.decode_mean, centres).cpu()[:, :, latents]
+        centres = mean[local.nearest].mean(1).to(encoded.points(1))
+        jacobian = decoder_jacobian(encoded.model.decode_mean, centres).cpu()[:, :, latents]
         white = jacobian.double() @ whitening(codes)
         numbers = {
             "local_pca_cosine": float(local_axis_cosines(jacobian, local.axes).mean()),
@@ -76,4 +76,4 @@ class LocalPCA:
         correlations = pca_correlations(codes, images)
         if len(correlations):
             numbers["global_pca_correlation"] = float(correlations.mean())
-        return held_out.named("align", numbers)
+        return encoded.named("align", numbers)

@@ -1,16 +1,16 @@
-"""What a statistic is: a look at held-out data, or looks at several models, to named numbers."""
+"""What a statistic is: a function of one encoded split, or of several, to named numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from vaescope.statistics.held_out import Codes, HeldOut
+from vaescope.statistics.encoded_split import Codes, EncodedSplit
 
 
 class Statistic(Protocol):
-    """Maps a look at held-out data to named numbers."""
+    """Maps an encoded split to named numbers."""
 
-    def __call__(self, held_out: HeldOut) -> dict[str, float]:
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Return log keys and values; empty where the statistic has no meaning."""
         ...
 
@@ -19,7 +19,7 @@ class Statistic(Protocol):
 class GroupStatistic(Protocol):
     """Compares the members of an ensemble; a single model has no such numbers."""
 
-    def together(self, looks: Sequence[Codes]) -> list[dict[str, float]]:
+    def together(self, members: Sequence[Codes]) -> list[dict[str, float]]:
         """Return log keys and values of each of two or more members, in their order."""
         ...
 

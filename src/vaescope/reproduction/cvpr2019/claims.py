@@ -150,7 +150,7 @@ def _chance(results: Results, _: Measured) -> Iterable[Part]:
 
 
 def _polarized(results: Results, _: Measured) -> Iterable[Part]:
-    """A share is at most that of the time after the first look, which may decide nothing."""
+    """A share is at most that of the time after the first evaluation, which may decide nothing."""
     for data, (title, dim) in DATA.items():
         method = "vae" if "mnist" in data else "beta_vae"
         for name, latents, least in (
@@ -159,15 +159,17 @@ def _polarized(results: Results, _: Measured) -> Iterable[Part]:
         ):
             shares = _values(results, name, "test/polarized_share")
             if len(shares):
-                steps = [step for step in results[name].looks("align/polarization_gap") if step > 0]
+                steps = [
+                    step for step in results[name].evaluations("align/polarization_gap") if step > 0
+                ]
                 most = 1 - steps[0] / steps[-1] if steps else 1.0
                 mean = float(shares.mean())
                 verdict = "holds" if mean >= least else "open" if most < least else "fails"
                 yield (
                     verdict,
                     (
-                        f"{title}, {latents} latents: {mean:.3f} (n = {len(shares)}; looks allow "
-                        f"at most {most:.3f})"
+                        f"{title}, {latents} latents: {mean:.3f} (n = {len(shares)}; "
+                        f"evaluations allow at most {most:.3f})"
                     ),
                 )
 
@@ -182,14 +184,16 @@ def _degenerate(results: Results, _: Measured) -> Iterable[Part]:
 
 def _over_epochs(results: Results, _: Measured) -> Iterable[Part]:
     result = results.get("table1_dsprites_beta_vae")
-    looks = [result.looks(key) if result else {} for key in ("align/dto", "val/neighbour_score")]
-    steps = [step for step in looks[0] if step > 0 and step in looks[1]]
+    evaluations = [
+        result.evaluations(key) if result else {} for key in ("align/dto", "val/neighbour_score")
+    ]
+    steps = [step for step in evaluations[0] if step > 0 and step in evaluations[1]]
     if result and result.rows and len(steps) > 2:
-        pairs = [np.concatenate([series[step] for step in steps]) for series in looks]
+        pairs = [np.concatenate([series[step] for step in steps]) for series in evaluations]
         r = float(np.corrcoef(pairs[0], pairs[1])[0, 1])
         yield (
             ("holds" if r < 0 else "fails"),
-            f"r = {r:.2f} over {len(steps)} looks x {len(result.rows)} seeds",
+            f"r = {r:.2f} over {len(steps)} evaluations x {len(result.rows)} seeds",
         )
 
 

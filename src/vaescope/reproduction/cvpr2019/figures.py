@@ -55,18 +55,18 @@ def rotation_figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure | None:
 def convergence_figure(results: Results) -> Figure | None:
     """DtO against updates: mean over seeds and range, with the chance level."""
     names = [n for n in results if n.startswith(("table1_synthetic_linear_", "convergence_"))]
-    names = [name for name in names if results[name].looks("align/dto")]
+    names = [name for name in names if results[name].evaluations("align/dto")]
     if not names:
         return None
     figure = Figure(figsize=(8, 3.8), layout="constrained")
     axis = figure.subplots()
     for number, name in enumerate(names):
-        looks = results[name].looks("align/dto")
-        steps = [step for step in looks if step > 0]
-        means = [looks[step].mean() for step in steps]
+        evaluations = results[name].evaluations("align/dto")
+        steps = [step for step in evaluations if step > 0]
+        means = [evaluations[step].mean() for step in steps]
         colour = f"C{number}"
         axis.plot(steps, means, color=colour, label=for_figure(_label(results[name])))
-        low, high = ([float(np.quantile(looks[s], q)) for s in steps] for q in (0.1, 0.9))
+        low, high = ([float(np.quantile(evaluations[s], q)) for s in steps] for q in (0.1, 0.9))
         axis.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
     axis.axhline(
         haar_chance(2)[0], color="black", linestyle=":", linewidth=1, label="random rotation"
@@ -88,10 +88,12 @@ def _label(result: Result) -> str:
 
 
 def epochs_figure(result: Result) -> Figure | None:
-    """Figure 4: DtO against the disentanglement score, seeds and looks of one run."""
-    looks = {key: result.looks(key) for key in ("align/dto", "val/neighbour_score")}
+    """Figure 4: DtO against the disentanglement score, seeds and evaluations of one run."""
+    evaluations = {key: result.evaluations(key) for key in ("align/dto", "val/neighbour_score")}
     steps = [
-        step for step in looks["align/dto"] if step > 0 and step in looks["val/neighbour_score"]
+        step
+        for step in evaluations["align/dto"]
+        if step > 0 and step in evaluations["val/neighbour_score"]
     ]
     if not steps:
         return None
@@ -100,8 +102,8 @@ def epochs_figure(result: Result) -> Figure | None:
     axis = figure.subplots()
     for step in chosen:
         axis.scatter(
-            looks["val/neighbour_score"][step],
-            looks["align/dto"][step],
+            evaluations["val/neighbour_score"][step],
+            evaluations["align/dto"][step],
             s=18,
             label=f"{step} updates",
         )

@@ -1,4 +1,4 @@
-"""What a model says about held-out images, computed once for all statistics."""
+"""Encoded split: what a model says of a part of the data, computed once for all statistics."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,21 +23,21 @@ STANDARD_NORMAL = StandardNormal()
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """What an encoder says about N held-out images.
+    """What an encoder says about N images of a split.
 
     Attributes:
         step: number of updates the model has had.
-        split: name of the held-out part, ``val`` or ``test``; it begins the log keys.
+        split: ``val``, ``test`` or ``held_out``; it begins the log keys.
         posterior: family of q(z|x), a class of ``vaescope.distributions.posteriors``.
         mean: posterior means ``[N, D]``.
-        sampled: one draw from each posterior ``[N, D]``, of the same noise at every look.
+        sampled: one draw from each posterior ``[N, D]``, of the same noise at every evaluation.
         variance: marginal posterior variances ``[N, D]``; None for an autoencoder.
         kl: KL per latent ``[N, D]``, nats; None for an autoencoder.
         factors: generative factors ``[N, K]``.
         factor_kinds: ``continuous``, ``ordinal``, ... of each factor.
         prior: p(z), an object of ``vaescope.distributions.priors``.
-        previous: posterior means of the first images at the look before, ``[M, D]``; None if they
-            were not kept.
+        previous: posterior means of the first images at the evaluation before, ``[M, D]``; None
+            if they were not kept.
     """
 
     step: int
@@ -78,8 +78,8 @@ class Codes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldOut(Codes):
-    """One look at a model: its codes, and what is needed to go beyond them.
+class EncodedSplit(Codes):
+    """A split as one model encodes it: its codes, and what is needed to go beyond them.
 
     Attributes:
         model: the model itself, for statistics of its decoder.
@@ -89,7 +89,7 @@ class HeldOut(Codes):
             targets at this step; their weighted sum as ``loss``, and as ``loss_final_weights`` the
             loss with the weights and targets that the method's schedules end at.
         num_jacobians: for how many of the N images decoder Jacobians are computed.
-        history: scores of the earlier looks of this run, each with its ``step``.
+        history: scores of the earlier evaluations of this run, each with its ``step``.
     """
 
     model: LatentModel
@@ -105,7 +105,7 @@ class HeldOut(Codes):
         return image.to(next(self.model.parameters()))
 
     @torch.no_grad()
-    def encoded(self, index: Tensor) -> Tensor:
+    def encode(self, index: Tensor) -> Tensor:
         """Posterior means of any images of the data set, ``[len(index), D]``, on the CPU."""
         training = self.model.training
         self.model.eval()
@@ -117,7 +117,7 @@ class HeldOut(Codes):
         return torch.cat(means)
 
     def points(self, count: int) -> Tensor:
-        """The first posterior means, where the decoder is looked at, ``[at most count, D]``."""
+        """The first posterior means, at which the decoder is measured, ``[at most count, D]``."""
         return self.mean[:count].to(next(self.model.parameters()))
 
     @property
@@ -136,12 +136,12 @@ class HeldOut(Codes):
         return {name: gram.cpu() for name, gram in grams.items()}
 
     def codes(self) -> Codes:
-        """The look without the model, so that those of many members may be kept."""
+        """The codes without the model, so that those of many members may be kept."""
         return Codes(**{field.name: getattr(self, field.name) for field in fields(Codes)})
 
 
 @torch.no_grad()
-def look(
+def encode_split(
     model: LatentModel,
     viewed: Viewed,
     index: Tensor,
@@ -150,20 +150,20 @@ def look(
     step: int,
     num_losses: int | None = None,
     **about: Any,
-) -> HeldOut:
+) -> EncodedSplit:
     """Encode the images ``index [N]`` of a data set, and compute losses, in full precision.
 
     Args:
         model: any model, left in the mode it was in.
         viewed: where the images are, on the model's device or the CPU, and what is shown with them.
         index: which images.
-        split: name of the held-out part.
+        split: ``val``, ``test`` or ``held_out``.
         step: number of updates the model has had.
         num_losses: about how many of the images enter the loss terms; None: all.
-        **about: the remaining attributes of ``HeldOut``.
+        **about: the remaining attributes of ``EncodedSplit``.
 
     Returns:
-        The look.
+        The encoded split.
     """
     training, dataset = model.training, viewed.dataset
     batch_size = _images_at_a_time(dataset)
@@ -182,7 +182,7 @@ def look(
     model.train(training)
     mean, factors = codes.compute()
     joined = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
-    return HeldOut(
+    return EncodedSplit(
         model=model,
         dataset=dataset,
         index=index,
