@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from vaescope.config.build import build
+from vaescope.config.renamed import today
 from vaescope.config.trust import trusted
 from vaescope.data import FactorDataModule
 from vaescope.distributions.priors import StandardNormal
@@ -177,6 +178,8 @@ def _rebuilt(config: Plain, shape: tuple[int, ...], weights: Plain) -> list[Late
 def read_checkpoint(path: str | Path) -> Plain:
     """The content of a checkpoint, on the CPU; no code in it is run.
 
+    Names that an earlier version wrote are today's (``config.renamed``).
+
     Raises:
         DataError: if the file is missing, unreadable or not one of ours.
     """
@@ -186,6 +189,7 @@ def read_checkpoint(path: str | Path) -> Plain:
         _require_undamaged(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
         _require_whole(saved)
+        saved["vaescope"]["config"] = today(saved["vaescope"]["config"])
     except Exception as error:  # of bytes that are no pickle, torch's reader raises anything
         reason = str(error).partition("\n")[0]
         if "weights_only" in reason:  # torch's advice is to read it unsafely
