@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vaescope.alignment import column_norms, decoder_gram, decoder_jacobian
-from vaescope.alignment import jacobian as jacobian_module
+from vaescope.alignment import decoder_derivatives as jacobian_module
 
 # Forward mode loads rules that torch itself still compiles with its deprecated compiler.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is dep:DeprecationWarning")

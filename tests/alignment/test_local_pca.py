@@ -14,7 +14,7 @@ from vaescope.alignment import (
     pca_correlations,
     rotated_axis_cosines,
 )
-from vaescope.alignment import local_pca as local_pca_module
+from vaescope.alignment import pca_agreement as local_pca_module
 
 seeds = st.integers(0, 10**6)
 

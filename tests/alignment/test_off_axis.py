@@ -11,7 +11,7 @@ from vaescope.alignment import (
     off_axis_share,
     right_singular_vectors,
 )
-from vaescope.alignment import off_axis as off_axis_module
+from vaescope.alignment import gram_derivatives as off_axis_module
 
 # Forward mode loads rules that torch itself still compiles with its deprecated compiler.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is dep:DeprecationWarning")

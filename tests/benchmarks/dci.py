@@ -18,8 +18,8 @@ from common import elapsed, head, now, table
 from scipy.stats import spearmanr
 from sklearn.ensemble import GradientBoostingClassifier
 
-from vaescope.metrics.prediction.dci import dci
-from vaescope.metrics.prediction.importance import PROBES, Probe, boosted_probe
+from vaescope.metrics.prediction.dci_scores import dci
+from vaescope.metrics.prediction.probes import PROBES, Probe, boosted_probe
 from vaescope.streams import stream
 
 DSPRITES = (3, 6, 40, 32, 32)

@@ -25,8 +25,8 @@ from common import elapsed, head, interleaved, now, ratios, table
 from sklearn.metrics import mutual_info_score
 
 from vaescope.metrics.information.family import family_of_table, information_family
-from vaescope.metrics.information.mutual_information import mutual_information
-from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.information_matrix import mutual_information
+from vaescope.metrics.information.ksg import nearest_information
 from vaescope.metrics.information.posterior import posterior_information
 from vaescope.metrics.information.tables import (
     binned_pair,

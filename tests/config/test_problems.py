@@ -209,7 +209,7 @@ def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
 
 
 def test_a_function_comes_before_the_module_of_its_name():
-    from vaescope.networks.conv64 import conv64
+    from vaescope.networks.convolutional import conv64
 
     assert located("vaescope.networks.conv64") is conv64
     assert located("vaescope.networks.conv64.conv64") is None

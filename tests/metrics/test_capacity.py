@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vaescope.metrics.prediction.dci_es import _features, dci_es, explicitness_of_losses
+from vaescope.metrics.prediction.probe_capacity import _features, dci_es, explicitness_of_losses
 
 CAPACITIES = (0, 8, 32, 128, 512)
 

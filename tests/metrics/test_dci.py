@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaescope.metrics.prediction.dci import dci, importance_scores
-from vaescope.metrics.prediction.dci_uncertainty import (
+from vaescope.metrics.prediction.dci_intervals import (
     dci_chance,
     dci_errors,
     informativeness_interval,
 )
-from vaescope.metrics.prediction.importance import PROBES
+from vaescope.metrics.prediction.dci_scores import dci, importance_scores
+from vaescope.metrics.prediction.probes import PROBES
 
 CHEAP = ["boosted", "linear", "lasso", "logistic"]
 

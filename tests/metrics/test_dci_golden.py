@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.metrics.prediction.dci import dci, importance_scores
-from vaescope.metrics.prediction.importance import Probe, boosted_probe
+from vaescope.metrics.prediction.dci_scores import dci, importance_scores
+from vaescope.metrics.prediction.probes import Probe, boosted_probe
 
 FOLDER = Path(__file__).parents[1] / "golden" / "dlib"
 GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))

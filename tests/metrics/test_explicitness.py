@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from vaescope.metrics.prediction.explicitness import explicitness, roc_auc
+from vaescope.metrics.prediction.one_vs_rest_auc import explicitness, roc_auc
 
 FOLDER = Path(__file__).parents[1] / "golden" / "dlib"
 ARRAYS = np.load(FOLDER / "arrays.npz")

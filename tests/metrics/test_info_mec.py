@@ -9,14 +9,14 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from vaescope.metrics.information.info_explicitness import info_explicitness
-from vaescope.metrics.information.info_mec import (
+from vaescope.metrics.information.infomec import (
     active_latents,
     info_compactness,
     info_mec,
     info_modularity,
     normalised_information,
 )
+from vaescope.metrics.information.infomec_explicitness import info_explicitness
 
 
 def made_up(seed=0, rows=800):

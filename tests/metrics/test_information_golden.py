@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.metrics.information.mig import information_gaps
-from vaescope.metrics.information.mutual_information import (
+from vaescope.metrics.information.gap import information_gaps
+from vaescope.metrics.information.information_matrix import (
     discretise,
     entropy,
     mutual_information,

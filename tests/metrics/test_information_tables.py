@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
-from vaescope.metrics.information.mutual_information import (
+from vaescope.metrics.information.information_matrix import (
     entropy,
     factor_classes,
     mutual_information,

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from vaescope.alignment import gaussian_total_correlation
-from vaescope.metrics.information.mutual_information import pairwise_information
-from vaescope.metrics.intervention.beta_vae_score import beta_vae_score
-from vaescope.metrics.intervention.factor_vae_score import factor_vae_score
-from vaescope.metrics.intervention.irs import irs
-from vaescope.metrics.unsupervised.codes import gaussian_wasserstein_correlation
-from vaescope.metrics.unsupervised.udr import udr
+from vaescope.metrics.information.information_matrix import pairwise_information
+from vaescope.metrics.intervention.interventional_robustness import irs
+from vaescope.metrics.intervention.majority_vote import factor_vae_score
+from vaescope.metrics.intervention.shared_factor import beta_vae_score
+from vaescope.metrics.unsupervised.model_ranking import udr
+from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 
 FOLDER = Path(__file__).parents[1] / "golden" / "dlib"
 ARRAYS, LOOKUP = (np.load(FOLDER / f"{name}.npz") for name in ("arrays", "lookup"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vaescope.metrics.intervention.votes import group_rows, value_classes
+from vaescope.metrics.intervention.factor_groups import group_rows, value_classes
 
 LABELS = torch.tensor([[0, 5], [1, 5], [0, 6], [2, 5], [1, 7], [0, 7], [2, 5]])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vaescope import metrics
-from vaescope.metrics.information.mig import information_gaps
+from vaescope.metrics.information.gap import information_gaps
 from vaescope.metrics.kinds import angle_columns, resolved_kinds
 from vaescope.panel import FAMILIES, INFORMATION, PanelMetric, panel
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from vaescope.metrics.information.gap import mutual_information_gap
 from vaescope.metrics.information.local import local_boxes, local_mig
-from vaescope.metrics.information.mig import mutual_information_gap
 from vaescope.metrics.information.tables import information_table
 
 SIZES = (3, 6, 40, 32, 32)

@@ -17,7 +17,7 @@ from vaescope.metrics import (
     mutual_information,
     mutual_information_gap,
 )
-from vaescope.metrics.information.mig import gaps_of_information
+from vaescope.metrics.information.gap import gaps_of_information
 
 GOLDEN = dict(np.load(Path(__file__).parents[1] / "golden" / "mig.npz"))
 FACTORS = torch.from_numpy(GOLDEN["factors"])

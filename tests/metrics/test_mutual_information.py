@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
 from vaescope.metrics import discretise, entropy, mutual_information
-from vaescope.metrics.information.mutual_information import factor_classes
+from vaescope.metrics.information.information_matrix import factor_classes
 
 
 def labels(seed, rows, columns, values):

@@ -7,8 +7,8 @@ from scipy.integrate import trapezoid
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
-from vaescope.metrics.information.mutual_information import entropy
-from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.information_matrix import entropy
+from vaescope.metrics.information.ksg import nearest_information
 
 
 def normal(seed, *shape):

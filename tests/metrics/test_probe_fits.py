@@ -8,9 +8,9 @@ from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 from torch.nn.functional import one_hot
 
 from vaescope.metrics.estimators.boosting import boost
-from vaescope.metrics.estimators.linear import fit_linear
-from vaescope.metrics.estimators.probe_targets import probe_targets
-from vaescope.metrics.prediction.importance import logistic_probe
+from vaescope.metrics.estimators.lasso import fit_linear
+from vaescope.metrics.estimators.targets import probe_targets
+from vaescope.metrics.prediction.probes import logistic_probe
 
 
 def rows(seed=0, number=500, values=None):

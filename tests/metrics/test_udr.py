@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 
 from vaescope.metrics import udr
-from vaescope.metrics.unsupervised.udr import _correlations, _lasso, _ranks, _standardised
+from vaescope.metrics.unsupervised.model_ranking import _correlations, _lasso, _ranks, _standardised
 
 SIMILARITIES = ["spearman", "lasso"]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.metrics.information.mutual_information import pairwise_information
-from vaescope.metrics.unsupervised.codes import gaussian_wasserstein_correlation
-from vaescope.metrics.unsupervised.separability import separability
+from vaescope.metrics.information.information_matrix import pairwise_information
+from vaescope.metrics.unsupervised.linear_separability import separability
 from vaescope.metrics.unsupervised.supports import factorised_support, support_distances
 from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness
+from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 
 
 def draws(*shape, seed=0):

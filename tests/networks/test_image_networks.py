@@ -13,7 +13,7 @@ from torch.func import functional_call, jacfwd, jacrev, stack_module_state, vmap
 from vaescope import networks
 from vaescope.networks import burgess64, discriminator, spatial_broadcast, wide_residual
 from vaescope.networks.sizes import fitting
-from vaescope.networks.wide_residual import ResidualBlock
+from vaescope.networks.wide_resnet import ResidualBlock
 
 FACTORIES = {
     name: value

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vaescope.networks import spatial_broadcast
-from vaescope.networks.spatial_broadcast import Broadcast
+from vaescope.networks.broadcast_decoder import Broadcast
 
 
 def test_broadcast_tiles_the_code_beside_x_and_y():

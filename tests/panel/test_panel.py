@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.metrics.information.mig import mutual_information_gap
-from vaescope.metrics.prediction.dci import dci
+from vaescope.metrics.information.gap import mutual_information_gap
+from vaescope.metrics.prediction.dci_scores import dci
 from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, Sample, panel
 
 ARRAYS = dict(np.load(Path(__file__).parents[1] / "golden" / "dlib" / "arrays.npz"))

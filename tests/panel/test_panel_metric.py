@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics import MetricCollection
 
-from vaescope.metrics.information.mig import mutual_information_gap
+from vaescope.metrics.information.gap import mutual_information_gap
 from vaescope.panel import PanelMetric, panel
 
 GENERATOR = torch.Generator().manual_seed(0)

@@ -182,6 +182,22 @@ def public():
                     yield f"{module.__name__}.{name}", value
 
 
+def modules(what):
+    package = importlib.import_module(f"vaescope.{what}")
+    walked = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    return [importlib.import_module(found.name) for found in walked]
+
+
+@pytest.mark.parametrize("what", ["models", "metrics", "alignment", "networks", "distributions"])
+def test_no_module_has_the_name_of_what_it_holds(what):
+    """``from vaescope.metrics import dci`` then means one thing, whatever was imported before."""
+    package = importlib.import_module(f"vaescope.{what}")
+    for module in modules(what):
+        name = module.__name__.rpartition(".")[2]
+        assert not hasattr(module, name), module.__name__
+        assert inspect.ismodule(getattr(package, name, package)), module.__name__
+
+
 def own_docstring(value):
     """A docstring that the object itself has, not one of its parents'."""
     text = vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__

@@ -1,35 +1,41 @@
 """Statistics of how latents align with local principal axes: tensors in, numbers out."""
 
-from vaescope.alignment.curvature import posterior_curvature
-from vaescope.alignment.gaps import (
-    deterministic_surrogate,
-    gram_deviation,
-    hadamard_gap,
-    isometry_deviation,
-)
-from vaescope.alignment.intrinsic_dimension import fondue, mle_dimension, two_nn_dimension
-from vaescope.alignment.jacobian import column_norms, decoder_gram, decoder_grams, decoder_jacobian
-from vaescope.alignment.latent_types import (
+from vaescope.alignment.active_mixed_passive import (
     LatentType,
     gaussian_total_correlation,
     latent_entropies,
     latent_types,
     sampled_total_correlation,
 )
-from vaescope.alignment.latents import active_by_mean, active_by_variance
-from vaescope.alignment.linear import LinearOptimum, axis_cosines, linear_vae_optimum
-from vaescope.alignment.local_axes import LocalAxes, local_principal_axes, whitening
-from vaescope.alignment.local_pca import (
-    local_axis_cosines,
-    pca_correlations,
-    rotated_axis_cosines,
+from vaescope.alignment.active_units import active_by_mean, active_by_variance
+from vaescope.alignment.curvature import posterior_curvature
+from vaescope.alignment.decoder_derivatives import (
+    column_norms,
+    decoder_gram,
+    decoder_grams,
+    decoder_jacobian,
 )
-from vaescope.alignment.off_axis import off_axis_derivatives, off_axis_share
-from vaescope.alignment.orthogonality import (
+from vaescope.alignment.dto import (
     distance_to_orthogonality,
     haar_chance,
     nearest_signed_permutation,
     right_singular_vectors,
+)
+from vaescope.alignment.gaps import (
+    deterministic_surrogate,
+    gram_deviation,
+    hadamard_gap,
+    isometry_deviation,
+)
+from vaescope.alignment.gram_derivatives import off_axis_derivatives, off_axis_share
+from vaescope.alignment.intrinsic_dimension import fondue, mle_dimension, two_nn_dimension
+from vaescope.alignment.linear_vae import LinearOptimum, axis_cosines, linear_vae_optimum
+from vaescope.alignment.local_axes import LocalAxes, local_principal_axes, whitening
+from vaescope.alignment.optimal_variances import ima_contrast, variance_relation
+from vaescope.alignment.pca_agreement import (
+    local_axis_cosines,
+    pca_correlations,
+    rotated_axis_cosines,
 )
 from vaescope.alignment.polarized import (
     kl_diagonal,
@@ -52,8 +58,7 @@ from vaescope.alignment.similarity import (
     orthogonal_alignment,
     pairwise,
 )
-from vaescope.alignment.spectrum import norm_spectrum_error, order_agreement
-from vaescope.alignment.variance_relation import ima_contrast, variance_relation
+from vaescope.alignment.singular_values import norm_spectrum_error, order_agreement
 
 __all__ = [
     "LatentType",

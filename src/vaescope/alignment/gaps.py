@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from vaescope.alignment.jacobian import column_norms
-from vaescope.alignment.variance_relation import ima_contrast
+from vaescope.alignment.decoder_derivatives import column_norms
+from vaescope.alignment.optimal_variances import ima_contrast
 
 
 def hadamard_gap(gram: Tensor, beta: float) -> Tensor:

@@ -1,31 +1,31 @@
 """Scores of codes against factors: tensors in, numbers out."""
 
-from vaescope.metrics.codes import HeldOutCodes, OnCodes
+from vaescope.metrics.collected_codes import HeldOutCodes, OnCodes
 from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic
 from vaescope.metrics.information.dependent_factors import dlig, dmig, xmig
 from vaescope.metrics.information.family import ScoreInContext, family_of_table, information_family
-from vaescope.metrics.information.info_explicitness import info_explicitness
-from vaescope.metrics.information.info_mec import (
-    InfoMEC,
-    info_compactness,
-    info_mec,
-    info_modularity,
-)
-from vaescope.metrics.information.local import LocalGaps, local_boxes, local_mig
-from vaescope.metrics.information.mig import (
+from vaescope.metrics.information.gap import (
     InformationGaps,
     information_gaps,
     mig_ceiling,
     mig_chance,
     mutual_information_gap,
 )
-from vaescope.metrics.information.mutual_information import (
+from vaescope.metrics.information.infomec import (
+    InfoMEC,
+    info_compactness,
+    info_mec,
+    info_modularity,
+)
+from vaescope.metrics.information.infomec_explicitness import info_explicitness
+from vaescope.metrics.information.information_matrix import (
     discretise,
     entropy,
     mutual_information,
     pairwise_information,
 )
-from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.ksg import nearest_information
+from vaescope.metrics.information.local import LocalGaps, local_boxes, local_mig
 from vaescope.metrics.information.posterior import PosteriorInformation, posterior_information
 from vaescope.metrics.information.scores import (
     ScoreParts,
@@ -39,18 +39,17 @@ from vaescope.metrics.information.scores import (
     sufficiency,
 )
 from vaescope.metrics.information.tables import InformationTable, information_table
-from vaescope.metrics.intervention.beta_vae_score import BetaVaeScore, beta_vae_score
-from vaescope.metrics.intervention.factor_vae_score import FactorVaeScore, factor_vae_score
-from vaescope.metrics.intervention.irs import InterventionalRobustness, irs
-from vaescope.metrics.intervention.omes import OverlapScore, omes
-from vaescope.metrics.prediction.dci import DCI, ImportanceScores, dci, importance_scores
-from vaescope.metrics.prediction.dci_es import CapacityScores, dci_es, explicitness_of_losses
-from vaescope.metrics.prediction.dci_uncertainty import (
+from vaescope.metrics.intervention.interventional_robustness import InterventionalRobustness, irs
+from vaescope.metrics.intervention.majority_vote import FactorVaeScore, factor_vae_score
+from vaescope.metrics.intervention.overlap import OverlapScore, omes
+from vaescope.metrics.intervention.shared_factor import BetaVaeScore, beta_vae_score
+from vaescope.metrics.prediction.dci_intervals import (
     DciParts,
     dci_chance,
     dci_errors,
     informativeness_interval,
 )
+from vaescope.metrics.prediction.dci_scores import DCI, ImportanceScores, dci, importance_scores
 from vaescope.metrics.prediction.downstream import (
     LabelEfficiency,
     ReducedAccuracy,
@@ -59,9 +58,14 @@ from vaescope.metrics.prediction.downstream import (
     reduced_accuracy,
     shifted_accuracy,
 )
-from vaescope.metrics.prediction.explicitness import Explicitness, explicitness, roc_auc
 from vaescope.metrics.prediction.fairness import unfairness, unfairness_of_codes
 from vaescope.metrics.prediction.neighbours import NeighbourScore, neighbour_chance, neighbour_score
+from vaescope.metrics.prediction.one_vs_rest_auc import Explicitness, explicitness, roc_auc
+from vaescope.metrics.prediction.probe_capacity import (
+    CapacityScores,
+    dci_es,
+    explicitness_of_losses,
+)
 from vaescope.metrics.prediction.regression import ExplainedVariance, explained_variance
 from vaescope.metrics.prediction.sap import (
     SeparatedPredictability,
@@ -69,11 +73,11 @@ from vaescope.metrics.prediction.sap import (
     sap_continuous,
     sap_discrete,
 )
-from vaescope.metrics.unsupervised.codes import gaussian_wasserstein_correlation
-from vaescope.metrics.unsupervised.separability import Separability, separability
+from vaescope.metrics.unsupervised.linear_separability import Separability, separability
+from vaescope.metrics.unsupervised.model_ranking import udr
 from vaescope.metrics.unsupervised.supports import factorised_support, support_distances
 from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness
-from vaescope.metrics.unsupervised.udr import udr
+from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 
 __all__ = [
     "DCI",

@@ -1,12 +1,11 @@
 """Encoders and decoders: each function builds a pair for given sizes."""
 
-from vaescope.networks.burgess64 import burgess64
-from vaescope.networks.conv64 import conv64
-from vaescope.networks.discriminator import discriminator
-from vaescope.networks.initialise import initialise
-from vaescope.networks.mlp import linear, mlp
-from vaescope.networks.spatial_broadcast import spatial_broadcast
-from vaescope.networks.wide_residual import wide_residual
+from vaescope.networks.broadcast_decoder import spatial_broadcast
+from vaescope.networks.code_discriminator import discriminator
+from vaescope.networks.convolutional import burgess64, conv64
+from vaescope.networks.fully_connected import linear, mlp
+from vaescope.networks.initial_weights import initialise
+from vaescope.networks.wide_resnet import wide_residual
 
 __all__ = [
     "burgess64",

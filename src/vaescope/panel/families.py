@@ -11,31 +11,31 @@ from torch import Tensor
 from vaescope.alignment import gaussian_total_correlation, mean_correlation
 from vaescope.errors import NoScoreError
 from vaescope.metrics.estimators.probe_data import factor_kinds
-from vaescope.metrics.information.info_mec import info_mec
-from vaescope.metrics.information.mig import information_gaps
-from vaescope.metrics.information.mutual_information import pairwise_information
+from vaescope.metrics.information.gap import information_gaps
+from vaescope.metrics.information.infomec import info_mec
+from vaescope.metrics.information.information_matrix import pairwise_information
 from vaescope.metrics.information.posterior import posterior_table
 from vaescope.metrics.information.scores import rmig
 from vaescope.metrics.information.tables import information_table
-from vaescope.metrics.intervention.beta_vae_score import beta_vae_score
-from vaescope.metrics.intervention.factor_vae_score import factor_vae_score
-from vaescope.metrics.intervention.irs import irs
-from vaescope.metrics.intervention.omes import omes
-from vaescope.metrics.prediction.dci import dci
-from vaescope.metrics.prediction.dci_es import dci_es
+from vaescope.metrics.intervention.interventional_robustness import irs
+from vaescope.metrics.intervention.majority_vote import factor_vae_score
+from vaescope.metrics.intervention.overlap import omes
+from vaescope.metrics.intervention.shared_factor import beta_vae_score
+from vaescope.metrics.prediction.dci_scores import dci
 from vaescope.metrics.prediction.downstream import (
     label_efficiency,
     reduced_accuracy,
     shifted_accuracy,
 )
-from vaescope.metrics.prediction.explicitness import explicitness
 from vaescope.metrics.prediction.fairness import unfairness_of_codes
 from vaescope.metrics.prediction.neighbours import neighbour_score
+from vaescope.metrics.prediction.one_vs_rest_auc import explicitness
+from vaescope.metrics.prediction.probe_capacity import dci_es
 from vaescope.metrics.prediction.regression import explained_variance
 from vaescope.metrics.prediction.sap import sap_continuous, sap_discrete
-from vaescope.metrics.unsupervised.codes import gaussian_wasserstein_correlation
-from vaescope.metrics.unsupervised.separability import separability
+from vaescope.metrics.unsupervised.linear_separability import separability
 from vaescope.metrics.unsupervised.supports import factorised_support
+from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 from vaescope.panel.sample import Sample
 
 # a number, or why there is none although there are others of the same computation

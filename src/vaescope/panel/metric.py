@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from vaescope.factor_kinds import KINDS
-from vaescope.metrics.codes import HeldOutCodes
+from vaescope.metrics.collected_codes import HeldOutCodes
 from vaescope.panel.panel import as_numbers, panel, score_names
 from vaescope.panel.told import ToldOnce
 

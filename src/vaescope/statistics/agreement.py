@@ -15,7 +15,7 @@ from vaescope.alignment import (
     pairwise,
 )
 from vaescope.metrics import udr
-from vaescope.metrics.unsupervised.udr import Similarity
+from vaescope.metrics.unsupervised.model_ranking import Similarity
 from vaescope.ranges import AtLeastThree, NonNegative, in_range
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
 

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from torch.func import jacfwd, vmap
 
 from vaescope.alignment.gaps import hadamard_gap
-from vaescope.alignment.variance_relation import ima_contrast
+from vaescope.alignment.optimal_variances import ima_contrast
 from vaescope.data.sets.synthetic.maps import Moebius, mlp_mixing, moebius_mixing, orthogonal_mixing
 from vaescope.data.sets.synthetic.mixing import (
     SyntheticMLPDataModule,

@@ -14,7 +14,7 @@ from vaescope.metrics.information.contingency import (
     information_of_counts,
     joint_counts,
 )
-from vaescope.metrics.information.mutual_information import entropy, factor_classes
+from vaescope.metrics.information.information_matrix import entropy, factor_classes
 from vaescope.metrics.information.tables import InformationTable
 
 _CELLS_AT_A_TIME = 2**16

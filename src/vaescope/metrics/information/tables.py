@@ -12,7 +12,7 @@ from vaescope.metrics.information.contingency import (
     information_of_counts,
     joint_counts,
 )
-from vaescope.metrics.information.mutual_information import discretise, factor_classes
+from vaescope.metrics.information.information_matrix import discretise, factor_classes
 
 Binning = Literal["dlib", "dcf"]
 

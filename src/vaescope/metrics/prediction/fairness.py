@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.estimators.probe_data import checked_rows, need_classes
-from vaescope.metrics.estimators.probe_targets import probe_targets
-from vaescope.metrics.prediction.importance import boosted_probe
+from vaescope.metrics.estimators.targets import probe_targets
+from vaescope.metrics.prediction.probes import boosted_probe
 
 
 def unfairness(predictions: Tensor, sensitive: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def unfairness_of_codes(
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1905.13662, as disentanglement_lib's
     "mean_fairness:mean_pred:mean_sens". Differs: as `unfairness`; trees are those of
-    `vaescope.metrics.prediction.importance.boosted_probe`.
+    `vaescope.metrics.prediction.probes.boosted_probe`.
     """
     codes, factors = checked_rows(codes_train, factors_train)
     others, truth = checked_rows(codes_test, factors_test)

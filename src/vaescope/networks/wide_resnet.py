@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import is_square, takes
 from vaescope.ranges import Depth, Width, in_range
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from vaescope.metrics.canonical import canonical_latents
 from vaescope.metrics.estimators.boosting import boost
-from vaescope.metrics.estimators.linear import fit_linear
+from vaescope.metrics.estimators.lasso import fit_linear
 from vaescope.metrics.estimators.logistic import fit_logistic
-from vaescope.metrics.estimators.probe_targets import Targets
+from vaescope.metrics.estimators.targets import Targets
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.intervention.votes import (
+from vaescope.metrics.intervention.factor_groups import (
     group_rows,
     pool_rows,
     spread,
@@ -52,7 +52,7 @@ def omes(
         codes: one number per latent [N, D]: the whole table of states, or rows that hold many
             states which differ in one factor only.
         factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.votes.value_classes`.
+        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         pairs: drawn for each factor, at least 2.
         alpha: weight of the overlap of factors in a latent; the rest is that of several latents for

@@ -6,8 +6,14 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vmap
 
-from vaescope.alignment.jacobian import Decode, check_chunk, check_codes, push_units, room_for
-from vaescope.alignment.orthogonality import nearest_signed_permutation, right_singular_vectors
+from vaescope.alignment.decoder_derivatives import (
+    Decode,
+    check_chunk,
+    check_codes,
+    push_units,
+    room_for,
+)
+from vaescope.alignment.dto import nearest_signed_permutation, right_singular_vectors
 
 Metric = Callable[[Tensor], Tensor]
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import is_square, takes
 from vaescope.ranges import Depth, Kernel, Width, in_range
 

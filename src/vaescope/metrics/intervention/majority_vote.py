@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.intervention.votes import (
+from vaescope.metrics.intervention.factor_groups import (
     SharedValues,
     fixable_factors,
     group_rows,
@@ -67,7 +67,7 @@ def factor_vae_score(
     Args:
         codes: one number per latent [N, D], the pool; the field uses the posterior mean.
         factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.votes.value_classes`.
+        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         batch: rows of a vote, at least 2.
         train_votes: votes that the majority is learnt from.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.information.mutual_information import continuous_columns
+from vaescope.metrics.information.information_matrix import continuous_columns
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from vaescope.errors import NoScoreError
 from vaescope.metrics.estimators.probe_data import checked_rows
-from vaescope.metrics.estimators.probe_targets import Targets, probe_targets
+from vaescope.metrics.estimators.targets import Targets, probe_targets
 from vaescope.metrics.kinds import resolved_kinds
-from vaescope.metrics.prediction.importance import PROBES, Answers, Probe
+from vaescope.metrics.prediction.probes import PROBES, Answers, Probe
 
 Convention = Literal["exact", "dlib"]
 

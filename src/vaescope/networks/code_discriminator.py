@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.initial_weights import Initialisation, initialise
 
 
 def discriminator(

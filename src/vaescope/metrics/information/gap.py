@@ -7,13 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vaescope.metrics.information.mutual_information import (
+from vaescope.metrics.information.information_matrix import (
     continuous_columns,
     entropy,
     factor_classes,
     mutual_information,
 )
-from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.ksg import nearest_information
 from vaescope.metrics.information.posterior import posterior_information
 from vaescope.metrics.information.scores import mig
 from vaescope.metrics.information.tables import (

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaescope.metrics.estimators.logistic import fit_logistic
 from vaescope.metrics.estimators.probe_data import checked_rows, factor_kinds, target_columns
-from vaescope.metrics.information.mutual_information import entropy
+from vaescope.metrics.information.information_matrix import entropy
 from vaescope.metrics.prediction.regression import fit_least_squares, r_squared
 
 Null = Literal["entropy", "log_k"]

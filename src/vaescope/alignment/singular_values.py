@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from vaescope.alignment.jacobian import column_norms
-from vaescope.alignment.orthogonality import right_singular_vectors
+from vaescope.alignment.decoder_derivatives import column_norms
+from vaescope.alignment.dto import right_singular_vectors
 
 
 def norm_spectrum_error(gram: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.canonical import following
-from vaescope.metrics.estimators.linear import standardised
+from vaescope.metrics.estimators.lasso import standardised
 from vaescope.metrics.estimators.probe_data import checked_rows
-from vaescope.metrics.estimators.probe_targets import Targets, probe_targets
+from vaescope.metrics.estimators.targets import Targets, probe_targets
 from vaescope.metrics.kinds import resolved_kinds
 from vaescope.streams import stream
 

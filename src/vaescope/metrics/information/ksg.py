@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.information.mutual_information import continuous_columns
+from vaescope.metrics.information.information_matrix import continuous_columns
 from vaescope.metrics.kinds import angle_columns
 
 # What rounding can do to a distance of standardised values; ties are broken far above it.

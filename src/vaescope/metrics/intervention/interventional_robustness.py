@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vaescope.metrics.information.mutual_information import discretise
-from vaescope.metrics.intervention.votes import pool_rows, value_classes
+from vaescope.metrics.information.information_matrix import discretise
+from vaescope.metrics.intervention.factor_groups import pool_rows, value_classes
 
 Convention = Literal["exact", "dlib"]
 
@@ -55,7 +55,7 @@ def irs(
     Args:
         codes: one number per latent [N, D]; the field uses the posterior mean.
         factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.votes.value_classes`.
+        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
         bins: classes of a continuous factor (``"exact"``: equally many rows each), or of every
             factor (``"dlib"``: equal widths).
         quantile: of the distances within a value, 0 to 1; 1 is the largest, as in the paper.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.prediction.dci import DCI, chosen_probe, dci, explained
-from vaescope.metrics.prediction.importance import Probe
+from vaescope.metrics.prediction.dci_scores import DCI, chosen_probe, dci, explained
+from vaescope.metrics.prediction.probes import Probe
 from vaescope.streams import stream
 
 

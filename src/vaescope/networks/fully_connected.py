@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from vaescope.networks.initialise import Initialisation, initialise
+from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import takes
 from vaescope.ranges import Width, in_range
 

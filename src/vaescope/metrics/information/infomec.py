@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.estimators.probe_data import checked_rows, factor_kinds
-from vaescope.metrics.information.info_explicitness import Null, info_explicitness
-from vaescope.metrics.information.mutual_information import entropy
-from vaescope.metrics.information.nearest import nearest_information
+from vaescope.metrics.information.infomec_explicitness import Null, info_explicitness
+from vaescope.metrics.information.information_matrix import entropy
+from vaescope.metrics.information.ksg import nearest_information
 
 Rule = Literal["range_20", "range_8", "iqr", "iqr_absolute", "varies"]
 
