@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vaescope import __version__
+from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError
 from vaescope.run_folder.locking import holds_run, locked, refuse_run
 from vaescope.stopping import Stopped, kept, stoppable
@@ -23,10 +24,6 @@ COMMANDS = {
     "report": "compare finished runs: report runs=[FOLDER,...]",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
-GROUPS = (
-    *("data", "model", "network", "posterior", "prior", "likelihood", "optimizer", "statistics"),
-    *("view", "sampling", "hold_out", "callbacks", "logger", "trainer", "experiment"),
-)
 PAPERS = ("cvpr2019",)
 OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
 SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}
@@ -168,7 +165,7 @@ def _resumed(words: list[str]) -> list[str]:
         _stop("resume=DIR continues one run; it does not go with -m")
     changes = [change for change in words if not change.startswith(("resume=", "trust="))]
     for change in changes:
-        if re.split("[=@]", change.lstrip("+~"))[0] in GROUPS:
+        if re.split("[=@]", change.lstrip("+~"))[0] in NAMES:
             _stop(f"a resumed run keeps its groups; {change} would make it another run")
     paths = [word(key, folder) for key in ("resume", "output_dir", "hydra.run.dir")]
     keep = "hydra.output_subdir=null"  # the run's own .hydra stays as it was written

@@ -1,4 +1,4 @@
-"""What a sweep that searches is told of each run: scores on the validation part.
+"""The setting ``objective``: which scores a sweeper that searches is told of each run.
 
 ``objective=val/mig`` names a score, ``objective=[val/mig,val/reconstruction]`` several. The value
 that a sweeper gets is the score itself, its mean over the seeds of an ensemble, never its negative:
@@ -10,8 +10,6 @@ from statistics import fmean
 from typing import Any
 
 from vaescope.errors import ConfigError, closest
-from vaescope.report.glossary import LOW_IS_GOOD, ONE_IS_BEST, name_of
-from vaescope.report.run.score_facts import fact_of
 
 DEFAULT = "val/loss"
 PARTS = ("val", "test")
@@ -51,13 +49,8 @@ def _key(word: str) -> str:
     return f"{part}/{name}"
 
 
-def direction_of(key: str) -> str | None:
-    """``maximize`` or ``minimize``, by the score's own record; None if no end of it is good."""
-    name = name_of(key)
-    fact = fact_of(name)
-    if name in LOW_IS_GOOD or (fact and "low is good" in fact.range):
-        return "minimize"
-    return "maximize" if name in ONE_IS_BEST or (fact and "high is good" in fact.range) else None
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def told_to_sweeper(
@@ -75,17 +68,15 @@ def told_to_sweeper(
     found: dict[str, float | None] = {}
     for key in keys:
         rows = tested if key.startswith("test/") else validated
-        named = [
-            {name_of(k): v for k, v in row.items() if not k.startswith("train/")} for row in rows
-        ]
-        values = [row[name_of(key)] for row in named if name_of(key) in row]
+        named = [{_name(k): v for k, v in row.items() if k[:6] != "train/"} for row in rows]
+        values = [row[_name(key)] for row in named if _name(key) in row]
         found[key] = fmean(values) if values else None
     return found
 
 
 def names_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Scores that the rows have."""
-    return sorted({name_of(key) for row in rows for key in row if "/" in key})
+    return sorted({_name(key) for row in rows for key in row if "/" in key})
 
 
 def missing(key: str, names: Sequence[str]) -> ConfigError:
@@ -96,5 +87,5 @@ def missing(key: str, names: Sequence[str]) -> ConfigError:
         names: of the scores that there are.
     """
     return ConfigError(
-        f"config.objective: the run has no score {name_of(key)!r}{closest(name_of(key), names)}"
+        f"config.objective: the run has no score {_name(key)!r}{closest(_name(key), names)}"
     )

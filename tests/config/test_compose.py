@@ -10,6 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from builders.miniature import arrays
+from vaescope.config import groups
 from vaescope.config.build import build, config_dir, resolved
 from vaescope.config.check import GIVEN_BY_CODE, RESERVED, check, problems
 from vaescope.config.targets import located
@@ -108,7 +109,8 @@ def model_for(posterior):
 
 def test_the_groups_are_found():
     assert {"data", "model", "network", "posterior", "likelihood", "optimizer"} <= GROUPS.keys()
-    assert {"statistics", "callbacks", "logger"} <= MANY
+    assert GROUPS.keys() <= {*groups.NAMES}
+    assert {group.name for group in groups.MANY} == MANY
 
 
 @pytest.mark.parametrize("name", [name for name in ROOTS if name != "data"])

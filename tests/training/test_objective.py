@@ -13,9 +13,9 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from vaescope.callbacks import Objective
-from vaescope.commands.sweep import steer
+from vaescope.commands.sweep import direction_of, steer
 from vaescope.errors import ConfigError
-from vaescope.objective import direction_of, objective_keys, told_to_sweeper
+from vaescope.objective import objective_keys, told_to_sweeper
 
 TINY = (
     *("data=tiny", "network=linear", "latent_dim=2", "logger=[]", "threads=1", "callbacks=[]"),

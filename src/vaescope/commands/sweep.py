@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from vaescope.config.build import read_overrides, read_settings
 from vaescope.config.overrides import word
 from vaescope.errors import ConfigError, DataError
+from vaescope.objective import DEFAULT, objective_keys
 from vaescope.run_folder.locking import holds_state
 
 log = logging.getLogger(__name__)
@@ -85,14 +86,24 @@ def is_search(hydra: Any) -> bool:
     return hydra.mode is RunMode.MULTIRUN and not sweeper.endswith(".BasicSweeper")
 
 
+def direction_of(key: str) -> str | None:
+    """``maximize`` or ``minimize``, by the score's own record; None if no end of it is good."""
+    from vaescope.report.glossary import LOW_IS_GOOD, ONE_IS_BEST, name_of
+    from vaescope.report.run.score_facts import fact_of
+
+    name = name_of(key)
+    fact = fact_of(name)
+    if name in LOW_IS_GOOD or (fact and "low is good" in fact.range):
+        return "minimize"
+    return "maximize" if name in ONE_IS_BEST or (fact and "high is good" in fact.range) else None
+
+
 def steer(config: DictConfig) -> None:
     """Tell the sweeper which end of the objective is good, unless the command line does.
 
     Args:
         config: the whole composed configuration; its ``hydra.sweeper`` is changed.
     """
-    from vaescope.objective import DEFAULT, direction_of, objective_keys
-
     if config.objective is None:
         log.warning(
             "the search is told %s, in which the settings of the method have their weight; to "

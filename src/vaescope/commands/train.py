@@ -13,8 +13,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
-from vaescope.commands.sweep import SweepTable, is_search
+from vaescope.commands.sweep import SweepTable, direction_of, is_search
 from vaescope.config.build import config_dir, register_schemas
+from vaescope.objective import DEFAULT, missing, names_of, objective_keys, told_to_sweeper
 from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,6 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
     Raises:
         ConfigError: for a score that the run does not have.
     """
-    from vaescope.objective import direction_of, missing, names_of, objective_keys, told_to_sweeper
-
     keys = objective_keys(config.objective)
     file = Path(config.output_dir) / "objective.json"
     validated = json.loads(file.read_text(encoding="utf-8"))["rows"]
@@ -66,8 +65,6 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
 def _jobs(config: DictConfig) -> float | tuple[float, ...] | None:
     """Train one model, once a job of a sweep; what ``objective`` names is for sweepers."""
     if config.objective is None and is_search(HydraConfig.get()):
-        from vaescope.objective import DEFAULT
-
         config.objective = DEFAULT
     result = run_job(config, _program, trains=True)
     return None if config.objective is None else result

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vaescope.config.foreign_ranges import advice, foreign_hints
+from vaescope.config.groups import MANY, ONE
 from vaescope.config.incompatible import together
 from vaescope.config.kinds import kind_problems
 from vaescope.config.schemas import SCHEMAS, TrainSchema
@@ -22,23 +23,19 @@ RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 GIVEN_BY_CODE = {
     "config.model": {"parts"},
     "config.trainer": {
-        *("callbacks", "logger", "plugins", "default_root_dir", "enable_checkpointing"),
-        *("enable_progress_bar", "enable_model_summary", "limit_val_batches"),
-        *("num_sanity_val_steps", "log_every_n_steps"),
+        "callbacks",
+        "logger",
+        "plugins",
+        "default_root_dir",
+        "enable_checkpointing",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "limit_val_batches",
+        "num_sanity_val_steps",
+        "log_every_n_steps",
     },
 }
-ONE_OBJECT = (
-    "data",
-    "model",
-    "network",
-    "posterior",
-    "prior",
-    "likelihood",
-    "optimizer",
-    "trainer",
-)
 _ROOT_HINTS = get_type_hints(TrainSchema, include_extras=True)
-MANY_OBJECTS = ("statistics", "callbacks", "logger")
 
 
 def check(config: DictConfig) -> None:
@@ -132,9 +129,9 @@ def _is_told_at_the_root(node: DictConfig, key: str, path: str) -> bool:
 
 def _group_problems(config: DictConfig) -> Iterator[str]:
     """Groups and entries that describe no object."""
-    objects = [name for name in ONE_OBJECT if name in config and "model" in config]
+    objects = [group.name for group in ONE if group.name in config and "model" in config]
     groups: list[tuple[str, Any]] = [(f"config.{name}", get(config, name)) for name in objects]
-    for name in MANY_OBJECTS:
+    for name in (group.name for group in MANY):
         entries = get(config, name) or {}
         if not isinstance(entries, DictConfig | dict):
             yield f"config.{name}: {entries!r} was given; choose options of the group, or []"

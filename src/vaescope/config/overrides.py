@@ -10,15 +10,20 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 from vaescope.config.build import unlinked
+from vaescope.config.groups import OPTIONAL
 
 PATH_LISTS = {"runs"}
 # keys whose values are files or folders
 PATHS = PATH_LISTS | {
-    *("data.path", "data.factor_values", "data_dir", "checkpoint", "codes", "output_dir"),
-    *("hydra.run.dir", "hydra.sweep.dir"),
+    "data.path",
+    "data.factor_values",
+    "data_dir",
+    "checkpoint",
+    "codes",
+    "output_dir",
+    "hydra.run.dir",
+    "hydra.sweep.dir",
 }
-# groups of which no option need be chosen
-OPTIONAL_GROUPS = {"view", "sampling", "hold_out", "experiment", "sweep"}
 _SWEPT = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
 _PIECE = re.compile(
     r"""\s*('(?:\\.|[^'\\])*'(?=\s*(?:,|$))|"(?:\\.|[^"\\])*"(?=\s*(?:,|$))|[^,]+)"""
@@ -68,7 +73,7 @@ def with_literal_paths(words: Sequence[str], swept: bool = False) -> list[str]:
 def _without_null(each: str) -> str:
     """``view=null`` as Hydra takes it: ``~view``."""
     key, _, value = each.partition("=")
-    return f"~{key}" if key in OPTIONAL_GROUPS and value.lower() == "null" else each
+    return f"~{key}" if key in OPTIONAL and value.lower() == "null" else each
 
 
 def _literal(each: str, swept: bool) -> str:

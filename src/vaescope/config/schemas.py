@@ -1,12 +1,28 @@
 """What the roots of configurations hold: keys, their types and ranges."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from annotated_types import Interval, MinLen
 from omegaconf import MISSING
 
+from vaescope.config.groups import GROUPS, Group
 from vaescope.ranges import Count, Seed
+
+Schema = TypeVar("Schema")
+
+
+def _composed_of(groups: Iterable[Group]) -> Callable[[type[Schema]], type[Schema]]:
+    """Give a schema a key for each group; the groups stay open, ``check`` looks into them."""
+
+    def with_keys(schema: type[Schema]) -> type[Schema]:
+        for group in groups:
+            schema.__annotations__[group.name] = Any
+            setattr(schema, group.name, None if group.many else MISSING)  # none chosen: logger=[]
+        return schema
+
+    return with_keys
 
 
 @dataclass
@@ -27,26 +43,11 @@ class EnsembleSchema:
 
 
 @dataclass
-class ModelSchema(MachineSchema):
-    """The groups that a data set and a method are composed of; they stay open."""
+@_composed_of(group for group in GROUPS if group.name != "statistics")
+class TrainSchema(MachineSchema):
+    """Root keys of ``train.yaml`` and their types."""
 
-    data: Any = MISSING
-    model: Any = MISSING
-    network: Any = MISSING
-    posterior: Any = MISSING
-    prior: Any = MISSING
-    likelihood: Any = MISSING
-
-
-@dataclass
-class TrainSchema(ModelSchema):
-    """Root keys of ``train.yaml`` and their types; groups stay open, ``problems`` checks them."""
-
-    optimizer: Any = MISSING
-    statistics: Any = field(default_factory=dict)
-    callbacks: Any = None  # none chosen: callbacks=[]
-    logger: Any = None  # none chosen: logger=[]
-    trainer: Any = MISSING
+    statistics: Any = field(default_factory=dict)  # never null: callbacks take it as an argument
     seed: Seed = MISSING
     latent_dim: Annotated[int, Interval(ge=1, le=4096)] = MISSING
     schedule_steps: Count | None = None
@@ -84,7 +85,8 @@ class EvaluateSchema(MachineSchema):
 
 
 @dataclass
-class DataSchema(ModelSchema):
+@_composed_of(group for group in GROUPS if not group.trains)
+class DataSchema(MachineSchema):
     """Root keys of ``data.yaml`` and their types."""
 
     action: str = MISSING

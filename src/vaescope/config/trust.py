@@ -18,35 +18,17 @@ from types import ModuleType
 from typing import Any
 
 from vaescope.config.build import OWN_LINK
+from vaescope.config.groups import GROUPS
 from vaescope.config.targets import located
 from vaescope.errors import ConfigError, UntrustedError
 from vaescope.escaping import printable
 
 # the only modules of which something is looked up by a name that a file gives
 MODULES = (
-    *("vaescope.data", "vaescope.models", "vaescope.networks", "vaescope.distributions.posteriors"),
-    *("vaescope.distributions.priors", "vaescope.distributions.likelihoods"),
-    *("vaescope.statistics", "vaescope.callbacks"),
-    *("torch.nn", "torch.optim", "torch.optim.lr_scheduler"),
-    *("pytorch_lightning", "pytorch_lightning.callbacks"),
+    *(home for group in GROUPS for home in group.homes),
+    "torch.nn",
+    "torch.optim.lr_scheduler",
 )
-# of what a group's own object has to be one
-HOMES = {
-    "data": ("vaescope.data",),
-    "model": ("vaescope.models",),
-    "network": ("vaescope.networks",),
-    "posterior": ("vaescope.distributions.posteriors",),
-    "prior": ("vaescope.distributions.priors",),
-    "likelihood": ("vaescope.distributions.likelihoods",),
-    "optimizer": ("torch.optim",),
-    "trainer": ("pytorch_lightning",),
-}
-# and the members of groups of several
-MEMBERS = {
-    "statistics": ("vaescope.statistics",),
-    "callbacks": ("vaescope.callbacks", "pytorch_lightning.callbacks"),
-    "logger": ("vaescope.callbacks",),
-}
 GET_CLASS = "hydra.utils.get_class"
 WRITERS = ("callbacks", "logger")
 MOST_NODES, MOST_DEPTH, MOST_SHOWN = 100_000, 50, 5
@@ -193,9 +175,8 @@ class _Reader:
             return keys == ("trainer",)
         if not any(found is thing for thing in offered()):
             return False
-        homes = HOMES if len(keys) == 1 else MEMBERS if len(keys) == 2 else {}
-        allowed = homes.get(keys[0]) if keys else None
-        return allowed is None or any(_is_in(found.__module__, home) for home in allowed)
+        own = [g for g in GROUPS if keys[:1] == (g.name,) and len(keys) == 1 + g.many]
+        return not own or any(_is_in(found.__module__, home) for home in own[0].homes)
 
     def _is_own(self, name: str) -> bool:
         return any(_is_in(name, package) for package in self.packages)
