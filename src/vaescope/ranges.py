@@ -226,10 +226,15 @@ def in_range(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_fields(thing: Any) -> None:
-    """Refuse a dataclass whose fields lie outside their declared ranges.
+    """Refuse a dataclass whose fields lie outside their declared ranges, or are no choice offered.
 
     Raises:
         ConfigError: with all fields that do.
     """
-    if missed := list(_misses(vars(thing), hints_of(type(thing)))):
+    hints = hints_of(type(thing))
+    missed = list(_misses(vars(thing), hints))
+    for name, hint in hints.items():
+        if typing.get_origin(hint) is typing.Literal and not fits(getattr(thing, name), hint):
+            missed.append(f"{name}={getattr(thing, name)!r}: give {words(hint)}")
+    if missed:
         raise ConfigError("; ".join(missed))

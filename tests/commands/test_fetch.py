@@ -20,7 +20,8 @@ from vaescope.cli import DATA_ACTIONS
 from vaescope.commands import data as command
 from vaescope.commands import data_sets, fetching
 from vaescope.data import MNIST, DSprites, DSpritesRenderer, FashionMNIST
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files import block_checksums
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
@@ -47,14 +48,16 @@ class Toy(ConvertedDataset):
         yield np.frombuffer(paths[0].read_bytes(), np.uint8).reshape(IMAGES.shape)[start:]
 
 
-class ToyDataModule(ConvertedDataModule):
+class ToyDataModule(FactorDataModule):
     dataset_class = Toy
 
 
-class OneFileDataModule(ToyDataModule):
-    @property
-    def published(self):
-        return Toy.published[:1]
+class OneFile(Toy):
+    published = Toy.published[:1]
+
+
+class OneFileDataModule(FactorDataModule):
+    dataset_class = OneFile
 
 
 class Handler(SimpleHTTPRequestHandler):

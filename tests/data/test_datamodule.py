@@ -5,6 +5,7 @@ import pytorch_lightning as pl
 import torch
 
 from vaescope.data import (
+    DSprites,
     DSpritesDataModule,
     EpochBatches,
     FactorDataModule,
@@ -312,8 +313,6 @@ def test_only_long_runs_pack_dsprites(tmp_path, monkeypatch, flags, cache):
     datamodule = DSpritesDataModule(data_dir=tmp_path)
     datamodule.trainer = pl.Trainer(accelerator="cpu", logger=False, **flags)
     calls = []
-    monkeypatch.setattr(
-        "vaescope.data.sets.dsprites.dataset.DSprites", lambda *given: calls.append(given)
-    )
+    monkeypatch.setattr(DSprites, "load", lambda self: calls.append((self.data_dir, self.cache)))
     datamodule.build()
     assert calls == [(tmp_path, cache)]

@@ -1,28 +1,15 @@
 """What ``vaescope data`` does: list the sets, show one, check its files, render images."""
 
-import logging
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
-from tqdm.auto import tqdm
 
 from vaescope.config.build import build, config_dir, resolved
 from vaescope.config.check import check
-from vaescope.data import (
-    DSprites,
-    FactorDataModule,
-)
-from vaescope.data.files.cache import data_folder
-from vaescope.data.sets.dsprites.dataset import (
-    RENDERED_SHA256,
-    build_packed,
-    packed_sha256,
-    rendered_path,
-)
+from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.escaping import for_terminal
 from vaescope.report.data.facts import first_line, short_source
@@ -31,8 +18,6 @@ from vaescope.report.html.render import save_figure
 from vaescope.report.pictures import sheet_figure
 from vaescope.report.terminal import wide_console
 from vaescope.streams import stream
-
-log = logging.getLogger(__name__)
 
 
 def show_list(config: DictConfig) -> None:
@@ -119,12 +104,12 @@ def verify(config: DictConfig) -> None:
 
 
 def render(config: DictConfig) -> None:
-    """Write a sheet of random images; for dSprites, keep the whole rendered set in ``data_dir``."""
+    """Write a sheet of random images; of dSprites, keep the whole rendered set in ``data_dir``."""
     check(config)
     plain = resolved(config)
-    if plain["data"]["_target_"].endswith("DSpritesDataModule"):
-        _pack(data_folder(plain["data_dir"]))
     module = build(plain["data"], "data")
+    if kept := module.keep_rendered():
+        print(kept)
     module.setup()
     rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])
     batch = module.dataset.batch(torch.from_numpy(rows))
@@ -133,15 +118,3 @@ def render(config: DictConfig) -> None:
     title = f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
     save_figure(sheet_figure(batch["image"], title), path, "png")
     print(f"{path}: {len(rows)} random observations, {module.dataset.source}")
-
-
-def _pack(folder: Path) -> None:
-    path = rendered_path(folder)
-    if not path.exists():
-        start = time.perf_counter()
-        with tqdm(total=DSprites.factors.num_combinations, unit="image") as bar:
-            build_packed(path, lambda done, total: bar.update(done - bar.n))
-        log.info("rendered and packed in %.0f s", time.perf_counter() - start)
-    digest = packed_sha256(path)
-    verdict = "as it should be" if digest == RENDERED_SHA256 else "WRONG: delete the file"
-    print(f"{path}\n  sha256 of the packed images {digest}: {verdict}")

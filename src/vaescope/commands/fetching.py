@@ -43,8 +43,7 @@ def fetch(config: DictConfig) -> None:
 
 def published_files(module: Any) -> tuple[PublishedFile, ...]:
     """The files that a data module's set is read from as it is configured; none: it is computed."""
-    of_set = getattr(module.dataset_class, "published", ())
-    return getattr(module, "published", of_set)
+    return getattr(module._unloaded, "published", ())
 
 
 def _complete(

@@ -1,7 +1,7 @@
 """Data sets, most of them with known generative factors, and their batches."""
 
 from vaescope.data.batches import EpochBatches
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factor_statistics import factor_statistics
@@ -39,7 +39,6 @@ from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule
 from vaescope.data.sets.squares import XYObject, XYObjectDataModule, XYSquares, XYSquaresDataModule
 from vaescope.data.sets.synthetic.mixing import (
     SyntheticMixing,
-    SyntheticMixingDataModule,
     SyntheticMLP,
     SyntheticMLPDataModule,
     SyntheticMoebius,
@@ -78,7 +77,6 @@ __all__ = [
     "ColorDSprites",
     "ColorDSpritesDataModule",
     "Confounder",
-    "ConvertedDataModule",
     "ConvertedDataset",
     "CorrelatedFactors",
     "DSprites",
@@ -125,7 +123,6 @@ __all__ = [
     "SyntheticMLP",
     "SyntheticMLPDataModule",
     "SyntheticMixing",
-    "SyntheticMixingDataModule",
     "SyntheticMoebius",
     "SyntheticMoebiusDataModule",
     "SyntheticNonlinear",

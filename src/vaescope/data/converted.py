@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.files.cache import data_folder, overwrite
 from vaescope.data.files.checks import FileCheck, check_converted, check_published
 from vaescope.data.files.convert import convert, record_of, require_converted
@@ -23,12 +22,13 @@ from vaescope.errors import DataError
 _UNCHECKED = "not checked"
 
 
+@dataclass(eq=False, repr=False)
 class ConvertedDataset(StoredDataset):
     """Images from published files that ``data_dir`` holds, in ``FOLDER`` or directly.
 
     The first use converts them to ``data_dir/FOLDER/STEM-vN.npy``; the published files may be
     removed afterwards. A subclass sets the attributes and writes ``pieces``; options that change
-    the pixels go into ``stem``, and are set before this constructor runs.
+    the pixels go into ``stem``.
 
     Args:
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
@@ -60,8 +60,14 @@ class ConvertedDataset(StoredDataset):
     licence: ClassVar[str]
     version: ClassVar[int] = 1
 
-    def __init__(self, data_dir: str | Path | None = None) -> None:
-        data_dir = data_folder(data_dir)
+    data_dir: str | Path | None = None
+
+    def __len__(self) -> int:
+        return self.num_images
+
+    def load(self) -> None:
+        """Open the converted images and tables; the first use converts the published files."""
+        data_dir = data_folder(self.data_dir)
         self.places = [data_dir / folder for folder in (self.folder, *self.other_folders)]
         self.path = self.places[0] / f"{self.stem}-v{self.version}.npy"
         channels, height, width = self.image_shape
@@ -75,9 +81,8 @@ class ConvertedDataset(StoredDataset):
             for name, told in record.get("files", {}).items()
         )
         digest = record.get("sha256", "")[:16]
-        super().__init__(
+        self._hold(
             MappedArray(self.path, shape, require_converted),
-            self.factors,
             f"{self.title}: {made_of or 'unknown files'} as {self.path.name} (sha256 {digest})",
             kept.pop("table", None),
             kept.pop("labels", None),
@@ -97,6 +102,23 @@ class ConvertedDataset(StoredDataset):
     def find(self, places: list[Path]) -> list[Path] | None:
         """Paths of the published files in the first place that has them all; None: no place has."""
         return find_together(self.published, places)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The published files by their checksums, and the images that were converted of them."""
+        self.load()
+        known = {file.name: file for file in self.published}
+        found = self.find(self.places) or []
+        for path in found:
+            if path.name in known:
+                yield check_published(known[path.name], path)
+            else:
+                yield FileCheck(path, "not checked: no checksum of it was published")
+        if not found:
+            yield FileCheck(
+                self.places[0],
+                "the published files are not there; the converted images do without them",
+            )
+        yield check_converted(self.path)
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, H, W, C]` in the order of the rows, from row ``start`` on.
@@ -138,42 +160,6 @@ class ConvertedDataset(StoredDataset):
         if not path.is_file():
             return f"{_UNCHECKED}: a folder"
         return f"{_UNCHECKED}: {PublishedFile(path.name).checked(path)}"
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class ConvertedDataModule(FactorDataModule):
-    """Batches of a ``ConvertedDataset``.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
-
-    dataset_class: ClassVar[type[ConvertedDataset]]
-
-    data_dir: str | Path | None = None
-
-    def build(self) -> ConvertedDataset:
-        """The data set, converted first if this is its first use."""
-        return self.dataset_class(self.data_dir)
-
-    def verify(self) -> Iterator[FileCheck]:
-        """The published files by their checksums, and the images that were converted of them."""
-        dataset = self.build()
-        known = {file.name: file for file in dataset.published}
-        found = dataset.find(dataset.places) or []
-        for path in found:
-            if path.name in known:
-                yield check_published(known[path.name], path)
-            else:
-                yield FileCheck(path, "not checked: no checksum of it was published")
-        if not found:
-            yield FileCheck(
-                dataset.places[0],
-                "the published files are not there; the converted images do without them",
-            )
-        yield check_converted(dataset.path)
 
 
 def missing_message(dataset: ConvertedDataset, places: list[Path]) -> str:

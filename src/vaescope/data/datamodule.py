@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -25,30 +25,11 @@ from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.checks import FileCheck
 from vaescope.data.pool import Pool
+from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
 from vaescope.ranges import Count, Seed, Share, Workers, check_fields
 from vaescope.streams import stream
-
-
-class Sampling(Protocol):
-    """How often training sees each combination of factors; see ``data.shifts.correlated``."""
-
-    def check(self, factors: Factors) -> None:
-        """Refuse, by a ``ConfigError``, factors that this does not fit."""
-
-    def weights(self, values: Tensor, factors: Factors) -> Tensor:
-        """Relative frequencies float64 `[N]` of rows with the factor values `[N, K]`."""
-
-
-class HoldOut(Protocol):
-    """Combinations of factors that training never sees; see ``data.shifts.combinations``."""
-
-    def check(self, factors: Factors) -> None:
-        """Refuse, by a ``ConfigError``, factors that this does not fit."""
-
-    def mask(self, values: Tensor, factors: Factors) -> Tensor:
-        """Which rows, of factor values `[N, K]`, are held out, bool `[N]`."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -56,8 +37,8 @@ class FactorDataModule(pl.LightningDataModule):
     """Batches of a ``FactorDataset``; equal for equal seeds, whatever the device or workers.
 
     Batches are dicts of ``image``, ``factors`` and ``index``. Training that is stopped and resumed
-    sees the batches of an unbroken run. A subclass is a dataclass, too: it adds its own options as
-    fields, names its ``dataset_class`` and writes ``build``.
+    sees the batches of an unbroken run. A subclass names its ``dataset_class``; what that has for
+    options is copied from its fields to those of the subclass.
 
     Args:
         batch_size: images per batch; an incomplete last batch of an epoch is left out.
@@ -76,7 +57,7 @@ class FactorDataModule(pl.LightningDataModule):
         ConfigError: a setting cannot work.
     """
 
-    dataset_class: ClassVar[type[FactorDataset]]
+    dataset_class: ClassVar[type[FactorDataset]] = FactorDataset
 
     batch_size: Count = 64
     split: Sequence[Share] | None = (0.8, 0.1, 0.1)
@@ -88,13 +69,18 @@ class FactorDataModule(pl.LightningDataModule):
     sampling: Sampling | None = None
     hold_out: HoldOut | None = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "dataset_class" in vars(cls):
+            for option in _options_of(cls.dataset_class):
+                cls.__annotations__.setdefault(option.name, option.type)
+                setattr(cls, option.name, option.default)
+            dataclass(kw_only=True, eq=False, repr=False)(cls)
+
     def __post_init__(self) -> None:
         super().__init__()
         check_fields(self)
-        if self.placement not in ("auto", "device", "host"):
-            raise ConfigError(
-                f"placement={self.placement!r} was given; choose auto, device or host"
-            )
+        self._unloaded = self.dataset_class.unloaded(**self.options())
         self.split = None if self.split is None else checked_split(self.split)
         for chosen in (self.sampling, self.hold_out):
             if chosen is not None:
@@ -106,23 +92,31 @@ class FactorDataModule(pl.LightningDataModule):
         self._pool: Pool | None = None
         self._member_seeds: tuple[int, ...] = ()
 
+    def options(self) -> dict[str, Any]:
+        """What the constructor of ``dataset_class`` is given, by name."""
+        return {o.name: getattr(self, o.name) for o in _options_of(self.dataset_class)}
+
     def build(self) -> FactorDataset:
         """The data set; files are read here and not before."""
-        raise NotImplementedError(f"{type(self).__name__} has to define build()")
+        return self.dataset_class(**self.options())
 
     def verify(self) -> Iterator[FileCheck]:
         """Checks of the files that the set is read from, whole; none if it is computed."""
-        yield from ()
+        yield from self.dataset_class.unloaded(**self.options()).verify()
+
+    def keep_rendered(self) -> str:
+        """See ``FactorDataset.keep_rendered``."""
+        return self._unloaded.keep_rendered()
 
     @property
     def factors(self) -> Factors:
         """What the images vary in; known before ``setup``."""
-        return self.dataset_class.factors
+        return self._unloaded.factors
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image, ``(C, H, W)`` or ``(X,)``; known before ``setup``."""
-        return self.dataset_class.image_shape
+        return self._unloaded.image_shape
 
     @property
     def dataset(self) -> FactorDataset:
@@ -292,3 +286,7 @@ class FactorDataModule(pl.LightningDataModule):
                     f"{len(held_out)}; choose other factors or ranges, or hold_out=null"
                 )
         return draw_split(rows, self.split, self.split_seed) | {"held_out": held_out}
+
+
+def _options_of(kind: type[FactorDataset]) -> tuple[Field[Any], ...]:
+    return fields(kind) if is_dataclass(kind) else ()

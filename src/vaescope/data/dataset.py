@@ -1,7 +1,7 @@
 """Data sets as vectorised functions from factor values to images."""
 
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vaescope.data.factors import Factors
+from vaescope.data.files.checks import FileCheck
+from vaescope.ranges import check_fields
 
 Batch = dict[str, Tensor]
 
@@ -19,6 +21,9 @@ class FactorDataset(Dataset[Batch]):
     A subclass sets the attributes and writes ``__len__`` and ``images``; where rows are not all
     combinations of the factors in order also ``values`` and ``rows``, and where images are stored,
     or vary in more than the factors, ``images_at``.
+
+    A subclass with options is a dataclass, whose fields they are: ranges and defaults stand there
+    and nowhere else. ``prepare`` looks at them, ``load`` reads files; the constructor does both.
 
     Attributes:
         factors: what the images vary in.
@@ -37,6 +42,52 @@ class FactorDataset(Dataset[Batch]):
     computes: bool = False
     labels: Tensor | None = None
     device: torch.device = torch.device("cpu")
+
+    def __post_init__(self) -> None:
+        self.prepare()
+        self.load()
+
+    @classmethod
+    def unloaded(cls, **options: Any) -> Self:
+        """The set as its options describe it: ``factors`` and ``image_shape``, but no images.
+
+        Args:
+            **options: all of them.
+
+        Raises:
+            ConfigError: an option cannot work.
+        """
+        made = cls.__new__(cls)
+        vars(made).update(options)
+        made.prepare()
+        return made
+
+    def prepare(self) -> None:
+        """Check the options and set what follows from them alone; no file is read.
+
+        Raises:
+            ConfigError: an option cannot work.
+        """
+        check_fields(self)
+
+    def load(self) -> None:
+        """Read, convert or compute what images are served from.
+
+        Raises:
+            DataError: files are missing or damaged, or the disk is full.
+        """
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of the files that the set is read from, whole; none if it is computed."""
+        yield from ()
+
+    def keep_rendered(self) -> str:
+        """Render all images into ``data_dir``, if that saves time later; what was kept, or empty.
+
+        Raises:
+            DataError: the disk is full or the folder cannot be written.
+        """
+        return ""
 
     def __len__(self) -> int:
         return self.factors.num_combinations

@@ -38,16 +38,26 @@ class StoredDataset(FactorDataset):
         table: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> None:
-        self.factors, self.source, self.labels = factors, source, labels
-        self._mapped = pixels if isinstance(pixels, MappedArray) else None
-        self._pixels = None if isinstance(pixels, MappedArray) else pixels
-        self._table, self._length = table, len(pixels)
-        self._order: tuple[np.ndarray, np.ndarray] | None = None
+        self.factors = factors
         height, width, channels = pixels.shape[1:]
         self.image_shape = (channels, height, width)
+        self._length = len(pixels)
         expected = factors.num_combinations if table is None else len(table)
         if self._length != expected or (labels is not None and len(labels) != expected):
             raise ValueError(f"{self._length} images were given for {expected} rows of factors")
+        self._hold(pixels, source, table, labels)
+
+    def _hold(
+        self,
+        pixels: MappedArray | Tensor,
+        source: str,
+        table: Tensor | None,
+        labels: Tensor | None,
+    ) -> None:
+        self.source, self.labels, self._table = source, labels, table
+        self._mapped = pixels if isinstance(pixels, MappedArray) else None
+        self._pixels = None if isinstance(pixels, MappedArray) else pixels
+        self._order: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return self._length

@@ -358,8 +358,7 @@ def test_a_set_follows_from_its_data_seed_and_not_from_the_runs(module):
 @pytest.mark.parametrize("c_ima", [0.0, 1.0])
 @pytest.mark.parametrize("kind", [SyntheticMoebius, SyntheticOrthogonal])
 def test_the_float32_copy_has_the_contrast_to_single_precision(kind, c_ima):
-    make = moebius_mixing if kind is SyntheticMoebius else orthogonal_mixing
-    dataset = kind(make(3, 3, seeded(), c_ima=c_ima), 3, num_points=1000)
+    dataset = kind(num_points=1000, c_ima=c_ima)
     found = contrasts(dataset.images, cube(50, 3).float())
     torch.testing.assert_close(found, torch.full_like(found, c_ima), rtol=0, atol=1e-4)
 

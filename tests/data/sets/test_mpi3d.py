@@ -218,7 +218,9 @@ def test_the_whole_toy_set_is_not_taken_for_the_challenges(folder):
 
 def test_an_unknown_variant_is_refused():
     for make in (MPI3D, MPI3DDataModule):
-        with pytest.raises(ConfigError, match=r"'fake' was given; choose toy, realistic, real, "):
+        with pytest.raises(
+            ConfigError, match="variant='fake': give one of 'toy', 'realistic', 'real', "
+        ):
             make(variant="fake")
 
 
@@ -227,7 +229,7 @@ def test_the_module_explains_itself_before_reading_files(folder, variant):
     module = MPI3DDataModule(data_dir=folder, variant=variant, batch_size=16)
     assert module.factors == mpi3d.VARIANTS[variant].factors
     assert module.image_shape == (3, 64, 64)
-    assert module.published == (mpi3d.VARIANTS[variant].file,)
+    assert module._unloaded.published == (mpi3d.VARIANTS[variant].file,)
     assert not list((folder / "mpi3d").glob("*.npy"))
     module.setup()
     assert module.dataset.factors == module.factors

@@ -47,7 +47,7 @@ def test_nonlinear_is_curved_bounded_and_repeatable():
     x = all_images(dataset)
     assert x.shape == (50_000, 6)
     assert torch.equal(x, all_images(SyntheticNonlinear()))
-    assert not torch.equal(x[:10], all_images(SyntheticNonlinear(num_points=10, seed=1)))
+    assert not torch.equal(x[:10], all_images(SyntheticNonlinear(num_points=10, data_seed=1)))
     values = dataset.values(torch.arange(len(dataset))).double()
     design = torch.cat([values, torch.ones(len(values), 1)], dim=1)
     residual = x - design @ torch.linalg.lstsq(design, x).solution
@@ -56,13 +56,13 @@ def test_nonlinear_is_curved_bounded_and_repeatable():
 
 
 def test_the_seed_belongs_to_the_points():
-    one, two = SyntheticLinear(num_points=50), SyntheticLinear(num_points=50, seed=1)
+    one, two = SyntheticLinear(num_points=50), SyntheticLinear(num_points=50, data_seed=1)
     assert torch.equal(all_images(one), all_images(SyntheticLinear(num_points=50)))
     assert not torch.equal(all_images(one), all_images(two))
     assert torch.equal(one.mixing, two.mixing)
 
 
-@pytest.mark.parametrize("arguments", [{"ratio": 0}, {"num_points": 0}, {"seed": -1}])
+@pytest.mark.parametrize("arguments", [{"ratio": 0}, {"num_points": 0}, {"data_seed": -1}])
 def test_impossible_arguments_are_refused(arguments):
     with pytest.raises(ConfigError, match=next(iter(arguments))):
         SyntheticLinear(**arguments)

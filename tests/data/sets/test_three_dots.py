@@ -123,7 +123,9 @@ def test_positions_are_drawn_once_and_uniform(dataset):
     values = dataset.values(torch.arange(3000))
     assert values.shape == (3000, 6)
     assert torch.equal(values, ThreeDots(num_points=3000).values(torch.arange(3000)))
-    assert not torch.equal(values, ThreeDots(num_points=3000, seed=1).values(torch.arange(3000)))
+    assert not torch.equal(
+        values, ThreeDots(num_points=3000, data_seed=1).values(torch.arange(3000))
+    )
     assert (values.mean(0) - 0.5).abs().max() < 4 * (1 / 12 / 3000) ** 0.5
     assert np.abs(np.corrcoef(values.T.numpy()) - np.eye(6)).max() < 4 / 3000**0.5
     assert dataset.computes
@@ -137,12 +139,12 @@ def test_the_module_serves_them():
     module.setup()
     batch = next(iter(module.train_dataloader()))
     assert torch.equal(batch["image"], module.dataset.images(batch["factors"]))
-    expected = ThreeDots(num_points=100, seed=3).values(batch["index"])
+    expected = ThreeDots(num_points=100, data_seed=3).values(batch["index"])
     assert torch.equal(batch["factors"], expected)
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"radius": 0}, {"radius": 0.6}, {"num_points": 0}, {"seed": -1}]
+    "arguments", [{"radius": 0}, {"radius": 0.6}, {"num_points": 0}, {"data_seed": -1}]
 )
 def test_impossible_arguments_are_refused(arguments):
     with pytest.raises(ConfigError, match=next(iter(arguments))):

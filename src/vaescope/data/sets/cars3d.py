@@ -5,24 +5,24 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.reading import damage_told
-from vaescope.data.files.resize import require_method, resized
-from vaescope.errors import ConfigError, DataError
+from vaescope.data.files.resize import resized
+from vaescope.errors import DataError
 
-METHODS = ("lanczos", "bilinear")
-SIDES = (64, 128)
 _SIDE = 128  # of the published images
 _LIST = "list.txt"
 _INSIDE = ("data/cars", "cars", ".")  # where an unpacked archive has the cars
 
 
+@dataclass(eq=False, repr=False)
 class Cars3D(ConvertedDataset):
     """17,568 views of 183 cars, in colour, 64x64 or 128x128 pixels.
 
@@ -63,21 +63,19 @@ class Cars3D(ConvertedDataset):
         (4, 24, 183),
         ("ordinal", "circular", "categorical"),
     )
-    image_shape = (3, 64, 64)
 
-    def __init__(
-        self, data_dir: str | Path | None = None, side: int = 64, resize: str = "lanczos"
-    ) -> None:
-        _require_options(side, resize)
-        self.image_shape = (3, side, side)
-        self._resize = resize
-        super().__init__(data_dir)
+    side: Literal[64, 128] = 64
+    resize: Literal["lanczos", "bilinear"] = "lanczos"
+
+    def prepare(self) -> None:
+        """Check the options; the shape follows from them."""
+        super().prepare()
+        self.image_shape = (3, self.side, self.side)
 
     @property
     def stem(self) -> str:
         """Name of the converted file, with size and way of resizing."""
-        side = self.image_shape[-1]
-        return f"cars3d-{side}" if side == _SIDE else f"cars3d-{side}-{self._resize}"
+        return f"cars3d-{self.side}" + f"-{self.resize}" * (self.side != _SIDE)
 
     def find(self, places: list[Path]) -> list[Path] | None:
         """The archive; else list and files of an unpacked one; None: there is neither.
@@ -109,7 +107,7 @@ class Cars3D(ConvertedDataset):
     def _read(self, paths: list[Path]) -> tuple[np.ndarray, list[int]]:
         """All views, uint8 `[views, cars, H, W, 3]`, elevation first, and the order of the cars."""
         elevations, azimuths, cars = self.factors.sizes
-        side = self.image_shape[-1]
+        side = self.side
         views = np.empty((elevations * azimuths, cars, side, side, 3), np.uint8)
         names: list[str] = []
         listed: list[str] = []
@@ -139,46 +137,13 @@ class Cars3D(ConvertedDataset):
                 found = f"{images.dtype} {list(images.shape)}"
                 raise ValueError(f"im in {name} is {found}, expected uint8 {list(shape)}")
         flat = np.ascontiguousarray(images.transpose(4, 3, 0, 1, 2)).reshape(-1, _SIDE, _SIDE, 3)
-        return resized(flat, self.image_shape[-1], self._resize)
+        return resized(flat, self.side, self.resize)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class Cars3DDataModule(ConvertedDataModule):
-    """Batches of Cars3D.
+class Cars3DDataModule(FactorDataModule):
+    """Batches of ``Cars3D``."""
 
-    Args:
-        side: of the images in pixels, 64 or 128 as published.
-        resize: how images of 64 pixels are made, ``lanczos`` or ``bilinear``, see ``Cars3D``.
-
-    The other arguments are those of ``ConvertedDataModule``.
-
-    Raises:
-        ConfigError: a setting cannot work.
-    """
-
-    dataset_class: ClassVar[type[Cars3D]] = Cars3D
-
-    side: Literal[64, 128] = 64
-    resize: Literal["lanczos", "bilinear"] = "lanczos"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_options(self.side, self.resize)
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of one image, ``(3, side, side)``; known before ``setup``."""
-        return (3, self.side, self.side)
-
-    def build(self) -> Cars3D:
-        """The data set, converted first if this is its first use."""
-        return self.dataset_class(self.data_dir, self.side, self.resize)
-
-
-def _require_options(side: int, resize: str) -> None:
-    if side not in SIDES:
-        raise ConfigError(f"side={side} was given; choose 64, or 128 as published")
-    require_method(resize, METHODS)
+    dataset_class = Cars3D
 
 
 def _find_unpacked(places: list[Path]) -> list[Path] | None:

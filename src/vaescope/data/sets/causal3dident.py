@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.pictures import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
@@ -109,8 +110,8 @@ class Causal3DIdent(ConvertedDataset):
             start -= num_images
 
 
-class Causal3DIdentDataModule(ConvertedDataModule):
-    """Batches of Causal3DIdent; the arguments are those of ``ConvertedDataModule``."""
+class Causal3DIdentDataModule(FactorDataModule):
+    """Batches of ``Causal3DIdent``."""
 
     dataset_class = Causal3DIdent
 

@@ -5,16 +5,18 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 from torch import Tensor
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.pictures import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
-from vaescope.errors import ConfigError, DataError
+from vaescope.errors import DataError
 
 _HEIGHT, _WIDTH = 218, 178
 _PAGE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -33,6 +35,7 @@ _REFUSED = (
 )
 
 
+@dataclass(eq=False, repr=False)
 class CelebA(ConvertedDataset):
     """202,599 faces of celebrities, 64x64 pixels, with 40 attributes each.
 
@@ -80,10 +83,11 @@ class CelebA(ConvertedDataset):
     num_images = 202_599
     attribute_names = tuple(_NAMES.split())
 
-    def __init__(self, data_dir: str | Path | None = None, crop: int | None = None) -> None:
-        _require_crop(crop)
-        self.crop = crop
-        super().__init__(data_dir)
+    crop: Annotated[int, Interval(ge=1, le=_WIDTH)] | None = None
+
+    def load(self) -> None:
+        """Open the converted images, which may be made first."""
+        super().load()
         self.attributes = self.tables["attributes"]
         self.partition = self.tables.get("partition")
 
@@ -171,37 +175,10 @@ class CelebA(ConvertedDataset):
         return numbers
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class CelebADataModule(ConvertedDataModule):
-    """Batches of CelebA.
-
-    Args:
-        crop: side of the centre square that is kept of 178x218 pixels; None: all is kept.
-
-    The other arguments are those of ``ConvertedDataModule``.
-
-    Raises:
-        ConfigError: a setting cannot work.
-    """
+class CelebADataModule(FactorDataModule):
+    """Batches of ``CelebA``."""
 
     dataset_class = CelebA
-
-    crop: Literal[140, 148] | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_crop(self.crop)
-
-    def build(self) -> CelebA:
-        """The data set, converted first if this is its first use."""
-        return CelebA(self.data_dir, self.crop)
-
-
-def _require_crop(crop: int | None) -> None:
-    if crop is not None and not 1 <= crop <= _WIDTH:
-        raise ConfigError(
-            f"crop={crop} was given; allowed are null and 1..{_WIDTH}, usual are 140 and 148"
-        )
 
 
 def _names(num_images: int) -> list[str]:

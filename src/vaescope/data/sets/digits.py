@@ -10,12 +10,13 @@ from torch.nn.functional import interpolate
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.sets.synthetic.vectors import require
 
-_SIDES = (8, 32, 64)
+_SIDE = 8
+_NUM_IMAGES = 1797
 _LEVELS = 16  # the brightest pixel; 0 is the darkest
 
 
+@dataclass(eq=False, repr=False)
 class Digits(FactorDataset):
     """1,797 handwritten digits, grey, 8x8 pixels, from the file that scikit-learn bundles.
 
@@ -35,24 +36,29 @@ class Digits(FactorDataset):
     """
 
     factors = Factors((), (), ())
-    image_shape: tuple[int, ...] = (1, _SIDES[0], _SIDES[0])
 
-    def __init__(self, size: int = 8) -> None:
-        require(size in _SIDES, f"size={size}", "8, 32 or 64")
+    size: Literal[8, 32, 64] = 8
+
+    def prepare(self) -> None:
+        """Check the size; the shape follows from it."""
+        super().prepare()
+        self.image_shape = (1, self.size, self.size)
+
+    def load(self) -> None:
+        """Read the bundled file, and interpolate."""
         from sklearn.datasets import load_digits
 
-        bundled = load_digits()
-        self.image_shape = (1, size, size)
-        self.labels: Tensor = torch.from_numpy(bundled.target).long()
+        bundled, size = load_digits(), self.size
+        self.labels = torch.from_numpy(bundled.target).long()
         pixels = torch.from_numpy(bundled.images).float()[:, None] / _LEVELS
-        if size != _SIDES[0]:
+        if size != _SIDE:
             pixels = interpolate(pixels, (size, size), mode="bilinear", align_corners=False)
         self._images = pixels
-        scaled = "" if size == _SIDES[0] else f", interpolated to {size} x {size} pixels"
+        scaled = "" if size == _SIDE else f", interpolated to {size} x {size} pixels"
         self.source = f"bundled with scikit-learn (load_digits){scaled}"
 
     def __len__(self) -> int:
-        return len(self._images)
+        return _NUM_IMAGES
 
     def values(self, index: Tensor) -> Tensor:
         """No factor values, int64 `[B, 0]`, of the rows ``index`` `[B]`."""
@@ -74,29 +80,7 @@ class Digits(FactorDataset):
         return self._images[index]
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class DigitsDataModule(FactorDataModule):
-    """Batches of ``Digits``.
-
-    Args:
-        size: side of the images, pixels: 8, 32 or 64.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
+    """Batches of ``Digits``."""
 
     dataset_class = Digits
-
-    size: Literal[8, 32, 64] = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.size in _SIDES, f"size={self.size}", "8, 32 or 64")
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of one image, ``(1, size, size)``; known before ``setup``."""
-        return (1, self.size, self.size)
-
-    def build(self) -> Digits:
-        """The data set."""
-        return Digits(self.size)

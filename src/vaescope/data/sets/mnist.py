@@ -46,6 +46,7 @@ def _zipped(
     )
 
 
+@dataclass(eq=False, repr=False)
 class _LabelledImages(FactorDataset):
     """Grey images with a class each, from four idx files: the training part, then the test part.
 
@@ -77,8 +78,11 @@ class _LabelledImages(FactorDataset):
     address: ClassVar[str]
     package: ClassVar[str] = ""
 
-    def __init__(self, data_dir: str | Path | None = None) -> None:
-        folder = data_folder(data_dir)
+    data_dir: str | Path | None = None
+
+    def load(self) -> None:
+        """Read and check the four files."""
+        folder = data_folder(self.data_dir)
         places = [*(folder / name for name in self.folders), *self.installed]
         self.paths = find_files(self.files, places, self._advice(places[0]))
         arrays = [file.read(path) for file, path in zip(self.files, self.paths, strict=True)]
@@ -91,7 +95,7 @@ class _LabelledImages(FactorDataset):
         )
 
     def __len__(self) -> int:
-        return len(self._images)
+        return sum(file.shape[0] for file in self.files[0::2])
 
     def values(self, index: Tensor) -> Tensor:
         """No factor values, int64 `[B, 0]`, of the rows ``index`` `[B]`."""
@@ -111,6 +115,16 @@ class _LabelledImages(FactorDataset):
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 1, 28, 28]` in [0, 1] of the rows ``index`` `[B]`."""
         return self._images[index].unsqueeze(1).float() / 255
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The four files; the checksums of their content are compared while they are read."""
+        self.load()
+        assert self.labels is not None
+        verdict = "that of the published file"
+        for file, path in zip(self.files, self.paths, strict=True):
+            yield FileCheck(path, f"md5 of its bytes, decompressed, {file.md5}: {verdict}")
+        classes = self.labels.bincount().tolist()
+        yield FileCheck(self.paths[0].parent, f"{len(self)} images, of each class {classes}")
 
     def _advice(self, folder: Path) -> str:
         data_dir, where = shlex.quote(str(folder.parent)), shlex.quote(str(folder))
@@ -204,36 +218,13 @@ class FashionMNIST(_LabelledImages):
     package = "on Debian `apt install dataset-fashion-mnist`; elsewhere "
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class MNISTDataModule(FactorDataModule):
-    """Batches of MNIST.
+    """Batches of ``MNIST``."""
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
-
-    dataset_class: ClassVar[type[_LabelledImages]] = MNIST
-
-    data_dir: str | Path | None = None
-
-    def build(self) -> _LabelledImages:
-        """The data set, read and checked."""
-        return self.dataset_class(self.data_dir)
-
-    def verify(self) -> Iterator[FileCheck]:
-        """The four files; the checksums of their content are compared while they are read."""
-        dataset = self.build()
-        assert dataset.labels is not None
-        verdict = "that of the published file"
-        for file, path in zip(dataset.files, dataset.paths, strict=True):
-            yield FileCheck(path, f"md5 of its bytes, decompressed, {file.md5}: {verdict}")
-        classes = dataset.labels.bincount().tolist()
-        yield FileCheck(dataset.paths[0].parent, f"{len(dataset)} images, of each class {classes}")
+    dataset_class = MNIST
 
 
-class FashionMNISTDataModule(MNISTDataModule):
-    """Batches of Fashion-MNIST; the arguments are those of ``MNISTDataModule``."""
+class FashionMNISTDataModule(FactorDataModule):
+    """Batches of ``FashionMNIST``."""
 
     dataset_class = FashionMNIST

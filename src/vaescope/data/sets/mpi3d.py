@@ -4,15 +4,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.published import PublishedFile, find_together
 from vaescope.data.files.reading import npz_images, npz_shape
-from vaescope.errors import ConfigError, DataError
+from vaescope.errors import DataError
 
 _KEY = "images"
 _HUGGING_FACE = "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main"
@@ -98,6 +99,7 @@ VARIANTS = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class MPI3D(ConvertedDataset):
     """Pictures of an object on a robot arm, rendered or photographed, in colour, 64x64 pixels.
 
@@ -125,13 +127,16 @@ class MPI3D(ConvertedDataset):
     licence = "CC-BY-4.0"
     image_shape = (3, 64, 64)
 
-    def __init__(self, data_dir: str | Path | None = None, variant: str = "toy") -> None:
-        self.variant, chosen = variant, _chosen(variant)
+    variant: Literal["toy", "realistic", "real", "complex", "challenge"] = "toy"
+
+    def prepare(self) -> None:
+        """Check the variant; factors and files belong to it."""
+        super().prepare()
+        chosen = VARIANTS[self.variant]
         self.factors = chosen.factors
-        self.title = chosen.title  # type: ignore[misc]  # the files belong to the variant
-        self.name = f"mpi3d_{variant}"  # type: ignore[misc]
+        self.title = chosen.title  # type: ignore[misc]
+        self.name = f"mpi3d_{self.variant}"  # type: ignore[misc]
         self.published = (chosen.file,)  # type: ignore[misc]
-        super().__init__(data_dir)
 
     @property
     def stem(self) -> str:
@@ -147,7 +152,7 @@ class MPI3D(ConvertedDataset):
         if found := find_together(self.published, places):
             self._require_own_length(found[0])
             return found
-        others = [place / name for name in _chosen(self.variant).other_names for place in places]
+        others = [place / name for name in VARIANTS[self.variant].other_names for place in places]
         own = (path for path in others if path.is_file() and _num_images(path) == self.num_images)
         return [path] if (path := next(own, None)) else None
 
@@ -179,46 +184,10 @@ class MPI3D(ConvertedDataset):
         )
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class MPI3DDataModule(ConvertedDataModule):
-    """Batches of MPI3D.
+class MPI3DDataModule(FactorDataModule):
+    """Batches of ``MPI3D``."""
 
-    Args:
-        variant: ``toy``, ``realistic``, ``real``, ``complex`` or ``challenge``, see ``MPI3D``.
-
-    The other arguments are those of ``ConvertedDataModule``.
-
-    Raises:
-        ConfigError: a setting cannot work.
-    """
-
-    dataset_class: ClassVar[type[MPI3D]] = MPI3D
-
-    variant: Literal["toy", "realistic", "real", "complex", "challenge"] = "toy"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _chosen(self.variant)
-
-    @property
-    def factors(self) -> Factors:
-        """What the images vary in; known before ``setup``."""
-        return _chosen(self.variant).factors
-
-    @property
-    def published(self) -> tuple[PublishedFile, ...]:
-        """The files, all of which are needed."""
-        return (_chosen(self.variant).file,)
-
-    def build(self) -> MPI3D:
-        """The data set, converted first if this is its first use."""
-        return self.dataset_class(self.data_dir, self.variant)
-
-
-def _chosen(variant: str) -> Variant:
-    if variant not in VARIANTS:
-        raise ConfigError(f"variant={variant!r} was given; choose {', '.join(VARIANTS)}")
-    return VARIANTS[variant]
+    dataset_class = MPI3D
 
 
 def _num_images(path: Path) -> int | None:

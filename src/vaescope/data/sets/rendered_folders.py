@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.pictures import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile, find_together
@@ -155,13 +156,13 @@ class Isaac3D(_RenderedFolder):
     )
 
 
-class Falcor3DDataModule(ConvertedDataModule):
-    """Batches of Falcor3D; the arguments are those of ``ConvertedDataModule``."""
+class Falcor3DDataModule(FactorDataModule):
+    """Batches of ``Falcor3D``."""
 
     dataset_class = Falcor3D
 
 
-class Isaac3DDataModule(ConvertedDataModule):
-    """Batches of Isaac3D; the arguments are those of ``ConvertedDataModule``."""
+class Isaac3DDataModule(FactorDataModule):
+    """Batches of ``Isaac3D``."""
 
     dataset_class = Isaac3D

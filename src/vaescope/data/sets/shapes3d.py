@@ -1,14 +1,14 @@
 """Shapes3D, from the user's copy of the published file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.reading import damage_told, open_hdf5
@@ -85,8 +85,7 @@ class Shapes3D(ConvertedDataset):
             raise ValueError("its labels are not all combinations of the factors in order")
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class Shapes3DDataModule(ConvertedDataModule):
-    """Batches of Shapes3D; the arguments are those of ``ConvertedDataModule``."""
+class Shapes3DDataModule(FactorDataModule):
+    """Batches of ``Shapes3D``."""
 
     dataset_class = Shapes3D

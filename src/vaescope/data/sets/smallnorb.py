@@ -5,21 +5,21 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.reading import damage_told
-from vaescope.data.files.resize import require_method, resized
+from vaescope.data.files.resize import resized
 from vaescope.data.nuisance import uniform
 from vaescope.errors import DataError
 
-METHODS = ("lanczos", "bilinear")
 _ADDRESS = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
 _TRAINING = "smallnorb-5x46789x9x18x6x2x96x96-training"
 _TESTING = "smallnorb-5x01235x9x18x6x2x96x96-testing"
@@ -34,6 +34,7 @@ def _file(part: str, kind: str, num_bytes: int, md5: str) -> PublishedFile:
     return PublishedFile(name, "md5", md5, num_bytes, (f"{_ADDRESS}/{name}",))
 
 
+@dataclass(eq=False, repr=False)
 class SmallNORB(ConvertedDataset):
     """48,600 photographs of 50 toys, grey, 64x64 pixels.
 
@@ -77,18 +78,20 @@ class SmallNORB(ConvertedDataset):
     )
     image_shape = (1, 64, 64)
 
-    def __init__(
-        self,
-        data_dir: str | Path | None = None,
-        resize: str = "lanczos",
-        instance: bool = True,
-    ) -> None:
-        require_method(resize, METHODS)
-        self._resize = resize
-        super().__init__(data_dir)
-        self.has_nuisance = not instance
-        if not instance:  # the converted file has all images in any case
+    resize: Literal["lanczos", "bilinear"] = "lanczos"
+    instance: bool = True
+
+    def prepare(self) -> None:
+        """Check the options; the factors follow from them."""
+        super().prepare()
+        self.has_nuisance = not self.instance
+        if not self.instance:
             self.factors = without_instance(self.factors)
+
+    @property
+    def num_images(self) -> int:
+        """Number of converted images: those of all instances in any case."""
+        return type(self).factors.num_combinations
 
     def __len__(self) -> int:
         return self.factors.num_combinations
@@ -96,7 +99,7 @@ class SmallNORB(ConvertedDataset):
     @property
     def stem(self) -> str:
         """Name of the converted file, with the way of resizing."""
-        return f"smallnorb-{self._resize}"
+        return f"smallnorb-{self.resize}"
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 1, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
@@ -141,7 +144,7 @@ class SmallNORB(ConvertedDataset):
             for left in _left_images(path, self.title):
                 if done + len(left) > rows:
                     raise DataError(f"{path} has too many images; delete it and fetch it again")
-                images[done : done + len(left)] = resized(left, side, self._resize)
+                images[done : done + len(left)] = resized(left, side, self.resize)
                 done += len(left)
         if done < rows:
             raise DataError(
@@ -165,7 +168,7 @@ class SmallNORB(ConvertedDataset):
             parts.append(np.column_stack([category, facts]))
         values = np.concatenate(parts)
         order = np.lexsort(values.T[::-1])
-        expected = self.factors.values(torch.arange(self.num_images)).numpy()
+        expected = type(self).factors.values(torch.arange(self.num_images)).numpy()
         if not np.array_equal(values[order], expected):
             raise DataError(
                 f"{paths[2]} and {paths[5]} do not describe every combination of factors once; "
@@ -174,39 +177,10 @@ class SmallNORB(ConvertedDataset):
         return order
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class SmallNORBDataModule(ConvertedDataModule):
-    """Batches of smallNORB.
+class SmallNORBDataModule(FactorDataModule):
+    """Batches of ``SmallNORB``."""
 
-    Args:
-        resize: how 96 pixels become 64, ``lanczos`` or ``bilinear``, see ``SmallNORB``.
-        instance: whether the toy's number within its category is a factor; False: it is chosen
-            by chance, as in disentanglement_lib.
-
-    The other arguments are those of ``ConvertedDataModule``.
-
-    Raises:
-        ConfigError: a setting cannot work.
-    """
-
-    dataset_class: ClassVar[type[SmallNORB]] = SmallNORB
-
-    resize: Literal["lanczos", "bilinear"] = "lanczos"
-    instance: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_method(self.resize, METHODS)
-
-    @property
-    def factors(self) -> Factors:
-        """What the images vary in; known before ``setup``."""
-        every = self.dataset_class.factors
-        return every if self.instance else without_instance(every)
-
-    def build(self) -> SmallNORB:
-        """The data set, converted first if this is its first use."""
-        return self.dataset_class(self.data_dir, self.resize, self.instance)
+    dataset_class = SmallNORB
 
 
 def without_instance(factors: Factors) -> Factors:

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.data.sets.synthetic.vectors import Points, require
-from vaescope.ranges import Rows, Seed
+from vaescope.data.sets.synthetic.vectors import Points
+from vaescope.ranges import Rows
 
 _SIDE = 64
 
 
+@dataclass(eq=False, repr=False)
 class ThreeDots(Points):
     """Images of three black dots on white, grey, 64x64 pixels, with continuous positions; computed.
 
@@ -25,8 +26,8 @@ class ThreeDots(Points):
 
     Args:
         num_points: size of the set.
+        data_seed: of the positions; the data set's, not the run's.
         radius: of the dots, as a share of the image's side.
-        seed: of the positions; the data set's, not the run's.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -44,15 +45,15 @@ class ThreeDots(Points):
     )
     image_shape = (1, _SIDE, _SIDE)
 
-    def __init__(self, num_points: int = 500_000, radius: float = 0.08, seed: int = 0) -> None:
-        require(0 < radius <= 0.5, f"radius={radius}", "above 0 and at most 0.5")
-        super().__init__(num_points, seed, "three_dots")
-        self._radius = radius * _SIDE
+    name = "three_dots"
+
+    num_points: Rows = 500_000
+    radius: Annotated[float, Interval(gt=0, le=0.5)] = 0.08
 
     def images(self, values: Tensor) -> Tensor:
         """Images float32 `[B, 1, 64, 64]` in [0, 1] of factor values `[B, 6]`."""
         centres = values.to(self.device, torch.float32).view(len(values), 3, 2) * _SIDE
-        uncovered = 1 - covered_shares(centres, self._radius)
+        uncovered = 1 - covered_shares(centres, self.radius * _SIDE)
         return uncovered.prod(1, keepdim=True)
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
@@ -94,24 +95,7 @@ def _area_under_arc(x: Tensor, height: Tensor, radius: float) -> Tensor:
     return (x * height + radius**2 * torch.atan2(x, height)) / 2
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class ThreeDotsDataModule(FactorDataModule):
-    """Batches of ``ThreeDots``.
-
-    Args:
-        num_points: size of the set.
-        radius: of the dots, as a share of the image's side.
-        data_seed: of the positions.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
+    """Batches of ``ThreeDots``."""
 
     dataset_class = ThreeDots
-
-    num_points: Rows = 500_000
-    radius: Annotated[float, Interval(gt=0, le=0.5)] = 0.08
-    data_seed: Seed = 0
-
-    def build(self) -> ThreeDots:
-        """The data set."""
-        return ThreeDots(self.num_points, self.radius, self.data_seed)

@@ -1,7 +1,5 @@
 """A tiny image set for tests and for trying things out."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -37,17 +35,9 @@ class TinySquares(FactorDataset):
         return (rows[:, None, :, None] & columns[:, None, None, :]).float()
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class TinySquaresDataModule(FactorDataModule):
-    """Batches of ``TinySquares``.
-
-    Args: see ``FactorDataModule``.
-    """
+    """Batches of ``TinySquares``."""
 
     dataset_class = TinySquares
 
     batch_size: Count = 16
-
-    def build(self) -> TinySquares:
-        """The data set."""
-        return TinySquares()

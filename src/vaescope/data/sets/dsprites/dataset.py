@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
@@ -33,6 +35,7 @@ _WORTH_PACKING = 200_000
 _RENDER_CHUNK = 2048
 
 
+@dataclass(eq=False, repr=False)
 class DSprites(FactorDataset):
     """737,280 binary images of a square, an ellipse or a heart, 64x64 pixels.
 
@@ -60,29 +63,41 @@ class DSprites(FactorDataset):
     folder: ClassVar[str] = "dsprites"
     published: ClassVar[tuple[PublishedFile, ...]] = (files.PUBLISHED_NPZ,)
 
-    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
-        folder = data_folder(data_dir)
+    data_dir: str | Path | None = None
+    cache: bool | None = None
+
+    def load(self) -> None:
+        """Open the packed images, which may be made first, or the renderer."""
+        folder = data_folder(self.data_dir)
         self._on_device: Tensor | None = None
         self._kept: MappedArray | np.ndarray | None
         file = files.find_file(folder)
         if file is None:
             self.source = f"rendered exactly (vaescope renderer {RENDERER_VERSION})"
-            self._kept = _rendered(folder, cache)
+            self._kept = _rendered(folder, self.cache)
         else:
-            self._kept, checksum = _published(file, folder, cache)
+            self._kept, checksum = _published(file, folder, self.cache)
             self.source = f"published file {file.name} (checksum {checksum})"
         self._renderer = DSpritesRenderer() if self._kept is None else None
 
     def images(self, values: Tensor) -> Tensor:
-        """Images float32 `[B, 1, 64, 64]` of 0 and 1 with factor values `[B, 5]`."""
-        values = values.to(self.device)
-        if self._renderer is not None:
-            return self._renderer.render(values).unsqueeze(1).float()
-        return self._gather(self.factors.index(values))
+        """Images float32 `[B, C, 64, 64]` with factor values `[B, 5]`, nuisance that of the row."""
+        index = self.factors.index(values.to(self.device))
+        return self.images_at(index, index)
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 1, 64, 64]` of the rows ``index`` `[B]`."""
-        return super().images_at(index, draw) if self._kept is None else self._gather(index)
+        """Images float32 `[B, 1, 64, 64]` of 0 and 1 of the rows ``index`` `[B]`."""
+        return self.sprites(index)
+
+    def sprites(self, index: Tensor) -> Tensor:
+        """Sprites float32 `[B, 1, 64, 64]` of 0 and 1 of the rows ``index`` `[B]`."""
+        if self._renderer is not None:
+            return self._renderer.render(self.values(index)).unsqueeze(1).float()
+        if self._on_device is not None:
+            bits = unpack_bits(self._on_device[index])
+        else:
+            bits = torch.from_numpy(np.unpackbits(self._packed[index.numpy()], axis=1))
+        return bits.view(-1, 1, SIDE, SIDE).float()
 
     @property
     def num_bytes(self) -> int:
@@ -100,18 +115,44 @@ class DSprites(FactorDataset):
             self._on_device = torch.tensor(self._packed, device=self.device)
         return self
 
-    def _gather(self, index: Tensor) -> Tensor:
-        if self._on_device is not None:
-            bits = unpack_bits(self._on_device[index])
-        else:
-            bits = torch.from_numpy(np.unpackbits(self._packed[index.numpy()], axis=1))
-        return bits.view(-1, *self.image_shape).float()
-
     @property
     def _packed(self) -> np.ndarray:
         """All images bit-packed, uint8 `[737280, 512]`, where they are kept."""
         assert self._kept is not None
         return self._kept.array if isinstance(self._kept, MappedArray) else self._kept
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of the published file, pixel by pixel, and of what is packed.
+
+        Raises:
+            DataError: there is no file, or the published one cannot be read.
+        """
+        folder = data_folder(self.data_dir)
+        packed = [rendered_path(folder)]
+        file = files.find_file(folder)
+        if file is not None:
+            yield files.check(file)
+            packed.append(_packed_path(folder, files.checked_checksum(file, None)))
+        there = [path for path in packed if path.exists()]
+        if file is None and not there:
+            names = " and ".join(files.KNOWN_CHECKSUMS)
+            raise DataError(
+                f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
+                "put one there or name its folder by data_dir="
+            )
+        yield from map(check_cached, there)
+
+    def keep_rendered(self) -> str:
+        """Pack all rendered images (377 MB) into ``data_dir``, and compare their checksum."""
+        path = rendered_path(data_folder(self.data_dir))
+        if not path.exists():
+            start = time.perf_counter()
+            with tqdm(total=files.NUM_IMAGES, unit="image") as bar:
+                build_packed(path, lambda done, total: bar.update(done - bar.n))
+            log.info("rendered and packed in %.0f s", time.perf_counter() - start)
+        digest = packed_sha256(path)
+        verdict = "as it should be" if digest == RENDERED_SHA256 else "WRONG: delete the file"
+        return f"{path}\n  sha256 of the packed images {digest}: {verdict}"
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy in another process makes the renderer's tables again: they are 8 MB
@@ -123,67 +164,24 @@ class DSprites(FactorDataset):
             self._renderer = DSpritesRenderer(self.device)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class DSpritesDataModule(FactorDataModule):
-    """Batches of dSprites.
+class PackingDataModule(FactorDataModule):
+    """Batches of dSprites or a variant.
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: keep all images bit-packed (377 MB) in ``data_dir``; None: if the run trains on more
-            than 200,000 images, so that small runs write nothing.
-
-    The other arguments are those of ``FactorDataModule``.
+    ``cache=None`` means: packed if the run trains on more than 200,000 images, so that small runs
+    write nothing.
     """
+
+    def options(self) -> dict[str, Any]:
+        """Options of the data set, with ``cache`` decided."""
+        options = super().options()
+        long = self.planned_images(files.NUM_IMAGES) > _WORTH_PACKING
+        return options | {"cache": True} if long and options["cache"] is None else options
+
+
+class DSpritesDataModule(PackingDataModule):
+    """Batches of ``DSprites``."""
 
     dataset_class = DSprites
-
-    data_dir: str | Path | None = None
-    cache: bool | None = None
-
-    def build(self) -> DSprites:
-        """The data set, packed first if this run is long."""
-        return DSprites(self.data_dir, cache_for(self, self.cache))
-
-    def verify(self) -> Iterator[FileCheck]:
-        """See ``verify_dsprites``."""
-        yield from verify_dsprites(data_folder(self.data_dir))
-
-
-def verify_dsprites(folder: Path) -> Iterator[FileCheck]:
-    """Checks of the published file, pixel by pixel, and of what is packed.
-
-    Args:
-        folder: of data files.
-
-    Raises:
-        DataError: there is no file, or the published one cannot be read.
-    """
-    file = files.find_file(folder)
-    if file is not None:
-        yield files.check(file)
-    packed = [rendered_path(folder)]
-    if file is not None:
-        packed.append(_packed_path(folder, files.checked_checksum(file, None)))
-    there = [path for path in packed if path.exists()]
-    if file is None and not there:
-        names = " and ".join(files.KNOWN_CHECKSUMS)
-        raise DataError(
-            f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
-            "put one there or name its folder by data_dir="
-        )
-    yield from map(check_cached, there)
-
-
-def cache_for(module: FactorDataModule, cache: bool | None) -> bool | None:
-    """What ``DSprites`` is told about its cache by a run that was told ``cache``.
-
-    Args:
-        module: knows on how many images the run trains.
-        cache: the user's choice; None: packed if that is worth its while.
-    """
-    if cache is None and module.planned_images(files.NUM_IMAGES) > _WORTH_PACKING:
-        return True
-    return cache
 
 
 def build_packed(path: Path, progress: files.Progress | None = None) -> Path:

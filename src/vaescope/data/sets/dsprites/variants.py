@@ -1,7 +1,6 @@
 """dSprites in colour, on noise and on a picture: variants with randomness that is no factor."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -10,15 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import FactorDataset
 from vaescope.data.files.cache import data_folder, file_checksum
 from vaescope.data.files.checks import FileCheck, check_published
 from vaescope.data.files.pictures import open_picture
 from vaescope.data.files.published import PublishedFile, find_together
 from vaescope.data.nuisance import uniform
-from vaescope.data.sets.dsprites.dataset import DSprites, cache_for, verify_dsprites
-from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE
+from vaescope.data.sets.dsprites.dataset import DSprites, PackingDataModule
+from vaescope.data.sets.dsprites.renderer import SIDE
 from vaescope.errors import DataError
 from vaescope.streams import stream
 
@@ -29,29 +26,11 @@ _BACKGROUND = (274, 221)
 _OCTAVES = 5
 
 
-class _Variant(FactorDataset):
-    """dSprites put into an image of three channels, each image with its own nuisance.
+class _Variant(DSprites):
+    """dSprites put into an image of three channels, each image with its own nuisance."""
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
-    """
-
-    factors = FACTORS
     image_shape = (3, SIDE, SIDE)
     has_nuisance = True
-    title: ClassVar[str] = DSprites.title
-    folder: ClassVar[str] = DSprites.folder
-    published: ClassVar[tuple[PublishedFile, ...]] = DSprites.published
-
-    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
-        self._sprites = DSprites(data_dir, cache)
-        self.source = self._sprites.source
-
-    def images(self, values: Tensor) -> Tensor:
-        """Images float32 `[B, 3, 64, 64]` of factor values `[B, 5]`, with their rows' nuisance."""
-        index = self.factors.index(values.to(self.device))
-        return self.images_at(index, index)
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 3, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
@@ -60,7 +39,7 @@ class _Variant(FactorDataset):
             index: row numbers on the data set's device.
             draw: int64 `[B]`; all that is no factor follows from it.
         """
-        return self.embed(self._sprites.images_at(index, draw), draw)
+        return self.embed(self.sprites(index), draw)
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]` of 0 and 1.
@@ -70,16 +49,6 @@ class _Variant(FactorDataset):
             draw: int64 `[B]`; all that is no factor follows from it.
         """
         raise NotImplementedError(f"{type(self).__name__} has to define embed(sprite, draw)")
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes that ``to`` places on a device."""
-        return super().num_bytes + self._sprites.num_bytes
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the sprites and the background to ``device``, in place; returns the data set."""
-        self._sprites.to(device)
-        return super().to(device)
 
 
 class ColorDSprites(_Variant):
@@ -165,17 +134,38 @@ class ScreamDSprites(_Variant):
     )
     licence: ClassVar[str] = "public domain"
 
-    def __init__(self, data_dir: str | Path | None = None, cache: bool | None = None) -> None:
-        folder = data_folder(data_dir)
-        found = find_together(self.published, [folder, folder / self.folder])
+    def load(self) -> None:
+        """Read or render the background, then the sprites."""
+        found = self._picture()
         if found is None:
             self._background = rendered_background()
             background = "rendered by vaescope, not The Scream"
         else:
-            self._background = _read_picture(found[0])
-            background = f"{found[0].name} (sha256 {file_checksum(found[0], 'sha256')[:16]})"
-        super().__init__(data_dir, cache)
+            self._background = _read_picture(found)
+            background = f"{found.name} (sha256 {file_checksum(found, 'sha256')[:16]})"
+        super().load()
         self.source += f"; background {background}"
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that ``to`` places on a device."""
+        return super().num_bytes + self._background.nbytes
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the sprites and the background to ``device``, in place; returns the data set."""
+        self._background = self._background.to(device)
+        return super().to(device)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """Checks of the picture, if it is there, and of dSprites' files."""
+        if path := self._picture():
+            yield check_published(self.published[0], path)
+        yield from super().verify()
+
+    def _picture(self) -> Path | None:
+        folder = data_folder(self.data_dir)
+        found = find_together(self.published, [folder, folder / self.folder])
+        return found[0] if found else None
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Inverted patches float32 `[B, 3, 64, 64]`, of sprites `[B, 1, 64, 64]`."""
@@ -223,52 +213,19 @@ def _read_picture(path: Path) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class _VariantDataModule(FactorDataModule):
-    """Batches of dSprites with nuisance.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: keep the sprites bit-packed (377 MB) in ``data_dir``; None: if the run trains on more
-            than 200,000 images, so that small runs write nothing.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
-
-    dataset_class: ClassVar[type[_Variant]]
-
-    data_dir: str | Path | None = None
-    cache: bool | None = None
-
-    def build(self) -> FactorDataset:
-        """The data set, its sprites packed first if this run is long."""
-        return self.dataset_class(self.data_dir, cache_for(self, self.cache))
-
-    def verify(self) -> Iterator[FileCheck]:
-        """Checks of dSprites' files."""
-        yield from verify_dsprites(data_folder(self.data_dir))
-
-
-class ColorDSpritesDataModule(_VariantDataModule):
-    """Batches of ``ColorDSprites``; the arguments are those of ``DSpritesDataModule``."""
+class ColorDSpritesDataModule(PackingDataModule):
+    """Batches of ``ColorDSprites``."""
 
     dataset_class = ColorDSprites
 
 
-class NoisyDSpritesDataModule(_VariantDataModule):
-    """Batches of ``NoisyDSprites``; the arguments are those of ``DSpritesDataModule``."""
+class NoisyDSpritesDataModule(PackingDataModule):
+    """Batches of ``NoisyDSprites``."""
 
     dataset_class = NoisyDSprites
 
 
-class ScreamDSpritesDataModule(_VariantDataModule):
-    """Batches of ``ScreamDSprites``; the arguments are those of ``DSpritesDataModule``."""
+class ScreamDSpritesDataModule(PackingDataModule):
+    """Batches of ``ScreamDSprites``."""
 
     dataset_class = ScreamDSprites
-
-    def verify(self) -> Iterator[FileCheck]:
-        """Checks of dSprites' files and of the picture, if it is there."""
-        folder, files = data_folder(self.data_dir), ScreamDSprites.published
-        for path in find_together(files, [folder, folder / ScreamDSprites.folder]) or ():
-            yield check_published(files[0], path)
-        yield from super().verify()

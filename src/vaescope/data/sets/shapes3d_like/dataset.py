@@ -31,6 +31,7 @@ _GEOMETRIES = SCALES * SHAPES * ORIENTATIONS
 _IN_CACHE = 16  # images whose maps a processor's cache holds while they are mixed
 
 
+@dataclass(eq=False, repr=False)
 class Shapes3DLike(FactorDataset):
     """480,000 images of a coloured object in a coloured room, 3x64x64 pixels, rendered by vaescope.
 
@@ -57,15 +58,25 @@ class Shapes3DLike(FactorDataset):
     image_shape = (3, SIDE, SIDE)
     source = f"rendered, not Shapes3D (vaescope shapes3d_like {RENDERER_VERSION})"
 
-    def __init__(self, data_dir: str | Path | None = None, cache: bool = True) -> None:
-        if cache:
-            path = write_once(maps_path(data_folder(data_dir)), _write)
+    data_dir: str | Path | None = None
+    cache: bool = True
+
+    def load(self) -> None:
+        """Read the maps, or cast all rays."""
+        if self.cache:
+            path = write_once(maps_path(data_folder(self.data_dir)), _write)
             self._maps = _read(path)
             require_undamaged(path)
         else:
             self._maps = geometry_maps().flatten(1)
         colours = [colorsys.hsv_to_rgb(hue / _HUES, 1, 1) for hue in range(_HUES)]
         self._colours = torch.tensor(colours)
+
+    def verify(self) -> Iterator[FileCheck]:
+        """The kept maps, if they are."""
+        path = maps_path(data_folder(self.data_dir))
+        if path.exists():
+            yield check_cached(path)
 
     def images(self, values: Tensor) -> Tensor:
         """Images float32 `[B, 3, 64, 64]` in [0, 1] of factor values `[B, 6]`."""
@@ -83,31 +94,10 @@ class Shapes3DLike(FactorDataset):
         return image.view(-1, *self.image_shape)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class Shapes3DLikeDataModule(FactorDataModule):
-    """Batches of ``Shapes3DLike``.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: keep the maps (24 MB) in ``data_dir``.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
+    """Batches of ``Shapes3DLike``."""
 
     dataset_class = Shapes3DLike
-
-    data_dir: str | Path | None = None
-    cache: bool = True
-
-    def build(self) -> Shapes3DLike:
-        """The data set; the first time all rays are cast."""
-        return Shapes3DLike(self.data_dir, self.cache)
-
-    def verify(self) -> Iterator[FileCheck]:
-        """The kept maps, if they are."""
-        path = maps_path(data_folder(self.data_dir))
-        if path.exists():
-            yield check_cached(path)
 
 
 def maps_path(folder: Path) -> Path:

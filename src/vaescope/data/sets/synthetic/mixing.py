@@ -2,8 +2,9 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
+import numpy as np
 import torch
 from annotated_types import Interval
 from torch import Tensor, nn
@@ -19,47 +20,56 @@ from vaescope.data.sets.synthetic.maps import (
     moebius_mixing,
     orthogonal_mixing,
 )
-from vaescope.data.sets.synthetic.vectors import Points, require
-from vaescope.ranges import Decay, NonNegative, Positive, Rows, Seed, Sources, Width
+from vaescope.data.sets.synthetic.vectors import Points
+from vaescope.ranges import Decay, NonNegative, Positive, Rows, Sources, Width
 from vaescope.streams import stream
 
 
+@dataclass(eq=False, repr=False)
 class SyntheticMixing(Points):
-    """Points of the unit cube behind a map; no noise.
+    """Points of the unit cube behind a map; no noise. A subclass names the map.
 
     Args:
-        mixing: float64 map `[..., d] -> [..., n]`.
-        num_sources: d; the factors are s1, ..., sd.
         num_points: size of the set, at least 2.
+        data_seed: of the points and the map; the data set's, not the run's.
+        num_sources: d, factors of the set and dimensions of the cube, at least 2; the factors are
+            s1, ..., sd.
+        num_observations: n, at least d; None: d.
         standardise: whether to subtract the mean of the set's vectors and to divide them by one
             number, so that the variances of the n observations have the mean 1; neither changes
             c_IMA.
-        seed: of the points; the data set's, not the run's.
 
     Attributes:
         mixing: the whole map, float64, on the CPU; ``images`` uses a float32 copy.
-        name: of the data set; the points follow from it.
 
     Raises:
         ConfigError: an argument is out of range.
     """
 
-    name: ClassVar[str] = "synthetic_mixing"
+    num_points: Rows = 60_000
+    num_sources: Sources = 3
+    num_observations: Sources | None = None
+    standardise: bool = True
 
-    def __init__(
-        self,
-        mixing: nn.Sequential,
-        num_sources: int,
-        num_points: int = 60_000,
-        standardise: bool = True,
-        seed: int = 0,
-    ) -> None:
-        require(num_points >= 2, f"num_points={num_points}", "at least 2")
-        self.factors = sources(num_sources)
-        super().__init__(num_points, seed, self.name)
+    def prepare(self) -> None:
+        """Refuse sizes and options that cannot work, and name the sources s1, ..., sd."""
+        super().prepare()
+        self.factors = sources(self.num_sources)
+        n = self.num_sources if self.num_observations is None else self.num_observations
+        self.image_shape = (n,)
+        self.draw_mixing()
+
+    def draw_mixing(self) -> nn.Sequential:
+        """The float64 map `[..., d] -> [..., n]` before vectors are standardised."""
+        raise NotImplementedError(f"{type(self).__name__} has to define draw_mixing()")
+
+    def load(self) -> None:
+        """Draw the points and the map."""
+        super().load()
+        mixing = self.draw_mixing()
         vectors = mixing(self._points.double())
-        self.image_shape = (vectors.shape[1],)
-        self.mixing = nn.Sequential(*mixing, _standardising(vectors)) if standardise else mixing
+        standardised = [_standardising(vectors)] if self.standardise else []
+        self.mixing = nn.Sequential(*mixing, *standardised)
         self._rounded = copy.deepcopy(self.mixing).float()
 
     def images(self, values: Tensor) -> Tensor:
@@ -71,11 +81,17 @@ class SyntheticMixing(Points):
         self._rounded.to(device)
         return super().to(device)
 
+    def _sizes_and_stream(self) -> tuple[int, int, np.random.Generator]:
+        rng = stream(self.data_seed, f"{self.name}/mixing")
+        return self.num_sources, self.image_shape[0], rng
 
+
+@dataclass(eq=False, repr=False)
 class SyntheticMLP(SyntheticMixing):
     """Points of a cube behind a random dense network: c_IMA above 0.
 
-    Args: see ``SyntheticMixing``; the map is ``mlp_mixing``.
+    Args: ``layers``, ``hidden``, ``activation`` and ``weights`` see ``mlp_mixing``; the others are
+    those of ``SyntheticMixing``.
 
     Source: Gresele et al. 2021, "Independent mechanism analysis, a new concept?",
     https://arxiv.org/abs/2106.05200, and Reizinger et al. 2022, "Embrace the Gap: VAEs Perform
@@ -85,11 +101,28 @@ class SyntheticMLP(SyntheticMixing):
 
     name = "synthetic_mlp"
 
+    layers: Annotated[int, Interval(ge=2, le=100)] = 3
+    hidden: Width | None = None
+    activation: Activation = "leaky_tanh"
+    weights: Weights = "orthogonal"
 
+    def draw_mixing(self) -> nn.Sequential:
+        """The network `[..., d] -> [..., n]`."""
+        return mlp_mixing(
+            *self._sizes_and_stream(),
+            layers=self.layers,
+            hidden=self.hidden,
+            activation=self.activation,
+            weights=self.weights,
+        )
+
+
+@dataclass(eq=False, repr=False)
 class SyntheticMoebius(SyntheticMixing):
     """Points of a cube behind a Möbius map, conformal: c_IMA 0, or a chosen one by a linear map.
 
-    Args: see ``SyntheticMixing``; the map is ``moebius_mixing``.
+    Args: ``c_ima``, ``pole`` and ``linear_map`` see ``moebius_mixing``; the others are those of
+    ``SyntheticMixing``.
 
     Source: Gresele et al. 2021, "Independent mechanism analysis, a new concept?",
     https://arxiv.org/abs/2106.05200; a linear map behind it as in Reizinger et al. 2022, "Embrace
@@ -101,11 +134,26 @@ class SyntheticMoebius(SyntheticMixing):
 
     name = "synthetic_moebius"
 
+    c_ima: NonNegative = 0.0
+    pole: Annotated[float, Interval(gt=1, le=100)] = 2.0
+    linear_map: LinearMap = "before"
 
+    def draw_mixing(self) -> nn.Sequential:
+        """The map `[..., d] -> [..., n]`."""
+        return moebius_mixing(
+            *self._sizes_and_stream(),
+            c_ima=self.c_ima,
+            pole=self.pole,
+            linear_map=self.linear_map,
+        )
+
+
+@dataclass(eq=False, repr=False)
 class SyntheticOrthogonal(SyntheticMixing):
     """Points of a cube behind a map of orthogonal Jacobian columns, or of a chosen c_IMA.
 
-    Args: see ``SyntheticMixing``; the map is ``orthogonal_mixing``.
+    Args: ``c_ima``, ``stretch``, ``bend`` and ``pole`` see ``orthogonal_mixing``; the others are
+    those of ``SyntheticMixing``.
 
     Source: Gresele et al. 2021, "Independent mechanism analysis, a new concept?",
     https://arxiv.org/abs/2106.05200, the contrast. Differs: the map is ours.
@@ -113,134 +161,38 @@ class SyntheticOrthogonal(SyntheticMixing):
 
     name = "synthetic_orthogonal"
 
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class SyntheticMixingDataModule(FactorDataModule):
-    """Batches of a ``SyntheticMixing``; a subclass names its data set and writes ``mixing``.
-
-    Args:
-        num_points: size of the set, at least 2.
-        num_sources: d, factors of the set and dimensions of the cube, at least 2.
-        num_observations: n, at least d; None: d.
-        standardise: whether vectors are centred and scaled, see ``SyntheticMixing``.
-        data_seed: of the points and the map.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
-
-    dataset_class: ClassVar[type[SyntheticMixing]]
-
-    num_points: Rows = 60_000
-    num_sources: Sources = 3
-    num_observations: Sources | None = None
-    standardise: bool = True
-    data_seed: Seed = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.mixing()  # refuses sizes and options that cannot work
-
-    @property
-    def factors(self) -> Factors:
-        """The sources s1, ..., sd, each in [0, 1]."""
-        return sources(self.num_sources)
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """``(n,)``."""
-        return (self.num_sources if self.num_observations is None else self.num_observations,)
-
-    def mixing(self) -> nn.Sequential:
-        """The map `[..., d] -> [..., n]` before vectors are standardised."""
-        raise NotImplementedError(f"{type(self).__name__} has to define mixing()")
-
-    def build(self) -> SyntheticMixing:
-        """The data set."""
-        return self.dataset_class(
-            self.mixing(), self.num_sources, self.num_points, self.standardise, self.data_seed
-        )
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class SyntheticMLPDataModule(SyntheticMixingDataModule):
-    """Batches of ``SyntheticMLP``.
-
-    Args: ``layers``, ``hidden``, ``activation`` and ``weights`` see ``mlp_mixing``; the others are
-    those of ``SyntheticMixingDataModule``.
-    """
-
-    dataset_class = SyntheticMLP
-
-    layers: Annotated[int, Interval(ge=2, le=100)] = 3
-    hidden: Width | None = None
-    activation: Activation = "leaky_tanh"
-    weights: Weights = "orthogonal"
-
-    def mixing(self) -> nn.Sequential:
-        """The network `[..., d] -> [..., n]`."""
-        return mlp_mixing(
-            self.num_sources,
-            self.image_shape[0],
-            stream(self.data_seed, "synthetic_mlp/mixing"),
-            layers=self.layers,
-            hidden=self.hidden,
-            activation=self.activation,
-            weights=self.weights,
-        )
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class SyntheticMoebiusDataModule(SyntheticMixingDataModule):
-    """Batches of ``SyntheticMoebius``.
-
-    Args: ``c_ima``, ``pole`` and ``linear_map`` see ``moebius_mixing``; the others are those of
-    ``SyntheticMixingDataModule``.
-    """
-
-    dataset_class = SyntheticMoebius
-
-    c_ima: NonNegative = 0.0
-    pole: Annotated[float, Interval(gt=1, le=100)] = 2.0
-    linear_map: LinearMap = "before"
-
-    def mixing(self) -> nn.Sequential:
-        """The map `[..., d] -> [..., n]`."""
-        return moebius_mixing(
-            self.num_sources,
-            self.image_shape[0],
-            stream(self.data_seed, "synthetic_moebius/mixing"),
-            c_ima=self.c_ima,
-            pole=self.pole,
-            linear_map=self.linear_map,
-        )
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class SyntheticOrthogonalDataModule(SyntheticMixingDataModule):
-    """Batches of ``SyntheticOrthogonal``.
-
-    Args: ``c_ima``, ``stretch``, ``bend`` and ``pole`` see ``orthogonal_mixing``; the others are
-    those of ``SyntheticMixingDataModule``.
-    """
-
-    dataset_class = SyntheticOrthogonal
-
     c_ima: NonNegative = 0.0
     stretch: Positive = 2.0
     bend: Decay = 0.5
     pole: Annotated[float, Interval(gt=1, le=100)] | None = None
 
-    def mixing(self) -> nn.Sequential:
+    def draw_mixing(self) -> nn.Sequential:
         """The map `[..., d] -> [..., n]`."""
         return orthogonal_mixing(
-            self.num_sources,
-            self.image_shape[0],
-            stream(self.data_seed, "synthetic_orthogonal/mixing"),
+            *self._sizes_and_stream(),
             c_ima=self.c_ima,
             stretch=self.stretch,
             bend=self.bend,
             pole=self.pole,
         )
+
+
+class SyntheticMLPDataModule(FactorDataModule):
+    """Batches of ``SyntheticMLP``."""
+
+    dataset_class = SyntheticMLP
+
+
+class SyntheticMoebiusDataModule(FactorDataModule):
+    """Batches of ``SyntheticMoebius``."""
+
+    dataset_class = SyntheticMoebius
+
+
+class SyntheticOrthogonalDataModule(FactorDataModule):
+    """Batches of ``SyntheticOrthogonal``."""
+
+    dataset_class = SyntheticOrthogonal
 
 
 def sources(num_sources: int) -> Factors:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,14 +19,15 @@ from vaescope.streams import stream
 _FACTORS = Factors(("w1", "w2"), (0, 0), ("continuous", "continuous"))
 
 
+@dataclass(eq=False, repr=False)
 class Points(FactorDataset):
     """Vectors made from points that are drawn once, uniformly in the unit cube of the factors.
 
-    A subclass sets ``factors`` and ``image_shape`` before this constructor runs.
-
     Args:
         num_points: size of the set.
-        seed: of the points; the data set's, not the run's.
+        data_seed: of the points and of what maps them; the data set's, not the run's.
+
+    Attributes:
         name: of the data set; its random numbers follow from it.
 
     Raises:
@@ -33,17 +35,21 @@ class Points(FactorDataset):
     """
 
     computes = True
+    name: ClassVar[str]
 
-    def __init__(self, num_points: int, seed: int, name: str) -> None:
-        require(num_points >= 1, f"num_points={num_points}", "at least 1")
-        require(seed >= 0, f"seed={seed}", "at least 0")
-        require_memory(16 * num_points * len(self.factors), f"num_points={num_points}")
-        self._points = self.factors.sample(num_points, stream(seed, f"{name}/points"))
+    num_points: Rows = 50_000
+    data_seed: Seed = 0
+
+    def load(self) -> None:
+        """Draw the points."""
+        require_memory(16 * self.num_points * len(self.factors), f"num_points={self.num_points}")
+        rng = stream(self.data_seed, f"{self.name}/points")
+        self._points = self.factors.sample(self.num_points, rng)
         self._vectors: Tensor | None = None
-        self.source = f"generated ({name}, seed {seed}, vaescope)"
+        self.source = f"generated ({self.name}, seed {self.data_seed}, vaescope)"
 
     def __len__(self) -> int:
-        return len(self._points)
+        return self.num_points
 
     def values(self, index: Tensor) -> Tensor:
         """Factor values float32 `[B, K]` in [0, 1] of the rows ``index`` `[B]`."""
@@ -56,13 +62,14 @@ class Points(FactorDataset):
         return self._vectors[index]
 
 
+@dataclass(eq=False, repr=False)
 class SyntheticLinear(Points):
     """Points in a plane in three dimensions, of variances ratio²/12 and 1/12 along its axes.
 
     Args:
         num_points: size of the set.
+        data_seed: of the points; the data set's, not the run's.
         ratio: by how much the first factor's axis is stretched; 1: all directions look the same.
-        seed: of the points; the data set's, not the run's.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -74,11 +81,14 @@ class SyntheticLinear(Points):
 
     factors = _FACTORS
     image_shape = (3,)
+    name = "synthetic_linear"
 
-    def __init__(self, num_points: int = 50_000, ratio: float = 2.0, seed: int = 0) -> None:
-        require(0 < ratio < math.inf, f"ratio={ratio}", "a positive number")
-        super().__init__(num_points, seed, "synthetic_linear")
-        embedding = np.array([[ratio, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    ratio: Positive = 2.0
+
+    def load(self) -> None:
+        """Draw the points and make the matrix."""
+        super().load()
+        embedding = np.array([[self.ratio, 0.0], [0.0, 1.0], [0.0, 0.0]])
         axis = np.array([1.0, -1.0, 1.0]) / math.sqrt(3)
         mixing = _rotation(axis, math.pi / 4) @ embedding
         self._mixing = torch.from_numpy(mixing).float()
@@ -93,13 +103,14 @@ class SyntheticLinear(Points):
         return values.to(self._mixing) @ self._mixing.T
 
 
+@dataclass(eq=False, repr=False)
 class SyntheticNonlinear(Points):
     """Points of a curved surface in six dimensions: a fixed random network of two factors.
 
     Args:
         num_points: size of the set.
+        data_seed: of the points and the network; the data set's, not the run's.
         hidden: units of the hidden layer.
-        seed: of the points and the network; the data set's, not the run's.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -112,13 +123,16 @@ class SyntheticNonlinear(Points):
 
     factors = _FACTORS
     image_shape = (6,)
+    name = "synthetic_nonlinear"
 
-    def __init__(self, num_points: int = 50_000, hidden: int = 10, seed: int = 0) -> None:
-        require(hidden >= 1, f"hidden={hidden}", "at least 1")
-        super().__init__(num_points, seed, "synthetic_nonlinear")
-        rng = stream(seed, "synthetic_nonlinear/network")
-        self._weight1, self._bias1 = _random_layer(2, hidden, rng)
-        self._weight2, self._bias2 = _random_layer(hidden, *self.image_shape, rng)
+    hidden: Width = 10
+
+    def load(self) -> None:
+        """Draw the points and the network."""
+        super().load()
+        rng = stream(self.data_seed, f"{self.name}/network")
+        self._weight1, self._bias1 = _random_layer(2, self.hidden, rng)
+        self._weight2, self._bias2 = _random_layer(self.hidden, *self.image_shape, rng)
 
     def images(self, values: Tensor) -> Tensor:
         """Vectors float32 `[B, 6]` of factor values `[B, 2]`."""
@@ -126,50 +140,16 @@ class SyntheticNonlinear(Points):
         return hidden @ self._weight2.T + self._bias2
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class SyntheticLinearDataModule(FactorDataModule):
-    """Batches of ``SyntheticLinear``.
-
-    Args:
-        num_points: size of the set.
-        ratio: by how much the first factor's axis is stretched.
-        data_seed: of the points.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
+    """Batches of ``SyntheticLinear``."""
 
     dataset_class = SyntheticLinear
 
-    num_points: Rows = 50_000
-    ratio: Positive = 2.0
-    data_seed: Seed = 0
 
-    def build(self) -> SyntheticLinear:
-        """The data set."""
-        return SyntheticLinear(self.num_points, self.ratio, self.data_seed)
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
 class SyntheticNonlinearDataModule(FactorDataModule):
-    """Batches of ``SyntheticNonlinear``.
-
-    Args:
-        num_points: size of the set.
-        hidden: units of the hidden layer of the mixing network.
-        data_seed: of the points and the network.
-
-    The other arguments are those of ``FactorDataModule``.
-    """
+    """Batches of ``SyntheticNonlinear``."""
 
     dataset_class = SyntheticNonlinear
-
-    num_points: Rows = 50_000
-    hidden: Width = 10
-    data_seed: Seed = 0
-
-    def build(self) -> SyntheticNonlinear:
-        """The data set."""
-        return SyntheticNonlinear(self.num_points, self.hidden, self.data_seed)
 
 
 def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:
