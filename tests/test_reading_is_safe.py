@@ -12,7 +12,7 @@ import vaescope
 from vaescope.callbacks import AtomicCheckpointIO
 from vaescope.data import ArraysDataModule
 from vaescope.data.files.array_files import array_pieces, headers, read_array
-from vaescope.data.files.pictures import Decoder, picture_size
+from vaescope.data.files.image_files import Decoder, image_size
 from vaescope.data.sets.dsprites.files import read_classes
 from vaescope.errors import DataError
 
@@ -21,10 +21,10 @@ SOURCES = sorted(ROOT.rglob("*.py"))
 MAKE_OBJECTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 # the one place of each call that reads more than its file, or makes what a text names
 ONE_PLACE = {
-    "h5py.File": "data/reading.py",
-    "Image.open": "data/pictures.py",
-    "hydra.utils.instantiate": "config.py",
-    "import_module": "cli.py located.py trust.py",
+    "h5py.File": "data/files/array_files.py",
+    "Image.open": "data/files/image_files.py",
+    "hydra.utils.instantiate": "config/build.py",
+    "import_module": "cli.py config/targets.py config/trust.py",
     "importlib.import_module": "cli.py",
 }
 NEVER = {
@@ -162,7 +162,7 @@ def test_postscript_under_the_name_of_a_picture_is_not_run(tmp_path, monkeypatch
     picture = tmp_path / "picture.png"
     picture.write_bytes(POSTSCRIPT)
     for read in (
-        lambda: picture_size(picture),
+        lambda: image_size(picture),
         lambda: Decoder(size=8, channels=1).read(picture, "picture.png"),
         lambda: Decoder(size=8, channels=1).read(POSTSCRIPT, "picture.png"),
     ):

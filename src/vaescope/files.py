@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Atomic writes: files that are whole or absent, locks, and advice for errors of the disk."""
 
 import errno
 import glob
@@ -18,7 +18,22 @@ except ImportError:  # not on Windows
 
 _CONTENDED = (errno.EACCES, errno.EAGAIN)
 _A_DAY = 24 * 3600  # seconds after which a temporary is stale where locks cannot tell
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+# what to do about an error of the operating system
+ADVICE = {
+    errno.ENOSPC: "free some, or name another folder",
+    errno.EDQUOT: "free some, or name another folder",
+    errno.EACCES: "choose a place that you may read and write",
+    errno.EPERM: "choose a place that you may read and write",
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOTDIR: "a part of this path is a file; choose another",
+    errno.EISDIR: "give a file, not a folder",
+    errno.EEXIST: "a file is where a folder should be; choose another",
+    errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "give a shorter one",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
 
 
 @contextmanager
@@ -95,7 +110,7 @@ def try_lock(file: BinaryIO) -> bool | None:
 def why_not_written(error: BaseException | None) -> str:
     """What hinders writing, if an error or what it came from is of a full disk; else nothing."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             where = f" for {error.filename}" if error.filename else ""
             return f"no space is left{where} ({error.strerror}); free some"
         error = error.__cause__ or error.__context__

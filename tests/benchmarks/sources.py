@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from vaescope.data import DSprites, FactorDataModule, FactorDataset, Factors
 from vaescope.data.batches import BatchLoader
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.sets.shapes3d import Shapes3D
 from vaescope.data.stored import StoredDataset
 

@@ -23,7 +23,7 @@ from vaescope.data import MNIST, DSprites, DSpritesRenderer, FashionMNIST
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.data.files import block_checksums
+from vaescope.data.files import checksums
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.sets.dsprites import files as dsprites_files
 from vaescope.data.sets.dsprites.renderer import FACTORS
@@ -361,7 +361,7 @@ def test_verify_does_without_the_published_files_and_the_record(toy, toys):
     assert "the published files are not there" in printed
     assert "as it was converted" in printed
     (toys / "toys-v1.npy.json").rename(toys / "kept")
-    block_checksums._opened.clear()  # as in a new process
+    checksums._opened.clear()  # as in a new process
     with pytest.raises(DataError, match=r"toys-v1\.npy cannot be checked: toys-v1\.npy\.json"):
         toy("verify")
     (toys / "toys-v1.npy").unlink()

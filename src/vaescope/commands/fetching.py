@@ -9,7 +9,7 @@ from vaescope.config.build import build, resolved
 from vaescope.config.check import check
 from vaescope.data import FactorDataset
 from vaescope.data.files.cache import data_folder
-from vaescope.data.files.download import addresses_of, download
+from vaescope.data.files.downloads import addresses_of, download
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 
 

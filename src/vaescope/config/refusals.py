@@ -1,24 +1,11 @@
 """What other libraries and the machine refuse, as our own errors."""
 
-import errno
 import traceback
 from difflib import get_close_matches
 
 from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
+from vaescope.files import ADVICE
 
-_ADVICE = {
-    errno.ENOSPC: "free some, or name another folder",
-    errno.EDQUOT: "free some, or name another folder",
-    errno.EACCES: "choose a place that you may read and write",
-    errno.EPERM: "choose a place that you may read and write",
-    errno.EROFS: "choose a folder that can be written",
-    errno.ENOTDIR: "a part of this path is a file; choose another",
-    errno.EISDIR: "give a file, not a folder",
-    errno.EEXIST: "a file is where a folder should be; choose another",
-    errno.ENOENT: "check the path",
-    errno.ENAMETOOLONG: "give a shorter one",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-}
 _NO_MEMORY = (
     "can't allocate memory",
     "out of memory",
@@ -81,7 +68,7 @@ def _of_hydra(error: BaseException) -> str:
 
 def _of_the_disk(error: OSError) -> VaescopeError:
     place = error.filename if error.filename is not None else "the disk"
-    advice = _ADVICE.get(error.errno or 0)
+    advice = ADVICE.get(error.errno or 0)
     return DataError(f"{place}: {error.strerror}" + (f"; {advice}" if advice else ""))
 
 

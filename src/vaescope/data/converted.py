@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from vaescope.data.files.cache import data_folder, overwrite
-from vaescope.data.files.checks import FileCheck, check_converted, check_published
-from vaescope.data.files.convert import convert, record_of, require_converted
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.npy_cache import MappedArray, convert, read_record, require_converted
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
+from vaescope.data.files.verification import FileCheck, check_converted, check_published
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import DataError
 
@@ -74,7 +73,7 @@ class ConvertedDataset(StoredDataset):
         shape = (self.num_images, height, width, channels)
         if not self.path.exists():
             self._convert(shape)
-        record = record_of(self.path)
+        record = read_record(self.path)
         kept = _load_tables(self.path, record.get("tables", ()))
         made_of = ", ".join(
             f"{name} ({_UNCHECKED})" if told.startswith(_UNCHECKED) else name

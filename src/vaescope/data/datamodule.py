@@ -23,7 +23,7 @@ from vaescope.data.batches import (
 )
 from vaescope.data.dataset import Batch, FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.files.checks import FileCheck
+from vaescope.data.files.verification import FileCheck
 from vaescope.data.pool import Pool
 from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.split import checked_split, draw_split

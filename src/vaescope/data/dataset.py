@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vaescope.data.factors import Factors
-from vaescope.data.files.checks import FileCheck
+from vaescope.data.files.verification import FileCheck
 from vaescope.ranges import check_fields
 
 Batch = dict[str, Tensor]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.npy_cache import MappedArray
 
 
 class StoredDataset(FactorDataset):

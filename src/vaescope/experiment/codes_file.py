@@ -2,7 +2,6 @@
 
 import logging
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vaescope.data.files.array_files import headers, is_npy, read_array
 from vaescope.data.files.missing_values import is_missing
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.errors import DataError
@@ -21,9 +21,6 @@ from vaescope.streams import stream
 log = logging.getLogger(__name__)
 
 ARRAYS = ("codes", "factors", "kinds", "variance")
-_OF_ZIP = (zipfile.BadZipFile, zlib.error)
-# of a damaged, cut, encrypted or hostile archive
-_UNREADABLE = (OSError, ValueError, EOFError, MemoryError, RuntimeError, *_OF_ZIP)
 _TYPES = {"c": "complex numbers", "M": "dates", "m": "durations", "V": "records", "O": "objects"}
 
 
@@ -67,37 +64,30 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise _Refusal("no such file; give an npz with codes [N, D], factors [N, K]")
     found: dict[str, np.ndarray] = {}
     try:
-        with path.open("rb") as opened:
-            file = np.load(opened, allow_pickle=False)
-            if isinstance(file, np.ndarray):
+        known = headers(path)
+        if is_npy(path):
+            raise _Refusal(
+                f"holds one array {known[path.stem].shape}; save codes [N, D] and factors [N, K] "
+                "together: numpy.savez(path, codes=codes, factors=factors)"
+            )
+        for name in set(ARRAYS) & set(known):
+            if known[name].dtype.hasobject:
                 raise _Refusal(
-                    f"holds one array {file.shape}; save codes [N, D] and factors [N, K] together: "
-                    "numpy.savez(path, codes=codes, factors=factors)"
+                    f"{name} holds Python objects, which are not read; save numbers or text, such "
+                    f"as {name}.astype(float) or, of columns of several types, the number of each "
+                    "class: numpy.unique(column, return_inverse=True)[1]"
                 )
-            names = file.files
-            for name in set(ARRAYS) & set(names):
-                found[name] = _array(file, name)
-    except _UNREADABLE as error:
-        reason = "it is no archive of numpy" if "allow_pickle" in str(error) else error
+            found[name] = read_array(path, name)
+    except (DataError, MemoryError) as error:
+        no_archive = isinstance(error.__cause__, zipfile.BadZipFile)
+        reason = "it is no archive of numpy" if no_archive else error.__cause__ or error
         raise _Refusal(f"cannot be read as npz ({reason})") from error
     for name in ("codes", "factors"):
         if name not in found:
-            known = f"has {sorted(names)}, but not {name}"
-            raise _Refusal(f"{known}; save codes [N, D] and factors [N, K]")
+            raise _Refusal(
+                f"has {sorted(known)}, but not {name}; save codes [N, D] and factors [N, K]"
+            )
     return found
-
-
-def _array(file: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    try:
-        return file[name]
-    except ValueError as error:
-        if "Object arrays" not in str(error):
-            raise
-        raise _Refusal(
-            f"{name} holds Python objects, which are not read; save numbers or text, such as "
-            f"{name}.astype(float) or, of columns of several types, the number of each class: "
-            "numpy.unique(column, return_inverse=True)[1]"
-        ) from error
 
 
 def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:

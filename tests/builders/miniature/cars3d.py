@@ -9,7 +9,7 @@ from scipy.io import savemat
 
 from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
-from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets.cars3d import Cars3D
 
 DATASET = Cars3D

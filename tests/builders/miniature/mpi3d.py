@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from builders.stamps import grid, stamped
-from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets import mpi3d
 from vaescope.data.sets.mpi3d import MPI3D
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
-from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets.shapes3d import Shapes3D
 
 DATASET = Shapes3D

@@ -1,5 +1,4 @@
 import errno
-import hashlib
 import os
 import signal
 import subprocess
@@ -125,10 +124,3 @@ def test_data_dir_comes_from_the_environment(monkeypatch):
     assert cache.default_data_dir() == Path("/some/where")
     monkeypatch.delenv("VAESCOPE_DATA_DIR")
     assert cache.default_data_dir().name == "vaescope"
-
-
-@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
-def test_file_checksum(tmp_path, algorithm):
-    (tmp_path / "file").write_bytes(WHOLE)
-    expected = hashlib.new(algorithm, WHOLE).hexdigest()
-    assert cache.file_checksum(tmp_path / "file", algorithm) == expected

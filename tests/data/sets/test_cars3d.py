@@ -9,8 +9,8 @@ from scipy.io import savemat
 
 from builders.miniature import cars3d as miniature
 from builders.stamps import read, stamped
-from vaescope.data.files.cache import file_checksum
-from vaescope.data.files.resize import resized
+from vaescope.data.files.checksums import file_checksum
+from vaescope.data.files.image_files import resized
 from vaescope.data.sets.cars3d import Cars3D, Cars3DDataModule
 from vaescope.errors import ConfigError, DataError
 

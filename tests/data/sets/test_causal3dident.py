@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from builders.miniature import causal3dident
-from vaescope.data.files import pictures
-from vaescope.data.files.convert import record_of
+from vaescope.data.files import image_files
+from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.causal3dident import Causal3DIdent, Causal3DIdentDataModule
 from vaescope.errors import DataError
 
@@ -75,13 +75,13 @@ def test_pictures_and_latents_belong_together(put, packed):
 def test_archives_and_folders_are_the_same_set(put, tmp_path):
     folder = put()
     packed = Causal3DIdent(folder)
-    digest, table = record_of(packed.path)["sha256"], packed.values(torch.arange(NUM))
-    assert "md5" in str(record_of(packed.path)["files"])
+    digest, table = read_record(packed.path)["sha256"], packed.values(torch.arange(NUM))
+    assert "md5" in str(read_record(packed.path)["files"])
     for file in packed.path.parent.iterdir():
         file.unlink()
     put(packed=False)
     unpacked = Causal3DIdent(folder)
-    assert record_of(unpacked.path)["sha256"] == digest
+    assert read_record(unpacked.path)["sha256"] == digest
     assert torch.equal(unpacked.values(torch.arange(NUM)), table)
 
 
@@ -164,12 +164,12 @@ def test_bad_contents_are_told(put, packed, changed, message):
 
 @FORMS
 def test_a_conversion_that_was_stopped_goes_on(put, monkeypatch, packed):
-    monkeypatch.setattr(pictures, "_AT_ONCE", 8)
+    monkeypatch.setattr(image_files, "_AT_ONCE", 8)
     folder = put(packed)
     straight = Causal3DIdent(folder)
-    expected = record_of(straight.path)["sha256"]
+    expected = read_record(straight.path)["sha256"]
     straight.path.unlink()
-    read, done = pictures.Decoder.read, []
+    read, done = image_files.Decoder.read, []
 
     def stops(self, picture, name):
         done.append(name)
@@ -178,9 +178,9 @@ def test_a_conversion_that_was_stopped_goes_on(put, monkeypatch, packed):
         return read(self, picture, name)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pictures.Decoder, "read", stops)
+        patched.setattr(image_files.Decoder, "read", stops)
         with pytest.raises(KeyboardInterrupt):
             Causal3DIdent(folder)
     assert straight.path.with_name("causal3dident-v1.npy.part").stat().st_size > 84 * 64 * 64 * 3
     resumed = Causal3DIdent(folder)
-    assert record_of(resumed.path)["sha256"] == expected
+    assert read_record(resumed.path)["sha256"] == expected

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from builders.miniature import celeba
-from vaescope.data.files import pictures
-from vaescope.data.files.convert import record_of
+from vaescope.data.files import image_files
+from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.celeba import CelebA, CelebADataModule
 from vaescope.errors import ConfigError, DataError
 
@@ -71,7 +71,7 @@ def test_attributes_and_partition_belong_to_the_rows(put):
     assert len(made.attribute_names) == 40
     assert made.attribute_names[20] == "Male"
     assert made.partition.tolist() == [row % 3 for row in range(70)]
-    assert "md5" in str(record_of(made.path)["files"])
+    assert "md5" in str(read_record(made.path)["files"])
 
 
 def test_the_partition_is_not_needed(put):
@@ -227,13 +227,13 @@ def test_attributes_of_other_pictures_are_refused(put, change, message):
 
 
 def test_a_conversion_that_was_stopped_goes_on(put, monkeypatch):
-    monkeypatch.setattr(pictures, "_AT_ONCE", 8)
+    monkeypatch.setattr(image_files, "_AT_ONCE", 8)
     folder = put()
     straight = CelebA(folder, 140)
-    expected = record_of(straight.path)["sha256"]
+    expected = read_record(straight.path)["sha256"]
     for file in straight.path.parent.glob("celeba-*"):
         file.unlink()
-    read, done = pictures.Decoder.read, []
+    read, done = image_files.Decoder.read, []
 
     def stops(self, picture, name):
         done.append(name)
@@ -242,23 +242,25 @@ def test_a_conversion_that_was_stopped_goes_on(put, monkeypatch):
         return read(self, picture, name)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pictures.Decoder, "read", stops)
+        patched.setattr(image_files.Decoder, "read", stops)
         with pytest.raises(KeyboardInterrupt):
             CelebA(folder, 140)
     done.clear()
     with monkeypatch.context() as patched:
         patched.setattr(
-            pictures.Decoder, "read", lambda self, p, name: done.append(name) or read(self, p, name)
+            image_files.Decoder,
+            "read",
+            lambda self, p, name: done.append(name) or read(self, p, name),
         )
         resumed = CelebA(folder, 140)
-    assert record_of(resumed.path)["sha256"] == expected
+    assert read_record(resumed.path)["sha256"] == expected
     assert len(done) == 70 - 48  # eight at once: six pieces were written
 
 
 def test_grey_and_transparent_pictures_become_colour(tmp_path):
     content = io.BytesIO()
     Image.new("LA", (178, 218), (99, 0)).save(content, "PNG")
-    pixels = pictures.Decoder(size=64).read(content.getvalue(), "grey")
+    pixels = image_files.Decoder(size=64).read(content.getvalue(), "grey")
     assert pixels.shape == (64, 64, 3)
     assert (pixels == 99).all()
 
@@ -267,4 +269,4 @@ def test_pictures_of_more_than_16_bits_are_refused():
     content = io.BytesIO()
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(content, "TIFF")
     with pytest.raises(DataError, match="8 bits"):
-        pictures.Decoder(size=2).read(content.getvalue(), "deep")
+        image_files.Decoder(size=2).read(content.getvalue(), "deep")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vaescope.data import DSprites, DSpritesRenderer, verify
-from vaescope.data.files import cache
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets.dsprites import dataset as dsprites
 from vaescope.data.sets.dsprites import files as dsprites_files
 from vaescope.data.sets.dsprites.renderer import FACTORS
@@ -95,7 +95,7 @@ def write_file(folder, suffix, arrays):
 def trust(monkeypatch):
     def trust(path):
         algorithm, _ = dsprites_files.KNOWN_CHECKSUMS[path.name]
-        checksum = cache.file_checksum(path, algorithm)
+        checksum = file_checksum(path, algorithm)
         monkeypatch.setitem(dsprites_files.KNOWN_CHECKSUMS, path.name, (algorithm, checksum))
         return checksum
 
@@ -140,7 +140,7 @@ def test_a_wrong_checksum_is_refused_also_after_a_good_one(tmp_path, few, trust,
         DSprites(tmp_path)
     algorithm, _ = dsprites_files.KNOWN_CHECKSUMS[path.name]
     assert good in str(caught.value)
-    assert cache.file_checksum(path, algorithm) in str(caught.value)
+    assert file_checksum(path, algorithm) in str(caught.value)
 
 
 def test_the_published_checksums():

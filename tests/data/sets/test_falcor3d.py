@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from builders.miniature import falcor3d, isaac3d
-from vaescope.data.files import pictures
-from vaescope.data.files.convert import record_of
+from vaescope.data.files import image_files
+from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.rendered_folders import Falcor3DDataModule, Isaac3DDataModule
 from vaescope.errors import DataError
 
@@ -148,11 +148,11 @@ def test_damaged_labels_are_refused(small, tmp_path, place):
 
 
 def test_a_conversion_that_was_stopped_goes_on(small, monkeypatch, tmp_path):
-    monkeypatch.setattr(pictures, "_AT_ONCE", 8)
+    monkeypatch.setattr(image_files, "_AT_ONCE", 8)
     straight = small.DATASET(tmp_path)
-    expected = record_of(straight.path)["sha256"]
+    expected = read_record(straight.path)["sha256"]
     straight.path.unlink()
-    read, done = pictures.Decoder.read, []
+    read, done = image_files.Decoder.read, []
 
     def stops(self, picture, name):
         done.append(name)
@@ -161,8 +161,8 @@ def test_a_conversion_that_was_stopped_goes_on(small, monkeypatch, tmp_path):
         return read(self, picture, name)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pictures.Decoder, "read", stops)
+        patched.setattr(image_files.Decoder, "read", stops)
         with pytest.raises(KeyboardInterrupt):
             small.DATASET(tmp_path)
     resumed = small.DATASET(tmp_path)
-    assert record_of(resumed.path)["sha256"] == expected
+    assert read_record(resumed.path)["sha256"] == expected

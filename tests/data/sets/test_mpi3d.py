@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from builders.miniature import mpi3d as miniature
-from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets import mpi3d
 from vaescope.data.sets.mpi3d import MPI3D, VARIANTS, MPI3DDataModule
 from vaescope.errors import ConfigError, DataError
@@ -94,7 +94,7 @@ def test_arrays_may_be_spread_over_axes_and_stored_plainly(folder, monkeypatch, 
 @pytest.mark.parametrize("start", [0, 1, 49, 50, 191])
 def test_pieces_begin_anywhere(folder, monkeypatch, start):
     made = MPI3D(folder)
-    monkeypatch.setattr("vaescope.data.files.reading._AT_ONCE", 50)
+    monkeypatch.setattr("vaescope.data.files.array_files._BYTES_AT_ONCE", 50 * 64 * 64 * 3)
     pieces = list(made.pieces([file_of(folder, "toy")], start))
     assert max(map(len, pieces)) <= 50
     assert np.array_equal(np.concatenate(pieces), miniature.images("toy")[start:])
@@ -103,7 +103,7 @@ def test_pieces_begin_anywhere(folder, monkeypatch, start):
 def test_a_stopped_conversion_goes_on(folder, monkeypatch):
     whole = MPI3D(folder, "complex").path.read_bytes()
     MPI3D(folder, "complex").path.unlink()
-    monkeypatch.setattr("vaescope.data.files.reading._AT_ONCE", 30)
+    monkeypatch.setattr("vaescope.data.files.array_files._BYTES_AT_ONCE", 30 * 64 * 64 * 3)
     read_on, asked = MPI3D.pieces, []
 
     def stopped(self, paths, start):
@@ -149,7 +149,7 @@ def test_a_file_without_a_checksum_is_checked_by_its_archives_own(folder, monkey
     bad = bytearray(good)
     bad[start + 1000] ^= 1
     path.write_bytes(bad)
-    monkeypatch.setattr("vaescope.data.files.reading._AT_ONCE", 50)
+    monkeypatch.setattr("vaescope.data.files.array_files._BYTES_AT_ONCE", 50 * 64 * 64 * 3)
     for _ in range(2):  # also when most images were written by the first attempt
         with pytest.raises(DataError, match=r"CRC.*fetch it again"):
             MPI3D(folder, "complex")

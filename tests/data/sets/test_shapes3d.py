@@ -7,7 +7,7 @@ import torch
 
 from builders.miniature import shapes3d as miniature
 from builders.stamps import read, stamped
-from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets.shapes3d import Shapes3D, Shapes3DDataModule
 from vaescope.errors import DataError
 

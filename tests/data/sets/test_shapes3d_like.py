@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.data.files.block_checksums import record_path
+from vaescope.data.files.checksums import record_path
 from vaescope.data.sets.shapes3d_like import dataset as shapes3d_like
 from vaescope.data.sets.shapes3d_like import scene as scenes
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, Shapes3DLikeDataModule, maps_path

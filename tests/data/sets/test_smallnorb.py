@@ -7,8 +7,8 @@ import torch
 
 from builders.miniature import smallnorb as miniature
 from builders.stamps import grid, read, stamped
-from vaescope.data.files.cache import file_checksum
-from vaescope.data.files.resize import resized
+from vaescope.data.files.checksums import file_checksum
+from vaescope.data.files.image_files import resized
 from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule, without_instance
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import ConfigError, DataError

@@ -1,8 +1,7 @@
-"""Arrays in a user's own npy, npz, HDF5 and MATLAB files: headers, whole, or piece by piece."""
+"""npy, npz, HDF5 and MATLAB files: headers, whole arrays, or piece by piece."""
 
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,23 +10,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from vaescope.data.files.reading import open_hdf5, read_past
+from vaescope.data.files.damage import damage_told
 from vaescope.errors import ConfigError, DataError
 
 HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".mat")
 SUFFIXES = (".npy", ".npz", *HDF5)
 _HDF5_START = b"\x89HDF\r\n\x1a\n"
-_MATLAB_NUMBERS = (
-    "logical",
-    "single",
-    "double",
-    *(f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)),
-)
+_INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+_MATLAB_NUMBERS = ("logical", "single", "double", *_INTEGERS)
 _BYTES_AT_ONCE = 2**25
-_DAMAGE: tuple[type[Exception], ...] = (
-    *(OSError, EOFError, KeyError, TypeError, ValueError),
-    *(zlib.error, zipfile.BadZipFile),
-)
+_PASSED_AT_ONCE = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -38,8 +30,7 @@ class Header:
         shape: its shape.
         dtype: its type.
         fortran: whether it is stored column by column.
-        matlab: MATLAB's class of it, in whose files axes stand in reverse; empty: it is not
-            MATLAB's.
+        matlab: MATLAB's class of it; in MATLAB's files the axes are reversed. Empty: not MATLAB's.
     """
 
     shape: tuple[int, ...]
@@ -50,9 +41,14 @@ class Header:
     def __str__(self) -> str:
         return f"{self.dtype} {list(self.shape)}"
 
+    @property
+    def num_bytes(self) -> int:
+        """Size of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
 
 def headers(path: Path) -> dict[str, Header]:
-    """Headers of all arrays in a file, by their keys; an npy file's only one is called by its stem.
+    """Headers of all arrays in a file by their keys; that of an npy file by the file's stem.
 
     Raises:
         ConfigError: the file is of another kind.
@@ -62,7 +58,8 @@ def headers(path: Path) -> dict[str, Header]:
         raise ConfigError(f"{path} was given; choose a file that ends in {', '.join(SUFFIXES)}")
     with damage_told(path):
         if is_npy(path):
-            return {path.stem: _npy_file_header(path)}
+            with path.open("rb") as file:
+                return {path.stem: _header(file, path.stat().st_size, "it")}
         if _suffix(path) == ".npz":
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if name.endswith(".npy")]
@@ -76,7 +73,7 @@ def read_array(path: Path, key: str) -> np.ndarray:
     Raises:
         DataError: it is damaged or holds Python objects.
     """
-    headers(path)  # of a file that is shorter than it says nothing is read
+    headers(path)  # a file that is shorter than it says is not read
     with damage_told(path):
         if is_npy(path):
             return np.load(path, allow_pickle=False)
@@ -100,21 +97,21 @@ def array_pieces(path: Path, key: str, start: int, axis: int = 0) -> Iterator[np
         path: the file.
         key: the array's name in it.
         start: the first row that is wanted.
-        axis: whose places are the rows.
+        axis: which axis counts the rows.
 
     Raises:
         DataError: it is cut short or damaged.
     """
     header = headers(path)[key]
     rows = header.shape[axis]
-    row = max(1, math.prod(header.shape) // max(1, rows) * header.dtype.itemsize)
-    at_once = max(1, _BYTES_AT_ONCE // row)
-    parts = (slice(first, min(first + at_once, rows)) for first in range(start, rows, at_once))
+    at_once = max(1, _BYTES_AT_ONCE // max(1, header.num_bytes // max(1, rows)))
     before: tuple[slice, ...] = (slice(None),) * axis
     with damage_told(path):
         if _suffix(path) == ".npz" and not header.fortran and axis == 0:
-            yield from _npz_pieces(path, key, start, at_once)
-        elif _suffix(path) in HDF5:
+            yield from _member_rows(path, key, header.shape, header.dtype, start, at_once)
+            return
+        parts = (slice(first, min(first + at_once, rows)) for first in range(start, rows, at_once))
+        if _suffix(path) in HDF5:
             with open_hdf5(path) as file:
                 for part in parts:
                     if header.matlab:
@@ -122,13 +119,38 @@ def array_pieces(path: Path, key: str, start: int, axis: int = 0) -> Iterator[np
                         yield _from_matlab(file[key][(*after, part)], header.matlab)
                     else:
                         yield np.asarray(file[key][(*before, part)])
-        else:
-            # in another order of the axes no rows could be read one after the other
-            array = (
-                np.load(path, "r", allow_pickle=False) if is_npy(path) else read_array(path, key)
-            )
-            for part in parts:
-                yield np.asarray(array[(*before, part)])
+            return
+        # in another order of the axes no rows could be read one after the other
+        array = np.load(path, "r", allow_pickle=False) if is_npy(path) else read_array(path, key)
+        for part in parts:
+            yield np.asarray(array[(*before, part)])
+
+
+def npz_images(
+    path: Path, key: str, shape: tuple[int, ...], start: int, title: str
+) -> Iterator[np.ndarray]:
+    """Images in a published npz file from number ``start`` on, in pieces uint8 `[b, H, W, C]`.
+
+    Never more than one piece is in memory.
+
+    Args:
+        path: the file, compressed or not.
+        key: the array's name.
+        shape: what it has to hold, `[N, H, W, C]`; N may be spread over several leading axes.
+        start: number of the first image that is wanted.
+        title: the data set, for people.
+
+    Raises:
+        DataError: the file is cut short, damaged or laid out differently.
+    """
+    with damage_told(path, title):
+        with zipfile.ZipFile(path) as archive:
+            found = _member_header(archive, f"{key}.npy")
+        as_rows = (math.prod(found.shape[:-3]), *found.shape[-3:])
+        if as_rows != shape or found.fortran or found.dtype != np.uint8:
+            raise ValueError(f"{key} is {found}, expected uint8 {list(shape)}")
+        at_once = max(1, _BYTES_AT_ONCE // math.prod(shape[1:]))
+        yield from _member_rows(path, key, shape, found.dtype, start, at_once)
 
 
 def is_npy(path: Path) -> bool:
@@ -141,22 +163,43 @@ def _suffix(path: Path) -> str:
 
 
 @contextmanager
-def damage_told(path: Path, *more: type[Exception]) -> Iterator[None]:
-    """Errors of a file that cannot be read, as a ``DataError`` that says what to do.
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """The HDF5 file at ``path``, read only.
 
-    Args:
-        path: the file.
-        more: further errors that a damaged file of this format raises.
+    Raises:
+        DataError: it would have the library read other files, as if they were parts of it.
     """
+    import h5py  # slow to load, and few sets need it
+
+    with h5py.File(path, "r") as file:
+        if others := _other_files(file):
+            name, other = others[0]
+            raise DataError(f"{path}: {name} lies in another file, {other}; copy it into this one")
+        yield file
+
+
+def _other_files(file: Any) -> list[tuple[str, str]]:
+    """Names in an HDF5 file that stand for content of other files, and these files."""
+    import h5py
+
+    found: list[tuple[str, str]] = []
+
+    def look_at_link(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            found.append((name, link.filename))
+
+    def look_at(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset):
+            parts = node.virtual_sources() if node.is_virtual else ()
+            files = [part.file_name for part in parts if part.file_name != "."]
+            found.extend((name, str(f)) for f in (*files, *(e[0] for e in node.external or ())))
+
     try:
-        yield
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}; check the path") from error
-    except (*_DAMAGE, *more) as error:
-        raise DataError(
-            f"{path} cannot be read, it is cut short, damaged or holds Python objects "
-            f"({type(error).__name__}: {error}); write it again"
-        ) from error
+        file.visititems_links(look_at_link)
+        file.visititems(look_at)
+    except RuntimeError as error:  # so h5py tells of damage
+        raise OSError(f"its contents cannot be listed: {error}") from error
+    return found
 
 
 def _hdf5_headers(path: Path) -> dict[str, Header]:
@@ -192,43 +235,40 @@ def _from_matlab(stored: np.ndarray, matlab: str) -> np.ndarray:
     return array.astype(bool) if matlab == "logical" else array
 
 
-def _npz_pieces(path: Path, key: str, start: int, at_once: int) -> Iterator[np.ndarray]:
+def _member_rows(
+    path: Path, key: str, shape: tuple[int, ...], dtype: np.dtype, start: int, at_once: int
+) -> Iterator[np.ndarray]:
+    """Rows from ``start`` on of an array in an npz file, ``at_once`` in a piece.
+
+    What is before is read, not sought past: from Python 3.13 on the member's checksum is no longer
+    compared after a seek.
+    """
+    row = math.prod(shape[1:]) * dtype.itemsize
     with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as member:
-        header = _header(member)
-        row = math.prod(header.shape[1:]) * header.dtype.itemsize
-        read_past(member, start * row)
-        for first in range(start, header.shape[0], at_once):
-            count = min(at_once, header.shape[0] - first)
+        _header(member)
+        passed = start * row
+        while passed > 0:
+            if not (read := len(member.read(min(passed, _PASSED_AT_ONCE)))):
+                raise EOFError(f"{passed} bytes are missing")
+            passed -= read
+        for first in range(start, shape[0], at_once):
+            count = min(at_once, shape[0] - first)
             content = member.read(count * row)
             if len(content) < count * row:
                 raise EOFError(f"{key} ends in row {first + len(content) // row}")
-            yield np.frombuffer(content, header.dtype).reshape(count, *header.shape[1:])
-        if member.read(1):  # the member's checksum is compared at its very end
-            raise ValueError(f"{key} is longer than its header says")
-
-
-def _npy_file_header(path: Path) -> Header:
-    with path.open("rb") as file:
-        header = _header(file)
-        _require_bytes("it", path.stat().st_size - file.tell(), header)
-    return header
+            # at its end the member's checksum is compared: before the last rows are given away
+            if first + count == shape[0] and member.read(1):
+                raise ValueError(f"{key} is longer than its header says")
+            yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
 
 
 def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
     with archive.open(name) as member:
-        header = _header(member)
-        _require_bytes(name, archive.getinfo(name).file_size - member.tell(), header)
-    return header
+        return _header(member, archive.getinfo(name).file_size, name)
 
 
-def _require_bytes(name: str, there: int, header: Header) -> None:
-    """Refuse a header that claims more numbers than follow it."""
-    claimed = math.prod(header.shape) * header.dtype.itemsize
-    if there < claimed and not header.dtype.hasobject:
-        raise EOFError(f"{name} has {there:,} of {claimed:,} bytes behind its header")
-
-
-def _header(file: IO[bytes]) -> Header:
+def _header(file: IO[bytes], size: int | None = None, name: str = "") -> Header:
+    """The header of an npy file or member of ``size`` bytes; refused if it claims more numbers."""
     major, _ = np.lib.format.read_magic(file)
     if major == 1:
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -236,4 +276,8 @@ def _header(file: IO[bytes]) -> Header:
         shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
     if min(shape, default=0) < 0:
         raise ValueError(f"its shape is {list(shape)}")
-    return Header(shape, dtype, fortran)
+    header = Header(shape, dtype, fortran)
+    there, claimed = (size or 0) - file.tell(), header.num_bytes
+    if size is not None and there < claimed and not dtype.hasobject:
+        raise EOFError(f"{name} has {there:,} of {claimed:,} bytes behind its header")
+    return header

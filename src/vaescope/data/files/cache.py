@@ -1,26 +1,30 @@
-"""Files that several processes may want at once: whole or not there at all."""
+"""Cache of data files: its folder, locks, files that are written once, what is left of a stop."""
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from vaescope.data.files.block_checksums import BlockChecksums, record_of, write_record
+from vaescope.data.files.checksums import (
+    BlockChecksums,
+    read_record,
+    record_path,
+    write_record,
+)
 from vaescope.errors import DataError
-from vaescope.files import replacing
+from vaescope.files import DISK_FULL, NOT_WRITABLE, replacing
 
 log = logging.getLogger(__name__)
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _SILENT = 1.0  # seconds of waiting for another process before that is said
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_OTHER = "choose another folder with data_dir=/path/to/folder"
 
 
 def default_data_dir() -> Path:
@@ -32,17 +36,6 @@ def default_data_dir() -> Path:
 def data_folder(data_dir: str | Path | None) -> Path:
     """The folder of data files that the user chose, or the default one."""
     return default_data_dir() if data_dir is None else Path(data_dir).expanduser()
-
-
-def file_checksum(path: Path, algorithm: str) -> str:
-    """Hexadecimal checksum of a whole file.
-
-    Args:
-        path: the file.
-        algorithm: a name that ``hashlib.new`` knows, such as ``"md5"``.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | None = None) -> Path:
@@ -64,34 +57,17 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
     """
     if _is_recorded(path):
         return path
-    with explained(path, num_bytes):
-        make_folder(path.parent)
-        with lock_for(path):
-            if not _is_recorded(path):
-                require_space(path, num_bytes)
-                with replacing(path) as temporary:
-                    write(temporary)
-                    write_record(path, {"blocks": BlockChecksums.of(temporary).plain()})
+    with writing(path, num_bytes):
+        if not _is_recorded(path):
+            require_space(path, num_bytes)
+            with replacing(path) as temporary:
+                write(temporary)
+                write_record(path, {"blocks": BlockChecksums.of(temporary).plain()})
     return path
 
 
 def _is_recorded(path: Path) -> bool:
-    return path.exists() and "blocks" in record_of(path)
-
-
-@contextmanager
-def lock_for(path: Path) -> Iterator[None]:
-    """Let one process at a time write ``path``; says so if another one has to be waited for."""
-    lock = FileLock(f"{path}.lock")
-    try:
-        lock.acquire(timeout=_SILENT)
-    except Timeout:
-        log.warning("waiting for another process that is writing %s", path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    return path.exists() and "blocks" in read_record(path)
 
 
 def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
@@ -107,26 +83,61 @@ def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
-    with explained(path, None):
-        make_folder(path.parent)
-        with lock_for(path), replacing(path) as temporary:
-            write(temporary)
+    with writing(path), replacing(path) as temporary:
+        write(temporary)
     return path
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder unless it is there.
+@contextmanager
+def writing(path: Path, num_bytes: int | None = None) -> Iterator[None]:
+    """Let one process at a time write ``path``, into a folder that is made if it is missing.
+
+    Args:
+        path: the file's final name.
+        num_bytes: its size, if known; told if the disk is full.
 
     Raises:
-        DataError: something else has its name, or the name of a folder above it.
+        DataError: the disk is full, or the folder cannot be made or written.
     """
+    try:
+        _make_folder(path.parent)
+        with _lock_for(path):
+            yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            needed = "" if num_bytes is None else f", {num_bytes:,} bytes are needed"
+            free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
+            raise DataError(
+                f"the disk is full: writing {path.name} into {path.parent} failed{needed}, "
+                f"{free:,} are free; free some space or {_OTHER}"
+            ) from error
+        if error.errno in NOT_WRITABLE:
+            raise DataError(
+                f"cannot write {path.name} into {path.parent} ({error.strerror}); {_OTHER}"
+            ) from error
+        raise
+
+
+@contextmanager
+def _lock_for(path: Path) -> Iterator[None]:
+    """Lock ``path`` against other processes; says so if one has to be waited for."""
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=_SILENT)
+    except Timeout:
+        log.warning("waiting for another process that is writing %s", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
-        raise DataError(
-            f"{folder} cannot be made ({error.strerror}); choose another folder with "
-            "data_dir=/path/to/folder"
-        ) from error
+        raise DataError(f"{folder} cannot be made ({error.strerror}); {_OTHER}") from error
 
 
 def require_space(path: Path, num_bytes: int | None) -> None:
@@ -135,26 +146,37 @@ def require_space(path: Path, num_bytes: int | None) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-@contextmanager
-def explained(path: Path, num_bytes: int | None) -> Iterator[None]:
-    """Errors of a disk that is full or not ours, as a ``DataError`` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise DataError(_full_disk_message(path, num_bytes)) from error
-        if error.errno in _NOT_WRITABLE:
-            raise DataError(
-                f"cannot write {path.name} into {path.parent} ({error.strerror}); choose another "
-                "folder with data_dir=/path/to/folder"
-            ) from error
-        raise
+class PartialFile:
+    """``PATH.part``, with which a later process goes on, and ``PATH.part.json``, its record.
 
+    Args:
+        target: the file's final name.
+    """
 
-def _full_disk_message(path: Path, num_bytes: int | None) -> str:
-    needed = "" if num_bytes is None else f", {num_bytes:,} bytes are needed"
-    free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-    return (
-        f"the disk is full: writing {path.name} into {path.parent} failed{needed}, {free:,} are "
-        "free; free some space or choose another folder with data_dir=/path/to/folder"
-    )
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}.part")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What was noted last; empty: nothing, or it is damaged."""
+        return read_record(self.path)
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Write what is known of the part."""
+        write_record(self.path, facts)
+
+    def finish(self) -> None:
+        """Give the file its final name, in one step."""
+        os.replace(self.path, self.target)
+        self.delete()
+
+    def delete(self) -> None:
+        """Leave nothing behind."""
+        self.path.unlink(missing_ok=True)
+        record_path(self.path).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vaescope.data.files.array_files import damage_told
+from vaescope.data.files.damage import damage_told
 from vaescope.data.files.missing_values import is_missing
 from vaescope.errors import ConfigError, DataError
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaescope.data.files.block_checksums import read_facts, write_facts
-from vaescope.data.files.cache import file_checksum
+from vaescope.data.files.checksums import file_checksum, read_record, record_path, write_facts
 from vaescope.errors import DataError
+
+_CHECKED = "checked"  # NAME.checked.json: not NAME.json, which may be the user's own
 
 
 class MissingFilesError(DataError):
@@ -26,8 +27,6 @@ class PublishedFile:
         num_bytes: its size; None: not known.
         addresses: where it can be fetched, the preferred one first; none: only by hand.
         page: where people find it, if it is fetched by hand; empty: not known.
-
-    Source: none, ours.
     """
 
     name: str
@@ -76,7 +75,7 @@ class PublishedFile:
 
     def remember(self, path: Path, digest: str) -> None:
         """Spare the next ``checked`` the reading of a file whose ``digest`` is known."""
-        remember(_record(path), _facts(path) | {self._algorithm: digest})
+        remember(record_path(path, _CHECKED), _facts(path) | {self._algorithm: digest})
 
     @property
     def _algorithm(self) -> str:
@@ -84,7 +83,7 @@ class PublishedFile:
 
     def _remembered(self, path: Path) -> str:
         """The digest of an earlier check, if the file has not changed since; else empty."""
-        kept = read_facts(_record(path))
+        kept = read_record(path, _CHECKED)
         digest = kept.get(self._algorithm)
         unchanged = kept == _facts(path) | {self._algorithm: digest}
         return digest if unchanged and isinstance(digest, str) else ""
@@ -103,10 +102,6 @@ def find_together(files: Sequence[PublishedFile], places: Sequence[Path]) -> lis
         if all(path.is_file() for path in paths):
             return paths
     return None
-
-
-def _record(path: Path) -> Path:
-    return path.with_name(f"{path.name}.checked.json")
 
 
 def _facts(path: Path) -> dict[str, int | str]:

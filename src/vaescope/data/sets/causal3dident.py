@@ -13,9 +13,9 @@ import numpy as np
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.data.files.pictures import Decoder, in_pieces
+from vaescope.data.files.damage import damage_told
+from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
-from vaescope.data.files.reading import damage_told
 from vaescope.errors import DataError
 
 _TITLE = "Causal3DIdent"

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.data.files.pictures import Decoder, in_pieces
+from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
 from vaescope.errors import DataError
 

@@ -14,9 +14,9 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder
-from vaescope.data.files.checks import FileCheck
-from vaescope.data.files.idx import IdxFile, find_files
+from vaescope.data.files.idx_files import IdxFile, find_files
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.files.verification import FileCheck
 
 _SIDE = 28
 _NUM_TRAIN, _NUM_TEST = 60_000, 10_000

@@ -11,8 +11,8 @@ import numpy as np
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
+from vaescope.data.files.array_files import headers, npz_images
 from vaescope.data.files.published import PublishedFile, find_together
-from vaescope.data.files.reading import npz_images, npz_shape
 from vaescope.errors import DataError
 
 _KEY = "images"
@@ -191,5 +191,8 @@ class MPI3DDataModule(FactorDataModule):
 
 
 def _num_images(path: Path) -> int | None:
-    shape = npz_shape(path, _KEY)
-    return None if shape is None else math.prod(shape[:-3])
+    """Number of images in an npz file; None: there are none that can be read."""
+    try:
+        return math.prod(headers(path)[_KEY].shape[:-3])
+    except (DataError, KeyError):
+        return None

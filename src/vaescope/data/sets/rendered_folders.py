@@ -9,7 +9,7 @@ import torch
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.data.files.pictures import Decoder, in_pieces
+from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile, find_together
 from vaescope.errors import DataError
 

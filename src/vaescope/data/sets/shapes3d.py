@@ -10,8 +10,9 @@ import torch
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
+from vaescope.data.files.array_files import open_hdf5
+from vaescope.data.files.damage import damage_told
 from vaescope.data.files.published import PublishedFile
-from vaescope.data.files.reading import damage_told, open_hdf5
 
 _AT_LEAST = 1024  # images in a piece, where chunks are lower
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
+from vaescope.data.files.damage import damage_told
+from vaescope.data.files.image_files import resized
 from vaescope.data.files.published import PublishedFile
-from vaescope.data.files.reading import damage_told
-from vaescope.data.files.resize import resized
 from vaescope.data.nuisance import uniform
 from vaescope.errors import DataError
 

@@ -16,7 +16,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.sets.dsprites.dataset import DSprites
 from vaescope.report.channels import channels_told
 from vaescope.report.data.lookup import Lookup

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaescope.data.files import array_files
-from vaescope.data.files.convert import record_of
+from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.own.array_images import ViewedArray
 from vaescope.data.sets.own.arrays import ArraysDataModule
 from vaescope.errors import ConfigError, DataError
@@ -211,7 +211,7 @@ def test_other_files_are_converted_once(file, tmp_path, monkeypatch, write):
     path = write(file, COLOUR)
     made = opened(path, data_dir=tmp_path / "data")
     assert made._mapped.path.parent == tmp_path / "data" / "arrays"
-    assert record_of(made._mapped.path)["file"] == str(path)
+    assert read_record(made._mapped.path)["file"] == str(path)
     with monkeypatch.context() as patched:
         patched.setattr(array_files, "array_pieces", None)
         again = opened(path, data_dir=tmp_path / "data")
@@ -255,7 +255,7 @@ def test_a_conversion_that_was_stopped_goes_on(file, monkeypatch):
     monkeypatch.setattr(array_files, "_BYTES_AT_ONCE", 3 * H * W * 3)
     path = write_small_npz(file, COLOUR)
     straight = opened(path)._mapped.path
-    expected = record_of(straight)["sha256"]
+    expected = read_record(straight)["sha256"]
     straight.unlink()
     frombuffer, done = np.frombuffer, []
 
@@ -275,7 +275,7 @@ def test_a_conversion_that_was_stopped_goes_on(file, monkeypatch):
         patched.setattr(np, "frombuffer", lambda *a: done.append(a) or frombuffer(*a))
         opened(path)
     assert len(done) == 3  # of seven pieces
-    assert record_of(straight)["sha256"] == expected
+    assert read_record(straight)["sha256"] == expected
 
 
 @pytest.mark.parametrize("name", ["imgs", "IMAGES", "x", "data"])

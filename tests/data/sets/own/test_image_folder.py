@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from builders.miniature import arrays, image_folder
-from vaescope.data.files import pictures
-from vaescope.data.files.convert import record_of
+from vaescope.data.files import image_files
+from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.own.image_folder import ImageFolderDataModule
 from vaescope.errors import ConfigError, DataError
 
@@ -98,7 +98,7 @@ def test_pictures_are_decoded_once(folder, tmp_path, monkeypatch):
     path = made._mapped.path
     assert path.parent == tmp_path / "data" / "arrays"
     with monkeypatch.context() as patched:
-        patched.setattr(pictures.Decoder, "read", None)
+        patched.setattr(image_files.Decoder, "read", None)
         assert opened(folder, data_dir=tmp_path / "data")._mapped.path == path
     Image.new("RGB", (128, 128), (1, 2, 3)).save(folder / "a" / "002.png")
     changed = opened(folder, data_dir=tmp_path / "data")
@@ -113,11 +113,11 @@ def test_a_worker_is_sent_no_images(folder):
 
 
 def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
-    monkeypatch.setattr(pictures, "_AT_ONCE", 8)
+    monkeypatch.setattr(image_files, "_AT_ONCE", 8)
     straight = opened(folder)._mapped.path
-    expected = record_of(straight)["sha256"]
+    expected = read_record(straight)["sha256"]
     straight.unlink()
-    read, done = pictures.Decoder.read, []
+    read, done = image_files.Decoder.read, []
 
     def stops(self, picture, name):
         done.append(name)
@@ -126,11 +126,11 @@ def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
         return read(self, picture, name)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pictures.Decoder, "read", stops)
+        patched.setattr(image_files.Decoder, "read", stops)
         with pytest.raises(KeyboardInterrupt):
             opened(folder)
     assert straight.with_name(f"{straight.name}.part").exists()
-    assert record_of(opened(folder)._mapped.path)["sha256"] == expected
+    assert read_record(opened(folder)._mapped.path)["sha256"] == expected
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from tqdm.auto import tqdm
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.files.block_checksums import record_of, require_undamaged
 from vaescope.data.files.cache import data_folder, write_once
-from vaescope.data.files.checks import FileCheck, check_cached
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.checksums import read_record, require_undamaged
+from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.files.verification import FileCheck, check_cached
 from vaescope.data.sets.dsprites import files
 from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
 from vaescope.errors import DataError
@@ -244,7 +244,7 @@ def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
     path = rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
-    if "blocks" not in record_of(path):
+    if "blocks" not in read_record(path):
         log.info("rendering all %d images once into %s (377 MB)", files.NUM_IMAGES, path)
     return _open(build_packed(path))
 

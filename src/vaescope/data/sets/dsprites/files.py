@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from vaescope.data.files.block_checksums import read_facts
-from vaescope.data.files.cache import file_checksum
-from vaescope.data.files.checks import FileCheck
+from vaescope.data.files.array_files import open_hdf5
+from vaescope.data.files.checksums import file_checksum, read_facts
 from vaescope.data.files.published import PublishedFile, remember
-from vaescope.data.files.reading import open_hdf5
+from vaescope.data.files.verification import FileCheck
 from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE, DSpritesRenderer
 from vaescope.errors import DataError
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vaescope.data.files.cache import data_folder, file_checksum
-from vaescope.data.files.checks import FileCheck, check_published
-from vaescope.data.files.pictures import open_picture
+from vaescope.data.files.cache import data_folder
+from vaescope.data.files.checksums import file_checksum
+from vaescope.data.files.image_files import open_image
 from vaescope.data.files.published import PublishedFile, find_together
+from vaescope.data.files.verification import FileCheck, check_published
 from vaescope.data.nuisance import uniform
 from vaescope.data.sets.dsprites.dataset import DSprites, PackingDataModule
 from vaescope.data.sets.dsprites.renderer import SIDE
@@ -197,7 +198,7 @@ def rendered_background() -> Tensor:
 def _read_picture(path: Path) -> Tensor:
     """The picture float32 `[3, H, W]` in [0, 1], shrunk to at most 350 by 274 pixels."""
     try:
-        with open_picture(path) as picture:
+        with open_image(path) as picture:
             picture.thumbnail(_THUMBNAIL)
             pixels = np.array(picture.convert("RGB"))
     except OSError as error:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from vaescope.data.files.array_files import Header, array_pieces, is_npy
-from vaescope.data.files.mapped import MappedArray
-from vaescope.data.files.resize import resized
+from vaescope.data.files.image_files import resized
+from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.sets.own.images import converted, facts
 from vaescope.data.sets.own.layouts import guessed_layout, require_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues

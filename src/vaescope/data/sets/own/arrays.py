@@ -13,9 +13,9 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import Header, headers, is_npy, read_array
-from vaescope.data.files.checks import FileCheck, check_converted, check_source
 from vaescope.data.files.csv_files import SUFFIXES as TEXT_SUFFIXES
 from vaescope.data.files.csv_files import csv_columns
+from vaescope.data.files.verification import FileCheck, check_converted, check_source
 from vaescope.data.sets.own.array_images import ImagesInFile
 from vaescope.data.sets.own.factor_table import FactorTable, array_columns, factor_table
 from vaescope.data.sets.own.images import (

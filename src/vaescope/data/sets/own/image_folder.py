@@ -14,10 +14,10 @@ import numpy as np
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
-from vaescope.data.files.checks import FileCheck, check_converted, check_source
 from vaescope.data.files.csv_files import csv_columns
-from vaescope.data.files.picture_files import checked_suffixes, pictures_below
-from vaescope.data.files.pictures import Decoder, Notes, colour_of, in_pieces, picture_size
+from vaescope.data.files.image_files import Decoder, Notes, colour_of, image_size, in_pieces
+from vaescope.data.files.image_folders import checked_suffixes, list_images
+from vaescope.data.files.verification import FileCheck, check_converted, check_source
 from vaescope.data.sets.own.factor_table import FactorTable, factor_table
 from vaescope.data.sets.own.images import (
     OwnImages,
@@ -100,7 +100,7 @@ class ImageFolderDataModule(FactorDataModule):
     def image_shape(self) -> tuple[int, ...]:
         """``(C, H, W)``; without ``size`` that of the first picture, from its header."""
         if self.size is None:
-            return self.channels, *picture_size(self._folder / self._files[0])
+            return self.channels, *image_size(self._folder / self._files[0])
         return self.channels, self.size, self.size
 
     def build(self) -> OwnImages:
@@ -191,7 +191,7 @@ class ImageFolderDataModule(FactorDataModule):
         """Paths of the pictures below the folder, one per row."""
         folder = self._folder
         table = None if self.factor_values is None else beside(self.factor_values, folder)
-        found = pictures_below(folder, self.suffixes, table)
+        found = list_images(folder, self.suffixes, table)
         if not self._columns:
             return found
         listed = [str(Path(name)) for name in self._columns[self.file_column].tolist()]

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder
-from vaescope.data.files.convert import convert, record_of, require_converted
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.npy_cache import MappedArray, convert, read_record, require_converted
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import ConfigError, DataError
 
@@ -103,7 +102,7 @@ def converted(
 
 def _require_record_of(path: Path, about: Mapping[str, Any]) -> None:
     """Raise for a file that another one was copied or renamed over, with the record beside it."""
-    record = record_of(path)
+    record = read_record(path)
     others = [k for k, v in json.loads(json.dumps(about)).items() if record.get(k, v) != v]
     if others:
         raise DataError(

@@ -12,9 +12,9 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.files.block_checksums import require_undamaged
 from vaescope.data.files.cache import data_folder, write_once
-from vaescope.data.files.checks import FileCheck, check_cached
+from vaescope.data.files.checksums import require_undamaged
+from vaescope.data.files.verification import FileCheck, check_cached
 from vaescope.data.sets.shapes3d_like.scene import (
     NUM_MAPS,
     ORIENTATIONS,

@@ -5,7 +5,7 @@ import os
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from vaescope.errors import ConfigError, DataError
 
 Item = TypeVar("Item")
 Colour = tuple[int, int, int]
+METHODS = ("lanczos", "bilinear", "bicubic")
 _AT_ONCE = 256  # pictures held decoded
 _THREADS = min(4, os.cpu_count() or 1)  # the decoders work outside of Python's lock
 _DAMAGE = (
@@ -93,7 +94,7 @@ class Decoder:
         source = picture if isinstance(picture, Path) else io.BytesIO(picture)
         damage = (*_DAMAGE, Image.DecompressionBombError)
         try:
-            with open_picture(source) as opened:
+            with open_image(source) as opened:
                 pixels = self._plain(opened, name)
         except DataError:  # a RuntimeError itself
             raise
@@ -174,7 +175,7 @@ def colour_of(canvas: str | int) -> Colour:
     )
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """``(height, width)`` of a picture once it is turned upright, from its header.
 
     Raises:
@@ -183,7 +184,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with open_picture(path) as opened:
+        with open_image(path) as opened:
             height, width = opened.height, opened.width
             # Pillow turns tif files by itself, whose size is already that
             is_turned = opened.format != "TIFF" and opened.getexif().get(_ORIENTATION, 1) > 4
@@ -209,7 +210,7 @@ def _of_8_bits(opened: Any) -> Any:
 
 
 @contextmanager
-def open_picture(source: Path | IO[bytes]) -> Iterator[Any]:
+def open_image(source: Path | IO[bytes]) -> Iterator[Any]:
     """The picture as Pillow opens it, its pixels not read yet; whatever its name, not PostScript.
 
     Raises:
@@ -234,3 +235,41 @@ def in_pieces(read: Callable[[Item], np.ndarray], items: Iterable[Item]) -> Iter
     with ThreadPoolExecutor(_THREADS) as pool:
         while piece := list(islice(remaining, _AT_ONCE)):
             yield np.stack(list(pool.map(read, piece)))
+
+
+def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
+    """Square images uint8 `[b, side, side, C]` made of uint8 `[b, H, W, C]`.
+
+    Args:
+        images: of any number of channels.
+        side: in pixels; images that have it already are returned as they are.
+        method: one of ``METHODS``; all of them low-pass what they make smaller.
+
+    Source: Pillow's ``Image.resize``, https://pillow.readthedocs.io. Differs: none; Lanczos is
+    what disentanglement_lib calls ``ANTIALIAS``, bilinear is torchvision's default for pictures.
+    """
+    from PIL import Image
+
+    if images.shape[1:3] == (side, side):
+        return images
+    chosen = Image.Resampling[method.upper()]
+    channels = images.shape[-1]
+    if channels not in (1, 3):  # of 2 or 4 Pillow would take the last for transparency
+        each = [resized(images[..., c : c + 1], side, method) for c in range(channels)]
+        return np.concatenate(each, axis=-1)
+    planes = images[..., 0] if channels == 1 else images
+    small = np.empty((len(images), side, side, channels), np.uint8)
+    targets = small[..., 0] if channels == 1 else small
+    for number, plane in enumerate(planes):  # Pillow takes one picture at a time
+        targets[number] = np.asarray(Image.fromarray(plane).resize((side, side), chosen))
+    return small
+
+
+def require_method(method: str, allowed: Collection[str] = METHODS) -> None:
+    """Refuse an unknown way of resizing.
+
+    Raises:
+        ConfigError: ``method`` is not in ``allowed``.
+    """
+    if method not in allowed:
+        raise ConfigError(f"resize={method!r} was given; choose {' or '.join(allowed)}")

@@ -1,5 +1,6 @@
 """Caches that have changed since they were written are refused when they are opened."""
 
+import hashlib
 import time
 import zlib
 
@@ -7,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.data.files import block_checksums as module
-from vaescope.data.files.block_checksums import (
+from vaescope.data.files import checksums as module
+from vaescope.data.files.cache import write_once
+from vaescope.data.files.checksums import (
     BlockChecksums,
     RunningChecksums,
-    record_of,
+    read_record,
     record_path,
     require_undamaged,
 )
-from vaescope.data.files.cache import write_once
-from vaescope.data.files.convert import convert
+from vaescope.data.files.npy_cache import convert
 from vaescope.data.sets.own.images import converted
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, maps_path
 from vaescope.errors import DataError
@@ -135,7 +136,7 @@ def test_zeros_in_a_partial_conversion_are_converted_again(tmp_path, position):
     change(path.with_name("a.npy.part"), position, bytes(8))
     convert(path, IMAGES.shape, images(), {})
     assert path.read_bytes() == straight.read_bytes()
-    assert record_of(path) == record_of(straight)
+    assert read_record(path) == read_record(straight)
     require_undamaged(path, whole=True)
 
 
@@ -157,11 +158,11 @@ def test_a_conversion_of_an_older_version_is_checked_whole_once(tmp_path):
         return converted(IMAGES.shape, images(), {"version": 1}, "own", tmp_path)
 
     path = opened().path
-    record = record_of(path)
+    record = read_record(path)
     del record["blocks"]
     module.write_record(path, record)
     opened()
-    assert BlockChecksums.from_plain(record_of(path)["blocks"]) == BlockChecksums.of(path)
+    assert BlockChecksums.from_plain(read_record(path)["blocks"]) == BlockChecksums.of(path)
     module.write_record(path, record)
     change(path, 700)
     with pytest.raises(DataError, match="has changed since it was converted"):
@@ -175,3 +176,10 @@ def test_maps_of_a_renderer_are_checked(tmp_path, monkeypatch):
     module._opened.clear()
     with pytest.raises(DataError, match=r"shapes3d_like-v\d+.npy is damaged"):
         Shapes3DLike(tmp_path)
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_file_checksum(tmp_path, algorithm):
+    (tmp_path / "file").write_bytes(CONTENT)
+    expected = hashlib.new(algorithm, CONTENT).hexdigest()
+    assert module.file_checksum(tmp_path / "file", algorithm) == expected

@@ -18,11 +18,10 @@ import torch
 
 from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
 from vaescope.data.factors import Factors
-from vaescope.data.files import block_checksums, cache, published
-from vaescope.data.files import convert as module
-from vaescope.data.files.block_checksums import BlockChecksums
-from vaescope.data.files.convert import convert, images_sha256, record_of
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files import cache, checksums, published
+from vaescope.data.files import npy_cache as module
+from vaescope.data.files.checksums import BlockChecksums
+from vaescope.data.files.npy_cache import MappedArray, convert, images_sha256, read_record
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import DataError
@@ -77,9 +76,13 @@ class TestConvert:
         assert np.array_equal(np.load(path), IMAGES)
         assert images_sha256(path) == SHA256
         blocks = BlockChecksums.of(path).plain()
-        assert record_of(path) == ABOUT | {"sha256": SHA256, "shape": list(SHAPE), "blocks": blocks}
+        assert read_record(path) == ABOUT | {
+            "sha256": SHA256,
+            "shape": list(SHAPE),
+            "blocks": blocks,
+        }
         assert left(path.parent) == ["toy-v1.npy", "toy-v1.npy.json"]
-        assert record_of(path.with_name("other.npy")) == {}
+        assert read_record(path.with_name("other.npy")) == {}
 
     def test_numpys_integers_are_as_good_as_others(self, path):
         convert(path, tuple(np.array(SHAPE)), Source(), ABOUT)
@@ -92,19 +95,19 @@ class TestConvert:
         convert(path, SHAPE, source, ABOUT)
         assert source.asked == [10]
         assert np.array_equal(np.load(path), IMAGES)
-        assert record_of(path)["sha256"] == SHA256
+        assert read_record(path)["sha256"] == SHA256
         assert left(path.parent) == ["toy-v1.npy", "toy-v1.npy.json"]
 
     @pytest.mark.parametrize(("lost", "first"), [(1, 9), (ROW - 1, 9), (ROW, 9), (ROW + 1, 8)])
     def test_it_goes_on_behind_the_last_whole_row(self, path, lost, first, monkeypatch):
-        monkeypatch.setattr(block_checksums, "BLOCK_BYTES", 1)  # else the whole block counts
+        monkeypatch.setattr(checksums, "BLOCK_BYTES", 1)  # else the whole block counts
         unfinished = interrupted(path)
         os.truncate(unfinished, unfinished.stat().st_size - lost)
         source = Source()
         convert(path, SHAPE, source, ABOUT)
         assert source.asked == [first]
         assert np.array_equal(np.load(path), IMAGES)
-        assert record_of(path)["sha256"] == SHA256
+        assert read_record(path)["sha256"] == SHA256
 
     def test_with_all_rows_written_nothing_is_asked_for(self, path, monkeypatch):
         def killed(_):
@@ -161,7 +164,7 @@ class TestConvert:
         with pytest.raises(DataError, match=message):
             convert(path, SHAPE, Source(images), ABOUT)
         assert not path.exists()
-        assert record_of(path) == {}
+        assert read_record(path) == {}
 
     def test_views_of_any_layout_are_written_in_order(self, path):
         turned = [np.asfortranarray(IMAGES[:5]), np.asfortranarray(IMAGES[5:])]
@@ -209,7 +212,7 @@ from pathlib import Path
 sys.modules["vaescope.data"] = types.ModuleType("vaescope.data")
 sys.modules["vaescope.data"].__path__ = [{str(Path(module.__file__).parents[1])!r}]
 import numpy as np
-from vaescope.data.files.convert import convert
+from vaescope.data.files.npy_cache import convert
 
 def pieces(start):
     print("asked", start, flush=True)
@@ -519,7 +522,7 @@ class TestConvertedDataset:
             assert dataset.path == tmp_path / "toys" / "toys-v1.npy"
             assert dataset.source == f"Toy: toy.bin as toys-v1.npy (sha256 {SHA256[:16]})"
         assert Toy.asked == 1
-        record = record_of(first.path)
+        record = read_record(first.path)
         assert record["files"] == {"toy.bin": f"sha256:{SHA256}"}
         assert (record["sha256"], record["version"]) == (SHA256, 1)
 
@@ -556,7 +559,7 @@ class TestConvertedDataset:
             assert dataset.labels.tolist() == list(range(12))
             assert list(dataset.tables) == ["weights"]
         assert ToyWithTable.asked == 1
-        assert record_of(dataset.path)["tables"] == ["labels", "table", "weights"]
+        assert read_record(dataset.path)["tables"] == ["labels", "table", "weights"]
 
     def test_lost_or_damaged_tables_are_noticed(self, tmp_path):
         self.put(tmp_path / "toys")

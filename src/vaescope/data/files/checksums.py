@@ -1,5 +1,6 @@
-"""Checksums of a cached file's blocks: damage is found when it is opened, at a bounded cost."""
+"""Checksums of files: CRC-32 of blocks, found damaged when opened; records that remember them."""
 
+import hashlib
 import json
 import os
 import random
@@ -18,6 +19,17 @@ _SECONDS = 0.5  # that opening a file may spend on its blocks
 _DAMAGED = "its content has changed since it was written; delete it and run again"
 
 _opened: dict[Path, tuple[int, int]] = {}  # files that this process has checked: size, time
+
+
+def file_checksum(path: Path, algorithm: str) -> str:
+    """Hexadecimal checksum of a whole file.
+
+    Args:
+        path: the file.
+        algorithm: a name that ``hashlib.new`` knows, such as ``"md5"``.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -108,19 +120,19 @@ class RunningChecksums:
         return len(self._done) * BLOCK_BYTES + self._filled, (*self._done, *rest)
 
 
-def record_path(path: Path) -> Path:
-    """Where what is known of a file in a cache stands: ``NAME.json`` beside it."""
-    return path.with_name(f"{path.name}.json")
+def record_path(path: Path, kind: str = "") -> Path:
+    """Where what is known of a file stands: ``NAME.json`` beside it, or ``NAME.KIND.json``."""
+    return path.with_name(f"{path.name}{kind and '.'}{kind}.json")
 
 
-def record_of(path: Path) -> dict[str, Any]:
-    """What is known of a file in a cache; empty: nothing, or that is damaged itself."""
-    return read_facts(record_path(path))
+def read_record(path: Path, kind: str = "") -> dict[str, Any]:
+    """What is known of a file; empty: nothing, or the record is damaged itself."""
+    return read_facts(record_path(path, kind))
 
 
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write what is known of the cache file ``path``, whole or not at all."""
-    write_facts(record_path(path), record)
+def write_record(path: Path, facts: Mapping[str, Any], kind: str = "") -> None:
+    """Write what is known of a file, whole or not at all."""
+    write_facts(record_path(path, kind), facts)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -155,7 +167,7 @@ def require_undamaged(path: Path, *, whole: bool = False) -> None:
     facts = path.stat().st_size, path.stat().st_mtime_ns
     if not whole and _opened.get(path) == facts:
         return
-    blocks = BlockChecksums.from_plain(record_of(path).get("blocks"))
+    blocks = BlockChecksums.from_plain(read_record(path).get("blocks"))
     if blocks is None:
         raise DataError(
             f"{path} cannot be checked: {record_path(path).name} beside it is missing, damaged or "

@@ -1,15 +1,15 @@
-"""The idx format: files of unsigned bytes with a short header, found, checked and read."""
+"""idx files (MNIST): unsigned bytes behind a short header, found, checked and read."""
 
 import gzip
 import hashlib
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from vaescope.data.files.damage import damage_told
 from vaescope.data.files.published import MissingFilesError
 from vaescope.errors import DataError
 
@@ -71,18 +71,12 @@ class IdxFile:
         return len(self._header) + math.prod(self.shape)
 
     def _content(self, path: Path) -> bytes:
-        try:
-            with path.open("rb") as raw:
-                zipped = raw.read(len(_GZIP)) == _GZIP
-                raw.seek(0)
-                # one byte more than there should be: a file that is too long is noticed, and one
-                # of the right length is read to its end, where gzip checks it
-                return (gzip.GzipFile(fileobj=raw) if zipped else raw).read(self._num_bytes + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{path} cannot be read, it is cut short or damaged ({type(error).__name__}: "
-                f"{error}); fetch {self.title}'s {self.name} again"
-            ) from error
+        with damage_told(path, self.title), path.open("rb") as raw:
+            zipped = raw.read(len(_GZIP)) == _GZIP
+            raw.seek(0)
+            # one byte more than there should be: a file that is too long is noticed, and one
+            # of the right length is read to its end, where gzip checks it
+            return (gzip.GzipFile(fileobj=raw) if zipped else raw).read(self._num_bytes + 1)
 
     def _check_header(self, path: Path, content: bytes) -> None:
         again = f"fetch {self.title}'s {self.name} again"

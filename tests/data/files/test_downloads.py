@@ -19,9 +19,8 @@ import pytest
 from filelock import FileLock
 
 from vaescope.data.files import cache, published
-from vaescope.data.files import download as module
-from vaescope.data.files.download import Patience, addresses_of, download
-from vaescope.data.files.http_answers import retry_after
+from vaescope.data.files import downloads as module
+from vaescope.data.files.downloads import Patience, addresses_of, download, retry_after
 from vaescope.data.files.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
 
@@ -353,7 +352,7 @@ from pathlib import Path
 # an empty package in place of vaescope.data, so that torch and Lightning are not imported
 sys.modules["vaescope.data"] = types.ModuleType("vaescope.data")
 sys.modules["vaescope.data"].__path__ = [{str(Path(module.__file__).parents[1])!r}]
-from vaescope.data.files.download import download
+from vaescope.data.files.downloads import download
 from vaescope.data.files.published import PublishedFile
 
 file = PublishedFile("file.bin", "sha256", "{SHA256}", addresses=(sys.argv[1],))

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from vaescope.data.files.idx import IdxFile, find_files
+from vaescope.data.files.idx_files import IdxFile, find_files
 from vaescope.errors import DataError
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
@@ -56,7 +56,7 @@ def test_an_empty_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize("keep", [2, 10, 30, len(ZIPPED) - 9, len(ZIPPED) - 8, len(ZIPPED) - 1])
 def test_a_gzip_file_cut_short_is_refused(tmp_path, keep):
-    refused(tmp_path, ZIPPED[:keep], "cut short or damaged .*EOFError")
+    refused(tmp_path, ZIPPED[:keep], "cut short, damaged or no file of Toy .*EOFError")
 
 
 @pytest.mark.parametrize("place", [12, len(ZIPPED) // 2, len(ZIPPED) - 6])

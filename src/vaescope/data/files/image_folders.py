@@ -11,7 +11,7 @@ from vaescope.errors import ConfigError, DataError
 log = logging.getLogger(__name__)
 
 
-def pictures_below(folder: Path, suffixes: Collection[str], known: Path | None = None) -> list[str]:
+def list_images(folder: Path, suffixes: Collection[str], known: Path | None = None) -> list[str]:
     """Paths of the pictures below a folder, in the order of their names.
 
     Hidden files and folders are passed over. Linked folders are read, each folder once however

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vaescope.data.files.block_checksums import require_undamaged
-from vaescope.data.files.convert import converted_fault
-from vaescope.data.files.mapped import MappedArray
+from vaescope.data.files.checksums import require_undamaged
+from vaescope.data.files.npy_cache import MappedArray, converted_fault
 from vaescope.data.files.published import PublishedFile
 from vaescope.errors import DataError
 

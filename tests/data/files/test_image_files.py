@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vaescope.data.files.picture_files import pictures_below
-from vaescope.data.files.pictures import Decoder, colour_of, picture_size
+from vaescope.data.files.image_files import Decoder, colour_of, image_size
+from vaescope.data.files.image_folders import list_images
 from vaescope.data.sets.own.image_folder import ImageFolderDataModule
 from vaescope.errors import DataError
 
@@ -174,7 +174,7 @@ def test_pictures_stand_as_their_camera_says(tmp_path, orientation, form):
     exif[0x0112] = orientation
     path = tmp_path / "picture"
     Image.fromarray(stored).save(path, form, exif=exif, quality=100)
-    assert picture_size(path) == (16, 32)
+    assert image_size(path) == (16, 32)
     found = Decoder(size=None, upright=True, expected=(16, 32)).read(path, "picture")
     assert np.abs(found[2::4, 2::4].astype(int) - scene[2::4, 2::4]).max() < 30
     if form == "TIFF":  # which Pillow always turns
@@ -209,10 +209,10 @@ SUFFIXES = ("png", "jpg")
 def test_hidden_folders_are_passed_over(tmp_path):
     for name in ("a.png", ".ipynb_checkpoints/a.png", "b/.cache/c/d.png", "b/e.png", ".f.png"):
         save(tmp_path / name)
-    assert pictures_below(tmp_path, SUFFIXES) == ["a.png", "b/e.png"]
+    assert list_images(tmp_path, SUFFIXES) == ["a.png", "b/e.png"]
     hidden = tmp_path / ".hidden"
     save(hidden / "g.png")
-    assert pictures_below(hidden, SUFFIXES) == ["g.png"]  # the folder itself was asked for
+    assert list_images(hidden, SUFFIXES) == ["g.png"]  # the folder itself was asked for
 
 
 def test_linked_folders_are_read_once_and_end(tmp_path):
@@ -224,10 +224,10 @@ def test_linked_folders_are_read_once_and_end(tmp_path):
     os.symlink(other, root / "link2")
     os.symlink(root, root / "z" / "loop")
     os.symlink(tmp_path, other / "up")
-    assert pictures_below(root, SUFFIXES) == ["link/in/1.png", "z/0.png"]
+    assert list_images(root, SUFFIXES) == ["link/in/1.png", "z/0.png"]
     (tmp_path / "q").mkdir()
     os.symlink(root, tmp_path / "q" / "only")
-    assert len(pictures_below(tmp_path / "q", SUFFIXES)) == 2
+    assert len(list_images(tmp_path / "q", SUFFIXES)) == 2
     os.symlink(tmp_path / "nothing", root / "broken.png")
     module = ImageFolderDataModule(path=root, batch_size=1)
     with pytest.raises(DataError, match=r"broken\.png is missing"):
@@ -238,7 +238,7 @@ def test_files_of_other_kinds_are_counted_and_can_be_read(tmp_path, caplog):
     for name in ("0.png", "1.JPG", "2.webp", "3.tif", "4.bmp"):
         save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("mine")
-    assert pictures_below(tmp_path, SUFFIXES, tmp_path / "notes.txt") == ["0.png", "1.JPG"]
+    assert list_images(tmp_path, SUFFIXES, tmp_path / "notes.txt") == ["0.png", "1.JPG"]
     assert "3 files of other kinds left out (.bmp 1, .tif 1, .webp 1)" in caplog.text
     assert "data.suffixes=[png,jpg,bmp,tif,webp] reads pictures among them" in caplog.text
     caplog.clear()
@@ -253,7 +253,7 @@ def test_files_of_other_kinds_are_counted_and_can_be_read(tmp_path, caplog):
 
 def test_folders_called_like_pictures_are_folders(tmp_path):
     save(tmp_path / "a.png" / "b.png")
-    assert pictures_below(tmp_path, SUFFIXES) == ["a.png/b.png"]
+    assert list_images(tmp_path, SUFFIXES) == ["a.png/b.png"]
 
 
 def test_what_was_done_to_pictures_is_told_once(tmp_path, caplog):

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -13,16 +14,7 @@ import requests
 import urllib3
 from tqdm.auto import tqdm
 
-from vaescope.data.files.block_checksums import read_facts, write_facts
-from vaescope.data.files.cache import explained, lock_for, require_space
-from vaescope.data.files.http_answers import (
-    BusyError,
-    RefusedError,
-    checked_length,
-    content_range,
-    reason_of,
-    retry_after,
-)
+from vaescope.data.files.cache import PartialFile, require_space, writing
 from vaescope.data.files.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
 
@@ -44,8 +36,6 @@ class Patience:
         pause: seconds before that, and before a busy server that names no time is asked again.
         busy: how often a server that says it is busy is asked again.
         longest: seconds that such a server may have us wait.
-
-    Source: none, ours.
     """
 
     connect: float = 5.0
@@ -57,6 +47,18 @@ class Patience:
 
 
 _PATIENCE = Patience()
+
+
+class RefusedError(Exception):
+    """What an address offers is not the file."""
+
+
+class BusyError(Exception):
+    """The server asks to come again; after ``seconds``, None: it does not say when."""
+
+    def __init__(self, reason: str, seconds: float | None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 def download(
@@ -90,11 +92,9 @@ def download(
     path = folder / file.name
     if not path.exists():
         addresses = addresses_of(file, folder, mirror)
-        with explained(path, file.num_bytes):
-            folder.mkdir(parents=True, exist_ok=True)
-            with lock_for(path):
-                if not path.exists():
-                    _fetch(file, path, addresses, patience)
+        with writing(path, file.num_bytes):
+            if not path.exists():
+                _fetch(file, path, addresses, patience)
     file.checked(path)
     return path
 
@@ -122,22 +122,12 @@ def addresses_of(file: PublishedFile, folder: Path, mirror: str | None = None) -
     return addresses
 
 
-class _Part:
-    """What has arrived of a file, and which of an address's files it is the beginning of."""
-
-    def __init__(self, path: Path) -> None:
-        self.target = path
-        self.path = path.with_name(f"{path.name}.part")
-        self.origin_path = path.with_name(f"{path.name}.part.json")
-
-    @property
-    def size(self) -> int:
-        """Bytes that have arrived."""
-        return self.path.stat().st_size if self.path.exists() else 0
+class _Part(PartialFile):
+    """What has arrived of a file; its record says from which address, and which version of it."""
 
     def range_headers(self, address: str) -> dict[str, str]:
         """Headers that ask for the rest only, as long as the file has not changed there."""
-        origin = read_facts(self.origin_path)
+        origin = self.record
         if not self.size or origin.get("address") != address or not origin.get("validator"):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": origin["validator"]}
@@ -148,12 +138,7 @@ class _Part:
         tag = answer.headers.get("ETag", "")
         weak = not tag or tag.startswith("W/")  # such a tag promises no equal bytes
         validator = answer.headers.get("Last-Modified", "") if weak else tag
-        write_facts(self.origin_path, {"address": address, "validator": validator})
-
-    def delete(self) -> None:
-        """Leave nothing behind."""
-        self.path.unlink(missing_ok=True)
-        self.origin_path.unlink(missing_ok=True)
+        self.note({"address": address, "validator": validator})
 
 
 def _fetch(file: PublishedFile, path: Path, addresses: list[str], patience: Patience) -> None:
@@ -178,7 +163,9 @@ def _fetch_from(address: str, file: PublishedFile, part: _Part, patience: Patien
     tries = waits = 0
     while tries <= patience.retries:
         try:
-            _request(address, file, part, patience)
+            headers = part.range_headers(address)
+            if not (headers and _receive(address, headers, file, part, patience)):
+                _receive(address, {}, file, part, patience)
         except RefusedError as error:
             return str(error)
         except BusyError as error:
@@ -191,39 +178,24 @@ def _fetch_from(address: str, file: PublishedFile, part: _Part, patience: Patien
             continue
         except _BROKEN as error:
             tries += 1
-            reason = reason_of(error)
+            reason = _reason(error)
             if part.size <= reached:
                 return reason
             reached = part.size
             time.sleep(patience.pause)
             continue
-        reason = _accept(file, part)
-        if not (reason and resumed):
+        digest = file.digest(part.path)
+        if not (fault := file.fault(part.path, digest)):
+            part.finish()
+            file.remember(part.target, digest)
+            return ""
+        part.delete()
+        reason = f"what it gave {fault}"
+        if not resumed:
             return reason
         tries += 1
         resumed, reached = False, 0  # the part of an earlier run may be to blame
     return reason
-
-
-def _accept(file: PublishedFile, part: _Part) -> str:
-    """Give the finished file its name; or delete it and say what is wrong with it."""
-    digest = file.digest(part.path)
-    if fault := file.fault(part.path, digest):
-        part.delete()
-        return f"what it gave {fault}"
-    os.replace(part.path, part.target)
-    part.delete()
-    file.remember(part.target, digest)
-    return ""
-
-
-def _request(address: str, file: PublishedFile, part: _Part, patience: Patience) -> None:
-    """Ask once for what is missing; returns when all has arrived."""
-    headers = part.range_headers(address)
-    if headers and not _receive(address, headers, file, part, patience):
-        headers = {}
-    if not headers:
-        _receive(address, headers, file, part, patience)
 
 
 def _receive(
@@ -236,9 +208,9 @@ def _receive(
     with requests.get(address, headers=headers, stream=True, timeout=timeout) as answer:
         start = part.size if "Range" in headers else 0
         if start and answer.status_code == 416:
-            return content_range(answer) == (None, start)  # all has arrived already
+            return _content_range(answer) == (None, start)  # all has arrived already
         if start and answer.status_code == 206:
-            if content_range(answer)[0] != start:
+            if _content_range(answer)[0] != start:
                 return False
         elif answer.status_code == 200:
             start = 0
@@ -247,34 +219,42 @@ def _receive(
             raise BusyError(reason, retry_after(answer.headers.get("Retry-After", "")))
         else:
             raise RefusedError(f"HTTP {answer.status_code} {answer.reason}")
-        length = checked_length(answer, file, start)
-        if file.num_bytes is None:
-            _require_room(part, length)
-        else:
-            require_space(part.target, file.num_bytes - start)
+        length = _checked_length(answer, file, part, start)
         if not start:
             part.begin(address, answer)
         _append(answer, file, part, start, length)
     return True
 
 
-def _require_room(part: _Part, length: int | None) -> None:
-    """Refuse an answer of unknown size that the disk cannot hold; another address may be right."""
-    free = shutil.disk_usage(part.target.parent).free
-    if length is not None and length > free:
+def _checked_length(
+    answer: requests.Response, file: PublishedFile, part: _Part, start: int
+) -> int | None:
+    """Bytes of the answer, None: not told; refuses what cannot be the file or does not fit."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "text/html" and not file.name.endswith((".html", ".htm")):
+        raise RefusedError(f"it answered with a web page ({kind}) instead of the file")
+    told = answer.headers.get("Content-Length", "")
+    length = int(told) if told.isascii() and told.isdigit() else None
+    if file.num_bytes is None:
+        free = shutil.disk_usage(part.target.parent).free
+        if length is not None and length > free:  # another address may be right
+            raise RefusedError(
+                f"the disk is full for what it offers: {length:,} bytes, {free:,} are free; free "
+                "some space or choose another folder with data_dir=/path/to/folder"
+            )
+        return length
+    if length is not None and start + length != file.num_bytes:
         raise RefusedError(
-            f"the disk is full for what it offers: {length:,} bytes, {free:,} are free; free some "
-            "space or choose another folder with data_dir=/path/to/folder"
+            f"it offers {start + length:,} bytes, the published file has {file.num_bytes:,}"
         )
+    require_space(part.target, file.num_bytes - start)
+    return length
 
 
 def _append(
     answer: requests.Response, file: PublishedFile, part: _Part, start: int, length: int | None
 ) -> None:
-    """Write what arrives, at most the published file's bytes.
-
-    An answer that ends before its length raises an error of urllib3.
-    """
+    """Write what arrives, at most the published size; urllib3 raises if it ends too early."""
     total = file.num_bytes if length is None else start + length
     most = math.inf if file.num_bytes is None else file.num_bytes
     with (
@@ -290,6 +270,29 @@ def _append(
             bar.update(len(chunk))
         written.flush()
         os.fsync(written.fileno())
+
+
+def _content_range(answer: requests.Response) -> tuple[int | None, int | None]:
+    """First byte and size of the whole file, as far as the answer tells them."""
+    told = answer.headers.get("Content-Range", "")
+    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", told)
+    first, total = found.groups() if found else (None, None)
+    return (int(first) if first else None, int(total) if total and total != "*" else None)
+
+
+def retry_after(told: str) -> float | None:
+    """Seconds until a server wants to be asked again, by its header; None: it does not say."""
+    try:
+        return urllib3.Retry().parse_retry_after(told)
+    except urllib3.exceptions.InvalidHeader:
+        return None
+
+
+def _reason(error: BaseException) -> str:
+    """What an error began with; the libraries wrap it several times."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _is_web(address: str) -> bool:

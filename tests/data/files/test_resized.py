@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaescope.data.files.resize import METHODS, require_method, resized
+from vaescope.data.files.image_files import METHODS, require_method, resized
 from vaescope.errors import ConfigError
 
 
