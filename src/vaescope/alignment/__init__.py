@@ -1,4 +1,16 @@
-"""Statistics of how latents align with local principal axes: tensors in, numbers out."""
+"""Statistics of how latents align with local principal axes: tensors in, numbers out.
+
+An argument of one of these names means the same in every function, unless the function says more:
+
+- ``mean``, ``variance``: of the posteriors of N images [N, D]; variances, not their logarithms.
+- ``codes``: one number per latent [N, D].
+- ``gram``: J^T J or J^T H J [N, D, D], symmetric, of the decoder's Jacobian J at each of N codes.
+- ``beta``: weight of the KL term, above 0.
+- ``seed``: of all random draws.
+
+What cannot be used (shapes that do not fit, values that are not finite, options out of range) is
+refused by a ``ValueError`` that says what was given and what is needed.
+"""
 
 from vaescope.alignment.active_mixed_passive import (
     LatentType,

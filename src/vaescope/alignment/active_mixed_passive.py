@@ -35,8 +35,7 @@ def latent_types(
     else mixed.
 
     Args:
-        mean: posterior means [N, D].
-        variance: posterior variances [N, D], at least 0.
+        mean, variance: as in `vaescope.alignment`.
         variance_threshold: above it a posterior is the prior's, in units of the prior's variance.
         mean_threshold: largest variance of a passive latent's mean over the data. With a posterior
             that fits the prior on average, both variances add up to 1.
@@ -44,9 +43,6 @@ def latent_types(
 
     Returns:
         Types [D], int64. Off everywhere with a mean that varies, as no optimal encoder is: mixed.
-
-    Raises:
-        ValueError: if shapes differ, a value is not finite, a variance negative or ``share`` off.
 
     Source: Bonheme & Grzes 2021, https://arxiv.org/abs/2109.12679, the three types. Differs: theirs
     is a rule of thumb (passive: variance near 1 everywhere and a mean that hardly varies; mixed: a
@@ -73,9 +69,6 @@ def gaussian_total_correlation(codes: Tensor) -> float:
         on each other exactly, as they must if N is at most the number of varying ones. About
         D (D - 1) / (4 N) for independent codes.
 
-    Raises:
-        ValueError: if ``codes`` is not a finite matrix with at least 2 samples.
-
     Source: Watanabe 1960, https://doi.org/10.1147/rd.41.0066; for codes Locatello et al. 2019,
     https://arxiv.org/abs/1811.12359. Differs: constant latents give NaN there.
     """
@@ -86,17 +79,9 @@ def gaussian_total_correlation(codes: Tensor) -> float:
 def sampled_total_correlation(mean: Tensor, variance: Tensor) -> float:
     """`gaussian_total_correlation` of the sampled codes z = mean + sigma noise, nats; 0 upward.
 
-    Args:
-        mean: posterior means [N, D].
-        variance: posterior variances [N, D], at least 0.
-
     Returns:
         The same with S = covariance of the means + diagonal of the mean variances, which is the
         covariance of z over images and noise. Never above that of the means.
-
-    Raises:
-        ValueError: if shapes differ, values are not finite, a variance is negative or there are
-            fewer than 2 samples.
 
     Source: as `gaussian_total_correlation`, on the sampled codes; the comparison of Bonheme & Grzes
     2021, https://arxiv.org/abs/2109.12679. Differs: closed form, no noise is drawn.
@@ -117,10 +102,6 @@ def latent_entropies(codes: Tensor, *, spacing: int | None = None) -> Tensor:
         Entropies [D], float64: mean of log(x_(i+m) - x_(i)) + digamma(N + 1) - digamma(m), without
         bias for a uniform latent. -inf if m + 1 samples are equal: a latent with an atom, such as a
         constant one, has no density. Up to m equal samples, as float32 makes them, are tolerated.
-
-    Raises:
-        ValueError: if ``codes`` is not a finite matrix with at least 2 samples or ``spacing`` is
-            out of range.
 
     Source: Van Es 1992, Scandinavian Journal of Statistics 19, 61-72, as given at
     https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.differential_entropy.html.

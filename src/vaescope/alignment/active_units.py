@@ -13,9 +13,6 @@ def active_by_mean(mean: Tensor, threshold: float = 0.5) -> Tensor:
     Returns:
         Booleans [D].
 
-    Raises:
-        ValueError: if ``mean`` is not a non-empty matrix.
-
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the set V_a behind the simplified
     KL. Differs: none.
     """
@@ -32,9 +29,6 @@ def active_by_variance(variance: Tensor, threshold: float = 0.8) -> Tensor:
 
     Returns:
         Booleans [D].
-
-    Raises:
-        ValueError: if ``variance`` is not a non-empty matrix.
 
     Source: Zietlow et al. 2021, https://arxiv.org/abs/2102.06822, the rule for over-pruned runs.
     Differs: none.

@@ -29,10 +29,6 @@ def decoder_jacobian(
     Returns:
         Jacobians [N, X, D], X outputs in flattened order, without an autograd graph.
 
-    Raises:
-        ValueError: if ``codes`` is not a non-empty matrix, ``chunk`` is below 1 or ``decode`` does
-            not keep the number of samples.
-
     Source: forward-mode differentiation, one tangent per latent; the J of Rolinek et al. 2019,
     https://arxiv.org/abs/1812.06775, eq. 29. Differs: none; exact, no finite differences.
     """
@@ -59,9 +55,6 @@ def decoder_gram(
 
     Returns:
         Gram matrices [N, D, D], float64. The Jacobians themselves are never stored together.
-
-    Raises:
-        ValueError: as `decoder_jacobian`.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, section 3; with H, Kumar & Poole
     2020, https://arxiv.org/abs/2002.00041. Differs: H is diagonal.
@@ -90,9 +83,6 @@ def decoder_grams(
     Returns:
         Gram matrices [N, D, D] by name, float64.
 
-    Raises:
-        ValueError: as `decoder_jacobian`.
-
     Source: as `decoder_gram`. Differs: none.
     """
     grams: dict[str, list[Tensor]] = {name: [] for name in metrics}
@@ -105,9 +95,6 @@ def decoder_grams(
 
 def column_norms(gram: Tensor) -> Tensor:
     """Lengths of the Jacobian's columns, output units per latent unit; 0 for an ignored latent.
-
-    Args:
-        gram: Gram matrices [N, D, D].
 
     Returns:
         Norms [N, D], float64.

@@ -10,16 +10,10 @@ from torch import Tensor
 def right_singular_vectors(gram: Tensor) -> tuple[Tensor, Tensor]:
     """Right singular vectors and singular values of the Jacobians behind the Gram matrices.
 
-    Args:
-        gram: J^T J of each Jacobian [N, D, D], symmetric.
-
     Returns:
         V [N, D, D], whose k-th column belongs to the k-th singular value, and the singular values
         [N, D], descending; both float64. V is arbitrary among equal singular values, ignored
         latents (all 0) included.
-
-    Raises:
-        ValueError: if ``gram`` is not a stack of finite square matrices.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, eq. 29 (V of J = U S V^T).
     Differs: from J^T J, so values below 1e-8 of the largest are lost.
@@ -37,9 +31,6 @@ def nearest_signed_permutation(vectors: Tensor) -> Tensor:
 
     Returns:
         Matrices [N, D, D] with one entry of -1 or +1 per row and column, else 0.
-
-    Raises:
-        ValueError: if ``vectors`` is not a stack of finite square matrices.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, P(V) of eq. 29. Differs: the
     paper's mixed-integer program is solved as the assignment problem on |V| that it equals.
@@ -66,9 +57,6 @@ def distance_to_orthogonality(vectors: Tensor) -> Tensor:
     Returns:
         ||V - P(V)||_F [N]; the published statistic is its mean over held-out samples.
 
-    Raises:
-        ValueError: if ``vectors`` is not a stack of finite square matrices.
-
     Source: Rolinek et al. 2019, "Variational Autoencoders Pursue PCA Directions (by Accident)",
     https://arxiv.org/abs/1812.06775, eq. 29. Differs: none.
     """
@@ -87,9 +75,6 @@ def haar_chance(dim: int, num_samples: int = 10_000, seed: int = 0) -> tuple[flo
     Returns:
         Mean and standard deviation over single matrices; the mean is good to 0.01. (0, 0) for one
         latent.
-
-    Raises:
-        ValueError: if ``dim`` or ``num_samples`` is below 1.
 
     Source: Mezzadri 2007, https://arxiv.org/abs/math-ph/0609050, random orthogonal matrices.
     Differs: his correction of signs is left out, because DtO ignores signs.

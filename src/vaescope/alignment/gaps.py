@@ -24,9 +24,6 @@ def hadamard_gap(gram: Tensor, beta: float) -> Tensor:
         near beta c_IMA for small beta. Infinite only where I + G / beta, its columns at unit
         length, is singular to double precision.
 
-    Raises:
-        ValueError: if ``gram`` is not a stack of finite square matrices or ``beta`` not positive.
-
     Source: derived from Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Theorem 1
     (Hadamard's inequality), and Kumar & Poole 2020, https://arxiv.org/abs/2002.00041. Differs:
     the difference of their two optima; neither paper reports it.
@@ -42,19 +39,15 @@ def deterministic_surrogate(
     Exact for a loss quadratic in the code; else its second-order approximation. Low is good.
 
     Args:
+        mean, beta: as in `vaescope.alignment`.
         nll: reconstruction loss of the decoded posterior means [N].
-        mean: posterior means [N, D].
         gram: J^T H J at the means [N, D, D], H as in `hadamard_gap`.
-        beta: weight of the KL term, above 0.
         diagonal: the best among diagonal covariances instead of all. The two differ by
             `hadamard_gap`.
 
     Returns:
         nll + (beta / 2) (||mean||^2 + log det(I + G / beta)) per sample [N], float64; with
         ``diagonal`` the determinant of the diagonal alone.
-
-    Raises:
-        ValueError: if shapes do not fit, ``gram`` is not finite or ``beta`` not positive.
 
     Source: Kumar & Poole 2020, "On Implicit Regularization in beta-VAEs",
     https://arxiv.org/abs/2002.00041, the deterministic objective. Differs: none.
@@ -78,10 +71,6 @@ def gram_deviation(gram: Tensor) -> Tensor:
     Returns:
         Deviations [N], float64. A column of zeros is orthogonal to everything.
 
-    Raises:
-        ValueError: if ``gram`` is not a stack of finite square matrices or has fewer than 2
-            latents.
-
     Source: the orthogonality of Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Theorem 1.
     Differs: not the paper's statistic, which is `distance_to_orthogonality`; well defined where
     singular values are equal.
@@ -101,19 +90,14 @@ def isometry_deviation(gram: Tensor, variance: Tensor, beta: float) -> Tensor:
     """Distance of the decoder, scaled by the posterior, from an isometry; 0 (good) upward.
 
     Args:
+        variance, beta: as in `vaescope.alignment`.
         gram: J^T H J [N, D, D], symmetric, H as in `hadamard_gap`. Leave out switched-off
             latents: each adds nearly 1 to the squared distance.
-        variance: posterior variances [N, D].
-        beta: weight of the KL term, above 0.
 
     Returns:
         ||S (G / beta) S - I||_F / sqrt(D) with S = diag(sigma_1, ..., sigma_D), per sample [N],
         float64. At the optimum of a linear decoder it is not 0 but the root mean square of the
         variances: the isometry is that of small posterior variances.
-
-    Raises:
-        ValueError: if shapes do not fit, ``gram`` is not finite, a variance is not positive or
-            ``beta`` is not positive.
 
     Source: Nakagawa et al. 2021, "Quantitative Understanding of VAE as a Non-linearly Scaled
     Isometric Embedding", https://arxiv.org/abs/2007.15190, the orthonormality of the scaled

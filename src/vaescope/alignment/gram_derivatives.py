@@ -50,10 +50,6 @@ def off_axis_derivatives(
         1e-8 of the largest are 0. Among equal singular values the assignment is arbitrary, and
         among nearly equal ones derivatives may be large.
 
-    Raises:
-        ValueError: if ``codes`` is not a non-empty matrix, ``chunk`` is below 1, ``decode`` does
-            not keep the number of samples or gives values that are not finite.
-
     Source: Allen 2024, "Unpicking Data at the Seams", https://arxiv.org/abs/2410.22559: s_j is to
     depend on z_j alone. Differs: theirs is the condition, this is the derivative it sets to 0;
     exact, by first-order perturbation of the eigenvalues of J^T H J.
@@ -78,9 +74,6 @@ def off_axis_share(derivatives: Tensor) -> Tensor:
     Returns:
         Shares [N], float64; 0 if all derivatives vanish, as for a linear decoder. About
         1 - 1 / D if a singular value depends on every latent alike.
-
-    Raises:
-        ValueError: if ``derivatives`` is not a stack of finite square matrices.
 
     Source: as `off_axis_derivatives`. Differs: the share is ours.
     """

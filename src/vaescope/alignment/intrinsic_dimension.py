@@ -22,9 +22,6 @@ def mle_dimension(points: Tensor, *, neighbours: int = 20) -> float:
         (k - 1) N / sum_i sum_{j<k} log(T_k(x_i) / T_j(x_i)), T_j the distance to the j-th
         neighbour. 0 if all points are equal; infinite if all neighbours are equally far.
 
-    Raises:
-        ValueError: if points are not finite, fewer than k + 1 are distinct or k is below 2.
-
     Source: Levina & Bickel 2004,
     https://papers.nips.cc/paper/2004/hash/74934548253bcab8490ebd74afed7031-Abstract.html, eq. 8;
     MacKay & Ghahramani 2005, https://www.inference.org.uk/mackay/dimension/. Differs: the inverse
@@ -52,10 +49,6 @@ def two_nn_dimension(points: Tensor, *, discard: float = 0.1) -> float:
         Slope through the origin of -log(1 - F) against log mu, mu the distance to the second
         neighbour over that to the first, F its empirical distribution i / N; the largest mu, whose
         F is 1, is always left out. 0 if all points are equal; infinite if all mu in use are 1.
-
-    Raises:
-        ValueError: if points are not finite, fewer than 3 are distinct or ``discard`` is not a
-            share.
 
     Source: Facco et al. 2017, https://doi.org/10.1038/s41598-017-11873-y, the TWO-NN algorithm.
     Differs: duplicates are dropped.
@@ -94,9 +87,6 @@ def fondue(
     Returns:
         The largest n with a gap of at most ``threshold``, exact if the gap crosses it once; about
         2 log2(n) models are trained. ``max_dim`` if no tried n fails, 0 if even n = 1 does.
-
-    Raises:
-        ValueError: if a number is NaN, ``data_dimension`` negative or infinite, ``max_dim`` < 1.
 
     Source: Bonheme & Grzes 2022, https://arxiv.org/abs/2209.12806, FONDUE. Differs: theirs doubles
     n after each success, up to the least failing n known; once there is one, this bisects. Theirs

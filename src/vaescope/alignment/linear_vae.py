@@ -39,9 +39,6 @@ def linear_vae_optimum(covariance: Tensor, beta: float, latent_dim: int) -> Line
         Axes, decoder and variances, float64. An axis is pruned if its variance is at most
         ``beta / 2``.
 
-    Raises:
-        ValueError: if ``covariance`` is not square or an argument is not positive.
-
     Source: Lucas et al. 2019, "Don't Blame the ELBO!", https://arxiv.org/abs/1911.02469, with noise
     variance beta / 2. Differs: stated for a weight beta instead of a noise variance.
     """
@@ -67,9 +64,6 @@ def axis_cosines(decoder_columns: Tensor, axes: Tensor) -> Tensor:
     Returns:
         Cosines [min(D, K)], float64, of the one-to-one match with the largest sum, in the order
         of the axes that were matched. A column of zeros has cosine 0 with everything.
-
-    Raises:
-        ValueError: if the two are not finite matrices of equally many rows.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
     the paper compares by eye.

@@ -62,9 +62,6 @@ def local_principal_axes(
         their own: there they are drawn at random in the space that they span, so that nothing looks
         aligned with them. Which of equally far observations count is arbitrary.
 
-    Raises:
-        ValueError: if the arguments are not finite matrices that fit, or a count does not fit them.
-
     Source: Kambhatla & Leen 1997, "Dimension Reduction by Local Principal Component Analysis",
     https://doi.org/10.1162/neco.1997.9.7.1493. Differs: neighbourhoods in given coordinates instead
     of cells of the data space; slopes of a local regression instead of the covariance.
@@ -101,17 +98,9 @@ def whitening(codes: Tensor) -> Tensor:
 
     A decoder's Jacobian times this map is that of the decoder of whitened codes.
 
-    Args:
-        codes: one number per latent [N, D].
-
     Returns:
         Matrix A [D, R], float64, A A^T the covariance (divided by N), R its rank; R is 0 for
         constant codes.
-
-    Raises:
-        ValueError: if ``codes`` is not a finite matrix.
-
-    Source: none. Differs: not applicable.
     """
     check_samples("codes", codes, 1)
     shifted = codes.double() - codes[:1].double()  # the mean of equal numbers is off by rounding

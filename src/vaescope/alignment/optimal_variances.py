@@ -8,20 +8,16 @@ def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> T
     """Posterior variance over its optimum for this decoder, above 0; 1 is ideal.
 
     Args:
-        variance: posterior variances [N, D].
+        variance, beta: as in `vaescope.alignment`.
         gram_diagonal: c_j^T H c_j [N, D], c_j the decoder's Jacobian columns at the posterior
             means and H the second derivative of the reconstruction loss with respect to the
             output: 2 for a squared error, 1 for half of one.
-        beta: weight of the KL term, above 0.
 
     Returns:
         sigma_j^2 (1 + c_j^T H c_j / beta) [N, D], float64; a switched-off latent gives 1 too. With
         a posterior so wide that the Jacobian changes over it, the best variances spread around 1:
         they follow `posterior_curvature`, and so does the relation with its diagonal in place of
         c_j^T H c_j.
-
-    Raises:
-        ValueError: if shapes differ or ``beta`` is not positive.
 
     Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, its diagonal; for the
     squared error Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: theirs is the
@@ -45,9 +41,6 @@ def ima_contrast(gram: Tensor) -> Tensor:
     Returns:
         (log det diag G - log det G) / 2 per sample [N], float64; infinite where G is singular to
         double precision, a column of zeros included.
-
-    Raises:
-        ValueError: if ``gram`` is not a stack of finite square matrices.
 
     Source: Gresele et al. 2021, https://arxiv.org/abs/2106.05200, c_IMA. Differs: none;
     computed on columns of unit length, so that scale cannot overflow.

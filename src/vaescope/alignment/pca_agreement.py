@@ -26,9 +26,6 @@ def local_axis_cosines(jacobian: Tensor, axes: Tensor) -> Tensor:
         Mean over the min(D, K) pairs of the one-to-one match with the largest sum, per sample
         [N], float64. A column of zeros has cosine 0 with everything.
 
-    Raises:
-        ValueError: if the two are not stacks of finite matrices with equally many rows.
-
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA, taken
     locally. Differs: the paper compares by eye.
     """
@@ -52,9 +49,6 @@ def rotated_axis_cosines(
     Returns:
         Mean of `local_axis_cosines` of J R over uniformly random rotations R of the latents, per
         sample [N], float64; for one latent the value without rotation.
-
-    Raises:
-        ValueError: as `local_axis_cosines`, or if ``num_rotations`` is below 1.
 
     Source: Mezzadri 2007, https://arxiv.org/abs/math-ph/0609050, random orthogonal matrices.
     Differs: his correction of signs is left out, because |cosine| ignores signs.
@@ -87,9 +81,6 @@ def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
         Correlations [K], float64, of the one-to-one match with the largest sum, in the order of
         the components, largest variance first; K = min(D, components with variance), 0 for
         constant data. A constant latent correlates with nothing.
-
-    Raises:
-        ValueError: if the two are not finite matrices of equally many rows, at least 2.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
     the paper compares by eye.

@@ -9,15 +9,8 @@ from torch import Tensor
 def kl_diagonal(mean: Tensor, variance: Tensor) -> Tensor:
     """KL divergence of each latent's posterior from N(0, 1) in nats, 0 (switched off) upward.
 
-    Args:
-        mean: posterior means [N, D].
-        variance: posterior variances [N, D], above 0.
-
     Returns:
         Divergences [N, D], float64.
-
-    Raises:
-        ValueError: if shapes differ or a variance is not positive.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B. Differs: none.
     """
@@ -29,15 +22,11 @@ def simplified_kl(mean: Tensor, variance: Tensor, active: Tensor) -> Tensor:
     """KL divergence as the polarized regime has it, in nats; only near `kl_diagonal` inside it.
 
     Args:
-        mean: posterior means [N, D].
-        variance: posterior variances [N, D], above 0.
+        mean, variance: as in `vaescope.alignment`.
         active: which latents count [D], bool.
 
     Returns:
         Sums over the active latents [N], float64; 0 without active latents.
-
-    Raises:
-        ValueError: if shapes differ or a variance is not positive.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the simplified KL of the
     polarized regime. Differs: none.
@@ -54,16 +43,12 @@ def polarization_gap(mean: Tensor, variance: Tensor, active: Tensor) -> float:
     """Relative error of the simplified KL, 0 (polarized) upward; 1 if no latent is active.
 
     Args:
-        mean: posterior means [N, D].
-        variance: posterior variances [N, D], above 0.
+        mean, variance: as in `vaescope.alignment`.
         active: which latents count [D], bool.
 
     Returns:
         |KL - simplified KL| / KL, both averaged over the data first. If KL is 0 (everything
         collapsed) the gap is 1, its value for every positive KL without active latents.
-
-    Raises:
-        ValueError: if shapes differ or a variance is not positive.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Delta_KL. Differs: adds the
     case KL = 0.
@@ -91,9 +76,6 @@ def polarized_share(
         (total_steps - s) / total_steps, s the first step from which every measurement up to the
         last one lies below the threshold. A measurement holds until the next one; the time before
         the first counts as not polarized. 0 if the last lies above, is NaN, or there is none.
-
-    Raises:
-        ValueError: if lengths differ, steps do not rise or training ends before the last of them.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the table on Delta_KL < 3 %.
     Differs: the paper prints the percentage, and does not spell out the time between measurements.

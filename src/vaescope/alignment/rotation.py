@@ -29,9 +29,6 @@ def plane_rotation(dim: int, i: int, j: int, angle: float) -> Tensor:
     Returns:
         U [D, D], float64, for codes as columns: z' = U z.
 
-    Raises:
-        ValueError: if the latents are equal or out of range, or the angle is not finite.
-
     Source: Golub & Van Loan 2013, "Matrix Computations", section 5.1.8. Differs: the sign of the
     angle, here counterclockwise.
     """

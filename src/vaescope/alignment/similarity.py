@@ -21,9 +21,6 @@ def matched_correlation(a: Tensor, b: Tensor, *, rank: bool = False) -> float:
         The mean of `correlation_match` over its min(D, E) pairs. Chance is above 0: about
         0.8 / sqrt(N) per pair, more after matching.
 
-    Raises:
-        ValueError: as `correlation_match`.
-
     Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336; Khemakhem et al. 2020,
     https://arxiv.org/abs/1907.04809. Differs: D and E may differ; theirs are equal.
     """
@@ -42,9 +39,6 @@ def mean_correlation(codes: Tensor, factors: Tensor, *, rank: bool = False) -> f
         Mean absolute correlation over the factors that vary, one latent each; a factor that is left
         without a latent counts as 0. 0 if no factor varies. Chance is above 0: about 0.8 / sqrt(N)
         per factor, more after matching.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or N is below 3.
 
     Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336; Klindt et al. 2021,
     https://arxiv.org/abs/2007.10930, for fewer latents than factors. Differs: constant factors are
@@ -66,9 +60,6 @@ def correlation_match(a: Tensor, b: Tensor, *, rank: bool = False) -> tuple[Tens
     Returns:
         Latents of a [M], ascending, their partners in b [M], both int64, and |r| [M], float64;
         M = min(D, E). The match has the largest sum of |r|. Constant latents correlate 0.
-
-    Raises:
-        ValueError: if a or b is not a finite matrix, N differs or is below 3.
 
     Source: as `matched_correlation`. Differs: none.
     """
@@ -96,9 +87,6 @@ def linear_alignment(a: Tensor, b: Tensor) -> float:
         images: unrelated codes reach D / (N - 1), and any codes 1 where D >= N - 1. 0 if a or b is
         constant.
 
-    Raises:
-        ValueError: as `correlation_match`.
-
     Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414, linear regression in table 1.
     Differs: an intercept; a may be rank-deficient.
     """
@@ -122,9 +110,6 @@ def orthogonal_alignment(a: Tensor, b: Tensor) -> float:
         (nuclear norm of the cross-covariance)^2 over the product of total variances, which is
         1 - Procrustes' residual relative to b's variance. 0 if a or b is constant.
 
-    Raises:
-        ValueError: as `correlation_match`.
-
     Source: Schonemann 1966, https://doi.org/10.1007/BF02289451, the orthogonal Procrustes problem.
     Differs: shift and scale are fitted too; the value is what the fit explains, not the map.
     """
@@ -146,9 +131,6 @@ def centred_kernel_alignment(a: Tensor, b: Tensor) -> float:
         ||B^T A||^2 / (||A^T A|| ||B^T B||) of the centred codes, Frobenius norms; latents with
         large variance dominate. 0 if a or b is constant.
 
-    Raises:
-        ValueError: as `correlation_match`.
-
     Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414, section 3, linear CKA.
     Differs: none; the biased estimate, 1 for any codes where D and E reach N.
     """
@@ -168,11 +150,6 @@ def pairwise(codes: Tensor, score: Score) -> Tensor:
     Returns:
         ``score(codes[i], codes[j])`` at [i, j], float64 [S, S] on the CPU; the diagonal is 1 by
         definition, also for a constant set.
-
-    Raises:
-        ValueError: if ``codes`` is not [S, N, D] or ``score`` refuses a pair.
-
-    Source: none. Differs: not applicable.
     """
     if codes.ndim != 3 or 0 in codes.shape:
         raise ValueError(

@@ -10,15 +10,9 @@ from vaescope.alignment.dto import right_singular_vectors
 def norm_spectrum_error(gram: Tensor) -> Tensor:
     """Relative error of column norms as singular values, 0 (they are; good) to below sqrt(2).
 
-    Args:
-        gram: J^T J of each Jacobian, or J^T H J, [N, D, D], symmetric.
-
     Returns:
         ||n - s|| / ||s|| per sample [N], float64, with n the columns' norms and s the singular
         values, both sorted; 0 for one latent and for a Jacobian of zeros.
-
-    Raises:
-        ValueError: if ``gram`` is not a stack of finite square matrices.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Theorem 1: at the optimum the
     norms are the singular values. Differs: theirs is the optimum, this is the distance to it.
@@ -40,10 +34,6 @@ def order_agreement(variance: Tensor, gram_diagonal: Tensor) -> Tensor:
         Spearman's correlation of 1 / sigma_j and ||c_j|| over the latents of each sample [N],
         float64, ties at their mean rank. 0, its mean for a random order, if all variances or all
         norms of a sample are equal.
-
-    Raises:
-        ValueError: if shapes differ, there are fewer than 2 latents, or a number is negative or
-            not finite.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775: the optimal variances of
     Theorem 1 fall with the norms. Differs: theirs is the optimum, this is the agreement with it.

@@ -75,7 +75,7 @@ class Laplace:
 class UniformCube:
     """The uniform distribution on (-1, 1)^D; it needs a posterior that stays inside.
 
-    Source: none, ours; normal posteriors, which published code uses here, have an infinite KL.
+    Normal posteriors, which published code uses with it, have an infinite KL.
     """
 
     posteriors: ClassVar[tuple[type, ...]] = (Box,)

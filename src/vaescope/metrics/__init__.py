@@ -1,4 +1,25 @@
-"""Scores of codes against factors: tensors in, numbers out."""
+"""Disentanglement scores of codes against factors: tensors in, numbers out.
+
+An argument of one of these names means the same in every function, unless the function says more:
+
+- ``codes``: one number per latent [N, D]; the field uses the posterior mean.
+- ``factors``: values of the factors [N, K], integers or floating-point numbers.
+- ``kinds``: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor [K];
+  None: as `vaescope.metrics.kinds.resolved_kinds` guesses them.
+- ``bins``: equal-width bins over each latent's sample range.
+- ``means``, ``variances``: of the posteriors q(z|x) [N, D]; variances are above 0.
+- ``test``: codes [M, D] and factors [M, K] to score on; None: a random part of the rows,
+  ``test_share`` of them.
+- ``codes_train``, ``factors_train``: rows to fit a probe to [N, D], [N, K]; ``codes_test``,
+  ``factors_test``: rows to score it on [M, D], [M, K].
+- ``strength``: scikit-learn's ``C`` of regressions on standardised latents.
+- ``table``: informations of latents and factors, an `InformationTable`.
+- ``seed``: of all random draws, at least 0.
+
+What cannot be used (shapes that do not fit, values that are not finite, unknown options or options
+out of range) is refused by a ``ValueError`` that says what was given and what is needed. Where data
+have no score, such as factors that never vary, it is a ``NoScoreError``.
+"""
 
 from vaescope.metrics.collected_codes import HeldOutCodes, OnCodes
 from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic

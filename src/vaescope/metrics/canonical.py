@@ -12,9 +12,6 @@ def canonical_latents(codes: Tensor) -> tuple[Tensor, Tensor]:
     order of their standardised values. A permutation of the latents, a change of a sign or of a
     positive scale leaves ``(codes * signs)[:, order]`` as it was, up to the scale.
 
-    Args:
-        codes: one number per latent [N, D], float64.
-
     Returns:
         Numbers of the latents [D], int64, and their signs, 1 or -1 [D].
     """

@@ -26,9 +26,6 @@ class HeldOutCodes(Metric):
         Args:
             codes: one number per latent [n, D].
             factors: values of the factors [n, K].
-
-        Raises:
-            ValueError: if the two are not matrices of equally many rows.
         """
         if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
             shapes = f"{tuple(codes.shape)} and factors {tuple(factors.shape)}"
@@ -41,9 +38,6 @@ class HeldOutCodes(Metric):
 
         Returns:
             The pair of tensors.
-
-        Raises:
-            ValueError: if nothing was collected.
         """
         return dim_zero_cat(self.codes), dim_zero_cat(self.factors)
 
@@ -64,8 +58,5 @@ class OnCodes(HeldOutCodes):
 
         Returns:
             What ``score`` returns.
-
-        Raises:
-            ValueError: if nothing was collected.
         """
         return self.score(*super().compute())

@@ -20,9 +20,6 @@ def resolved_kinds(factors: Tensor, kinds: Sequence[str] | None = None) -> tuple
 
     Returns:
         K kinds.
-
-    Raises:
-        ValueError: if the factors are no matrix of real numbers, or kinds do not fit.
     """
     if factors.ndim != 2 or factors.shape[1] == 0 or factors.is_complex():
         given = f"factors are {factors.dtype} {tuple(factors.shape)}"
@@ -40,15 +37,8 @@ def resolved_kinds(factors: Tensor, kinds: Sequence[str] | None = None) -> tuple
 def angle_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
     """Which factors are angles in radians, as `vaescope.factor_kinds.holds_angles` has it.
 
-    Args:
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `resolved_kinds`.
-
     Returns:
         Mask [K].
-
-    Raises:
-        ValueError: as `resolved_kinds`.
     """
     named = resolved_kinds(factors, kinds)
     angles = [holds_angles(c, kind) for c, kind in zip(_columns(factors), named, strict=True)]

@@ -18,8 +18,6 @@ def jacobian_columns(decode: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Ten
 
     Returns:
         Output ``[B, X]`` and columns ``[B, D, X]``; both carry gradients.
-
-    Source: none, ours.
     """
 
     def along(direction: Tensor) -> Tensor:

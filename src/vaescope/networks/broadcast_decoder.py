@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from vaescope.networks.convolutional import halve
 from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import is_square, takes
 from vaescope.ranges import Depth, Kernel, Width, in_range
@@ -81,13 +82,10 @@ def _encoder(colours: int, side: int, channels: int, outputs: int) -> nn.Module:
     halvings = 4 if side >= 16 else 3
     sizes = [colours, *[channels] * halvings]
     return nn.Sequential(
-        *(
-            layer
-            for a, b in pairwise(sizes)
-            for layer in (nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())
-        ),
+        *halve(*sizes),
         nn.Flatten(),
-        *(nn.Linear(channels * (side >> halvings) ** 2, 256), nn.ReLU()),
+        nn.Linear(channels * (side >> halvings) ** 2, 256),
+        nn.ReLU(),
         nn.Linear(256, outputs),
     )
 

@@ -48,8 +48,8 @@ def conv64(
     """
     channels = image_shape[0]
     encoder = nn.Sequential(
-        *_halve(channels, 32, 32),
-        *_halve(32, 64, 64, kernel=2),
+        *halve(channels, 32, 32),
+        *halve(32, 64, 64, kernel=2),
         nn.Flatten(),
         *_dense(64 * 4 * 4, 256),
         nn.Linear(256, num_parameters),
@@ -87,7 +87,7 @@ def burgess64(
     """
     channels = image_shape[0]
     encoder = nn.Sequential(
-        *_halve(channels, 32, 32, 32, 32),
+        *halve(channels, 32, 32, 32, 32),
         nn.Flatten(),
         *_dense(32 * 4 * 4, 256, 256),
         nn.Linear(256, num_parameters),
@@ -101,7 +101,7 @@ def burgess64(
     return initialise(encoder, initialisation), initialise(decoder, initialisation)
 
 
-def _halve(*channels: int, kernel: int = 4) -> Iterator[nn.Module]:
+def halve(*channels: int, kernel: int = 4) -> Iterator[nn.Module]:
     """Convolutions that halve each side, from channels to channels, each with a ReLU."""
     for a, b in pairwise(channels):
         yield from (nn.Conv2d(a, b, kernel, stride=2, padding=(kernel - 2) // 2), nn.ReLU())

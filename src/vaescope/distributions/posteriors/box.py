@@ -14,8 +14,7 @@ class Box:
         mean: middles ``[..., D]``, at least ``half_width`` away from -1 and 1.
         half_width: ``[..., D]``, in (0, 1].
 
-    Source: none, ours: the family for which the KL to a uniform prior is finite; it is
-    -log half_width for each latent.
+    The family whose KL to a uniform prior is finite: -log half_width for each latent.
     """
 
     def __init__(self, mean: Tensor, half_width: Tensor) -> None:

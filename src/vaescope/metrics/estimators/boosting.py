@@ -64,9 +64,6 @@ def boost(
     Returns:
         Gains and scores, float32, on the device of the codes.
 
-    Raises:
-        ValueError: if an option is out of range.
-
     Source: Friedman 2001, https://doi.org/10.1214/aos/1013203451, algorithms 5 and 6; histograms as
     Ke et al. 2017, LightGBM. Differs: splits lie between quantile bins; on codes with at most
     ``bins`` values they are those of scikit-learn's GradientBoostingClassifier, up to the order

@@ -41,9 +41,6 @@ def fit_linear(train: Tensor, test: Tensor, columns: Tensor, penalty: float = 0.
     Returns:
         Coefficients and predictions, float64.
 
-    Raises:
-        ValueError: if the penalty is negative.
-
     Source: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x; minimised as in
     Beck & Teboulle 2009, https://doi.org/10.1137/080716542, with the restarts of O'Donoghue &
     Candès 2015, https://doi.org/10.1007/s10208-013-9150-3. Differs: none.

@@ -42,9 +42,6 @@ class LogisticProbes:
     def log_probabilities(self, codes: Tensor) -> tuple[Tensor, ...]:
         """Logarithm of the probability of every class of every factor.
 
-        Args:
-            codes: one number per latent [M, D].
-
         Returns:
             Per factor [M, C], nats.
         """
@@ -54,15 +51,8 @@ class LogisticProbes:
     def accuracies(self, codes: Tensor, factors: Tensor) -> Tensor:
         """Share of rows whose class is the most probable one, 0 to 1 (good), for each factor.
 
-        Args:
-            codes: one number per latent [M, D].
-            factors: values of the factors [M, K].
-
         Returns:
             Shares [K], float64. A class that was not fitted is always missed.
-
-        Raises:
-            ValueError: if shapes do not fit or values are not finite.
         """
         codes, factors = checked_rows(codes, factors)
         return torch.stack(
@@ -77,15 +67,8 @@ class LogisticProbes:
     def losses(self, codes: Tensor, factors: Tensor) -> Tensor:
         """Mean negative log-probability of the true class, 0 (good) up, for each factor.
 
-        Args:
-            codes: one number per latent [M, D].
-            factors: values of the factors [M, K].
-
         Returns:
             Nats [K], float64; infinite if a class occurs that was not fitted.
-
-        Raises:
-            ValueError: if shapes do not fit or values are not finite.
         """
         codes, factors = checked_rows(codes, factors)
         found = []
@@ -114,9 +97,8 @@ def fit_logistic(
     Factors with equally many classes are fitted in one batch.
 
     Args:
-        codes: one number per latent [N, D].
+        codes, kinds: as in `vaescope.metrics`.
         factors: classes of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         strength: scikit-learn's ``C``: the loss summed over rows is multiplied by it and half the
             squared weights, without intercepts, are added. None: no penalty.
         standardise: divide latents by their standard deviation, which matters with a penalty only.
@@ -130,8 +112,7 @@ def fit_logistic(
         separated without a penalty, weights grow until the loss is about ``tolerance``.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, factors are continuous or an option
-            is out of range.
+        ValueError: if factors are continuous or an option is out of range.
         NoScoreError: if a factor has too many classes.
 
     Source: multinomial logistic regression, Bishop 2006, "Pattern Recognition and Machine

@@ -18,15 +18,14 @@ def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
     """Codes and factors of the same rows once they fit each other.
 
     Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K], integers or floating-point numbers.
+        codes, factors: as in `vaescope.metrics`.
         least: number of rows that is needed.
 
     Returns:
         Codes as float64; factors as float64, or as int64 if they are integers or truth values.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or rows are missing.
+        ValueError: if rows are missing.
     """
     if codes.ndim != 2 or factors.ndim != 2 or 0 in (codes.shape[1], factors.shape[1]):
         given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
@@ -54,19 +53,13 @@ def train_and_test(
     """Rows to fit probes on and rows to score them on.
 
     Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K].
+        codes, factors, seed: as in `vaescope.metrics`.
         test: codes [M, D] and factors [M, K] to score on; all given rows are fitted then. None: a
             random part of the rows is held out.
         test_share: part that is held out, above 0 and below 1; not used with ``test``.
-        seed: of the random part, at least 0.
 
     Returns:
         Codes and factors to fit on, codes and factors to score on.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite, a part would be empty or
-            ``test_share`` is out of range.
     """
     if test is not None:
         fitted, scored = checked_rows(codes, factors), checked_rows(*test)
@@ -85,16 +78,9 @@ def train_and_test(
 def factor_kinds(factors: Tensor, kinds: Sequence[str] | None) -> tuple[str, ...]:
     """How each factor is probed: ``"class"``, ``"angle"`` or ``"number"``.
 
-    Args:
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `vaescope.metrics.kinds.resolved_kinds`.
-
     Returns:
         One word per factor. A circular factor with fractions is an angle, a continuous one a
         number; all others are classes.
-
-    Raises:
-        ValueError: if kinds do not fit.
     """
     named = resolved_kinds(factors, kinds)
     angles = angle_columns(factors, named).tolist()
@@ -108,8 +94,7 @@ def need_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> 
     """Refuse factors without classes.
 
     Args:
-        factors: values of the factors [N, K].
-        kinds: as in `factor_kinds`.
+        factors, kinds: as in `vaescope.metrics`.
         instead: what to do with continuous factors, for the message.
 
     Raises:
@@ -177,9 +162,6 @@ class Basis:
 
     def inputs(self, codes: Tensor) -> Tensor:
         """Coordinates of codes with a column of ones.
-
-        Args:
-            codes: one number per latent [N, D].
 
         Returns:
             Inputs of a probe [N, R + 1], float64.

@@ -69,9 +69,6 @@ def probe_targets(
     Returns:
         The targets. Values have mean 0 among the training rows and, over the columns of a factor,
         variance 1.
-
-    Raises:
-        ValueError: if kinds do not fit.
     """
     both = torch.cat([train, test])
     named = resolved_kinds(both, kinds)

@@ -19,9 +19,6 @@ class LabelColumns:
         cells: cell numbers [M, N], int64.
         column_of_cell: the column that each of the C cells belongs to [C].
         sizes: number of cells of each column, M numbers.
-
-    Raises:
-        ValueError: if ``binned`` is not an integer matrix with rows.
     """
 
     def __init__(self, binned: Tensor, name: str = "labels") -> None:
@@ -72,9 +69,6 @@ def joint_counts(
 
     Returns:
         Counts [B, C], float64.
-
-    Raises:
-        ValueError: if the two have different numbers of rows.
     """
     if left.num_rows != right.num_rows:
         raise ValueError(f"{left.num_rows} rows of codes, but {right.num_rows} rows of factors")

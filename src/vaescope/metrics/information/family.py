@@ -64,15 +64,11 @@ def information_family(
     """All scores of information, each beside chance, ceiling and interval; see `family_of_table`.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `factor_classes`.
-        bins: equal-width bins over each latent's sample range.
+        codes, factors, kinds, bins, seed: as in `vaescope.metrics`.
         convention: ``"dlib"`` or ``"dcf"``, as in `information_table`.
         repeats: number of resamples, at least 2, or 0 for no interval; and of shuffles, if it is
             above 20.
         level: of the interval, 0 to 1.
-        seed: of shuffles and resamples.
 
     Returns:
         By name. Latents that know no more than chance (see `active_latents`) are left out of the
@@ -80,11 +76,8 @@ def information_family(
         resamples' deviation times the normal quantile: its place does not move with the bias that
         resampling adds, and its ends may lie beyond 0 or 1.
 
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or a setting is out of range.
-
     Source: of the scores, see each; interval: Efron & Tibshirani 1993, "An Introduction to the
-    Bootstrap", eq. 12.19. Differs: not applicable.
+    Bootstrap", eq. 12.19.
     """
     if repeats < 0 or repeats == 1 or not 0 < level < 1:
         needed = "give 0 or at least 2, and above 0, below 1"

@@ -61,14 +61,12 @@ def information_gaps(
     """Mutual information gap with its parts: 0 (no factor has a latent of its own) to 1 (good).
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
+        codes, factors, kinds: as in `vaescope.metrics`.
         bins: equal-width bins over each sample range, where a convention bins.
         convention: ``"dlib"`` bins the codes, so that a factor with more than ``bins`` values
             cannot reach 1 (see `mig_ceiling`); ``"dcf"`` bins all factors, too; ``"ksg"`` takes
             `nearest_information` without bins; ``"chen"`` takes `posterior_information`, of codes
             drawn from q(z|x).
-        kinds: kind of each factor [K], as in `factor_classes`.
         variances: posterior variances [N, D], for ``"chen"`` alone.
         seed: of the draws of ``"chen"`` and of the ties of ``"ksg"``.
 
@@ -78,8 +76,7 @@ def information_gaps(
         factor the score is 0.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, the convention is unknown or its
-            variances are missing.
+        ValueError: if the convention is unknown or its variances are missing.
 
     Source: Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs",
     https://arxiv.org/abs/1802.04942, eq. 6, whose estimator is ``"chen"``; binning of Locatello et
@@ -109,9 +106,6 @@ def gaps_of_information(information: Tensor, entropies: Tensor) -> InformationGa
     Returns:
         The score with its parts.
 
-    Raises:
-        ValueError: if shapes do not fit.
-
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6; Linfoot 1957, "An
     informational measure of correlation", https://doi.org/10.1016/S0019-9958(57)90116-X. Differs:
     Chen et al. know no continuous factors.
@@ -132,16 +126,11 @@ def mutual_information_gap(
     """Mutual information gap (MIG), 0 (no factor has a latent of its own) to 1 (good).
 
     Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K], as in `information_gaps`.
-        bins: equal-width bins over each latent's sample range.
+        codes, factors, bins: as in `vaescope.metrics`.
         convention: how information is estimated, as in `information_gaps`; not ``"chen"``.
 
     Returns:
         The mean gap over the factors that vary.
-
-    Raises:
-        ValueError: as `information_gaps`.
 
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6. Differs: as
     `information_gaps`.
@@ -159,21 +148,14 @@ def mig_ceiling(
     """MIG of a perfect code, 0 to 1: the value to compare a MIG with, under the same estimator.
 
     Args:
-        factors: values of the factors [N, K], as in `information_gaps`.
-        bins: equal-width bins over each latent's sample range.
+        factors, bins, kinds: as in `vaescope.metrics`.
         convention: as in `information_gaps`. Under ``"chen"`` the perfect code has no noise and
             its information is counted without bins.
-        kinds: kind of each factor [K], as in `factor_classes`.
 
     Returns:
         MIG of the code with one latent per factor, equal to the factor's value. Below 1 if a
-        factor has more than ``bins`` values or if the sampled factors depend on each other.
-
-    Raises:
-        ValueError: as `information_gaps`.
-
-    Source: none known. Differs: not a strict bound, a code that stretches a factor's rare values
-    fills the bins differently.
+        factor has more than ``bins`` values or if the sampled factors depend on each other. Not a
+        strict bound: a code that stretches a factor's rare values fills the bins differently.
     """
     if convention == "chen":
         labels = factor_classes(factors, kinds=kinds, bins=bins)
@@ -196,22 +178,15 @@ def mig_chance(
     """MIG that these codes reach by chance, 0 to 1: mean over factors shuffled against the codes.
 
     Args:
-        codes: one number per latent [N, D].
+        codes, seed, bins, kinds: as in `vaescope.metrics`.
         factors: values of the factors [N, K]; whole rows are shuffled.
-        seed: of the shuffles.
         repeats: number of shuffles, at least 1.
-        bins: equal-width bins over each latent's sample range.
         convention: how information is estimated, as in `information_gaps`.
-        kinds: kind of each factor [K], as in `factor_classes`.
         variances: posterior variances [N, D], for ``"chen"`` alone.
 
     Returns:
-        The mean score. It falls as 1/N, so it tells when N is too small.
-
-    Raises:
-        ValueError: as `information_gaps`, or if ``repeats`` is below 1.
-
-    Source: none known; a permutation test's null mean. Differs: not applicable.
+        The mean score, the null of a permutation test. It falls as 1/N, so it tells when N is too
+        small.
     """
     orders = shuffle_orders(len(factors), repeats, seed)
     if convention in ("dlib", "dcf"):

@@ -48,9 +48,6 @@ def active_latents(codes: Tensor, rule: Rule = "range_20") -> Tensor:
     Returns:
         Mask [D]. Constant latents are never active.
 
-    Raises:
-        ValueError: if codes are not a finite matrix or the rule is unknown.
-
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, published code: ``"range_20"`` and
     ``"varies"`` (for discrete codes) of its stand-alone file, ``"range_8"`` of its training log;
     Hsu et al. 2024 (Tripod), https://arxiv.org/abs/2404.10282, code: ``"iqr"`` and
@@ -80,9 +77,6 @@ def info_modularity(information: Tensor) -> float:
         latent without information has equal shares. Without latents 0; with one factor 1 if some
         latent informs about it, otherwise 0.
 
-    Raises:
-        ValueError: if the matrix is negative or not finite, or has no factor.
-
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: the cases above,
     which are divisions by zero there. Chance: above 0, since estimates of no information are
     unequal.
@@ -102,9 +96,6 @@ def info_compactness(information: Tensor) -> float:
         factor without information has equal shares. Without latents 0; with one latent 1 if it
         informs about some factor, otherwise 0.
 
-    Raises:
-        ValueError: if the matrix is negative or not finite, or has no factor.
-
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: as
     `info_modularity`. Chance: as `info_modularity`.
     """
@@ -123,18 +114,12 @@ def normalised_information(
     """Information of each latent about each factor as a share of what there is, 0 to about 1.
 
     Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
+        codes, factors, kinds, seed: as in `vaescope.metrics`.
         neighbours: k of the estimate; the published code has 10 in its stand-alone file, 3 in its
             training log.
-        seed: of the noise that breaks ties.
 
     Returns:
         Shares [D, K], float64; 0 for a factor with one value.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or there are too few rows.
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3: information over entropy.
     Differs: continuous factors and angles have no finite entropy; theirs is 1 - exp(-2 I), a
@@ -166,23 +151,17 @@ def info_mec(
     """InfoMEC of codes: modularity, explicitness and compactness, each 0 to 1 (good).
 
     Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
+        codes, factors, kinds, seed: as in `vaescope.metrics`.
         information: of all latents and factors [D, K], each factor's divided by its entropy. None:
             `normalised_information`. For discrete codes give the plug-in estimate.
         explicitness: of each factor [K] if it is known; None: `info_explicitness`.
         neighbours: as in `normalised_information`.
-        seed: as in `normalised_information`.
         prune: rule of `active_latents`.
         null: as in `info_explicitness`.
 
     Returns:
         The scores. Factors with one value are left out; without any other, and without active
         latents, all scores are 0.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is unknown.
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: explicitness uses
     all latents, as in the published code, but is 0 without active ones, as in Tripod's.

@@ -29,9 +29,8 @@ def info_explicitness(
     regression.
 
     Args:
+        factors, kinds: as in `vaescope.metrics`.
         codes: one number per latent [N, D]; one-hot columns for discrete latents.
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
         null: loss without codes that the loss is compared with: ``"entropy"`` of the factor; or
             ``"log_k"``, the published code, which balances the classes in both fits but not in the
             losses, so that it is the logarithm of the number of classes. Equal for balanced ones.
@@ -40,9 +39,6 @@ def info_explicitness(
     Returns:
         One number per factor [K], float64; 0 for a factor with one value. Below 0 is possible with
         ``"log_k"`` only.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or ``null`` is unknown.
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3; Xu et al. 2020,
     https://arxiv.org/abs/2002.10689. Differs: the default ``null``; the published code stops after

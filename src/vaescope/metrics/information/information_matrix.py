@@ -28,9 +28,6 @@ def discretise(codes: Tensor, bins: int) -> Tensor:
         Bin numbers [N, D], int64. Bins contain their left edge; a column's largest value lies in
         the last bin. A constant column lies in one bin.
 
-    Raises:
-        ValueError: if ``codes`` is empty, not a matrix or not finite, or ``bins`` is below 1.
-
     Source: Locatello et al. 2019, "Challenging Common Assumptions", https://arxiv.org/abs/1811.12359,
     the histogram rule of its public code. Differs: edges are always computed in double precision.
     """
@@ -74,9 +71,6 @@ def factor_classes(
 
     Returns:
         Class numbers [N, K], int64.
-
-    Raises:
-        ValueError: if the factors are no matrix or not finite, or kinds do not fit.
     """
     continuous = continuous_columns(factors, kinds)
     binned = continuous | bin_all
@@ -101,15 +95,8 @@ def _class_numbers(values: Tensor) -> Tensor:
 def continuous_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
     """Which factors are continuous: by their kinds or, without kinds, by their values.
 
-    Args:
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `factor_classes`.
-
     Returns:
         Mask [K].
-
-    Raises:
-        ValueError: if the factors are no matrix or not finite, or kinds do not fit.
     """
     _check_matrix("factors", factors)
     if not bool(factors.isfinite().all()):
@@ -127,9 +114,6 @@ def mutual_information(codes_binned: Tensor, factors_binned: Tensor) -> Tensor:
 
     Returns:
         Plug-in estimates [D, K], float64; what is below 1e-12, the rounding of the entropies, is 0.
-
-    Raises:
-        ValueError: if the tensors are not integer matrices of equally many rows.
 
     Source: Cover & Thomas 2006, "Elements of Information Theory", eq. 2.28 on the empirical
     distribution. Differs: none; as every plug-in estimate, biased up by about (B-1)(C-1)/2N for
@@ -149,9 +133,6 @@ def entropy(binned: Tensor) -> Tensor:
     Returns:
         Plug-in estimates [K], float64.
 
-    Raises:
-        ValueError: if ``binned`` is not an integer matrix with rows.
-
     Source: Cover & Thomas 2006, "Elements of Information Theory", eq. 2.1 on the empirical
     distribution. Differs: none.
     """
@@ -161,16 +142,9 @@ def entropy(binned: Tensor) -> Tensor:
 def pairwise_information(codes: Tensor, bins: int = 20) -> float:
     """Mean mutual information of two latents in nats, 0 (independent) and up; low is good.
 
-    Args:
-        codes: one number per latent [N, D].
-        bins: equal-width bins over each latent's sample range.
-
     Returns:
         The mean over all pairs of latents, 0 for a single latent. Constant latents count, with 0.
         Independent latents reach about (bins - 1)^2 / 2N; a duplicate pair its entropy.
-
-    Raises:
-        ValueError: if codes are empty or not finite.
 
     Source: Locatello et al. 2019, "Challenging Common Assumptions", https://arxiv.org/abs/1811.12359,
     the mutual information score of its unsupervised metrics. Differs: none.

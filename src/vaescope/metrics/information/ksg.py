@@ -29,9 +29,7 @@ def nearest_information(
     stand as their cosine and sine. The order of classes plays no role.
 
     Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
+        codes, factors, kinds: as in `vaescope.metrics`.
         neighbours: k; fewer in classes of at most k rows.
         seed: of the noise, 1e-8 of a standard deviation, that breaks ties; columns without ties
             stay as they are.
@@ -41,7 +39,6 @@ def nearest_information(
         row is left out.
 
     Raises:
-        ValueError: if shapes do not fit or values are not finite.
         NoScoreError: if there are not more rows than neighbours.
 
     Source: Ross 2014, "Mutual Information between Discrete and Continuous Data Sets",

@@ -51,9 +51,6 @@ def local_boxes(
     Returns:
         Factor values [G, n, K], int64.
 
-    Raises:
-        ValueError: if a size or count is below 1, ``reach`` is below 0 or kinds do not fit.
-
     Source: Rhodes & Lee 2021, "Local Disentanglement in VAEs", https://arxiv.org/abs/2106.02923,
     and its public code. Differs: circular factors go round, there they are cut off at the ends.
     """
@@ -88,9 +85,6 @@ def local_mig(codes: Tensor, factors: Tensor, *, bins: int = 5) -> LocalGaps:
 
     Returns:
         Mean and boxes. Factors with one value in a box do not count there.
-
-    Raises:
-        ValueError: if shapes do not fit or values are not finite.
 
     Source: Rhodes & Lee 2021, https://arxiv.org/abs/2106.02923, with 5 bins as in its public code.
     Differs: factors with one value are left out. Ceiling: log(bins) over the logarithm of a box's

@@ -48,20 +48,13 @@ def posterior_information(
     """Information of drawn codes and factors in nats, H(z_j) - H(z_j | v_k), 0 to H(v_k).
 
     Args:
-        means: posterior means [N, D].
-        variances: posterior variances [N, D], above 0.
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `factor_classes`.
+        means, variances, factors, kinds, seed: as in `vaescope.metrics`.
         bins: equal-width bins of the continuous factors.
         num_samples: codes drawn for the expectations; both entropies are of the same codes, so
             that most of their noise cancels.
-        seed: of the codes.
 
     Returns:
         Information [D, K] and entropies.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or a variance is not above 0.
 
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, appendix C. Differs: q(z_j) mixes
     the given rows, not the whole data set, and values of a factor count by their frequency. Where
@@ -101,19 +94,13 @@ def posterior_table(
     """Informations of the bins that drawn codes fall in, in nats: every row's mass in every bin.
 
     Args:
-        means: posterior means [N, D].
-        variances: posterior variances [N, D], above 0.
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `factor_classes`.
+        means, variances, factors, kinds: as in `vaescope.metrics`.
         bins: number of bins of a latent; the first and the last are open to their side.
         reach: where they end: the equal-width bins lie between -reach and reach, in the prior's
             standard deviations if it is the standard normal.
 
     Returns:
         The table of this sample, for `rmig`, `jemmig` and all other scores.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or a variance is not above 0.
 
     Source: Do & Tran 2020, https://arxiv.org/abs/1908.09961, section on estimating RMIG and JEMMIG.
     Differs: a bin's mass is the integral of q(z|x), which stands for infinitely many drawn codes.

@@ -34,9 +34,6 @@ class ScoreParts:
 def mig(table: InformationTable) -> ScoreParts:
     """Mutual information gap per factor, 0 (no factor has a latent of its own) to 1 (good).
 
-    Args:
-        table: informations of latents and factors.
-
     Returns:
         Best minus second-best latent over the factor's entropy [..., K]. Factors with one value
         do not count; a single latent's second best is 0.
@@ -114,9 +111,6 @@ def jemmig(table: InformationTable, *, normalised: bool = True) -> ScoreParts:
 def dcimig(table: InformationTable) -> ScoreParts:
     """DCIMIG (3CharM), 0 (no latent holds one factor alone) to 1 (every factor has one; good).
 
-    Args:
-        table: informations of latents and factors.
-
     Returns:
         Parts: share of each factor's entropy in the largest gap among the latents whose best
         factor it is [..., K]. Score: the gaps' sum over the entropies' sum, so that factors count
@@ -148,9 +142,6 @@ def modularity(
     Returns:
         One minus the squared informations of the other factors over K - 1 times the best one's
         [..., D]; 0 for a latent without information, 1 for any other if there is one factor.
-
-    Raises:
-        ValueError: if ``dead`` is unknown.
 
     Source: Ridgeway & Mozer 2018, https://arxiv.org/abs/1802.05312, section 3; ``"dlib"`` as
     Locatello et al. 2019, https://arxiv.org/abs/1811.12359. Differs: latents that know nothing are
@@ -189,9 +180,6 @@ def minimality(table: InformationTable, active: Tensor | None = None) -> ScorePa
 def sufficiency(table: InformationTable) -> ScoreParts:
     """Sufficiency per factor, 0 (no latent knows it) to 1 (one latent has all of it; good).
 
-    Args:
-        table: informations of latents and factors.
-
     Returns:
         Largest information with a latent over the factor's entropy [..., K].
 
@@ -205,9 +193,6 @@ def sufficiency(table: InformationTable) -> ScoreParts:
 
 def axis_alignment(table: InformationTable) -> ScoreParts:
     """Axis alignment per factor, 0 (the other latents together know as much) to 1 (good).
-
-    Args:
-        table: informations of latents and factors.
 
     Returns:
         Best information minus the sum of all others, at least 0, over the best [..., K]; 0 for a

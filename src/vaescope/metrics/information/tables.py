@@ -52,17 +52,11 @@ def information_table(
     """Plug-in informations of binned latents and factors in nats, from one count of all pairs.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `factor_classes`.
-        bins: equal-width bins over each latent's sample range.
+        codes, factors, kinds, bins: as in `vaescope.metrics`.
         convention: ``"dlib"`` bins latents and continuous factors; ``"dcf"`` bins all factors.
 
     Returns:
         The table of this sample.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or the convention is unknown.
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359 (``"dlib"``); Roth et al. 2023,
     https://arxiv.org/abs/2210.07347, public code (``"dcf"``). Differs: none.
@@ -81,18 +75,8 @@ def binned_pair(
 ) -> tuple[Tensor, Tensor]:
     """Bin numbers of the codes and class numbers of the factors.
 
-    Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as in `factor_classes`.
-        bins: equal-width bins over each sample range.
-        convention: as in `information_table`.
-
     Returns:
         Integers [N, D] and [N, K].
-
-    Raises:
-        ValueError: as `information_table`.
     """
     if convention not in ("dlib", "dcf"):
         raise ValueError(f"convention={convention!r}: give 'dlib' or 'dcf'")
@@ -110,9 +94,6 @@ def table_of_labels(binned: Tensor, labels: Tensor, bins: int) -> InformationTab
 
     Returns:
         The table of this sample.
-
-    Raises:
-        ValueError: if the two are not integer matrices of equally many rows.
     """
     codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
     found = information_of_counts(joint_counts(codes, factors), codes, factors)
@@ -131,9 +112,6 @@ def shuffled_tables(binned: Tensor, labels: Tensor, bins: int, orders: Tensor) -
 
     Returns:
         R tables in one: informations [R, D, K], the rest alike.
-
-    Raises:
-        ValueError: if the labels are not integer matrices of equally many rows.
     """
     codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
     parts = []
@@ -160,9 +138,6 @@ def resampled_tables(
     Returns:
         R tables in one: informations [R, D, K], the rest alike. Drawing rows twice adds
         dependence: plug-in informations of resamples are biased up about twice as much.
-
-    Raises:
-        ValueError: if the labels are not integer matrices of equally many rows.
     """
     both = LabelColumns(torch.cat([binned, labels], 1), "labels")
     factors = LabelColumns(labels, "labels")
@@ -195,9 +170,6 @@ def shuffle_orders(rows: int, repeats: int, seed: int = 0) -> Tensor:
 
     Returns:
         Row numbers [R, N].
-
-    Raises:
-        ValueError: if ``repeats`` is below 1.
     """
     _check_repeats(repeats)
     generator = torch.Generator().manual_seed(seed)
@@ -215,9 +187,6 @@ def bootstrap_weights(rows: int, repeats: int, seed: int = 0) -> Tensor:
     Returns:
         Multiplicities [R, N], int64; every row of the matrix sums to N.
 
-    Raises:
-        ValueError: if ``repeats`` is below 1.
-
     Source: Efron 1979, "Bootstrap Methods", https://doi.org/10.1214/aos/1176344552. Differs: none.
     """
     _check_repeats(repeats)
@@ -229,7 +198,7 @@ def bootstrap_weights(rows: int, repeats: int, seed: int = 0) -> Tensor:
 
 
 def active_latents(table: InformationTable, shuffled: InformationTable) -> Tensor:
-    """Which latents know more about some factor than chance lets them.
+    """Which latents know more about some factor than chance lets them, by a permutation test.
 
     Args:
         table: of the sample.
@@ -242,8 +211,6 @@ def active_latents(table: InformationTable, shuffled: InformationTable) -> Tenso
 
     Raises:
         ValueError: for fewer than 20 shuffles.
-
-    Source: none known; a permutation test. Differs: not applicable.
     """
     if len(shuffled.information) < SHUFFLES:
         given = f"{len(shuffled.information)} shuffles"

@@ -84,16 +84,12 @@ def value_classes(factors: Tensor, *, kinds: Sequence[str] | None = None, bins: 
     """Class of every factor value, so that a class can be held fixed: labels 0, 1, ... in order.
 
     Args:
-        factors: values of the factors [N, K].
-        kinds: kind of each factor [K], as `vaescope.metrics.information` takes them.
+        factors, kinds: as in `vaescope.metrics`.
         bins: classes that a continuous factor is cut into. They hold about equally many rows, so
             that each has enough to draw from; equal values stay together.
 
     Returns:
         Labels [N, K], int64.
-
-    Raises:
-        ValueError: if factors are not a finite non-empty matrix, or kinds or bins do not fit.
     """
     if bins < 2:
         raise ValueError(f"bins = {bins}, but at least 2 are needed")
@@ -110,15 +106,8 @@ def value_classes(factors: Tensor, *, kinds: Sequence[str] | None = None, bins: 
 def pool_rows(codes: Tensor, factors: Tensor) -> Tensor:
     """Codes as float64 once they fit the factors.
 
-    Args:
-        codes: one number per latent [N, D].
-        factors: values of the factors [N, K].
-
     Returns:
         The codes [N, D], detached.
-
-    Raises:
-        ValueError: if codes are not a finite matrix of as many rows as the factors have.
     """
     if codes.ndim != 2 or 0 in codes.shape or len(codes) != len(factors):
         given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
@@ -152,9 +141,6 @@ def fixable_factors(classes: Tensor, groups: SharedValues) -> Tensor:
 
 def spread(codes: Tensor) -> Tensor:
     """Standard deviation of each latent over the pool, exactly 0 for a constant one.
-
-    Args:
-        codes: one number per latent [N, D], float64.
 
     Returns:
         Standard deviations [D] with N - 1 in the denominator; 0 for one row.

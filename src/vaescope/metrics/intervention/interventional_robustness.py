@@ -53,9 +53,7 @@ def irs(
     """Interventional robustness score (IRS) with its parts: about 0.4 by chance to 1 (good).
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
+        codes, factors, kinds: as in `vaescope.metrics`.
         bins: classes of a continuous factor (``"exact"``: equally many rows each), or of every
             factor (``"dlib"``: equal widths).
         quantile: of the distances within a value, 0 to 1; 1 is the largest, as in the paper.
@@ -66,9 +64,6 @@ def irs(
 
     Returns:
         The score and its parts. 0 if all latents are dead or no factor is left.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is out of range.
 
     Source: Suter et al. 2019, https://arxiv.org/abs/1811.00007, the score IRS; quantile, weights
     and even average over values as in the public disentanglement_lib. Differs: dead latents keep a

@@ -65,9 +65,8 @@ def factor_vae_score(
     pool is the whole table of states, rows are drawn as if every other factor were drawn evenly.
 
     Args:
+        factors, kinds, seed: as in `vaescope.metrics`.
         codes: one number per latent [N, D], the pool; the field uses the posterior mean.
-        factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         batch: rows of a vote, at least 2.
         train_votes: votes that the majority is learnt from.
@@ -77,7 +76,6 @@ def factor_vae_score(
         threshold: latents whose standard deviation over the pool is smaller may not vote, in the
             units of the codes. Constant latents never vote, also at 0; in the published code their
             0 / 0 wins every vote.
-        seed: of all draws.
 
     Returns:
         The score and the votes. 0 if no latent may vote; 1 says nothing if only one factor varies.
@@ -86,7 +84,6 @@ def factor_vae_score(
         latent.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is out of range.
         NoScoreError: if no factor can be fixed.
 
     Source: Kim & Mnih 2018, https://arxiv.org/abs/1802.05983, section 4; settings of Locatello et

@@ -49,10 +49,9 @@ def omes(
     from all that do, the first row included.
 
     Args:
+        factors, kinds, seed: as in `vaescope.metrics`.
         codes: one number per latent [N, D]: the whole table of states, or rows that hold many
             states which differ in one factor only.
-        factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         pairs: drawn for each factor, at least 2.
         alpha: weight of the overlap of factors in a latent; the rest is that of several latents for
@@ -60,13 +59,11 @@ def omes(
         threshold: latents whose standard deviation over the rows is smaller are inactive, in the
             units of the codes, so that their scale counts: 0.54 became 0.84 at a tenth of it, when
             one of five latents fell below. At 0 scales do not count. Constant latents always are.
-        seed: of the draws.
 
     Returns:
         The score and its parts; 0 if no latent is active.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is out of range.
         NoScoreError: if no two rows differ in one factor only.
 
     Source: Dapueto et al. 2024, https://arxiv.org/abs/2409.18017, the OMES metric. Differs: a pair
@@ -101,9 +98,6 @@ def omes_of_association(association: Tensor, *, alpha: float = 0.5) -> OverlapSc
 
     Returns:
         The score and its parts. A factor that no latent changes with counts as 0.
-
-    Raises:
-        ValueError: if the association is not a matrix within 0 to 1, or ``alpha`` is not.
 
     Source: Dapueto et al. 2024, https://arxiv.org/abs/2409.18017. Differs: none.
     """

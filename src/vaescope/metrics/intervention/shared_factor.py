@@ -50,21 +50,18 @@ def beta_vae_score(
     logistic regression, with an L2 penalty of C = 1 on unscaled features, names the factor.
 
     Args:
+        factors, kinds, seed: as in `vaescope.metrics`.
         codes: one number per latent [N, D], the pool; the field uses the posterior mean.
-        factors: values of the factors [N, K].
-        kinds: per factor, as in `vaescope.metrics.intervention.factor_groups.value_classes`.
         bins: classes of about equally many rows that a continuous factor is cut into.
         batch: pairs of a point, at least 1.
         train_points: points that the classifier is fitted to.
         eval_points: points that are scored.
-        seed: of all draws.
 
     Returns:
         The score. 1 says nothing if only one factor varies. Factors with one value, or with no
         value that two rows share, are never the shared one. Dead latents have features of 0.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is out of range.
         NoScoreError: if no factor can be shared.
 
     Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl, section 3; settings of

@@ -40,23 +40,15 @@ def dci_chance(
     """DCI that these codes reach by chance, 0 to 1: means over factors shuffled against the codes.
 
     Args:
-        codes_train: codes to fit the probe to [N, D].
+        codes_train, codes_test, kinds, seed: as in `vaescope.metrics`.
         factors_train: their factors [N, K]; whole rows are shuffled.
-        codes_test: codes to measure informativeness with [M, D].
         factors_test: their factors [M, K]; whole rows are shuffled.
-        kinds: kind of each factor, as in `dci`.
         probe: as in `dci`.
         repeats: number of shuffles, at least 1.
-        seed: of the shuffles and of the probe, at least 0.
 
     Returns:
-        The means. D and C fall as the number of rows grows, but dead latents keep C up: a factor
-        spread over d of D latents has 1 - log d / log D.
-
-    Raises:
-        ValueError: as `dci`, or if ``repeats`` is below 1.
-
-    Source: none known; a permutation test's null mean. Differs: not applicable.
+        The means, the null of a permutation test. D and C fall as the number of rows grows, but
+        dead latents keep C up: a factor spread over d of D latents has 1 - log d / log D.
     """
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}, but at least one shuffle is needed")
@@ -89,9 +81,6 @@ def informativeness_interval(
 
     Returns:
         Lower and upper end. The fitted probe is taken as given.
-
-    Raises:
-        ValueError: if ``level`` or ``repeats`` is out of range.
 
     Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3, percentiles.
     Differs: none.
@@ -129,15 +118,10 @@ def dci_errors(
     look like structure.
 
     Args:
-        codes_train: codes to fit the probe to [N, D].
-        factors_train: their factors [N, K].
-        codes_test: codes to measure informativeness with [M, D].
-        factors_test: their factors [M, K].
-        kinds: kind of each factor, as in `dci`.
+        codes_train, factors_train, codes_test, factors_test, kinds, seed: as in `vaescope.metrics`.
         probe: as in `dci`, one that is quick to fit.
         repeats: number of halves, at least 2; the relative error of the answer is about
             1 / sqrt(2 repeats - 2).
-        seed: of the halves and of the probe, at least 0.
 
     Returns:
         The standard deviations over halves.

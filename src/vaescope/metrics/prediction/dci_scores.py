@@ -86,10 +86,6 @@ def importance_scores(importances: Tensor, *, convention: Convention = "exact") 
         any importance at all both scores are 0. With one factor every used latent has
         disentanglement 1, with one latent every factor that uses it has completeness 1.
 
-    Raises:
-        ValueError: if ``importances`` is not a matrix of finite numbers of at least 0, or the
-            convention is unknown.
-
     Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ, section 2. Differs:
     completeness is weighted like disentanglement, as in disentanglement_lib, which has NaN where
     there is one factor or one latent. Entropies are divided by the logarithm of all K factors or D
@@ -132,10 +128,7 @@ def dci(
     """Disentanglement, completeness and informativeness, each 0 to 1 (good), by a probe.
 
     Args:
-        codes_train: one number per latent to fit the probe to [N, D]; the posterior mean.
-        factors_train: their factors [N, K].
-        codes_test: codes to measure informativeness with [M, D].
-        factors_test: their factors [M, K].
+        codes_train, factors_train, codes_test, factors_test, seed: as in `vaescope.metrics`.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
             None: as in `vaescope.metrics.kinds.resolved_kinds`. Circular factors with fractions are
             angles in radians and are predicted as cosine and sine.
@@ -144,7 +137,6 @@ def dci(
             ``"linear"``, ``"lasso"``, ``"logistic"``, or a `Probe` with settings of your own. The
             linear two take ordinal and circular factors as values.
         convention: as in `importance_scores`.
-        seed: of the probe, at least 0.
 
     Returns:
         The scores and their parts. Factors with one value among the training rows are left out;
@@ -152,7 +144,6 @@ def dci(
         missed. If all latents are dead, D and C are 0.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or the probe is unknown.
         NoScoreError: if no factor varies among the training rows.
 
     Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ; ``probe="gbt",
@@ -187,9 +178,6 @@ def chosen_probe(probe: str | Probe) -> Probe:
 
     Returns:
         The probe.
-
-    Raises:
-        ValueError: if there is none of that name.
     """
     if isinstance(probe, Probe):
         return probe

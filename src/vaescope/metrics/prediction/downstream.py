@@ -82,22 +82,16 @@ def label_efficiency(
     """Held-out accuracy of logistic probes by number of labels, 0 to 1 (good).
 
     Args:
-        codes: one number per latent [N, D].
+        codes, kinds, test, test_share, seed, strength: as in `vaescope.metrics`.
         factors: classes of the factors [N, K].
         sizes: numbers of labels, ascending; smaller sets are part of larger ones.
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
-        test: codes and factors to score on; None: a random ``test_share`` of the rows.
-        test_share: part of the rows that is held out.
-        seed: of the held-out part and of the labels.
-        strength: scikit-learn's ``C`` of the regressions on standardised latents.
 
     Returns:
         The accuracies. Factors with one value are left out of the means; without any other, these
         are 0. Classes that were not fitted are missed.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, factors are continuous or there
-            are fewer rows to fit than labels wanted.
+        ValueError: if factors are continuous or there are fewer rows to fit than labels wanted.
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.5. Differs: a fixed
     ``C`` instead of cross-validation; no boosted trees; an efficiency is at most 1. Chance is
@@ -138,21 +132,15 @@ def shifted_accuracy(
     """Accuracy of probes fitted at one value of another factor, scored at its other values.
 
     Args:
-        codes: one number per latent [N, D].
+        codes, kinds, test, test_share, seed, strength: as in `vaescope.metrics`.
         factors: classes of the factors [N, K]; more rows are needed the more values they have.
         repeats: random values at which each factor is fixed, at least 1.
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
-        test: codes and factors to score on; None: a random ``test_share`` of the rows.
-        test_share: part of the rows that is held out.
-        seed: of the held-out part and of the values.
-        strength: scikit-learn's ``C`` of the regressions on standardised latents.
 
     Returns:
         The accuracies; without two factors that vary the score and the gap are 0.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, factors are continuous or
-            ``repeats`` is below 1.
+        ValueError: if factors are continuous or ``repeats`` is below 1.
 
     Source: disentanglement_lib's strong downstream task, Dittadi et al. 2021,
     https://arxiv.org/abs/2010.14407, for the idea. Differs: the unshifted probe has as many labels
@@ -198,23 +186,17 @@ def reduced_accuracy(
     """Accuracy of probes without the most important latents of each factor, 0 to 1.
 
     Args:
-        codes: one number per latent [N, D].
+        codes, kinds, test, test_share, seed, strength: as in `vaescope.metrics`.
         factors: classes of the factors [N, K].
         importance: of each latent for each factor [D, K]: information, or importances of trees.
         drop: latents that are dropped for each factor, 0 to D; of equally important ones the first.
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
-        test: codes and factors to score on; None: a random ``test_share`` of the rows.
-        test_share: part of the rows that is held out.
-        seed: of the held-out part.
-        strength: scikit-learn's ``C`` of the regressions on standardised latents.
 
     Returns:
         The accuracies. Factors with one value are left out of the means; without any other, these
         are 0. Without any latent left the most frequent class is predicted.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, factors are continuous or ``drop``
-            is out of range.
+        ValueError: if factors are continuous or ``drop`` is out of range.
 
     Source: disentanglement_lib's reduced downstream task (Locatello et al. 2019,
     https://arxiv.org/abs/1811.12359). Differs: logistic probes, importances are given. Chance:

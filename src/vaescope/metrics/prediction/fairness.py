@@ -24,9 +24,6 @@ def unfairness(predictions: Tensor, sensitive: Tensor) -> Tensor:
         values. 0 for a factor with one value. The mean over pairs of a target and another factor is
         the field's score.
 
-    Raises:
-        ValueError: if the tensors are not integer matrices of equally many rows.
-
     Source: Locatello et al. 2019, https://arxiv.org/abs/1905.13662; even weights of the
     values as in the public disentanglement_lib. Differs: values are observed instead of set, which
     is the same if factors are independent; otherwise their dependence counts as unfairness. Chance
@@ -54,18 +51,15 @@ def unfairness_of_codes(
     """Mean unfairness of predictions from codes over pairs of factors, 0 (fair; good) to 1.
 
     Args:
-        codes_train: one number per latent to fit boosted trees to [N, D].
+        codes_train, codes_test, kinds, seed: as in `vaescope.metrics`.
         factors_train: classes of their factors [N, K].
-        codes_test: codes to predict the factors of [M, D].
         factors_test: classes of their factors [M, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
-        seed: of the trees.
 
     Returns:
         Mean over a target and another, sensitive factor that both vary; 0 without such a pair.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or factors are continuous.
+        ValueError: if factors are continuous.
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1905.13662, as disentanglement_lib's
     "mean_fairness:mean_pred:mean_sens". Differs: as `unfairness`; trees are those of

@@ -49,8 +49,7 @@ def neighbour_score(
     equally frequent classes the smallest wins.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K], integers or floating-point numbers.
+        codes, factors, seed: as in `vaescope.metrics`.
         continuous: for each factor, whether its value is regressed (True) or classified [K].
         neighbours: how many of the nearest codes, with equal weights, make a prediction.
         discrete: how a classified factor is normalised. ``"transcribed"``: accuracies are shares
@@ -59,17 +58,12 @@ def neighbour_score(
             clip to 1 is reached by a gap of 1/C already: high scores of factors with many values
             say little. ``"excess"``: accuracy above the best constant answer, at least 0, divided
             by the most it can be: 1 needs a perfect latent, as for regressed factors.
-        seed: of the split, at least 0.
 
     Returns:
         The score and its parts, float64, by the scored samples alone. A single latent is compared
         with the best constant answer. A factor with one value among the scored samples has gap 0
         and is left out of the score; with no other factor the score is 0. A constant latent never
         beats the best constant answer.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite, there are fewer samples to
-            remember than ``neighbours`` or ``discrete`` is unknown.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, eqs. 65-70. Differs: the paper
     does not state the rules for ties, for a single latent and for the clip; ``"excess"`` is ours.
@@ -112,22 +106,16 @@ def neighbour_chance(
     """Nearest-neighbour score that these codes reach by chance, 0 to 1: mean over shuffles.
 
     Args:
-        codes: one number per latent [N, D].
+        codes, seed: as in `vaescope.metrics`.
         factors: values of the factors [N, K]; whole rows are shuffled against the codes.
         continuous: for each factor, whether its value is regressed [K].
         neighbours: how many of the nearest codes make a prediction.
         discrete: as in `neighbour_score`.
-        seed: of the shuffles and the split, at least 0.
         repeats: number of shuffles, at least 1.
 
     Returns:
-        The mean score. Near 0 for regressed factors; for classified ones the best of D noisy
-        shares of right answers, above 0 as long as N is small.
-
-    Raises:
-        ValueError: as `neighbour_score`, or if ``repeats`` is below 1.
-
-    Source: none known; a permutation test's null mean. Differs: not applicable.
+        The mean score, the null of a permutation test. Near 0 for regressed factors; for
+        classified ones the best of D noisy shares of right answers, above 0 as long as N is small.
     """
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}, but at least one shuffle is needed")

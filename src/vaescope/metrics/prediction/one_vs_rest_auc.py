@@ -42,9 +42,6 @@ def roc_auc(scores: Tensor, labels: Tensor) -> Tensor:
         Areas [C], float64: the probability that a row of the class scores higher than another one,
         ties counting half. NaN for a class that no row or every row has: it is not defined.
 
-    Raises:
-        ValueError: if shapes do not fit or a score is NaN.
-
     Source: Hanley & McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747, as the
     Mann-Whitney statistic. Differs: none.
     """
@@ -82,12 +79,8 @@ def explicitness(
     under the ROC curve of each class against the rest is averaged over classes, then factors.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
+        codes, kinds, test, test_share, seed: as in `vaescope.metrics`.
         factors: classes of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
-        test: codes and factors to score on; None: a random ``test_share`` of the rows.
-        test_share: part of the rows that is held out.
-        seed: of the held-out part.
         scale: ``"auc"`` as published; ``"unit"`` is twice the area minus 1, so that chance is 0.
         strength: scikit-learn's ``C`` of the regression; None: no penalty.
 
@@ -97,8 +90,7 @@ def explicitness(
         out; with no other the score is chance.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite, factors are continuous or the
-            scale is unknown.
+        ValueError: if factors are continuous or the scale is unknown.
 
     Source: Ridgeway & Mozer 2018, https://arxiv.org/abs/1802.05312, section 3; settings of
     disentanglement_lib. Differs: constant latents and missing classes are defined. Ceiling: 1, but
@@ -120,9 +112,8 @@ def explicitness_of_probes(
     """Explicitness of fitted probes on some rows, as `explicitness`.
 
     Args:
+        codes, factors: as in `vaescope.metrics`.
         probes: one logistic regression per factor.
-        codes: one number per latent [M, D].
-        factors: values of the factors [M, K].
         scale: ``"auc"`` or ``"unit"``.
 
     Returns:

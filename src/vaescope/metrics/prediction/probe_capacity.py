@@ -53,10 +53,7 @@ def dci_es(
     """Explicitness, -1 to 1 (a linear probe suffices; good), and size of a code.
 
     Args:
-        codes_train: one number per latent to fit probes to [N, D].
-        factors_train: their factors [N, K].
-        codes_test: codes to measure losses with [M, D].
-        factors_test: their factors [M, K].
+        codes_train, factors_train, codes_test, factors_test: as in `vaescope.metrics`.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
             None: as in `vaescope.metrics.kinds.resolved_kinds`. Categorical factors are classified,
             circular ones predicted as cosine and sine, others as values.
@@ -70,9 +67,6 @@ def dci_es(
         The scores and the curves. Without a factor that varies explicitness is 0. A code that knows
         nothing of a factor has explicitness 1 there, since no probe does better than the weakest:
         read it beside informativeness.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is out of range.
 
     Source: Eastwood et al. 2023, "DCI-ES", https://arxiv.org/abs/2210.00364, section 4, with random
     Fourier features (Rahimi & Recht 2007) as probes and the normalisation of the public code.

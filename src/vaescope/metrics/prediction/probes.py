@@ -61,10 +61,6 @@ def boosted_probe(
     """Importances, 0 to 1, by impurity decrease in boosted trees of depth 3 on binned codes.
 
     Args:
-        train: codes to fit [N, D].
-        test: codes to predict for [M, D].
-        targets: what to predict.
-        seed: of the choices among equally good latents.
         rounds: trees per class.
         rate: share of a tree's answer that is added.
         bins: most values of a code that a split can tell apart.
@@ -73,9 +69,6 @@ def boosted_probe(
         The answers. With ``rounds=100, rate=0.1`` and as many bins as rows they are those of
         `gbt_probe`. With the defaults D and C rank codes as `gbt_probe` does (correlation 0.99 over
         44 kinds of codes) but differ by 0.01 on average and by up to 0.08.
-
-    Raises:
-        ValueError: if an option is out of range.
 
     Source: as `metrics.estimators.boosting.boost`. Differs: fewer, larger steps by default.
     """
@@ -99,12 +92,6 @@ def boosted_probe(
 def gbt_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answers:
     """Importances, 0 to 1, of scikit-learn's gradient boosting with its defaults, per factor.
 
-    Args:
-        train: codes to fit [N, D].
-        test: codes to predict for [M, D].
-        targets: what to predict; values are regressed, each column on its own.
-        seed: of the choices among equally good splits.
-
     Returns:
         The answers.
 
@@ -123,12 +110,6 @@ def gbt_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answe
 
 def forest_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answers:
     """Importances, 0 to 1, of scikit-learn's random forest of 100 trees, per factor.
-
-    Args:
-        train: codes to fit [N, D].
-        test: codes to predict for [M, D].
-        targets: what to predict.
-        seed: of the forest.
 
     Returns:
         The answers. Trees are grown to the end, so training rows are predicted almost perfectly
@@ -164,9 +145,6 @@ def linear_probe(
     Returns:
         The answers.
 
-    Raises:
-        ValueError: if the penalty is negative.
-
     Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ, section 3.
     Differs: a fixed penalty, not one chosen by cross-validation.
     """
@@ -177,12 +155,6 @@ def linear_probe(
 
 def logistic_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answers:
     """Importances, 0 to 1, by absolute coefficients of multinomial logistic regressions.
-
-    Args:
-        train: codes to fit [N, D].
-        test: codes to predict for [M, D].
-        targets: what to predict; values are predicted as by `linear_probe`.
-        seed: not used.
 
     Returns:
         The answers; codes are standardised, the penalty is scikit-learn's default (C = 1). Chance

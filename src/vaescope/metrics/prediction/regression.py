@@ -35,9 +35,6 @@ class LeastSquaresProbes:
     def predict(self, codes: Tensor) -> Tensor:
         """Predicted targets.
 
-        Args:
-            codes: one number per latent [M, D].
-
         Returns:
             Predictions [M, T], float64.
         """
@@ -68,9 +65,6 @@ def fit_least_squares(codes: Tensor, targets: Tensor) -> LeastSquaresProbes:
     Returns:
         The probes; of equally good ones that with the smallest weights on standardised latents,
         so that constant latents and copies of others are harmless.
-
-    Raises:
-        ValueError: if shapes do not fit or values are not finite.
 
     Source: Hastie et al. 2009, "The Elements of Statistical Learning", section 3.2. Differs: by
     singular vectors, for latents that depend on each other.
@@ -120,25 +114,16 @@ def explained_variance(
     pools the two, and so does that of a categorical factor with its indicator columns.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
-        factors: values of the factors [N, K].
-        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
-            None: as in `vaescope.metrics.kinds.resolved_kinds`.
+        codes, factors, kinds, test, test_share, seed: as in `vaescope.metrics`.
         periods: of each circular factor [K]; None, for all or for one: 2 pi for values with
             fractions, otherwise largest less smallest value plus 1.
         probe: ``"linear"``, or ``"mlp"``: one layer of ``hidden`` tanh units.
-        test: codes and factors to score on; None: a random ``test_share`` of the rows.
-        test_share: part of the rows that is held out.
-        seed: of the held-out part and of the net's first weights.
         hidden: units of the net.
         steps: iterations of L-BFGS at most for the net, on all fitted rows.
 
     Returns:
         The score and the value per factor. A factor with one value among the fitted or the scored
         rows has 0 and is left out; with no other the score is 0.
-
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or an option is unknown.
 
     Source: linear: Zimmermann et al. 2021, https://arxiv.org/abs/2102.08850; net and angles: Lippe
     et al. 2022, https://arxiv.org/abs/2202.03169. Differs: the first fits and scores the same rows;

@@ -39,9 +39,6 @@ def sap_from_matrix(
     Returns:
         The score with its parts; with no factor that counts the score is 0.
 
-    Raises:
-        ValueError: if the matrix is empty or holds NaN.
-
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3. Differs: a single latent
     is compared with ``chance``.
     """
@@ -76,12 +73,8 @@ def sap_discrete(
     32, 32): read the score beside `sap_ceiling`.
 
     Args:
-        codes: one number per latent [N, D]; the field uses the posterior mean.
+        codes, kinds, test, test_share, seed: as in `vaescope.metrics`.
         factors: classes of the factors [N, K].
-        kinds: kind of each factor [K]; None: as in `vaescope.metrics.kinds.resolved_kinds`.
-        test: codes and factors to score on; None: a random ``test_share`` of the rows.
-        test_share: part of the rows that is held out.
-        seed: of the held-out part.
         strength: of the loss against the squared weights; the field uses 0.01. The penalty makes
             the score depend on the scale of the codes: 0.30 became 0.23 at three tenths of it.
 
@@ -91,7 +84,7 @@ def sap_discrete(
         is left out; with no other the score is 0. Classes that were not fitted are missed.
 
     Raises:
-        ValueError: if shapes do not fit, values are not finite or factors are continuous.
+        ValueError: if factors are continuous.
 
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3, with the classifier of
     disentanglement_lib (Locatello et al. 2019, https://arxiv.org/abs/1811.12359). Differs: the
@@ -133,9 +126,6 @@ def sap_continuous(
         The score with its parts. A constant latent has correlation 0. A factor that is constant is
         left out; with no other the score is 0. A single latent is compared with 0.
 
-    Raises:
-        ValueError: if shapes do not fit, values are not finite or there is only one row.
-
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3. Differs: none; the limit
     of the variance is that of disentanglement_lib. Chance: below about 2 log(D) / N. Ceiling: 1 for
     latents that are linear in independent factors, less if sampled factors are correlated.
@@ -164,17 +154,11 @@ def sap_ceiling(
     Args:
         factors: classes of the factors [N, K], in a sensible order.
         test: factors to score on [M, K]; None: a random part, as in `sap_discrete`.
-        test_share: as in `sap_discrete`.
-        seed: as in `sap_discrete`.
-        strength: as in `sap_discrete`.
+        test_share, seed, strength: as in `sap_discrete`.
 
     Returns:
-        Discrete SAP of the code with one latent per factor: its value, standardised.
-
-    Raises:
-        ValueError: as `sap_discrete`.
-
-    Source: none known. Differs: not a strict bound; unevenly spaced codes can be separated better.
+        Discrete SAP of the code with one latent per factor: its value, standardised. Not a
+        strict bound: unevenly spaced codes can be separated better.
     """
     checked_rows(factors.double(), factors, least=2)
     mean, std = factors.double().mean(0), factors.double().std(0)

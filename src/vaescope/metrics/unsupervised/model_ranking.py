@@ -40,10 +40,6 @@ def udr(
         that is predicted. A pair with a model in which no latent counts has 0; so does a latent
         with no similar partner, for example a constant one.
 
-    Raises:
-        ValueError: if there are fewer than 2 models, shapes do not fit, values are not finite or
-            the similarity is unknown.
-
     Source: Duan et al. 2020, https://arxiv.org/abs/1905.12614, section 4; direction of the Lasso
     and shape of the means as in the public disentanglement_lib. Differs: the paper pools both
     sides' latents into one mean; the two agree if the sides have equally many that count.

@@ -10,21 +10,17 @@ def support_distances(
     """Distance of each pair of latents from a factorised support, 0 (every combination; good) up.
 
     Args:
-        codes: posterior means [N, D].
+        codes, seed: as in `vaescope.metrics`.
         batch: rows compared at a time, at least 2; more fill the plane more densely, so values are
             comparable for the same number only. At most N is used.
         batches: random batches, without replacement within one, that are averaged.
         standardise: divide each latent by its standard deviation first; constant latents stay.
             Otherwise the distance falls with the scale of the codes.
-        seed: of the batches.
 
     Returns:
         Hausdorff distance of the product of two latents' values from the joint values [D, D],
         symmetric with a zero diagonal, mean over batches, in the units of the codes. The other
         direction is 0, as the product holds all joint values.
-
-    Raises:
-        ValueError: if codes are not a finite matrix of at least 2 rows or an option is too small.
 
     Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347, the pairwise Hausdorff criterion.
     Differs: distances, not their squares. Chance: independent latents do not reach 0, since a batch
@@ -54,17 +50,11 @@ def factorised_support(
     """Distance from a factorised support (FoS), 0 (every combination of latents occurs; good) up.
 
     Args:
-        codes: posterior means [N, D].
-        batch: as in `support_distances`.
-        batches: as in `support_distances`.
-        standardise: as in `support_distances`.
-        seed: of the batches.
+        codes, seed: as in `vaescope.metrics`.
+        batch, batches, standardise: as in `support_distances`.
 
     Returns:
         Mean of `support_distances` over pairs of different latents; 0 for a single latent.
-
-    Raises:
-        ValueError: as `support_distances`.
 
     Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347. Differs: mean over pairs instead of
     their sum, so that numbers of latents compare; otherwise as `support_distances`.

@@ -16,9 +16,6 @@ def traversal_smoothness(attributes: Tensor) -> Tensor:
         first differences [...], float64. 1 if all second differences are 0, as for an attribute
         that does not change. The spacing of the positions cancels.
 
-    Raises:
-        ValueError: if there are fewer than 3 positions or values are not finite.
-
     Source: Watcharasupat 2021, "Controllable Music", as implemented in latte,
     https://arxiv.org/abs/2112.10638 (Lehmer mean of order 2, plain range). Differs: none. Chance:
     independent Gaussian values have 0.25 at 5 positions, 0.38 at 11, 0.45 at 21. A straight line
@@ -49,10 +46,6 @@ def traversal_monotonicity(
     Returns:
         Rising minus falling steps as a share of the steps that count [...], float64; 0 if none
         does. Both ends are good: the sign is the direction.
-
-    Raises:
-        ValueError: if there are fewer than 2 positions, values are not finite, ``spacing`` is not
-            positive or ``threshold`` is negative.
 
     Source: Watcharasupat 2021, "Controllable Music", as implemented in latte,
     https://arxiv.org/abs/2112.10638. Differs: NaN there if no step counts. Chance: 0 on average,

@@ -16,9 +16,6 @@ def gaussian_wasserstein_correlation(codes: Tensor, *, normalised: bool = False)
         2 tr S - 2 tr (diag(S)^1/2 S diag(S)^1/2)^1/2. Defined for every S: constant latents add
         nothing, exact copies give a finite number. 0 if all latents are constant.
 
-    Raises:
-        ValueError: if codes are not a finite matrix of at least 2 rows.
-
     Source: Locatello et al. 2019, "Challenging Common Assumptions",
     https://arxiv.org/abs/1811.12359, unsupervised scores. Differs: the public
     disentanglement_lib takes the root of an asymmetric product, which turns complex or wrong for a
