@@ -221,7 +221,7 @@ def test_two_samples_are_enough_for_a_number():
 
 def test_codes_that_cannot_be_measured_are_refused():
     for measure in (gaussian_total_correlation, latent_entropies):
-        with pytest.raises(ValueError, match="at least 2 samples"):
+        with pytest.raises(ValueError, match="at least 2 rows"):
             measure(torch.zeros(1, 3))
         with pytest.raises(ValueError, match=r"\[N, D\]"):
             measure(torch.zeros(4))

@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
-LEAVES = {"errors", "memory", "ranges", "streams", "factor_kinds"}
+LEAVES = {"errors", "memory", "ranges", "streams", "factor_kinds", "tensor_checks"}
 TEXTS = {"errors", "escaping", "files"}
 
 # room of vaescope -> rooms that it may import besides itself
@@ -38,6 +38,7 @@ ARROWS = {
     "ranges": {"errors"},
     "stopping": set(),
     "streams": set(),
+    "tensor_checks": set(),
     "distributions": LEAVES,
     "networks": LEAVES,
     "metrics": LEAVES,

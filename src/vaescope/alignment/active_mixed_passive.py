@@ -5,6 +5,9 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from vaescope.alignment.similarity import centred
+from vaescope.tensor_checks import check_finite, check_matrix, misfit
+
 
 class LatentType(IntEnum):
     """What a latent does over the whole data set.
@@ -72,8 +75,9 @@ def gaussian_total_correlation(codes: Tensor) -> float:
     Source: Watanabe 1960, https://doi.org/10.1147/rd.41.0066; for codes Locatello et al. 2019,
     https://arxiv.org/abs/1811.12359. Differs: constant latents give NaN there.
     """
-    centred = _centred(_samples(codes))
-    return _total_correlation(centred, torch.zeros_like(centred[0]))
+    check_matrix("codes", codes, 2)
+    means = codes.detach().double()
+    return _total_correlation(centred(means), torch.zeros_like(means[0]))
 
 
 def sampled_total_correlation(mean: Tensor, variance: Tensor) -> float:
@@ -87,7 +91,8 @@ def sampled_total_correlation(mean: Tensor, variance: Tensor) -> float:
     2021, https://arxiv.org/abs/2109.12679. Differs: closed form, no noise is drawn.
     """
     mean, variance = _moments(mean, variance)
-    return _total_correlation(_centred(_samples(mean)), variance.mean(0))
+    check_matrix("mean", mean, 2)
+    return _total_correlation(centred(mean), variance.mean(0))
 
 
 def latent_entropies(codes: Tensor, *, spacing: int | None = None) -> Tensor:
@@ -107,7 +112,8 @@ def latent_entropies(codes: Tensor, *, spacing: int | None = None) -> Tensor:
     https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.differential_entropy.html.
     Differs: none.
     """
-    codes = _samples(codes)
+    check_matrix("codes", codes, 2)
+    codes = codes.detach().double()
     count = len(codes)
     step = round(count ** (1 / 3)) if spacing is None else spacing
     if not 1 <= step < count:
@@ -118,13 +124,13 @@ def latent_entropies(codes: Tensor, *, spacing: int | None = None) -> Tensor:
     return gaps.log().mean(0) + float(constants[0] - constants[1])
 
 
-def _total_correlation(centred: Tensor, noise: Tensor) -> float:
+def _total_correlation(codes: Tensor, noise: Tensor) -> float:
     """Of centred codes [N, D] with independent noise of variance [D] on top."""
-    largest = torch.maximum(centred.abs().amax(0), noise.sqrt())
+    largest = torch.maximum(codes.abs().amax(0), noise.sqrt())
     alive = largest > 0
     if int(alive.sum()) < 2:
         return 0.0
-    scaled = centred[:, alive] / largest[alive]
+    scaled = codes[:, alive] / largest[alive]
     extra = (noise[alive].sqrt() / largest[alive]).square()
     covariance = scaled.mT @ scaled / len(scaled) + extra.diag()
     lengths = covariance.diagonal().sqrt()
@@ -136,27 +142,10 @@ def _total_correlation(centred: Tensor, noise: Tensor) -> float:
     return max(0.0, -0.5 * float(spectrum.log().sum()))
 
 
-def _centred(codes: Tensor) -> Tensor:
-    # The first row goes first, because the mean of equal numbers can be off by rounding.
-    shifted = codes - codes[:1]
-    return shifted - shifted.mean(0)
-
-
-def _samples(codes: Tensor) -> Tensor:
-    if codes.ndim != 2 or len(codes) < 2 or codes.shape[1] == 0:
-        given = f"codes have shape {tuple(codes.shape)}"
-        raise ValueError(f"{given}, but [N, D] with at least 2 samples is needed")
-    if not bool(codes.isfinite().all()):
-        raise ValueError("codes hold NaN or infinite values: check the encoder")
-    return codes.detach().double()
-
-
 def _moments(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     if mean.ndim != 2 or mean.shape != variance.shape or 0 in mean.shape:
-        given = f"mean {tuple(mean.shape)} and variance {tuple(variance.shape)}"
-        raise ValueError(f"{given} given, but the same non-empty [N, D] is needed")
-    if not bool(mean.isfinite().all() and variance.isfinite().all()):
-        raise ValueError("mean or variance holds NaN or infinite values: check the encoder")
+        raise misfit("the same non-empty [N, D]", mean=mean, variance=variance)
+    check_finite("check the encoder", mean=mean, variance=variance)
     if bool((variance < 0).any()):
         raise ValueError("variance must be at least 0: pass variances, not their logarithm")
     return mean.detach().double(), variance.detach().double()

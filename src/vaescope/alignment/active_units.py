@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from vaescope.tensor_checks import check_matrix
+
 
 def active_by_mean(mean: Tensor, threshold: float = 0.5) -> Tensor:
     """Latents whose posterior mean varies over the data: True for active.
@@ -16,7 +18,7 @@ def active_by_mean(mean: Tensor, threshold: float = 0.5) -> Tensor:
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the set V_a behind the simplified
     KL. Differs: none.
     """
-    _check_matrix("mean", mean)
+    check_matrix("mean", mean)
     return mean.double().std(0, correction=0) > threshold
 
 
@@ -33,12 +35,5 @@ def active_by_variance(variance: Tensor, threshold: float = 0.8) -> Tensor:
     Source: Zietlow et al. 2021, https://arxiv.org/abs/2102.06822, the rule for over-pruned runs.
     Differs: none.
     """
-    _check_matrix("variance", variance)
+    check_matrix("variance", variance)
     return variance.double().mean(0) < threshold
-
-
-def _check_matrix(name: str, values: Tensor) -> None:
-    if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(
-            f"{name} has shape {tuple(values.shape)}, but a non-empty [N, D] is needed"
-        )

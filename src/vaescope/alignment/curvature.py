@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from vaescope.distributions.posteriors import DiagonalGaussian
+from vaescope.tensor_checks import misfit
 
 
 def posterior_curvature(
@@ -45,8 +46,7 @@ def posterior_curvature(
         raise ValueError(f"posterior is a {given}, but a DiagonalGaussian is needed")
     mean = posterior.mean
     if noise.ndim != 3 or noise.shape[1:] != mean.shape or len(noise) == 0:
-        needed = f"[M, B, D] with B, D = {tuple(mean.shape)}"
-        raise ValueError(f"noise is {tuple(noise.shape)}, but {needed} is needed")
+        raise misfit(f"[M, B, D] with B, D = {tuple(mean.shape)}", noise=noise)
     dim = mean.shape[1]
     # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.
     with torch.inference_mode(False):

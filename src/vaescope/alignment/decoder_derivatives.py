@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.func import jvp, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from vaescope.tensor_checks import misfit
+
 Decode = Callable[[Tensor], Tensor]
 
 # Largest activations alive at once, by measurement: in and out of a layer, copies of the kernels.
@@ -108,7 +110,7 @@ def column_norms(gram: Tensor) -> Tensor:
 def check_codes(codes: Tensor) -> None:
     """Refuse codes that are not a non-empty matrix [N, D]."""
     if codes.ndim != 2 or 0 in codes.shape:
-        raise ValueError(f"codes have shape {tuple(codes.shape)}, but a non-empty [N, D] is needed")
+        raise misfit("a non-empty [N, D]", codes=codes)
 
 
 def check_chunk(chunk: int) -> None:

@@ -6,6 +6,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from vaescope.tensor_checks import check_squares
+
 
 def right_singular_vectors(gram: Tensor) -> tuple[Tensor, Tensor]:
     """Right singular vectors and singular values of the Jacobians behind the Gram matrices.
@@ -18,7 +20,7 @@ def right_singular_vectors(gram: Tensor) -> tuple[Tensor, Tensor]:
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, eq. 29 (V of J = U S V^T).
     Differs: from J^T J, so values below 1e-8 of the largest are lost.
     """
-    _check_square("gram", gram)
+    check_squares("gram", gram)
     squares, vectors = torch.linalg.eigh(gram.double())
     return vectors.flip(-1), squares.flip(-1).clamp(min=0).sqrt()
 
@@ -35,7 +37,7 @@ def nearest_signed_permutation(vectors: Tensor) -> Tensor:
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, P(V) of eq. 29. Differs: the
     paper's mixed-integer program is solved as the assignment problem on |V| that it equals.
     """
-    _check_square("vectors", vectors)
+    check_squares("vectors", vectors)
     columns = [linear_sum_assignment(v, maximize=True)[1] for v in vectors.abs().cpu().numpy()]
     places = torch.zeros_like(vectors)
     if columns:
@@ -86,10 +88,3 @@ def haar_chance(dim: int, num_samples: int = 10_000, seed: int = 0) -> tuple[flo
     normal = torch.randn(shape, generator=generator, dtype=torch.float64)
     distances = distance_to_orthogonality(torch.linalg.qr(normal).Q)
     return float(distances.mean()), float(distances.std(correction=0))
-
-
-def _check_square(name: str, matrices: Tensor) -> None:
-    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or matrices.shape[2] == 0:
-        raise ValueError(f"{name} has shape {tuple(matrices.shape)}, but [N, D, D] is needed")
-    if not bool(matrices.isfinite().all()):
-        raise ValueError(f"{name} holds NaN or infinite values: check the decoder's outputs")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vaescope.alignment.decoder_derivatives import column_norms
 from vaescope.alignment.optimal_variances import ima_contrast
+from vaescope.tensor_checks import check_squares, misfit
 
 
 def hadamard_gap(gram: Tensor, beta: float) -> Tensor:
@@ -53,8 +54,7 @@ def deterministic_surrogate(
     https://arxiv.org/abs/2002.00041, the deterministic objective. Differs: none.
     """
     if mean.ndim != 2 or nll.shape != mean.shape[:1] or gram.shape[:-1] != mean.shape:
-        given = f"nll {tuple(nll.shape)}, mean {tuple(mean.shape)}, gram {tuple(gram.shape)}"
-        raise ValueError(f"{given} given, but [N], [N, D] and [N, D, D] are needed")
+        raise misfit("[N], [N, D] and [N, D, D]", nll=nll, mean=mean, gram=gram)
     precision = _posterior_precision(gram, beta)
     log_det = precision.diagonal(dim1=1, dim2=2).log().sum(1)
     if not diagonal:
@@ -75,7 +75,7 @@ def gram_deviation(gram: Tensor) -> Tensor:
     Differs: not the paper's statistic, which is `distance_to_orthogonality`; well defined where
     singular values are equal.
     """
-    _check_gram(gram)
+    check_squares("gram", gram)
     dim = gram.shape[2]
     if dim < 2:
         raise ValueError(f"gram has {dim} latent, but cosines between columns need at least 2")
@@ -103,10 +103,9 @@ def isometry_deviation(gram: Tensor, variance: Tensor, beta: float) -> Tensor:
     Isometric Embedding", https://arxiv.org/abs/2007.15190, the orthonormality of the scaled
     derivatives. Differs: theirs is the optimum, this is the distance to it.
     """
-    _check_gram(gram)
+    check_squares("gram", gram)
     if variance.shape != gram.shape[:2]:
-        given = f"variance {tuple(variance.shape)} and gram {tuple(gram.shape)}"
-        raise ValueError(f"{given} given, but [N, D] and [N, D, D] are needed")
+        raise misfit("[N, D] and [N, D, D]", variance=variance, gram=gram)
     if not bool((variance.isfinite() & (variance > 0)).all()):
         raise ValueError("variance must be positive and finite: pass variances, not logarithms")
     _check_beta(beta)
@@ -118,16 +117,9 @@ def isometry_deviation(gram: Tensor, variance: Tensor, beta: float) -> Tensor:
 
 def _posterior_precision(gram: Tensor, beta: float) -> Tensor:
     """I + G / beta, the precision of the best Gaussian posterior [N, D, D], float64."""
-    _check_gram(gram)
+    check_squares("gram", gram)
     _check_beta(beta)
     return torch.eye(gram.shape[2], dtype=torch.float64, device=gram.device) + gram.double() / beta
-
-
-def _check_gram(gram: Tensor) -> None:
-    if gram.ndim != 3 or gram.shape[1] != gram.shape[2] or gram.shape[2] == 0:
-        raise ValueError(f"gram has shape {tuple(gram.shape)}, but [N, D, D] is needed")
-    if not bool(gram.isfinite().all()):
-        raise ValueError("gram holds NaN or infinite values: check the decoder's outputs")
 
 
 def _check_beta(beta: float) -> None:

@@ -14,6 +14,7 @@ from vaescope.alignment.decoder_derivatives import (
     room_for,
 )
 from vaescope.alignment.dto import nearest_signed_permutation, right_singular_vectors
+from vaescope.tensor_checks import check_squares
 
 Metric = Callable[[Tensor], Tensor]
 
@@ -77,10 +78,7 @@ def off_axis_share(derivatives: Tensor) -> Tensor:
 
     Source: as `off_axis_derivatives`. Differs: the share is ours.
     """
-    if derivatives.ndim != 3 or derivatives.shape[1] != derivatives.shape[2]:
-        raise ValueError(f"derivatives {tuple(derivatives.shape)} given, but need [N, D, D]")
-    if not bool(derivatives.isfinite().all()):
-        raise ValueError("derivatives hold NaN or infinite values: check the decoder's outputs")
+    check_squares("derivatives", derivatives)
     largest = derivatives.double().abs().amax((1, 2), keepdim=True)
     squares = (derivatives.double() / largest.where(largest > 0, 1.0)).square()
     total, own = squares.sum((1, 2)), squares.diagonal(dim1=1, dim2=2).sum(1)

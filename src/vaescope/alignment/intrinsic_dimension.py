@@ -6,6 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vaescope.alignment.similarity import centred, scaled
+from vaescope.tensor_checks import check_finite, misfit
+
 # Entries of the largest intermediate tensor, 64 MiB.
 _CHUNK_ENTRIES = 2**23
 
@@ -118,15 +121,9 @@ def _check_search(data_dimension: float, threshold: float, max_dim: int) -> None
 def _distinct(points: Tensor) -> Tensor:
     """The different points [M, X], float64, centred and scaled to at most 1."""
     if points.ndim < 2 or points.numel() == 0:
-        given = f"points have shape {tuple(points.shape)}"
-        raise ValueError(f"{given}, but a non-empty [N, X] is needed")
-    if not bool(points.isfinite().all()):
-        raise ValueError("points hold NaN or infinite values: check the codes")
-    shifted = points.detach().flatten(1).double()
-    shifted = shifted - shifted[:1]
-    centred = shifted - shifted.mean(0)
-    largest = centred.abs().max()
-    return (centred / largest.where(largest > 0, 1.0)).unique(dim=0)
+        raise misfit("a non-empty [N, X]", points=points)
+    check_finite("check the codes", points=points)
+    return scaled(centred(points.detach().flatten(1).double())).unique(dim=0)
 
 
 def _neighbour_distances(points: Tensor, count: int) -> Tensor:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+
+from vaescope.alignment.similarity import best_pairs
+from vaescope.tensor_checks import check_finite, misfit
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def linear_vae_optimum(covariance: Tensor, beta: float, latent_dim: int) -> Line
     variance beta / 2. Differs: stated for a weight beta instead of a noise variance.
     """
     if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
-        raise ValueError(f"covariance has shape {tuple(covariance.shape)}, but [X, X] is needed")
+        raise misfit("[X, X]", covariance=covariance)
     if not beta > 0 or latent_dim < 1:
         raise ValueError(f"beta = {beta} and latent_dim = {latent_dim}, but both must be positive")
     axes, eigenvalues = _principal_axes(covariance.double(), latent_dim)
@@ -69,13 +71,11 @@ def axis_cosines(decoder_columns: Tensor, axes: Tensor) -> Tensor:
     the paper compares by eye.
     """
     if decoder_columns.ndim != 2 or axes.ndim != 2 or len(decoder_columns) != len(axes):
-        given = f"{tuple(decoder_columns.shape)} and {tuple(axes.shape)}"
-        raise ValueError(f"shapes {given} given, but [X, D] and [X, K] are needed")
-    cosines = (_unit(axes.double()).T @ _unit(decoder_columns.double())).abs().clamp(max=1)
-    if not bool(cosines.isfinite().all()):
-        raise ValueError("decoder_columns or axes hold NaN or infinite values")
-    rows, columns = linear_sum_assignment(cosines.cpu().numpy(), maximize=True)
-    return cosines[torch.from_numpy(rows), torch.from_numpy(columns)]
+        raise misfit("[X, D] and [X, K]", decoder_columns=decoder_columns, axes=axes)
+    check_finite("leave them out", decoder_columns=decoder_columns, axes=axes)
+    products = unit_columns(axes.double()).T @ unit_columns(decoder_columns.double())
+    cosines = products.abs().clamp(max=1)
+    return cosines[best_pairs(cosines)]
 
 
 def _principal_axes(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -87,6 +87,7 @@ def _principal_axes(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return axes, eigenvalues.clamp(min=0)
 
 
-def _unit(columns: Tensor) -> Tensor:
+def unit_columns(columns: Tensor) -> Tensor:
+    """Columns [X, D] of length 1; those of zeros stay."""
     norms = columns.norm(dim=0)
     return columns / norms.where(norms != 0, 1.0)

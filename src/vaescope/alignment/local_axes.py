@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import check_matrix, misfit
+
 _CHUNK_BYTES = 2**26  # of distances, or of neighbourhoods, held at once
 _EPSILON = torch.finfo(torch.float64).eps
 _LOST = 1e-13  # share of the largest eigenvalue below which one is rounding
@@ -67,13 +69,10 @@ def local_principal_axes(
     of cells of the data space; slopes of a local regression instead of the covariance.
     """
     for name, values in (("data", data), ("coordinates", coordinates), ("points", points)):
-        check_samples(name, values, 1)
+        check_matrix(name, values)
     if len(data) != len(coordinates) or coordinates.shape[1] != points.shape[1]:
-        given = [tuple(values.shape) for values in (data, coordinates, points)]
-        raise ValueError(
-            "data {}, coordinates {} and points {} given, ".format(*given)
-            + "but [M, X], [M, C] and [P, C] are needed"
-        )
+        given = {"data": data, "coordinates": coordinates, "points": points}
+        raise misfit("[M, X], [M, C] and [P, C]", **given)
     if not 2 <= neighbours <= len(data):
         raise ValueError(f"neighbours = {neighbours}, but 2 to {len(data)} observations can count")
     limit = min(coordinates.shape[1], data.shape[1])
@@ -102,22 +101,13 @@ def whitening(codes: Tensor) -> Tensor:
         Matrix A [D, R], float64, A A^T the covariance (divided by N), R its rank; R is 0 for
         constant codes.
     """
-    check_samples("codes", codes, 1)
+    check_matrix("codes", codes)
     shifted = codes.double() - codes[:1].double()  # the mean of equal numbers is off by rounding
     scale = shifted.abs().amax(0)
     unit = (shifted - shifted.mean(0)) / scale.where(scale > 0, 1.0)
     values, vectors = torch.linalg.eigh(unit.T @ unit / len(unit))
     kept = values > len(values) * _LOST * values.amax()
     return scale[:, None] * vectors[:, kept] * values[kept].sqrt()
-
-
-def check_samples(name: str, values: Tensor, least: int) -> None:
-    """Refuse what is not a finite matrix of so many rows."""
-    if values.ndim != 2 or 0 in values.shape or len(values) < least:
-        needed = f"a matrix of at least {least} row{'s' if least > 1 else ''}"
-        raise ValueError(f"{name} has shape {tuple(values.shape)}, but {needed} is needed")
-    if not bool(values.isfinite().all()):
-        raise ValueError(f"{name} holds NaN or infinite values")
 
 
 def _nearest(data: Tensor, points: Tensor, count: int) -> Tensor:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import check_squares, misfit
+
 
 def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> Tensor:
     """Posterior variance over its optimum for this decoder, above 0; 1 is ideal.
@@ -24,8 +26,7 @@ def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> T
     optimum, this is the ratio to it; exact for a decoder linear over the posterior's width.
     """
     if variance.shape != gram_diagonal.shape:
-        given = f"variance {tuple(variance.shape)} and gram_diagonal {tuple(gram_diagonal.shape)}"
-        raise ValueError(f"{given} given, but equal shapes [N, D] are needed")
+        raise misfit("equal shapes [N, D]", variance=variance, gram_diagonal=gram_diagonal)
     if not beta > 0:
         raise ValueError(f"beta = {beta}, but the relation needs a positive weight of the KL term")
     return variance.double() * (1 + gram_diagonal.double() / beta)
@@ -45,10 +46,7 @@ def ima_contrast(gram: Tensor) -> Tensor:
     Source: Gresele et al. 2021, https://arxiv.org/abs/2106.05200, c_IMA. Differs: none;
     computed on columns of unit length, so that scale cannot overflow.
     """
-    if gram.ndim != 3 or gram.shape[1] != gram.shape[2] or gram.shape[2] == 0:
-        raise ValueError(f"gram has shape {tuple(gram.shape)}, but [N, D, D] is needed")
-    if not bool(gram.isfinite().all()):
-        raise ValueError("gram holds NaN or infinite values: check the decoder's outputs")
+    check_squares("gram", gram)
     norms = gram.double().diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     lengths = norms.where(norms > 0, 1.0)
     cosines = gram.double() / (lengths[:, :, None] * lengths[:, None, :])

@@ -5,7 +5,9 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from vaescope.alignment.local_axes import check_samples
+from vaescope.alignment.linear_vae import unit_columns
+from vaescope.alignment.similarity import best_pairs
+from vaescope.tensor_checks import check_finite, check_matrix, misfit
 
 _BLOCK = 1024  # rows of the data, or columns, that are doubles at once
 _EPSILON = torch.finfo(torch.float64).eps
@@ -85,18 +87,16 @@ def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
     the paper compares by eye.
     """
-    check_samples("codes", codes, 2)
-    check_samples("data", data, 2)
+    check_matrix("codes", codes, 2)
+    check_matrix("data", data, 2)
     if len(codes) != len(data):
         raise ValueError(f"{len(codes)} codes and {len(data)} observations, but both must match")
     centred = codes.double() - codes.double().mean(0)
     varies = codes.amax(0) > codes.amin(0)
-    latents = _unit(centred.where(varies, 0.0))
-    scores = _unit(_component_scores(data, codes.shape[1]))
+    latents = unit_columns(centred.where(varies, 0.0))
+    scores = unit_columns(_component_scores(data, codes.shape[1]))
     correlations = (scores.T @ latents).abs().clamp(max=1)
-    matched = linear_sum_assignment(correlations.cpu().numpy(), maximize=True)
-    rows, columns = (torch.from_numpy(index).to(correlations.device) for index in matched)
-    return correlations[rows, columns]
+    return correlations[best_pairs(correlations)]
 
 
 def _component_scores(data: Tensor, count: int) -> Tensor:
@@ -132,12 +132,10 @@ def _products(jacobian: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
     """Axes^T J [N, K, D] and J^T J [N, D, D], float64."""
     for name, stack in (("jacobian", jacobian), ("axes", axes)):
         if stack.ndim != 3 or 0 in stack.shape[1:]:
-            raise ValueError(f"{name} has shape {tuple(stack.shape)}, but a stack is needed")
-        if not bool(stack.isfinite().all()):
-            raise ValueError(f"{name} holds NaN or infinite values")
+            raise misfit("a stack of matrices", **{name: stack})
+        check_finite("leave those samples out", **{name: stack})
     if jacobian.shape[:2] != axes.shape[:2]:
-        given = f"jacobian {tuple(jacobian.shape)} and axes {tuple(axes.shape)}"
-        raise ValueError(f"{given} given, but [N, X, D] and [N, X, K] are needed")
+        raise misfit("[N, X, D] and [N, X, K]", jacobian=jacobian, axes=axes)
     columns = jacobian.double()
     return axes.double().mT @ columns, columns.mT @ columns
 
@@ -156,8 +154,3 @@ def _matched_mean(cosines: Tensor) -> Tensor:
         for matrix in cosines.cpu().numpy()
     ]
     return torch.tensor(means, dtype=torch.float64, device=cosines.device)
-
-
-def _unit(columns: Tensor) -> Tensor:
-    norms = columns.norm(dim=0)
-    return columns / norms.where(norms > 0, 1.0)

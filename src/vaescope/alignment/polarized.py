@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import misfit
+
 
 def kl_diagonal(mean: Tensor, variance: Tensor) -> Tensor:
     """KL divergence of each latent's posterior from N(0, 1) in nats, 0 (switched off) upward.
@@ -100,8 +102,7 @@ def _check_times(times: Tensor, below: Tensor, total_steps: float) -> None:
 
 def _moments(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     if mean.ndim != 2 or mean.shape != variance.shape or len(mean) == 0:
-        given = f"mean {tuple(mean.shape)} and variance {tuple(variance.shape)}"
-        raise ValueError(f"{given} given, but the same non-empty [N, D] is needed")
+        raise misfit("the same non-empty [N, D]", mean=mean, variance=variance)
     if not bool((variance > 0).all()):
         raise ValueError(
             "variance must be positive everywhere: pass variances, not their logarithm"

@@ -13,6 +13,7 @@ from vaescope.distributions.posteriors import (
     Point,
     Posterior,
 )
+from vaescope.tensor_checks import check_finite, misfit
 
 _ORTHOGONAL_WITHIN = 1e-4
 
@@ -205,8 +206,7 @@ def _checked_rotation(rotation: Tensor, like: Tensor) -> Tensor:
     """The rotation in float64, on the device and for the latents of ``like`` [B, D]."""
     dim = like.shape[-1]
     if like.ndim != 2 or rotation.shape != (dim, dim):
-        given = f"rotation {tuple(rotation.shape)} and codes {tuple(like.shape)}"
-        raise ValueError(f"{given} given, but [D, D] and [B, D] are needed")
+        raise misfit("[D, D] and [B, D]", rotation=rotation, codes=like)
     turn = rotation.detach().to(like.device, torch.float64)
     deviation = float((turn @ turn.T - torch.eye(dim, device=turn.device)).abs().max())
     if not deviation <= _ORTHOGONAL_WITHIN:
@@ -217,18 +217,16 @@ def _checked_rotation(rotation: Tensor, like: Tensor) -> Tensor:
 def _checked_stack(name: str, matrices: Tensor, like: Tensor) -> Tensor:
     """Symmetric matrices in float64, one for each row of ``like`` [B, D]."""
     if like.ndim != 2 or 0 in like.shape or matrices.shape != (*like.shape, like.shape[1]):
-        raise ValueError(f"{name} has shape {tuple(matrices.shape)}, but [N, D, D] is needed")
-    if not bool(matrices.isfinite().all()):
-        raise ValueError(f"{name} holds NaN or infinite values: check the decoder's outputs")
+        raise misfit("[N, D, D]", **{name: matrices})
+    check_finite("check the decoder's outputs", **{name: matrices})
     return matrices.detach().to(like.device, torch.float64)
 
 
 def _checked_draws(beta: float | None, noise: Tensor | None, mean: Tensor) -> tuple[float, Tensor]:
     if beta is None or not beta > 0:
         raise ValueError(f"beta = {beta}, but a Gaussian posterior needs a weight above 0")
-    if noise is None or noise.ndim != 3 or noise.shape[1:] != mean.shape or len(noise) == 0:
-        given = None if noise is None else tuple(noise.shape)
-        raise ValueError(
-            f"noise is {given}, but [M, B, D] with B, D = {tuple(mean.shape)} is needed"
-        )
+    if noise is None:
+        raise ValueError("noise is None, but a Gaussian posterior needs draws [M, B, D]")
+    if noise.ndim != 3 or noise.shape[1:] != mean.shape or len(noise) == 0:
+        raise misfit(f"[M, B, D] with B, D = {tuple(mean.shape)}", noise=noise)
     return float(beta), noise

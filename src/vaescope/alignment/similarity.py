@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 import torch
 from scipy.optimize import linear_sum_assignment
+from scipy.stats import rankdata
 from torch import Tensor
+
+from vaescope.tensor_checks import check_matrix, misfit
 
 Score = Callable[[Tensor, Tensor], float]
 
@@ -67,10 +70,15 @@ def correlation_match(a: Tensor, b: Tensor, *, rank: bool = False) -> tuple[Tens
     if rank:
         a, b = _ranks(a), _ranks(b)
     strength = (_unit_columns(a).mT @ _unit_columns(b)).abs().clamp(max=1)
-    rows, columns = linear_sum_assignment(strength.cpu().numpy(), maximize=True)
-    left = torch.from_numpy(rows).to(strength.device)
-    right = torch.from_numpy(columns).to(strength.device)
+    left, right = best_pairs(strength)
     return left, right, strength[left, right]
+
+
+def best_pairs(strengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the one-to-one match of a matrix [D, E] with the largest sum."""
+    pairs = linear_sum_assignment(strengths.cpu().numpy(), maximize=True)
+    rows, columns = (torch.from_numpy(places).to(strengths.device) for places in pairs)
+    return rows, columns
 
 
 def linear_alignment(a: Tensor, b: Tensor) -> float:
@@ -91,7 +99,7 @@ def linear_alignment(a: Tensor, b: Tensor) -> float:
     Differs: an intercept; a may be rank-deficient.
     """
     a, b = _same_images(a, b)
-    b = _scaled(b)
+    b = scaled(b)
     directions, strengths, _ = torch.linalg.svd(_unit_columns(a), full_matrices=False)
     kept = strengths > strengths[0] * max(a.shape) * torch.finfo(torch.float64).eps
     return _ratio((directions[:, kept].mT @ b).square().sum(), b.square().sum())
@@ -113,7 +121,7 @@ def orthogonal_alignment(a: Tensor, b: Tensor) -> float:
     Source: Schonemann 1966, https://doi.org/10.1007/BF02289451, the orthogonal Procrustes problem.
     Differs: shift and scale are fitted too; the value is what the fit explains, not the map.
     """
-    a, b = (_scaled(codes) for codes in _same_images(a, b))
+    a, b = (scaled(codes) for codes in _same_images(a, b))
     common = torch.linalg.svdvals(a.mT @ b).sum().square()
     return _ratio(common, a.square().sum() * b.square().sum())
 
@@ -134,7 +142,7 @@ def centred_kernel_alignment(a: Tensor, b: Tensor) -> float:
     Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414, section 3, linear CKA.
     Differs: none; the biased estimate, 1 for any codes where D and E reach N.
     """
-    a, b = (_scaled(codes) for codes in _same_images(a, b))
+    a, b = (scaled(codes) for codes in _same_images(a, b))
     norms = torch.linalg.matrix_norm(a.mT @ a) * torch.linalg.matrix_norm(b.mT @ b)
     return _ratio((b.mT @ a).square().sum(), norms)
 
@@ -152,9 +160,7 @@ def pairwise(codes: Tensor, score: Score) -> Tensor:
         definition, also for a constant set.
     """
     if codes.ndim != 3 or 0 in codes.shape:
-        raise ValueError(
-            f"codes have shape {tuple(codes.shape)}, but a non-empty [S, N, D] is needed"
-        )
+        raise misfit("a non-empty [S, N, D]", codes=codes)
     table = torch.eye(len(codes), dtype=torch.float64)
     for i, first in enumerate(codes):
         for j, second in enumerate(codes):
@@ -165,25 +171,22 @@ def pairwise(codes: Tensor, score: Score) -> Tensor:
 
 def _same_images(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Both sets centred, float64; a constant latent becomes exactly 0."""
-    for name, codes in (("a", a), ("b", b)):
-        if codes.ndim != 2 or 0 in codes.shape:
-            given = f"{name} has shape {tuple(codes.shape)}"
-            raise ValueError(f"{given}, but a non-empty [N, D] is needed")
-        if not bool(codes.isfinite().all()):
-            raise ValueError(f"{name} holds NaN or infinite values: check the codes")
+    check_matrix("a", a)
+    check_matrix("b", b)
     if len(a) != len(b) or len(a) < 3:
         given = f"a has {len(a)} samples and b {len(b)}"
         raise ValueError(f"{given}, but the same number, at least 3, is needed")
-    return _centred(a.detach().double()), _centred(b.detach().double())
+    return centred(a.detach().double()), centred(b.detach().double())
 
 
-def _centred(codes: Tensor) -> Tensor:
+def centred(codes: Tensor) -> Tensor:
+    """Codes [N, D] less their mean; a constant latent becomes exactly 0."""
     # The first row goes first, because the mean of equal numbers can be off by rounding.
     shifted = codes - codes[:1]
     return shifted - shifted.mean(0)
 
 
-def _scaled(codes: Tensor) -> Tensor:
+def scaled(codes: Tensor) -> Tensor:
     """Codes whose largest entry is 1, so that squares neither overflow nor vanish."""
     largest = codes.abs().max()
     return codes / largest.where(largest > 0, 1.0)
@@ -198,11 +201,7 @@ def _unit_columns(codes: Tensor) -> Tensor:
 
 def _ranks(codes: Tensor) -> Tensor:
     """Centred ranks of each latent's values [N, D], ties at their mean."""
-    values = codes.mT.contiguous()
-    ordered = values.sort(dim=1).values
-    below = torch.searchsorted(ordered, values)
-    through = torch.searchsorted(ordered, values, right=True)
-    return _centred((below + through).mT.double() / 2)
+    return centred(torch.from_numpy(rankdata(codes.cpu(), axis=0)).to(codes.device))
 
 
 def _ratio(part: Tensor, whole: Tensor) -> float:

@@ -1,10 +1,12 @@
 """The decoder's local spectrum: are column lengths singular values, and in the variances' order?"""
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from vaescope.alignment.decoder_derivatives import column_norms
 from vaescope.alignment.dto import right_singular_vectors
+from vaescope.tensor_checks import misfit
 
 
 def norm_spectrum_error(gram: Tensor) -> Tensor:
@@ -39,8 +41,8 @@ def order_agreement(variance: Tensor, gram_diagonal: Tensor) -> Tensor:
     Theorem 1 fall with the norms. Differs: theirs is the optimum, this is the agreement with it.
     """
     if variance.ndim != 2 or variance.shape != gram_diagonal.shape or variance.shape[1] < 2:
-        given = f"variance {tuple(variance.shape)} and gram_diagonal {tuple(gram_diagonal.shape)}"
-        raise ValueError(f"{given} given, but equal shapes [N, D] with D >= 2 are needed")
+        needed = "equal shapes [N, D] with D >= 2"
+        raise misfit(needed, variance=variance, gram_diagonal=gram_diagonal)
     for name, values in (("variance", variance), ("gram_diagonal", gram_diagonal)):
         if not bool((values.isfinite() & (values >= 0)).all()):
             raise ValueError(f"{name} holds negative, NaN or infinite values")
@@ -51,6 +53,6 @@ def order_agreement(variance: Tensor, gram_diagonal: Tensor) -> Tensor:
 
 
 def _centred_ranks(values: Tensor) -> Tensor:
-    """Mid-ranks along the last dimension, less their mean; [N, D], float64 and exact."""
-    mine, others = values[:, :, None], values[:, None, :]
-    return 0.5 * ((mine > others).sum(-1) - (mine < others).sum(-1)).to(torch.float64)
+    """Ranks along the last dimension, ties at their mean, less their mean; [N, D], exact."""
+    ranks = torch.from_numpy(rankdata(values.cpu(), axis=1)).to(values.device)
+    return ranks - (values.shape[1] + 1) / 2

@@ -1,0 +1,72 @@
+"""Checks of tensors: shapes that do not fit, NaN and infinite values, each told in one sentence."""
+
+from torch import Tensor
+
+
+def misfit(needed: str, **given: Tensor) -> ValueError:
+    """The error for tensors whose shapes do not fit.
+
+    Args:
+        needed: shapes that would fit, such as ``[N, D] and [N, K]``.
+        **given: the tensors by name.
+
+    Returns:
+        An error to raise, with all shapes in it.
+
+    Example:
+        >>> import torch
+        >>> misfit("[N, D]", codes=torch.zeros(3))
+        ValueError('codes has shape (3,), but [N, D] is needed')
+    """
+    shapes = [tuple(tensor.shape) for tensor in given.values()]
+    if len(given) == 1:
+        return ValueError(f"{next(iter(given))} has shape {shapes[0]}, but {needed} is needed")
+    told = [f"{name} {shape}" for name, shape in zip(given, shapes, strict=True)]
+    return ValueError(f"{', '.join(told[:-1])} and {told[-1]} given, but {needed} are needed")
+
+
+def check_finite(hint: str, **given: Tensor) -> None:
+    """Refuse tensors with NaN or infinite values.
+
+    Args:
+        hint: what to do about it, for the error.
+        **given: the tensors by name.
+
+    Raises:
+        ValueError: for the first that holds one.
+    """
+    for name, tensor in given.items():
+        if not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} holds NaN or infinite values: {hint}")
+
+
+def check_matrix(name: str, values: Tensor, least: int = 1) -> None:
+    """Refuse what is not a finite matrix of at least so many rows, and of at least one column.
+
+    Args:
+        name: what the error calls it.
+        values: the matrix [N, D].
+        least: rows that are needed.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if values.ndim != 2 or 0 in values.shape or len(values) < least:
+        rows = f" of at least {least} rows" if least > 1 else ""
+        raise misfit(f"a non-empty matrix [N, D]{rows}", **{name: values})
+    check_finite("check the encoder before scoring it", **{name: values})
+
+
+def check_squares(name: str, matrices: Tensor) -> None:
+    """Refuse what is not a stack of finite square matrices.
+
+    Args:
+        name: what the error calls it.
+        matrices: the stack [N, D, D].
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or matrices.shape[2] == 0:
+        raise misfit("[N, D, D]", **{name: matrices})
+    check_finite("check the decoder's outputs", **{name: matrices})
