@@ -14,7 +14,8 @@ from typing import NoReturn
 from vaescope import __version__
 from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError
-from vaescope.run_folder.locking import holds_run, locked, refuse_run
+from vaescope.run_folder.contents import holds_run, refuse_run
+from vaescope.run_folder.locking import locked
 from vaescope.stopping import Stopped, kept, stoppable
 
 COMMANDS = {

@@ -16,7 +16,7 @@ import torch
 from vaescope.callbacks.continuing import Begin
 from vaescope.data import FactorDataModule
 from vaescope.experiment import training
-from vaescope.run_folder.record import environment
+from vaescope.run_folder.environment import environment
 
 
 def head(title: str, settings: Mapping[str, Any]) -> None:

@@ -38,7 +38,8 @@ from hydra import compose, initialize_config_dir
 from vaescope.config.build import config_dir, register_schemas
 from vaescope.experiment import training
 from vaescope.experiment.assembly import build_model
-from vaescope.run_folder.record import environment, write_json
+from vaescope.files import write_json
+from vaescope.run_folder.environment import environment
 
 QUIET = ["logger=[csv]", "callbacks.progress.bar=false"]
 ROWS = ("beta_vae", "vae", "autoencoder", "full")

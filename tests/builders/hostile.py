@@ -100,7 +100,7 @@ def attacks(folder, mark):
         node("vaescope.data.files.cache.os.mkdir", mark),
         node("vaescope.config.targets.import_module", EVIL),
         node("vaescope.config.trust.located", network),
-        node("vaescope.run_folder.record.write_text", node("pathlib.Path", mark), "x"),
+        node("vaescope.files.write_text", node("pathlib.Path", mark), "x"),
         node("torch.optim.optimizer.functools.partial", system),
         node("pytorch_lightning.trainer.trainer.os.mkdir", mark),
         # inside of what may be built

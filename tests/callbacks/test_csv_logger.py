@@ -12,10 +12,7 @@ def test_rows_up_to_the_step_are_kept_without_final_scores(tmp_path):
     )
     file = MetricsFile(str(tmp_path))
     file.resume(2)
-    assert file._rows == {
-        (1, 0): {"step": "1", "seed": "0", "val/loss": "2.5"},
-        (2, 0): {"step": "2", "seed": "0"},
-    }
+    assert file._rows == {(1, 0): {"val/loss": 2.5}, (2, 0): {}}
 
 
 @pytest.mark.parametrize(

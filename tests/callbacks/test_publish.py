@@ -55,7 +55,7 @@ def test_published_numbers_reach_loggers_the_file_and_callbacks(tmp_path):
     assert memory.given[0][0] == 5
     assert memory.given[0][1]["val/loss"] == 2.0
     assert float(trainer.callback_metrics["val/loss"]) == 2.0
-    assert [(row["seed"], row["val/loss"]) for row in rows(file.path)] == [
+    assert [(row["seed"], row["val/loss"]) for row in rows(tmp_path / "metrics.csv")] == [
         ("0", "1.0"),
         ("1", "3.0"),
     ]
@@ -67,8 +67,8 @@ def test_a_file_of_several_seeds_has_a_row_of_each_step_and_seed(tmp_path):
     file.log_rows({0: {"val/loss": 3.0}}, 5)  # joins the row that is there
     file.log_rows({0: {"train/loss": 4.0}}, 2)
     file.save()
-    found = [tuple(row.values()) for row in rows(file.path)]
-    assert list(rows(file.path)[0]) == ["step", "seed", "train/loss", "val/loss"]
+    found = [tuple(row.values()) for row in rows(tmp_path / "metrics.csv")]
+    assert list(rows(tmp_path / "metrics.csv")[0]) == ["step", "seed", "train/loss", "val/loss"]
     assert found == [("2", "0", "4.0", ""), ("5", "0", "2.0", "3.0"), ("5", "1", "1.0", "")]
 
 
@@ -82,15 +82,17 @@ def test_a_resumed_file_keeps_every_seed_up_to_the_step(tmp_path):
     resumed.resume(10)
     resumed.log_rows({0: {"train/loss": 15.0}}, 15)
     resumed.save()
-    found = [(row["step"], row["seed"], row["train/loss"]) for row in rows(file.path)]
+    found = [
+        (row["step"], row["seed"], row["train/loss"]) for row in rows(tmp_path / "metrics.csv")
+    ]
     assert found == [
         *[("5", "0", "5.0"), ("5", "1", "5.1"), ("10", "0", "10.0"), ("10", "1", "10.1")],
         ("15", "0", "15.0"),
     ]
-    assert "test/loss" not in rows(file.path)[0]  # the run has not ended
+    assert "test/loss" not in rows(tmp_path / "metrics.csv")[0]  # the run has not ended
     earlier = MetricsFile(str(tmp_path))
     earlier.resume(5)
     earlier.log_rows({}, 5)
     earlier.log_rows({0: {"val/loss": 1.0}}, 5)
     earlier.save()
-    assert [row["step"] for row in rows(file.path)] == ["5", "5"]
+    assert [row["step"] for row in rows(tmp_path / "metrics.csv")] == ["5", "5"]

@@ -55,11 +55,11 @@ def leave(folder, seeds):
 
 def test_series_of_several_seeds_have_means_and_ranges(tmp_path):
     leave(tmp_path, (0, 1, 4))
-    series = read_series(tmp_path / "metrics.csv")["align/singular_value_00"]
+    series = read_series(tmp_path)["align/singular_value_00"]
     assert series.steps == [0, 5]
     assert series.values == [pytest.approx(5 / 3), pytest.approx(5 + 5 / 3)]
     assert (series.lows, series.highs) == ([0, 5], [4, 9])
-    assert read_series(tmp_path / "nowhere.csv") == {}
+    assert read_series(tmp_path / "nowhere") == {}
 
 
 def test_page_of_several_seeds(tmp_path):

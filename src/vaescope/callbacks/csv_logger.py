@@ -1,6 +1,5 @@
 """``metrics.csv``: every logged number of a run, one row a step and seed."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from vaescope.errors import DataError
-from vaescope.files import replacing
 from vaescope.ranges import Count, in_range
+from vaescope.run_folder.metrics import Metrics, read_metrics, write_metrics
 
 
 class MetricsFile(Logger):
@@ -26,9 +24,9 @@ class MetricsFile(Logger):
     @in_range
     def __init__(self, folder: str, flush_every: Count = 20) -> None:
         super().__init__()
-        self.path = Path(folder) / "metrics.csv"
+        self.folder = Path(folder)
         self.flush_every = flush_every
-        self._rows: dict[tuple[int, int], dict[str, float | str]] = {}
+        self._rows: Metrics = {}
         self._unwritten = 0
 
     @property
@@ -47,24 +45,11 @@ class MetricsFile(Logger):
         Raises:
             DataError: the file is no such table.
         """
-        if not self.path.is_file():
-            return
-        try:
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows = (
-                    {k: v for k, v in row.items() if v and not k.startswith("test/")}
-                    for row in csv.DictReader(file)
-                )
-                self._rows = {
-                    (int(row["step"]), int(row["seed"])): dict(row)
-                    for row in rows
-                    if int(row["step"]) <= step
-                }
-        except (ValueError, KeyError, AttributeError, csv.Error) as error:
-            raise DataError(
-                f"{self.path} is damaged ({error}); mend it, or move it away to go on without "
-                "the curves so far"
-            ) from error
+        self._rows = {
+            place: {key: value for key, value in row.items() if not key.startswith("test/")}
+            for place, row in read_metrics(self.folder).items()
+            if place[0] <= step
+        }
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The configuration is in ``config.yaml``."""
@@ -77,9 +62,8 @@ class MetricsFile(Logger):
     def log_rows(self, rows: Mapping[int, Mapping[str, float]], step: int) -> None:
         """Add numbers to the rows of ``step``, by seed."""
         for seed, numbers in rows.items():
-            self._rows.setdefault((step, seed), {"step": step, "seed": seed}).update(
-                {key: float(value) for key, value in numbers.items()}
-            )
+            kept = self._rows.setdefault((step, seed), {})
+            kept.update({key: float(value) for key, value in numbers.items()})
         self._unwritten += len(rows)
         if self._unwritten >= max(self.flush_every, len(self._rows) // 20):
             self.save()
@@ -87,17 +71,8 @@ class MetricsFile(Logger):
     @rank_zero_only
     def save(self) -> None:
         """Write all rows, whole or not at all."""
-        if not self._unwritten:
-            return
-        places = ["step", "seed"]
-        columns = sorted({name for row in self._rows.values() for name in row} - {*places})
-        with (
-            replacing(self.path) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, [*places, *columns], restval="")
-            writer.writeheader()
-            writer.writerows(self._rows[place] for place in sorted(self._rows))
+        if self._unwritten:
+            write_metrics(self.folder, self._rows)
         self._unwritten = 0
 
     @rank_zero_only

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 
 from vaescope.data import FactorDataModule
 from vaescope.data.factor_statistics import factor_statistics
-from vaescope.run_folder.record import write_json
+from vaescope.files import write_json
 
 log = logging.getLogger(__name__)
 

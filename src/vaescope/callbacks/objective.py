@@ -6,10 +6,10 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from vaescope.callbacks.evaluation import Evaluation
+from vaescope.files import write_json
 from vaescope.objective import missing, names_of, objective_keys
 from vaescope.report.glossary import GLOSSARY, name_of
 from vaescope.report.run.score_facts import fact_of
-from vaescope.run_folder.record import write_json
 from vaescope.statistics import Statistics
 
 

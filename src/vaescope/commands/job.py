@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from vaescope.config.overrides import PATHS
 from vaescope.config.refusals import refusal
 from vaescope.errors import ConfigError, RunFolderError, VaescopeError
 from vaescope.escaping import printable
-from vaescope.files import replacing, why_not_written
-from vaescope.run_folder.locking import holds_run, how_to_go_on, locked, refuse_run
+from vaescope.files import why_not_written
+from vaescope.run_folder.contents import holds_run, how_to_go_on, refuse_run, write_error
+from vaescope.run_folder.locking import locked
 from vaescope.stopping import Stopped, kept, stoppable
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,7 @@ def record_failure(folder: Path, error: BaseException) -> None:
     refused = isinstance(error, ConfigError) and holds_run(folder)
     if not isinstance(error, RunFolderError) and not refused:
         try:
-            with replacing(folder / "error.txt") as temporary:
-                temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            write_error(folder, error)
         except OSError as another:  # a full disk: what was to be told is told on the terminal
             log.error("error.txt cannot be written: %s", another)
     if _in_sweep():  # Hydra itself tells only the first failure

@@ -1,6 +1,5 @@
 """What a sweep leaves beside its jobs: their scores in one table."""
 
-import json
 import logging
 import os
 import re
@@ -17,7 +16,8 @@ from vaescope.config.build import read_overrides, read_settings
 from vaescope.config.overrides import word
 from vaescope.errors import ConfigError, DataError
 from vaescope.objective import DEFAULT, objective_keys
-from vaescope.run_folder.locking import holds_state
+from vaescope.run_folder.contents import CONFIG, ERROR, HYDRAS, holds_state, last_error
+from vaescope.run_folder.scores import has_scores, read_scores, write_scores
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,6 @@ class SweepTable(Callback):
         if cls.folder is None:
             return
         from vaescope.report.terminal import print_jobs
-        from vaescope.run_folder.record import write_scores
 
         folder, cls.folder = cls.folder, None
         if not folder.is_dir():  # Hydra refused the sweep before its first job
@@ -73,7 +72,7 @@ class SweepTable(Callback):
         if folder not in made:  # hydra.sweep.subdir=. : these are the job's own scores
             try:
                 about = {"jobs": len(jobs), "finished": finished}
-                write_scores(folder / "scores.json", rows, about)
+                write_scores(folder, rows, about)
             except OSError as error:
                 print(f"vaescope: no table of the sweep in {folder}: {error}", file=sys.stderr)
                 raise SystemExit(1) from error
@@ -173,10 +172,10 @@ def read_job(folder: Path, root: Path, mark: str = ".hydra/overrides.yaml") -> d
 
 def _output_dir(folder: Path) -> Path:
     """Where the job wrote: its own folder, or the one that ``output_dir`` named."""
-    if any((folder / name).is_file() for name in ("scores.json", "error.txt", "config.yaml")):
+    if has_scores(folder) or any((folder / name).is_file() for name in (ERROR, CONFIG)):
         return folder
     try:
-        named = str(read_settings(folder / ".hydra" / "config.yaml").get("output_dir", "${"))
+        named = str(read_settings(folder / HYDRAS / CONFIG).get("output_dir", "${"))
     except DataError:
         return folder
     return folder if "${" in named else Path(named).expanduser()
@@ -184,16 +183,13 @@ def _output_dir(folder: Path) -> Path:
 
 def _outcome(folder: Path) -> tuple[list[dict[str, Any]], str]:
     """Rows of scores, and the last line of the error."""
-    from vaescope.run_folder.record import last_line
-
-    scores, error = folder / "scores.json", last_line(folder / "error.txt")
-    if not scores.is_file():
+    error = last_error(folder)
+    if not has_scores(folder):
         return [], error or f"stopped before its end; {_advice(folder)}"
     try:
-        rows = json.loads(scores.read_text(encoding="utf-8"))["rows"]
-        return [dict(row) for row in rows], error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
-        return [], error or f"{scores} cannot be read: {fault!r}"
+        return list(read_scores(folder).rows), error
+    except DataError as fault:
+        return [], error or str(fault)
 
 
 def _advice(folder: Path) -> str:

@@ -17,7 +17,7 @@ from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT, as_numbers
 from vaescope.report.terminal import print_scores
-from vaescope.run_folder.record import write_scores
+from vaescope.run_folder.scores import write_scores
 from vaescope.statistics import Panel, Statistics, encode_split
 
 
@@ -57,7 +57,7 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
         "conventions": conventions,
         "left_out": left_out,
     }
-    write_scores(Path(plain["output_dir"]) / "scores.json", [row], about)
+    write_scores(Path(plain["output_dir"]), [row], about)
     print_scores([row], f"{plain['codes']}", notes=left_out)
     return [row]
 
@@ -104,7 +104,7 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
         "checkpoint": str(plain["checkpoint"]),
         "left_out": left_out,
     }
-    write_scores(Path(plain["output_dir"]) / "scores.json", rows, about)
+    write_scores(Path(plain["output_dir"]), rows, about)
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"], left_out)
     return rows

@@ -1,6 +1,5 @@
 """What a run that is continued keeps, what may change, and from which step each value held."""
 
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -10,11 +9,12 @@ from typing import Any
 from torch import nn
 
 from vaescope.config.build import read_yaml
-from vaescope.errors import RunFolderError
+from vaescope.errors import DataError, RunFolderError
 from vaescope.experiment.assembly import member_seeds, read_checkpoint
 from vaescope.files import link_as
 from vaescope.report.run.finishing import finish, unfinished
-from vaescope.run_folder.locking import holds_run
+from vaescope.run_folder.contents import BEST, CONFIG, LAST, holds_run
+from vaescope.run_folder.scores import read_scores
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
         )
     if not holds_run(folder):
         return None
-    before = saved["vaescope"]["config"] if saved else read_yaml(folder / "config.yaml")
+    before = saved["vaescope"]["config"] if saved else read_yaml(folder / CONFIG)
     if precision_is_free:
         plain["trainer"]["precision"] = before["trainer"]["precision"]
     if other := differences(before, plain):
@@ -85,8 +85,7 @@ def _to_resume(plain: Plain, folder: Path, saved: Plain | None) -> Plain | None:
         if unfinished(folder):
             return None
         raise RunFolderError(
-            f"resume={folder}: no {folder / 'checkpoints' / 'last.ckpt'}, so there is nothing to "
-            "continue; start anew"
+            f"resume={folder}: no {folder / LAST}, so there is nothing to continue; start anew"
         )
     seeds = [member_seeds(config) for config in (saved["vaescope"]["config"], plain)]
     if seeds[0] != seeds[1]:
@@ -127,7 +126,10 @@ def finished_rows(
     Raises:
         RunFolderError: if nothing is missing, unless ``again``.
     """
-    rows = read_rows(folder)
+    try:
+        rows = list(read_scores(folder).rows)
+    except DataError:  # no file, or none that is whole
+        return None
     if not rows:
         return None
     if saved is not None:
@@ -154,21 +156,12 @@ def _has_a_run(folder: Path) -> str:
     )
 
 
-def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Rows of a run's ``scores.json``; none without a whole one."""
-    try:
-        found = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["rows"]
-        return [dict(row) for row in found]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
 def newest_state(folder: Path) -> Path | None:
     """``last.ckpt``, after it has been made the newest state of the two; None without any.
 
     The best state is written first, so a run killed between the two has it alone.
     """
-    last, best = (folder / "checkpoints" / f"{name}.ckpt" for name in ("last", "best"))
+    last, best = folder / LAST, folder / BEST
     if best.is_file() and not (last.is_file() and last.samefile(best)):
         newer = not last.is_file()
         if not newer:

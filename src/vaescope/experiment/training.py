@@ -1,6 +1,5 @@
 """From a configuration to a trained, measured and reported model."""
 
-import json
 import logging
 import math
 import warnings
@@ -42,8 +41,10 @@ from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores
-from vaescope.run_folder.locking import locked, remove_temporaries
-from vaescope.run_folder.record import environment, write_json, write_scores
+from vaescope.run_folder.contents import CONFIG, LAST, forget_error, remove_temporaries
+from vaescope.run_folder.environment import add_environment
+from vaescope.run_folder.locking import locked
+from vaescope.run_folder.scores import write_scores
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +100,8 @@ def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> li
         log.info("the run in %s goes on from step %d", folder, saved["global_step"])
 
     def record() -> None:
-        save_yaml(_movable(plain, follows), folder / "config.yaml")
-        _add_environment(folder / "environment.json", environment(threads))
+        save_yaml(_movable(plain, follows), folder / CONFIG)
+        add_environment(folder, threads)
 
     begin = Begin(record)
     trainer, model, data = _build(plain, follows, begin)
@@ -112,7 +113,7 @@ def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> li
         logger.log_hyperparams(plain)
         if isinstance(logger, MetricsFile) and saved is not None:
             logger.resume(saved["global_step"])
-    _fit(trainer, model, data, folder / "checkpoints" / "last.ckpt" if saved else None)
+    _fit(trainer, model, data, folder / LAST if saved else None)
     if not begin.recorded:  # no update was missing
         record()
     return _finish(trainer, model, data, plain, folder)
@@ -210,12 +211,6 @@ def _found_from_anywhere(data: Plain) -> Plain:
     return data | {k: str(path.absolute()) for k, path in found.items() if path.exists()}
 
 
-def _add_environment(path: Path, facts: dict[str, Any]) -> None:
-    """One entry a session: a resumed run may go on with other versions or machines."""
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    write_json(path, [*before, facts])
-
-
 def _prepare(model: Model, plain: Plain) -> None:
     """Settings of the machine: number format, memory layout of convolutions, and compilation."""
     if plain["trainer"]["precision"] == "64-true":
@@ -278,9 +273,9 @@ def _finish(
     if isinstance(model, Ensemble):
         diverged = [{"seed": seed, "step": step} for seed, step in model.diverged.items()]
         about |= {"members": len(model.seeds), "finished": len(rows), "diverged": diverged}
-    write_scores(folder / "scores.json", rows, about)
+    write_scores(folder, rows, about)
     write_report(folder)
-    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt that was resumed since
+    forget_error(folder)  # of an attempt that was resumed since
     shown = rows[0]["num_samples"]
     print_scores(rows, f"{folder}: test part, {shown} observations", plain["published"])
     return rows

@@ -17,6 +17,7 @@ from vaescope.reproduction.page import write_page
 from vaescope.reproduction.plan import chosen_parts, chosen_runs, planned_runs, runs_of
 from vaescope.reproduction.results import Result, read_result
 from vaescope.reproduction.runner import make_runs
+from vaescope.run_folder.contents import forget_error
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def _tell_failures(failed: Mapping[str, str], page: Path) -> None:
         lines += [f"  - {name}: {error}" for name, error in failed.items()]
         lines.append(f"what each said is in {page.parent}/RUN/process.log; what is there: {page}")
         raise RunsFailedError("\n".join(lines))
-    (page.parent / "error.txt").unlink(missing_ok=True)  # of an attempt before
+    forget_error(page.parent)
 
 
 def _from_checkpoints(

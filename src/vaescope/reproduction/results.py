@@ -1,7 +1,5 @@
 """What finished runs say, in the form in which tables and claims ask for it."""
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,9 @@ from scipy import stats
 from vaescope.config.build import read_yaml
 from vaescope.errors import VaescopeError
 from vaescope.reproduction.plan import Run
+from vaescope.run_folder.contents import CONFIG, LAST
+from vaescope.run_folder.metrics import read_metrics
+from vaescope.run_folder.scores import has_scores, read_scores
 from vaescope.streams import stream
 
 FEW = 10  # seeds below which a bootstrap's intervals are too short
@@ -43,7 +44,7 @@ class Result:
     @property
     def checkpoint(self) -> Path:
         """Its last weights."""
-        return self.folder / "checkpoints" / "last.ckpt"
+        return self.folder / LAST
 
     def values(self, key: str) -> np.ndarray:
         """A final score of every seed ``[n]``."""
@@ -52,29 +53,24 @@ class Result:
     def evaluations(self, key: str) -> dict[int, np.ndarray]:
         """A number of every seed ``[n]`` by step, from the evaluations while it trained."""
         found: dict[int, list[float]] = {}
-        path = self.folder / "metrics.csv"
-        if path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    if row.get(key):
-                        found.setdefault(int(row["step"]), []).append(float(row[key]))
-        return {step: np.array(values) for step, values in sorted(found.items())}
+        for (step, _), row in read_metrics(self.folder).items():
+            if key in row:
+                found.setdefault(step, []).append(row[key])
+        return {step: np.array(values) for step, values in found.items()}
 
 
 def read_result(run: Run, folder: Path, error: str = "") -> Result:
     """The result in a run's folder."""
-    scores = folder / "scores.json"
-    if error or run.skipped or not scores.is_file():
+    if error or run.skipped or not has_scores(folder):
         return Result(run, folder, error=run.skipped or error or "not run")
     try:
-        config = read_yaml(folder / "config.yaml")
-        content = json.loads(scores.read_text(encoding="utf-8"))
-        diverged = [member["seed"] for member in content["about"].get("diverged", ())]
-        rows, published = content["rows"], config["published"]
-    except (VaescopeError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        config = read_yaml(folder / CONFIG)
+        scores, published = read_scores(folder), config["published"]
+    except (VaescopeError, KeyError) as fault:
         return Result(run, folder, error=f"{folder} cannot be read: {fault}; remove it, or mend it")
-    problem = "" if rows else f"{scores} has no rows"
-    return Result(run, folder, rows, published, diverged, problem, config)
+    diverged = [member["seed"] for member in scores.diverged]
+    problem = "" if scores.rows else f"{folder}: scores.json has no rows"
+    return Result(run, folder, scores.rows, published, diverged, problem, config)
 
 
 def interval(values: np.ndarray, seed: int = 0, draws: int = 10_000) -> tuple[float, float]:

@@ -14,8 +14,16 @@ from vaescope.config.build import read_list, read_value, read_yaml
 from vaescope.config.overrides import word
 from vaescope.errors import first_line
 from vaescope.reproduction.plan import Run
-from vaescope.run_folder.locking import holds_state
-from vaescope.run_folder.record import last_line
+from vaescope.run_folder.contents import (
+    CONFIG,
+    HYDRAS,
+    LAST,
+    REPORT,
+    forget_error,
+    holds_state,
+    last_error,
+)
+from vaescope.run_folder.scores import has_scores
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +32,11 @@ OF_THE_MACHINE = {
     *("experiment", "threads", "data_dir", "compile", "logger", "callbacks.progress.bar"),
 }
 
-HYDRAS = ".hydra/overrides.yaml"
-
 
 def is_done(folder: Path) -> bool:
     """Whether the run in ``folder`` has its final scores, and the report that it can write."""
-    reported = (folder / "report.html").is_file() or not holds_state(folder)
-    return (folder / "scores.json").is_file() and reported
+    reported = (folder / REPORT).is_file() or not holds_state(folder)
+    return has_scores(folder) and reported
 
 
 def make_runs(
@@ -70,11 +76,12 @@ def make_runs(
 
 def other_settings(run: Run, folder: Path) -> str:
     """Why the run in ``folder`` is not the planned one; nothing if it is, or if there is none."""
-    if not (folder / "config.yaml").is_file():
+    record = folder / HYDRAS / "overrides.yaml"
+    if not (folder / CONFIG).is_file():
         return ""
     try:
-        config = read_yaml(folder / "config.yaml")
-        words = read_list(folder / HYDRAS) if (folder / HYDRAS).is_file() else []
+        config = read_yaml(folder / CONFIG)
+        words = read_list(record) if record.is_file() else []
     except Exception as error:  # of YAML, of OmegaConf, of the disk
         return f"{folder} cannot be read: {first_line(error)}; remove it"
     planned = dict(map(_pair, run.words))
@@ -130,9 +137,9 @@ def _make(
         word("hydra.run.dir", folder),
         *shared,
     ]
-    if (folder / "checkpoints" / "last.ckpt").is_file():
+    if (folder / LAST).is_file():
         words = [word("resume", folder)]
-    (folder / "error.txt").unlink(missing_ok=True)
+    forget_error(folder)
     log.info("%s: %s", run.name, shlex.join(words))
     with (folder / "process.log").open("ab") as output:
         process = subprocess.Popen(
@@ -146,6 +153,6 @@ def _make(
     if code == 0 and is_done(folder):
         log.info("%s: done", run.name)
         return ""
-    error = last_line(folder / "error.txt") or f"exit code {code}"
+    error = last_error(folder) or f"exit code {code}"
     log.error("%s: failed: %s (see %s)", run.name, error, folder / "process.log")
     return error

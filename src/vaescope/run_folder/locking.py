@@ -1,20 +1,18 @@
-"""A folder that one process at a time works in, and what a run has left there."""
+"""The lock of a folder: one process at a time works in it."""
 
 import logging
 import os
 import platform
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vaescope.errors import RunFolderError
-from vaescope.files import remove_stale, try_lock
+from vaescope.files import try_lock
 
 log = logging.getLogger(__name__)
 
 LOCK = ".lock"
-CHECKPOINTS = ("checkpoints/last.ckpt", "checkpoints/best.ckpt")
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # a stranger's folder may hold links
 
@@ -73,42 +71,3 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             _held.discard(folder)
             path.unlink(missing_ok=True)  # while it is locked
-
-
-def holds_run(folder: Path) -> bool:
-    """Whether a training run has left a state or scores there."""
-    return holds_state(folder) or (
-        (folder / "scores.json").is_file() and (folder / "config.yaml").is_file()
-    )
-
-
-def holds_state(folder: Path) -> bool:
-    """Whether there is a checkpoint to go on from."""
-    return any((folder / name).is_file() for name in CHECKPOINTS)
-
-
-def refuse_run(folder: Path) -> None:
-    """Keep a command that does not train from writing over what training has left.
-
-    Raises:
-        RunFolderError: if the folder is that of a run or of a sweep.
-    """
-    if holds_run(folder) or (folder / "multirun.yaml").is_file():
-        what = "a sweep" if (folder / "multirun.yaml").is_file() else "a run"
-        raise RunFolderError(
-            f"{folder} holds {what} of vaescope train, whose files would be written over; leave "
-            "output_dir and hydra.run.dir to their defaults, or name another folder"
-        )
-
-
-def how_to_go_on(folder: Path) -> str:
-    """What to do after a job has stopped before its end."""
-    if holds_state(folder):
-        return f"go on with: vaescope train {shlex.quote(f'resume={folder}')}"
-    return "start again with the same command"
-
-
-def remove_temporaries(folder: Path) -> None:
-    """Remove what killed processes have left half written; by the holder of the lock."""
-    for inner in (folder, folder / "checkpoints"):
-        remove_stale(inner)

@@ -1,6 +1,5 @@
 """Runs in folders, finished or not, read from the files that each has left."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +8,9 @@ from typing import Any
 
 from vaescope.config.build import read_settings
 from vaescope.errors import ConfigError, DataError
-from vaescope.run_folder.record import last_line
+from vaescope.run_folder.contents import CONFIG, HYDRAS, last_error
+from vaescope.run_folder.scores import has_scores, read_scores
 
-KINDS = {"seed": int, "step": int, "model": str, "data": str}  # of a row of scores
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError)
 PARTS_OF_A_RUN = {"data", "model", "trainer", "seed"}  # keys by which its config.yaml is known
 
 
@@ -63,9 +61,9 @@ def find_runs(entries: Sequence[str]) -> list[FoundRun]:
 
 
 def _why_none(root: Path) -> str:
-    if (root / "config.yaml").is_file():
+    if (root / CONFIG).is_file():
         return f"{root} is not a run of vaescope train: its config.yaml has no model and trainer"
-    if (root / "scores.json").is_file() and not (root / "multirun.yaml").is_file():
+    if has_scores(root) and not (root / "multirun.yaml").is_file():
         return f"{root} is not a run: it has scores.json, but no config.yaml (evaluate leaves none)"
     return f"no runs found in {root}; a run's folder holds config.yaml and scores.json"
 
@@ -84,44 +82,29 @@ def _run_at(folder: Path) -> FoundRun | None:
 
     A run that was refused before it wrote its own ``config.yaml`` is known by Hydra's.
     """
-    own, hydras = folder / "config.yaml", folder / ".hydra" / "config.yaml"
+    own, hydras = folder / CONFIG, folder / HYDRAS / CONFIG
     path = own if own.is_file() else hydras
     if not path.is_file():
         return None
     try:
         settings = read_settings(path)
     except DataError as error:
-        unfinished = hydras.is_file() or (folder / "scores.json").is_file()
+        unfinished = hydras.is_file() or has_scores(folder)
         return FoundRun(folder, problem=str(error)) if unfinished else None
     if not settings.keys() >= PARTS_OF_A_RUN:
         return None
-    told = last_line(folder / "error.txt")
-    if path == hydras or not (folder / "scores.json").is_file():
+    told = last_error(folder)
+    if path == hydras or not has_scores(folder):
         problem = f"failed: {told}" if told else "unfinished: no scores.json yet"
         return FoundRun(folder, settings, problem=problem)
     return _finished(folder, settings, f"failed after these scores: {told}" if told else "")
 
 
-def _check_row(row: Mapping[str, Any]) -> None:
-    """Refuse a row that is none of ours, as a file from elsewhere may have it."""
-    for key, kind in KINDS.items():
-        if not isinstance(row[key], kind):
-            raise TypeError(f"{key} is {row[key]!r}")
-    if not isinstance(row.get("num_samples", 0), int):
-        raise TypeError(f"num_samples is {row['num_samples']!r}")
-
-
 def _finished(folder: Path, settings: Mapping[str, Any], problem: str) -> FoundRun:
-    path = folder / "scores.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows, about = content["rows"], content["about"]
-        for row in rows:
-            _check_row(row)
-        diverged = [{"seed": m["seed"], "step": m["step"]} for m in about.get("diverged", ())]
-        source = str(about.get("data_source", ""))
-    except UNREADABLE as error:
-        return FoundRun(folder, settings, problem=f"unreadable: {path.name} ({error!r})")
-    if not rows:
+        scores = read_scores(folder, trained=True)
+    except DataError as error:
+        return FoundRun(folder, settings, problem=f"unreadable: scores.json ({error.__cause__!r})")
+    if not scores.rows:
         problem = problem or "failed: scores.json has no rows"
-    return FoundRun(folder, settings, rows, diverged, source, problem)
+    return FoundRun(folder, settings, scores.rows, scores.diverged, scores.data_source, problem)

@@ -7,6 +7,7 @@ from typing import Any
 
 from vaescope.errors import ConfigError, RunFolderError
 from vaescope.escaping import for_markdown, markdown_code
+from vaescope.files import write_json, write_text
 from vaescope.report.comparison.figures import scatter, shown, strip
 from vaescope.report.comparison.rows import (
     AGAINST_MIG,
@@ -21,7 +22,8 @@ from vaescope.report.glossary import GLOSSARY, heading, name_of
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.report.terminal import print_table
-from vaescope.run_folder.record import environment, write_json, write_text
+from vaescope.run_folder.contents import forget_error
+from vaescope.run_folder.environment import environment
 from vaescope.run_folder.runs import find_runs
 
 ABOUT = ("method", "data", "what differs", "updates", "seeds")
@@ -75,7 +77,7 @@ def compare(plain: Mapping[str, Any]) -> Path:
     write_json(folder / "comparison.json", content)
     for name, text in texts.items():
         write_text(folder / name, text)
-    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt before
+    forget_error(folder)
     _print(comparison, columns, folder)
     return folder / "report.html"
 

@@ -10,6 +10,7 @@ import torch
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
+from vaescope.files import write_json, write_text
 from vaescope.report.data import figures
 from vaescope.report.data.facts import (
     attribute_shares,
@@ -30,7 +31,7 @@ from vaescope.report.data.numbers import (
 )
 from vaescope.report.data.traversals import Traversal, nuisance_traversal, traversals, tuples
 from vaescope.report.html.render import rendered
-from vaescope.run_folder.record import environment, write_json, write_text
+from vaescope.run_folder.environment import environment
 from vaescope.streams import stream
 
 _NUM_BASES, _NUM_PAIRS, _NUM_TUPLES, _NUM_SCATTERS = 3, 1000, 12, 4

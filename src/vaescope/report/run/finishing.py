@@ -6,17 +6,17 @@ from pathlib import Path
 
 from vaescope.errors import RunFolderError
 from vaescope.report.run.page import is_reported, write_report
-from vaescope.run_folder.locking import locked, remove_temporaries
+from vaescope.run_folder.contents import ERROR, forget_error, remove_temporaries
+from vaescope.run_folder.locking import locked
 from vaescope.run_folder.runs import FoundRun, find_runs
+from vaescope.run_folder.scores import has_scores
 
 log = logging.getLogger(__name__)
 
 
 def unfinished(folder: Path) -> bool:
     """Whether a run has final scores that ``report.html`` does not show, or an error of before."""
-    if not (folder / "scores.json").is_file():
-        return False
-    return not is_reported(folder) or (folder / "error.txt").is_file()
+    return has_scores(folder) and (not is_reported(folder) or (folder / ERROR).is_file())
 
 
 def finish(folder: Path) -> None:
@@ -24,7 +24,7 @@ def finish(folder: Path) -> None:
     remove_temporaries(folder)
     if not is_reported(folder):
         write_report(folder)
-    (folder / "error.txt").unlink(missing_ok=True)
+    forget_error(folder)
 
 
 def finish_reports(entries: str | Sequence[str]) -> None:

@@ -1,20 +1,21 @@
 """``report.html``: one run's curves, pictures and scores in one file that needs no network."""
 
 import base64
-import csv
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from vaescope.files import write_text
 from vaescope.report.glossary import GLOSSARY, in_order, name_of
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.run.curves import Series, curves
 from vaescope.report.run.score_facts import CONTEXT, fact_of
 from vaescope.report.terminal import shown_mean
-from vaescope.run_folder.record import write_text
+from vaescope.run_folder.contents import CONFIG, REPORT
+from vaescope.run_folder.environment import read_environment
+from vaescope.run_folder.metrics import read_metrics
+from vaescope.run_folder.scores import fingerprint, read_scores
 
 CHIEF = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/active_latents")
 
@@ -29,55 +30,46 @@ def write_report(folder: Path) -> Path:
     Returns:
         Path of the page.
     """
-    measured = (folder / "scores.json").read_bytes()
-    scores = json.loads(measured)
-    series = read_series(folder / "metrics.csv")
+    mark, scores = fingerprint(folder), read_scores(folder)
+    rows, series = scores.rows, read_series(folder)
     content = {
         "title": folder.name,
-        "mark": _mark(measured),
-        "row": scores["rows"][0],
-        "rows": scores["rows"],
-        "seeds": ", ".join(str(row["seed"]) for row in scores["rows"]),
-        "chief": [key for key in CHIEF if any(key in row for row in scores["rows"])],
-        "about": scores["about"],
-        "summary": _summary(scores["rows"]),
-        "scores": _score_lines(scores["rows"]),
-        "panel": panel_lines(scores["rows"]),
+        "mark": mark,
+        "row": rows[0],
+        "rows": rows,
+        "seeds": ", ".join(str(row["seed"]) for row in rows),
+        "chief": [key for key in CHIEF if any(key in row for row in rows)],
+        "about": scores.about,
+        "summary": _summary(rows),
+        "scores": _score_lines(rows),
+        "panel": panel_lines(rows),
         "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
         "pictures": [
             (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
         ],
-        "config": (folder / "config.yaml").read_text(encoding="utf-8"),
-        "environment": json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1],
+        "config": (folder / CONFIG).read_text(encoding="utf-8"),
+        "environment": read_environment(folder),
     }
-    path = folder / "report.html"
+    path = folder / REPORT
     write_text(path, rendered("report.html", content))
     return path
 
 
 def is_reported(folder: Path) -> bool:
     """Whether ``report.html`` shows the very scores in ``scores.json``."""
-    path = folder / "report.html"
+    path = folder / REPORT
     if not path.is_file():
         return False
     with path.open(encoding="utf-8") as file:
-        return _mark((folder / "scores.json").read_bytes()) in file.read(4096)
+        return fingerprint(folder) in file.read(4096)
 
 
-def _mark(scores: bytes) -> str:
-    return f"sha256 {hashlib.sha256(scores).hexdigest()}"
-
-
-def read_series(path: Path) -> dict[str, Series]:
+def read_series(folder: Path) -> dict[str, Series]:
     """Every logged key over the steps, by ``metrics.csv``; none without the file."""
     numbers: dict[str, dict[int, list[float]]] = {}
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for key, value in row.items():
-                    if key not in ("step", "seed") and value:
-                        steps = numbers.setdefault(key, {})
-                        steps.setdefault(int(row["step"]), []).append(float(value))
+    for (step, _), row in read_metrics(folder).items():
+        for key, value in row.items():
+            numbers.setdefault(key, {}).setdefault(step, []).append(value)
     return {key: Series.over_members(steps) for key, steps in numbers.items()}
 
 

@@ -1,15 +1,16 @@
-"""What a run was made with, and what came of it, as JSON files that are whole or absent."""
+"""``environment.json``: versions, git commit, machine and command of each session of a run."""
 
 import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vaescope.files import replacing
+from vaescope.files import write_json
+
+NAME = "environment.json"
 
 PACKAGES = (
     "vaescope",
@@ -47,28 +48,17 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def add_environment(folder: Path, threads: int) -> None:
+    """Add this session to ``environment.json``: a resumed run may go on with other versions."""
+    path = folder / NAME
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    write_json(path, [*before, environment(threads)])
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def last_line(path: Path) -> str:
-    """Last line of a text, ``error.txt``; nothing without the file."""
-    if not path.is_file():
-        return ""
-    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
-
-
-def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    """``scores.json``: one row a seed, and what they have in common."""
-    write_json(path, {"about": dict(about), "rows": [dict(row) for row in rows]})
+def read_environment(folder: Path) -> dict[str, Any]:
+    """What the last session of a run was made with."""
+    sessions = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    return dict(sessions[-1])
 
 
 def _git(folder: Path, *words: str) -> str:

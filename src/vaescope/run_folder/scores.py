@@ -1,0 +1,84 @@
+"""``scores.json``: the final scores of a run, one row a seed, and what the rows have in common."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vaescope.errors import DataError
+from vaescope.files import write_json
+
+NAME = "scores.json"
+KINDS = {"seed": int, "step": int, "model": str, "data": str}  # of a row of a run of training
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Content of ``scores.json``.
+
+    Attributes:
+        rows: final scores by log key, with the seed and what it was trained with; one a seed.
+        about: what all rows have in common: ``data_source``, ``left_out``, members that diverged.
+    """
+
+    rows: Sequence[dict[str, Any]] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def diverged(self) -> list[dict[str, int]]:
+        """``seed`` and ``step`` of members of an ensemble that are not among the rows."""
+        return [{"seed": m["seed"], "step": m["step"]} for m in self.about.get("diverged", ())]
+
+    @property
+    def data_source(self) -> str:
+        """Where the images came from."""
+        return str(self.about.get("data_source", ""))
+
+
+def has_scores(folder: Path) -> bool:
+    """Whether a run has reached its end."""
+    return (folder / NAME).is_file()
+
+
+def fingerprint(folder: Path) -> str:
+    """A mark of the very content of the file, by which a report says what it shows."""
+    return f"sha256 {hashlib.sha256((folder / NAME).read_bytes()).hexdigest()}"
+
+
+def write_scores(folder: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
+    """Write the rows and what they have in common, whole or not at all."""
+    write_json(folder / NAME, {"about": dict(about), "rows": [dict(row) for row in rows]})
+
+
+def read_scores(folder: Path, *, trained: bool = False) -> Scores:
+    """The scores in a folder.
+
+    Args:
+        folder: of a run, of an evaluation or of a sweep.
+        trained: whether each row has to have the seed, step, model and data of a training run.
+
+    Raises:
+        DataError: without a whole file of this form; the cause says what is wrong with it.
+    """
+    path = folder / NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        scores = Scores([dict(row) for row in content["rows"]], dict(content.get("about", {})))
+        for row in scores.rows if trained else ():
+            _check_row(row)
+        _ = scores.diverged
+    except UNREADABLE as error:
+        raise DataError(f"{path} cannot be read: {error!r}") from error
+    return scores
+
+
+def _check_row(row: Mapping[str, Any]) -> None:
+    """Refuse a row that is none of ours, as a file from elsewhere may have it."""
+    for key, kind in KINDS.items():
+        if not isinstance(row[key], kind):
+            raise TypeError(f"{key} is {row[key]!r}")
+    if not isinstance(row.get("num_samples", 0), int):
+        raise TypeError(f"num_samples is {row['num_samples']!r}")
