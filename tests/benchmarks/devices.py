@@ -12,7 +12,7 @@ import torch
 from common import elapsed, head, now, table
 
 from panel import KINDS, made
-from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, Measured, panel
+from vaescope.panel import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, Measured, score_panel
 
 # scikit-learn's estimators: on the CPU wherever the codes lie
 ON_THE_CPU = ("dci_gbt", "dci_forest")
@@ -21,7 +21,7 @@ ON_THE_CPU = ("dci_gbt", "dci_forest")
 def scored(inputs: list[torch.Tensor], name: str, repeats: int, costly: int) -> dict[str, Measured]:
     """One score of codes, factors and variances."""
     codes, factors, variance = inputs
-    return panel(
+    return score_panel(
         codes,
         factors,
         kinds=KINDS,
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--costly-repeats", type=int, default=5)
-    every = [name for name in (*INFORMATION, *FAMILIES) if name not in ON_THE_CPU]
+    every = [name for name in (*INFORMATION_SCORES, *FAMILIES) if name not in ON_THE_CPU]
     parser.add_argument("--scores", nargs="*", default=every, choices=every)
     settings = parser.parse_args()
     head("The panel's scores on two devices", vars(settings))
@@ -63,7 +63,7 @@ def main() -> None:
             start = now()
             found[device] = scored(inputs, name, settings.repeats, settings.costly_repeats)
             taken[device] = elapsed(start)[0]
-            if name in DEFAULT:
+            if name in DEFAULT_SCORES:
                 totals[device] += taken[device]
         one, other = found.values()
         values = " ".join(f"{measured.score:.3f}" for measured in one.values())

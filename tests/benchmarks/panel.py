@@ -11,7 +11,7 @@ import argparse
 import torch
 from common import elapsed, head, now, table
 
-from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, panel
+from vaescope.panel import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, score_panel
 
 SIZES = (3, 6, 40, 32, 32)
 KINDS = ("categorical", "ordinal", "circular", "ordinal", "ordinal")
@@ -34,7 +34,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--costly-repeats", type=int, default=5)
     parser.add_argument(
-        "--scores", nargs="*", default=list(DEFAULT), choices=[*INFORMATION, *FAMILIES]
+        "--scores",
+        nargs="*",
+        default=list(DEFAULT_SCORES),
+        choices=[*INFORMATION_SCORES, *FAMILIES],
     )
     settings = parser.parse_args()
     torch.set_num_threads(settings.threads)
@@ -43,7 +46,7 @@ def main() -> None:
     rows = []
     for name in settings.scores:
         start = now()
-        found = panel(
+        found = score_panel(
             codes,
             factors,
             kinds=KINDS,

@@ -8,7 +8,7 @@ import torch
 from vaescope import metrics
 from vaescope.metrics.information.gap import information_gaps
 from vaescope.metrics.kinds import angle_columns, resolved_kinds
-from vaescope.panel import FAMILIES, INFORMATION, PanelMetric, panel
+from vaescope.panel import FAMILIES, INFORMATION_SCORES, PanelMetric, score_panel
 
 ROWS = 400
 GENERATOR = torch.Generator().manual_seed(0)
@@ -43,31 +43,33 @@ def test_what_has_no_kinds_is_refused(factors):
         resolved_kinds(factors)
 
 
-@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION)))
+@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION_SCORES)))
 @pytest.mark.parametrize("kinds", [None, KINDS], ids=["guessed", "given"])
 def test_scores_of_whole_numbers_do_not_depend_on_their_type(name, kinds):
     settings = {"scores": [name], "kinds": kinds, "repeats": 0, "costly_repeats": 0}
     variance = torch.full_like(CODES, 0.04)
-    whole = panel(CODES, WHOLE, variance=variance, **settings)
+    whole = score_panel(CODES, WHOLE, variance=variance, **settings)
     assert whole
     for kind in (torch.float32, torch.uint8):
-        assert panel(CODES, WHOLE.to(kind), variance=variance, **settings) == whole
+        assert score_panel(CODES, WHOLE.to(kind), variance=variance, **settings) == whole
 
 
-@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION)))
+@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION_SCORES)))
 def test_truth_values_are_classes_of_every_score(name):
     truth = WHOLE.gt(torch.tensor([1, 2, 5]))
     variance = torch.full_like(CODES, 0.04)
     settings = {"scores": [name], "repeats": 0, "costly_repeats": 0, "variance": variance}
     named = ["categorical"] * 3
-    assert panel(CODES, truth, **settings) == panel(CODES, truth.long(), kinds=named, **settings)
+    assert score_panel(CODES, truth, **settings) == score_panel(
+        CODES, truth.long(), kinds=named, **settings
+    )
 
 
 def test_the_metric_object_guesses_from_all_rows():
     metric = PanelMetric(["sap", "mig"])
     metric.update(CODES[:5], WHOLE[:5].float())
     metric.update(CODES[5:], WHOLE[5:].float())
-    expected = panel(CODES, WHOLE, scores=["sap", "mig"], repeats=0, costly_repeats=0)
+    expected = score_panel(CODES, WHOLE, scores=["sap", "mig"], repeats=0, costly_repeats=0)
     assert {n: v.item() for n, v in metric.compute().items()} == {
         name: found.score for name, found in expected.items()
     }

@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from vaescope.panel import panel
+from vaescope.panel import score_panel
 
 SIZES = (3, 4, 5, 8)
 STATES = torch.cartesian_prod(*(torch.arange(size) for size in SIZES)).repeat(4, 1)
@@ -108,7 +108,7 @@ def scores(name):
     sign = -1 if name in LOW_IS_GOOD else 1
     return {
         way: sign
-        * panel(
+        * score_panel(
             codes,
             STATES,
             kinds=["ordinal"] * len(SIZES),

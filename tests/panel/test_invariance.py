@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vaescope.metrics.canonical import canonical_latents
-from vaescope.panel import FAMILIES, INFORMATION, panel
+from vaescope.panel import FAMILIES, INFORMATION_SCORES, score_panel
 
 ROWS, LATENTS = 300, 5
 GENERATOR = torch.Generator().manual_seed(0)
@@ -29,11 +29,13 @@ SCALES = {
 }
 # scikit-learn's trees draw latents by their place
 PLACES = {"dci_gbt", "dci_forest"}
-NAMES = sorted({*FAMILIES, *INFORMATION} - PLACES)
+NAMES = sorted({*FAMILIES, *INFORMATION_SCORES} - PLACES)
 
 
 def scores(name, codes, variance):
-    found = panel(codes, FACTORS, scores=[name], variance=variance, repeats=0, costly_repeats=0)
+    found = score_panel(
+        codes, FACTORS, scores=[name], variance=variance, repeats=0, costly_repeats=0
+    )
     return {key: each.score for key, each in found.items()}
 
 

@@ -9,9 +9,15 @@ from vaescope.distributions.posteriors import Point
 from vaescope.errors import NoScoreError
 from vaescope.metrics.estimators.logistic import fit_logistic
 from vaescope.metrics.estimators.probe_data import basis_of
-from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, PanelMetric, panel
-from vaescope.panel.families import Family
-from vaescope.statistics import Codes, Panel
+from vaescope.panel import (
+    DEFAULT_SCORES,
+    FAMILIES,
+    INFORMATION_SCORES,
+    PanelMetric,
+    computations,
+    score_panel,
+)
+from vaescope.statistics import Codes, PanelScores
 
 QUICK = {"repeats": 0, "costly_repeats": 0}
 
@@ -39,8 +45,8 @@ def test_one_score_never_costs_another(monkeypatch, told):
     def refuse(sample):
         raise ValueError("no such luck")
 
-    monkeypatch.setitem(FAMILIES, "mcc", Family(refuse, "none"))
-    found = panel(*made(100), scores=["mcc", "mig", "sap"], **QUICK, tell=told.append)
+    monkeypatch.setattr(computations, "mcc", refuse)
+    found = score_panel(*made(100), scores=["mcc", "mig", "sap"], **QUICK, tell=told.append)
     assert found.keys() == {"mig", "sap"}
     assert told == ["score mcc is left out: no such luck"]
 
@@ -49,9 +55,9 @@ def test_a_bug_is_no_refusal(monkeypatch):
     def fail(sample):
         raise TypeError("a bug")
 
-    monkeypatch.setitem(FAMILIES, "mcc", Family(fail, "none"))
+    monkeypatch.setattr(computations, "mcc", fail)
     with pytest.raises(TypeError, match="a bug"):
-        panel(*made(100), scores=["mcc", "mig"], **QUICK)
+        score_panel(*made(100), scores=["mcc", "mig"], **QUICK)
 
 
 def test_a_ceiling_or_a_chance_level_that_fails_costs_no_score(monkeypatch, told):
@@ -63,8 +69,10 @@ def test_a_ceiling_or_a_chance_level_that_fails_costs_no_score(monkeypatch, told
             raise NoScoreError("only once")
         return {"mcc": 0.5}
 
-    monkeypatch.setitem(FAMILIES, "mcc", Family(first_only, "none"))
-    found = panel(*made(100), scores=["mcc"], repeats=2, costly_repeats=2, tell=told.append)["mcc"]
+    monkeypatch.setattr(computations, "mcc", first_only)
+    found = score_panel(*made(100), scores=["mcc"], repeats=2, costly_repeats=2, tell=told.append)[
+        "mcc"
+    ]
     assert (found.score, found.chance, found.ceiling, found.low) == (0.5, None, None, None)
     assert [message.split(" of mcc")[0] for message in told] == [
         "chance level",
@@ -75,7 +83,7 @@ def test_a_ceiling_or_a_chance_level_that_fails_costs_no_score(monkeypatch, told
 
 @pytest.mark.parametrize("rows", [4, 10, 21, 22])
 def test_few_rows_leave_scores_out_and_tell(rows, told):
-    found = panel(*made(rows), scores=DEFAULT, tell=told.append)
+    found = score_panel(*made(rows), scores=DEFAULT_SCORES, tell=told.append)
     assert "mig" in found
     assert ("info_modularity" in found) == (rows > 10)
     if rows == 10:
@@ -87,12 +95,14 @@ def test_few_rows_leave_scores_out_and_tell(rows, told):
 
 def test_a_factor_of_many_values_leaves_out_what_takes_minutes(told):
     codes, factors = made(1000, (3, 300), latents=10)
-    found = panel(codes, factors, scores=["info_mec", "explicitness"], **QUICK, tell=told.append)
+    found = score_panel(
+        codes, factors, scores=["info_mec", "explicitness"], **QUICK, tell=told.append
+    )
     assert found.keys() == {"info_modularity", "info_compactness", "explicitness"}
     (line,) = told
     assert line.startswith("score info_explicitness is left out: factor 1 has ")
     assert "with 10 latents at most 109 are possible: bin it" in line
-    few = panel(codes, factors % 100, scores=["info_mec"], **QUICK, tell=told.append)
+    few = score_panel(codes, factors % 100, scores=["info_mec"], **QUICK, tell=told.append)
     assert few["info_explicitness"].score > 0
     assert len(told) == 1
 
@@ -135,14 +145,16 @@ def test_copies_of_a_latent_and_too_few_rows_for_all_break_no_score(told):
     codes, factors = made(60)
     copies = torch.cat([codes, codes[:, :1]], 1)
     names = ["total_correlation", "wasserstein", "mcc", "explained_variance", "dci_linear"]
-    found = panel(copies, factors, scores=names, tell=told.append)
+    found = score_panel(copies, factors, scores=names, tell=told.append)
     assert found["total_correlation"].score == float("inf")
     assert found["total_correlation"].low is None
     assert found["wasserstein_correlation"].low is not None
     assert not told
     many = torch.randn(60, 90, generator=torch.Generator().manual_seed(0)).double()
-    assert panel(many, factors, scores=names, repeats=2, costly_repeats=2).keys() == found.keys()
-    shown = Panel(names, repeats=2)
+    assert (
+        score_panel(many, factors, scores=names, repeats=2, costly_repeats=2).keys() == found.keys()
+    )
+    shown = PanelScores(names, repeats=2)
     numbers = shown(codes_of(copies, factors))
     assert "val/total_correlation" not in numbers
     assert "val/mcc" in numbers
@@ -152,7 +164,7 @@ def test_copies_of_a_latent_and_too_few_rows_for_all_break_no_score(told):
 def test_codes_without_factors_have_their_own_scores(told):
     codes, _ = made(100)
     names = ["mig", "mcc", "total_correlation", "wasserstein"]
-    found = panel(codes, torch.zeros(100, 0), scores=names, tell=told.append)
+    found = score_panel(codes, torch.zeros(100, 0), scores=names, tell=told.append)
     assert found.keys() == {
         *("total_correlation", "wasserstein_correlation", "wasserstein_correlation_normalised")
     }
@@ -166,11 +178,11 @@ def test_codes_without_factors_have_their_own_scores(told):
 def test_latents_in_rows_are_refused(shapes):
     codes, factors = torch.randn(shapes[0]), torch.ones(shapes[1]).long()
     with pytest.raises(ValueError, match="transpose"):
-        panel(codes, factors)
+        score_panel(codes, factors)
 
 
 def test_below_50_codes_a_line_says_so_once(caplog):
-    statistic = Panel(["mig", "dci"])
+    statistic = PanelScores(["mig", "dci"])
     with caplog.at_level(logging.WARNING):
         assert statistic(codes_of(*made(40))) == {}
         assert statistic(codes_of(*made(40))) == {}
@@ -188,7 +200,7 @@ def test_each_panel_tells_for_itself(caplog):
     """Two models in one process: the second one's missing scores are told, too."""
     continuous = made(60)[0][:, :1]
     for number in (1, 2):
-        panel(made(60)[0], continuous, scores=["sap"], **QUICK)
+        score_panel(made(60)[0], continuous, scores=["sap"], **QUICK)
         assert caplog.text.count("score sap is left out: it needs factors with classes") == number
     metric = PanelMetric(["sap"])
     metric.update(made(60)[0], continuous)
@@ -201,17 +213,17 @@ def test_no_scale_of_the_codes_breaks_a_score(scale, told):
     codes, factors = made(60)
     names = ["mig", "dci", "sap", "explicitness", "info_mec", "wasserstein", "separability", "mcc"]
     variance = torch.full_like(codes, 0.1)
-    found = panel(
+    found = score_panel(
         codes * scale, factors, variance=variance, scores=names, **QUICK, tell=told.append
     )
     assert found.keys() >= {"mig", "dci_completeness", "sap", "explicitness", "info_modularity"}
     assert not any(each.score != each.score for each in found.values())
     assert all(" is left out: " in line for line in told)
-    plain = panel(codes, factors, scores=["mig", "mcc"], **QUICK)
+    plain = score_panel(codes, factors, scores=["mig", "mcc"], **QUICK)
     for name in ("mig", "mcc"):
         if scale in (1e30, 1e-30):
             assert found[name].score == pytest.approx(plain[name].score, abs=1e-6)
 
 
 def test_all_families_are_known():
-    assert set(DEFAULT) <= {*FAMILIES, *INFORMATION}
+    assert set(DEFAULT_SCORES) <= {*FAMILIES, *INFORMATION_SCORES}

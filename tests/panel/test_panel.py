@@ -8,7 +8,7 @@ import torch
 
 from vaescope.metrics.information.gap import mutual_information_gap
 from vaescope.metrics.prediction.dci_scores import dci
-from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, Sample, panel
+from vaescope.panel import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, Sample, score_panel
 
 ARRAYS = dict(np.load(Path(__file__).parents[1] / "golden" / "dlib" / "arrays.npz"))
 ROWS = 1500
@@ -22,9 +22,9 @@ def codes_of(case):
     return torch.from_numpy(ARRAYS[f"codes_train__{case}"][:ROWS].astype(np.float64))
 
 
-def measured(codes, scores=DEFAULT, factors=FACTORS, kinds=KINDS, **settings):
+def measured(codes, scores=DEFAULT_SCORES, factors=FACTORS, kinds=KINDS, **settings):
     few = {"repeats": 0, "costly_repeats": 0} | settings
-    return panel(codes, factors, kinds=kinds, scores=scores, **few)
+    return score_panel(codes, factors, kinds=kinds, scores=scores, **few)
 
 
 def test_scores_are_those_of_the_functions():
@@ -54,7 +54,7 @@ def test_shuffles_keep_codes_and_counts_and_break_the_pairs():
     assert not torch.equal(one.factors, two.factors)
 
 
-@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION)))
+@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION_SCORES)))
 def test_every_score_is_finite_for_hard_codes(name):
     """A dead latent, a copy, one factor with one value: a number, never a silent NaN."""
     codes = codes_of("redundant").clone()
@@ -117,7 +117,7 @@ def test_continuous_factors_leave_out_what_needs_classes():
     generator = torch.Generator().manual_seed(0)
     factors = torch.rand(400, 2, generator=generator, dtype=torch.float64)
     names = ["sap", "explicitness", "sap_continuous", "mcc", "mig", "dci"]
-    found = panel(
+    found = score_panel(
         factors @ torch.eye(2, 4).double(), factors, scores=names, repeats=0, costly_repeats=0
     )
     assert {"sap_continuous", "mcc", "mig", "dci_disentanglement"} <= found.keys()
@@ -126,7 +126,9 @@ def test_continuous_factors_leave_out_what_needs_classes():
 
 def test_a_score_that_the_rows_cannot_have_is_left_out_and_told(caplog):
     factors = torch.arange(9)[:, None].expand(9, 2)
-    found = panel(factors.double(), factors, scores=["omes", "mig"], repeats=0, costly_repeats=0)
+    found = score_panel(
+        factors.double(), factors, scores=["omes", "mig"], repeats=0, costly_repeats=0
+    )
     assert found.keys() == {"mig"}
     assert "score omes is left out: no two of 9 rows differ in one factor only" in caplog.text
     assert not measured(codes_of("perfect"), ["rmig"])
@@ -143,9 +145,9 @@ def test_halves_without_partners_give_no_interval():
     """Two rows differ in one factor only: a half rarely holds both."""
     factors = torch.arange(8)[:, None].expand(8, 3).clone()
     factors[7, :2] = 6
-    found = panel(factors.double(), factors, scores=["omes"], repeats=0, costly_repeats=2, seed=1)[
-        "omes"
-    ]
+    found = score_panel(
+        factors.double(), factors, scores=["omes"], repeats=0, costly_repeats=2, seed=1
+    )["omes"]
     assert found.score > 0
     assert found.low is None
 
@@ -171,12 +173,12 @@ HARD = {
 
 
 @pytest.mark.parametrize("case", HARD)
-@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION)))
+@pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION_SCORES)))
 def test_no_number_of_hard_samples_is_nan(name, case):
     codes, factors, kinds = HARD[case]
     rows = slice(400)
     codes, factors = codes[rows], factors[rows]
-    found = panel(
+    found = score_panel(
         codes,
         factors,
         kinds=kinds,

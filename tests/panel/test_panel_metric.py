@@ -7,7 +7,7 @@ import torch
 from torchmetrics import MetricCollection
 
 from vaescope.metrics.information.gap import mutual_information_gap
-from vaescope.panel import PanelMetric, panel
+from vaescope.panel import PanelMetric, score_panel
 
 GENERATOR = torch.Generator().manual_seed(0)
 FACTORS = torch.stack([torch.randint(n, (400,), generator=GENERATOR) for n in (3, 5)], 1)
@@ -31,7 +31,9 @@ def test_several_scores_are_those_of_the_panel():
     names = ["modularity", "dci", "sap"]
     kinds = ["categorical", "ordinal"]
     found = fed(PanelMetric(names, kinds=kinds, seed=3), CODES, FACTORS).compute()
-    expected = panel(CODES, FACTORS, kinds=kinds, scores=names, repeats=0, costly_repeats=0, seed=3)
+    expected = score_panel(
+        CODES, FACTORS, kinds=kinds, scores=names, repeats=0, costly_repeats=0, seed=3
+    )
     assert {name: value.item() for name, value in found.items()} == {
         name: measured.score for name, measured in expected.items()
     }
@@ -46,7 +48,7 @@ def test_context_brings_chance_ceiling_and_interval():
 
 def test_variances_serve_the_scores_of_the_posterior():
     found = fed(PanelMetric("mig_chen"), CODES, FACTORS, VARIANCE).compute()
-    expected = panel(
+    expected = score_panel(
         CODES, FACTORS, variance=VARIANCE, scores=["mig_chen"], repeats=0, costly_repeats=0
     )
     assert found["mig_chen"].item() == expected["mig_chen"].score
@@ -89,6 +91,6 @@ def test_what_cannot_be_measured_is_refused():
 
 
 def test_a_single_name_is_a_score():
-    assert panel(CODES, FACTORS, scores="mig", repeats=0).keys() == {"mig"}
+    assert score_panel(CODES, FACTORS, scores="mig", repeats=0).keys() == {"mig"}
     with pytest.raises(ValueError, match="no score was named"):
-        panel(CODES, FACTORS, scores=[])
+        score_panel(CODES, FACTORS, scores=[])

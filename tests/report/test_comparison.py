@@ -1,5 +1,6 @@
 """Comparisons of handmade runs: means by hand, groups, what is refused, what is only listed."""
 
+import html
 import json
 import math
 import os
@@ -17,9 +18,9 @@ from vaescope.report.comparison.differences import settings_of
 from vaescope.report.comparison.figures import MARGIN, WIDTH, scatter, strip
 from vaescope.report.comparison.page import compare
 from vaescope.report.comparison.rows import compared, correlations
-from vaescope.report.glossary import GLOSSARY, SYMBOLS
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.run_folder.runs import find_runs
+from vaescope.scores import record_of
 
 
 def settings(**changed):
@@ -131,7 +132,7 @@ def test_the_files_say_the_same(sweep, tmp_path, capsys):
     ]
     assert "on 50 observations" in table
     assert "posterior=DiagonalGaussian" in table  # what all runs share
-    assert f"(`test/mig`): {GLOSSARY['mig']}" in table
+    assert f"(`test/mig`): {record_of('mig').meaning}" in table
     for text in (page.read_text(), capsys.readouterr().out):
         assert "0.30 ± 0.26 (3)" in text
 
@@ -524,7 +525,7 @@ def test_the_page_is_whole_and_has_a_dot_for_every_seed(sweep, tmp_path):
     table = text[text.index("<table>") : text.index("</table>")]
     assert table.count("<circle") == 2 * 2 * 3  # groups, scores, seeds
     assert table.count('class="chance"') == 1
-    assert all(GLOSSARY[key] in text.replace("&lt;", "<") for key in ("mig", "dto_active"))
+    assert all(record_of(key).meaning in html.unescape(text) for key in ("mig", "dto_active"))
     assert "http" not in re.sub(
         r'"http://www.w3.org[^"]*"|"http[^"]*matplotlib[^"]*"|"http://purl[^"]*"',
         "",
@@ -538,10 +539,6 @@ def test_texts_of_runs_are_escaped(tmp_path):
     text = compare(plain(tmp_path, tmp_path / "out")).read_text()
     assert "<script>" not in text
     assert "beta=&lt;script&gt;" in text
-
-
-def test_every_symbol_is_one_of_the_glossary():
-    assert SYMBOLS.keys() <= GLOSSARY.keys()
 
 
 def test_real_configurations_differ_in_what_the_shell_changed(tmp_path, config):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vaescope.distributions.posteriors import Point
-from vaescope.panel import panel
+from vaescope.panel import score_panel
 from vaescope.statistics import (
     Alignment,
     Codes,
@@ -12,7 +12,7 @@ from vaescope.statistics import (
     Identifiability,
     Latents,
     Neighbours,
-    Panel,
+    PanelScores,
 )
 
 ROWS = 2000
@@ -46,7 +46,7 @@ def test_the_default_statistic_and_the_panel_have_one_mig():
     """60 ordered values beside a float column are 60 classes: log 20 bins of log 60 nats."""
     plain = Disentanglement()(codes_of())
     for repeats in (0, 2, 20):
-        found = Panel(["mig"], repeats=repeats)(codes_of())
+        found = PanelScores(["mig"], repeats=repeats)(codes_of())
         assert {name: found[name] for name in plain} == plain
     ceiling = plain["test/mig_ceiling"]
     assert 0.85 < plain["test/mig"] < ceiling < 0.91  # (0.73 + 1 + 0.95) / 3 without chance
@@ -55,7 +55,7 @@ def test_the_default_statistic_and_the_panel_have_one_mig():
 
 
 def test_the_other_statistics_are_the_panel_s_too():
-    neighbours, found = Neighbours()(codes_of()), Panel(["neighbours", "mcc"])(codes_of())
+    neighbours, found = Neighbours()(codes_of()), PanelScores(["neighbours", "mcc"])(codes_of())
     assert neighbours["test/neighbour_score"] == found["test/neighbour_score"]
     identifiability = Identifiability()(codes_of())
     for name in ("mcc", "mcc_rank"):
@@ -70,7 +70,7 @@ def test_which_latents_are_active_does_not_depend_on_the_number_of_shuffles(seed
     codes = torch.cat([factors + 0.1 * noise[:, :3], noise[:, 3:]], 1)
     names = ["modularity", "mig_sup", "minimality", "mig"]
     scores = [
-        {n: f.score for n, f in panel(codes, factors, scores=names, repeats=r).items()}
+        {n: f.score for n, f in score_panel(codes, factors, scores=names, repeats=r).items()}
         for r in (0, 2, 20, 50)
     ]
     assert scores[0] == scores[1] == scores[2] == scores[3]

@@ -20,7 +20,7 @@ from vaescope.statistics import (
     LatentTypes,
     LocalPCA,
     OffAxis,
-    Panel,
+    PanelScores,
     Spectrum,
 )
 
@@ -375,7 +375,7 @@ def test_models_are_let_go_before_the_group_is_compared(held_out):
         (lambda: IntrinsicDimension(num_samples=20), "more samples than neighbours"),
         (lambda: Drift(num_samples=2), "num_samples=2"),
         (lambda: Agreement(num_samples=2), "num_samples=2"),
-        (lambda: Panel(device="tpu"), "choose auto, cpu or cuda"),
+        (lambda: PanelScores(device="tpu"), "choose auto, cpu or cuda"),
         (lambda: Agreement(similarity="cosine"), "choose spearman or lasso"),
     ],
 )

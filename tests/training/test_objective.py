@@ -13,9 +13,10 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from vaescope.callbacks import Objective
-from vaescope.commands.sweep import direction_of, steer
+from vaescope.commands.sweep import steer
 from vaescope.errors import ConfigError
-from vaescope.objective import objective_keys, told_to_sweeper
+from vaescope.scores import direction_of
+from vaescope.scores.objective import objective_keys, told_to_sweeper
 
 TINY = (
     *("data=tiny", "network=linear", "latent_dim=2", "logger=[]", "threads=1", "callbacks=[]"),

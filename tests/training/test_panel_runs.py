@@ -10,8 +10,8 @@ from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_data, load_model
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
-from vaescope.panel import DEFAULT, FAMILIES, INFORMATION, panel
-from vaescope.report.run.score_facts import FACTS, fact_of
+from vaescope.panel import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, score_panel
+from vaescope.scores import PANEL_SCORES
 
 FEW = ("statistics.panel.repeats=2", "statistics.panel.costly_repeats=2")
 WORDS = ("statistics=[panel]", "data.split=[0.4,0.3,0.3]", "trainer.max_steps=6", *FEW)
@@ -46,23 +46,25 @@ def test_scores_of_a_run_are_the_panels_of_its_codes(run):
     batch = data.dataset.batch(data.held_out("test", len(data.rows["test"])))
     codes = model.encode(batch["image"]).mean.detach()
     kinds = data.dataset.factors.kinds
-    found = panel(codes, batch["factors"], kinds=kinds, scores=DEFAULT, repeats=2, costly_repeats=2)
+    found = score_panel(
+        codes, batch["factors"], kinds=kinds, scores=DEFAULT_SCORES, repeats=2, costly_repeats=2
+    )
     for name, measured in found.items():
         assert row[f"test/{name}"] == pytest.approx(measured.score, abs=1e-4), name
     assert row["test/mig_chance"] == pytest.approx(found["mig"].chance, abs=1e-4)
     page = (folder / "report.html").read_text()
     assert "What the scores say" in page
-    assert FACTS["info_compactness"].moved_by in page
+    assert PANEL_SCORES["info_compactness"].moved_by in page
 
 
-def test_every_number_of_the_panel_has_a_fact():
+def test_every_number_of_the_panel_has_a_record():
     rng = np.random.default_rng(0)
     import torch
 
     factors = torch.from_numpy(rng.integers(0, 3, (120, 2)))
     codes = factors.double() + 0.1 * torch.from_numpy(rng.standard_normal((120, 2)))
-    names = sorted((set(FAMILIES) - {"dci_gbt", "dci_forest"}) | set(INFORMATION))
-    found = panel(
+    names = sorted((set(FAMILIES) - {"dci_gbt", "dci_forest"}) | set(INFORMATION_SCORES))
+    found = score_panel(
         codes,
         factors,
         variance=torch.full_like(codes, 0.1),
@@ -70,8 +72,8 @@ def test_every_number_of_the_panel_has_a_fact():
         repeats=0,
         costly_repeats=0,
     )
-    assert all(fact_of(name) for name in found)
-    assert found.keys() >= FACTS.keys()  # so that every fact is in use
+    unmade = {name for name in PANEL_SCORES if name.startswith(("dci_gbt_", "dci_forest_"))}
+    assert found.keys() == PANEL_SCORES.keys() - unmade  # each number has a record, and reversely
 
 
 def test_evaluate_takes_names_of_scores_and_an_untrained_baseline(run, config, tmp_path):

@@ -34,8 +34,8 @@ ARROWS = {
     "files": set(),
     "hardware": set(),
     "memory": {"errors"},
-    "objective": {"errors"},
     "ranges": {"errors"},
+    "scores": {"errors"},
     "stopping": set(),
     "streams": set(),
     "tensor_checks": set(),
@@ -43,17 +43,17 @@ ARROWS = {
     "networks": LEAVES,
     "metrics": LEAVES,
     "alignment": LEAVES | {"distributions"},
-    "panel": LEAVES | {"metrics", "alignment"},
+    "panel": LEAVES | {"alignment", "metrics", "scores"},
     "data": LEAVES | {"files"},
     "models": LEAVES | {"distributions", "networks"},
     "ensemble": {"models", "streams"},
     "statistics": LEAVES | {"alignment", "data", "distributions", "metrics", "models", "panel"},
-    "config": TEXTS | {"ranges", "hardware", "objective"},
+    "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config"},
-    "report": LEAVES | TEXTS | {"data", "models", "panel", "run_folder"},
+    "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
     "callbacks": LEAVES
-    | {"data", "distributions", "ensemble", "files", "models", "objective", "panel", "report"}
-    | {"run_folder", "statistics", "stopping"},
+    | {"data", "distributions", "ensemble", "files", "models", "panel", "report"}
+    | {"run_folder", "scores", "statistics", "stopping"},
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "models", "panel"}
@@ -61,16 +61,16 @@ ARROWS = {
     "reproduction": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "distributions", "experiment", "models", "report"}
-    | {"run_folder"},
+    | {"run_folder", "scores"},
     "commands": LEAVES
     | TEXTS
-    | {"config", "data", "experiment", "objective", "report", "reproduction", "run_folder"}
+    | {"config", "data", "experiment", "report", "reproduction", "run_folder", "scores"}
     | {"stopping"},
     "cli": TEXTS | {"__version__", "commands", "config", "run_folder", "stopping"},
 }
 PURE = (
     *("errors", "ranges", "streams", "factor_kinds", "distributions", "networks"),
-    *("metrics", "alignment", "panel"),
+    *("metrics", "alignment", "panel", "scores"),
 )
 MAY_CONFIGURE = {"config", "commands", "experiment"}
 

@@ -12,9 +12,8 @@ from torch import Tensor
 from vaescope.callbacks.updates import made_update
 from vaescope.errors import ConfigError
 from vaescope.files import link_as, replacing
-from vaescope.panel.families import FAMILIES, INFORMATION
 from vaescope.ranges import Count, in_range
-from vaescope.report.glossary import GLOSSARY, name_of
+from vaescope.scores import FAMILIES, LOGGED, PANEL_SCORES, name_of
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -78,7 +77,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         """
         logged = {str(key) for key in trainer.callback_metrics}
         name = name_of(self.monitor)
-        known = {*map(name_of, logged), *GLOSSARY, *INFORMATION, *FAMILIES}
+        known = {*map(name_of, logged), *LOGGED, *PANEL_SCORES, *FAMILIES}
         may_come = any(f"{name}_".startswith(f"{score}_") for score in known)
         if trainer.global_step or not logged or (may_come and "/" in self.monitor):
             return

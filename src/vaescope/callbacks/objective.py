@@ -7,9 +7,8 @@ import pytorch_lightning as pl
 
 from vaescope.callbacks.evaluation import Evaluation
 from vaescope.files import write_json
-from vaescope.objective import missing, names_of, objective_keys
-from vaescope.report.glossary import GLOSSARY, name_of
-from vaescope.report.run.score_facts import fact_of
+from vaescope.scores import LOGGED, PANEL_SCORES, name_of
+from vaescope.scores.objective import missing, names_of, objective_keys
 from vaescope.statistics import Statistics
 
 
@@ -41,7 +40,7 @@ class Objective(pl.Callback):
         names = names_of(found.history)
         for key in self.keys:
             name = name_of(key)
-            if name not in names and name not in GLOSSARY and fact_of(name) is None:
+            if name not in names and name not in LOGGED and name not in PANEL_SCORES:
                 raise missing(key, names)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

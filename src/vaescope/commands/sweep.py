@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from vaescope.config.build import read_overrides, read_settings
 from vaescope.config.overrides import word
 from vaescope.errors import ConfigError, DataError
-from vaescope.objective import DEFAULT, objective_keys
 from vaescope.run_folder.contents import CONFIG, ERROR, HYDRAS, holds_state, last_error
 from vaescope.run_folder.scores import has_scores, read_scores, write_scores
+from vaescope.scores import direction_of
+from vaescope.scores.objective import DEFAULT, objective_keys
 
 log = logging.getLogger(__name__)
 
@@ -83,18 +84,6 @@ def is_search(hydra: Any) -> bool:
     """Whether Hydra's sweeper chooses the next jobs by what the ones before gave."""
     sweeper = str(hydra.sweeper.get("_target_"))
     return hydra.mode is RunMode.MULTIRUN and not sweeper.endswith(".BasicSweeper")
-
-
-def direction_of(key: str) -> str | None:
-    """``maximize`` or ``minimize``, by the score's own record; None if no end of it is good."""
-    from vaescope.report.glossary import LOW_IS_GOOD, ONE_IS_BEST, name_of
-    from vaescope.report.run.score_facts import fact_of
-
-    name = name_of(key)
-    fact = fact_of(name)
-    if name in LOW_IS_GOOD or (fact and "low is good" in fact.range):
-        return "minimize"
-    return "maximize" if name in ONE_IS_BEST or (fact and "high is good" in fact.range) else None
 
 
 def steer(config: DictConfig) -> None:

@@ -13,9 +13,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
-from vaescope.commands.sweep import SweepTable, direction_of, is_search
+from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config.build import config_dir, register_schemas
-from vaescope.objective import DEFAULT, missing, names_of, objective_keys, told_to_sweeper
+from vaescope.scores import direction_of
+from vaescope.scores.objective import DEFAULT, missing, names_of, objective_keys, told_to_sweeper
 from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)

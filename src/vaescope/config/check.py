@@ -16,8 +16,8 @@ from vaescope.config.kinds import kind_problems
 from vaescope.config.schemas import SCHEMAS, TrainSchema
 from vaescope.config.targets import get, located
 from vaescope.errors import ConfigError, first_line
-from vaescope.objective import objective_problems
 from vaescope.ranges import fits, hints_of, words
+from vaescope.scores.objective import objective_problems
 
 RESERVED = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 GIVEN_BY_CODE = {

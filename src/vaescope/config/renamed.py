@@ -25,7 +25,8 @@ NAMES = {
     "vaescope.callbacks.LocalPCA": "vaescope.statistics.LocalPCA",
     "vaescope.callbacks.Neighbours": "vaescope.statistics.Neighbours",
     "vaescope.callbacks.OffAxis": "vaescope.statistics.OffAxis",
-    "vaescope.callbacks.Panel": "vaescope.statistics.Panel",
+    "vaescope.callbacks.Panel": "vaescope.statistics.PanelScores",
+    "vaescope.statistics.Panel": "vaescope.statistics.PanelScores",
     "vaescope.callbacks.PolarizedRegime": "vaescope.statistics.PolarizedRegime",
     "vaescope.callbacks.Spectrum": "vaescope.statistics.Spectrum",
 }

@@ -15,10 +15,10 @@ from vaescope.experiment.assembly import about_run, build_data, load_models, see
 from vaescope.experiment.codes_file import read_codes
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
-from vaescope.panel import DEFAULT, as_numbers
+from vaescope.panel import DEFAULT_SCORES, as_numbers
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.scores import write_scores
-from vaescope.statistics import Panel, Statistics, encode_split
+from vaescope.statistics import PanelScores, Statistics, encode_split
 
 
 def evaluate(config: DictConfig) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
 
 def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores of codes in a file."""
-    panel = _panel(plain["metrics"] or DEFAULT, plain["num_samples"])
+    panel = _panel(plain["metrics"] or DEFAULT_SCORES, plain["num_samples"])
     codes, rows = read_codes(plain["codes"], plain["num_samples"])
     measured = panel.measured(codes)
     row = {"num_samples": len(codes.mean)} | codes.named("test", as_numbers(measured))
@@ -121,7 +121,7 @@ def _data_of(trained: dict[str, Any], plain: dict[str, Any]) -> FactorDataModule
         raise type(error)(f"{error}; if it was moved, say data.path=NEW") from error
 
 
-def _panel(scores: Sequence[str], num_samples: int, repeats: int | None = None) -> Panel:
+def _panel(scores: Sequence[str], num_samples: int, repeats: int | None = None) -> PanelScores:
     """The panel of these scores; what it leaves out is shown below the table.
 
     Raises:
@@ -129,9 +129,9 @@ def _panel(scores: Sequence[str], num_samples: int, repeats: int | None = None) 
     """
     try:
         if repeats is None:
-            panel = Panel(scores, num_samples)
+            panel = PanelScores(scores, num_samples)
         else:
-            panel = Panel(scores, num_samples, repeats=repeats, costly_repeats=repeats)
+            panel = PanelScores(scores, num_samples, repeats=repeats, costly_repeats=repeats)
     except ValueError as error:
         raise ConfigError(f"metrics={list(scores)}: {error}") from error
     panel.tell.aloud = False

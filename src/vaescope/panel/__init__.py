@@ -1,16 +1,16 @@
-"""All scores of one set of codes and factors, of any origin."""
+"""Score panel: the scores of one set of codes and factors, of any origin, computed together."""
 
-from vaescope.panel.families import DEFAULT, FAMILIES, INFORMATION, Family
+from vaescope.panel.context import Measured, as_numbers, score_names, score_panel
 from vaescope.panel.metric import PanelMetric
-from vaescope.panel.panel import Measured, as_numbers, panel, score_names
 from vaescope.panel.sample import FEWEST, Sample, looks_transposed
 from vaescope.panel.told import ToldOnce
+from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, Family
 
 __all__ = [
-    "DEFAULT",
+    "DEFAULT_SCORES",
     "FAMILIES",
     "FEWEST",
-    "INFORMATION",
+    "INFORMATION_SCORES",
     "Family",
     "Measured",
     "PanelMetric",
@@ -18,6 +18,6 @@ __all__ = [
     "ToldOnce",
     "as_numbers",
     "looks_transposed",
-    "panel",
     "score_names",
+    "score_panel",
 ]

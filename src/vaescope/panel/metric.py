@@ -9,7 +9,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from vaescope.factor_kinds import KINDS
 from vaescope.metrics.collected_codes import HeldOutCodes
-from vaescope.panel.panel import as_numbers, panel, score_names
+from vaescope.panel.context import as_numbers, score_names, score_panel
 from vaescope.panel.told import ToldOnce
 
 
@@ -78,7 +78,7 @@ class PanelMetric(HeldOutCodes):
                 f"variances of {len(variance)} of {len(codes)} rows given: give all or none"
             )
         repeats = (20, 5) if self.context else (0, 0)
-        found = panel(
+        found = score_panel(
             codes,
             factors,
             kinds=self.kinds,

@@ -106,6 +106,11 @@ class Sample:
         return self._of("an order", [kind in ("ordinal", "continuous") for kind in self.kinds])
 
     @property
+    def regressed(self) -> list[bool]:
+        """For each factor, whether nearest neighbours predict its value and not its class."""
+        return [kind != "categorical" for kind in self.kinds]
+
+    @property
     def posterior(self) -> Rows:
         """Means and variances of q(z|x)."""
         if self.variance is None:

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vaescope.escaping import for_terminal
-from vaescope.report.glossary import GLOSSARY, in_order, name_of
-from vaescope.report.run.score_facts import fact_of
+from vaescope.scores import PANEL_SCORES, in_order, name_of, record_of
 
 
 def print_scores(
@@ -19,7 +18,7 @@ def print_scores(
     published: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print every score that the glossary explains, chance level and published value beside it.
+    """Print every score that has a record, chance level and published value beside it.
 
     Args:
         rows: log keys and values, one row a seed; several are shown as mean ± std.
@@ -33,14 +32,13 @@ def print_scores(
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("meaning")
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    explained = in_order(keys)
-    asks = {key: fact.measures for key in keys if (fact := fact_of(name_of(key)))}
-    for key in (*explained, *(key for key in asks if key not in explained)):
-        if not key.endswith(("_chance", "_ratio")):
+    panel = [key for key in keys if name_of(key) in PANEL_SCORES]
+    for key in dict.fromkeys((*in_order(keys), *panel)):
+        record = record_of(key)
+        if record and not key.endswith(("_chance", "_ratio")):
             printed = [shown_published((published or {}).get(key))] if published else []
             chance = shown_mean(rows, f"{key}_chance", digits=3)
-            meaning = GLOSSARY.get(name_of(key)) or asks[key]
-            cells = (key, shown_mean(rows, key), *printed, chance, meaning)
+            cells = (key, shown_mean(rows, key), *printed, chance, record.meaning)
             table.add_row(*map(for_terminal, cells))
     console = wide_console()
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from vaescope.escaping import for_markdown, for_terminal
 from vaescope.files import replacing, write_json, write_text
-from vaescope.report.glossary import name_of
 from vaescope.report.html.render import rendered, save_figure
 from vaescope.report.html.tables import markdown_table
 from vaescope.report.terminal import wide_console
@@ -21,6 +20,7 @@ from vaescope.reproduction.cvpr2019.claims import Verdict
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, agreement
 from vaescope.run_folder.environment import environment
+from vaescope.scores import name_of
 
 COLUMNS = ("run", "score", "published", "ours", "n", "compared", "chance", "setting")
 

@@ -15,7 +15,7 @@ from vaescope.statistics.latents import (
     PolarizedRegime,
 )
 from vaescope.statistics.local import LocalDisentanglement
-from vaescope.statistics.panel import Panel
+from vaescope.statistics.panel import PanelScores
 from vaescope.statistics.principal_axes import LocalPCA
 from vaescope.statistics.protocol import GroupStatistic, Statistic, Statistics
 
@@ -36,7 +36,7 @@ __all__ = [
     "LocalPCA",
     "Neighbours",
     "OffAxis",
-    "Panel",
+    "PanelScores",
     "PolarizedRegime",
     "Spectrum",
     "Statistic",

@@ -8,7 +8,15 @@ import torch
 from annotated_types import Interval, MinLen
 
 from vaescope.distributions.posteriors import DiagonalGaussian
-from vaescope.panel import DEFAULT, FEWEST, Measured, ToldOnce, as_numbers, panel, score_names
+from vaescope.panel import (
+    DEFAULT_SCORES,
+    FEWEST,
+    Measured,
+    ToldOnce,
+    as_numbers,
+    score_names,
+    score_panel,
+)
 from vaescope.ranges import MOST, Repeats, Share, in_range
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
 from vaescope.statistics.protocol import finite
@@ -16,7 +24,7 @@ from vaescope.statistics.protocol import finite
 _INFINITE = "some latents are copies or mixtures of others, or there are too few codes for so many"
 
 
-class Panel:
+class PanelScores:
     """Chosen scores of the posterior means; codes, informations and probes are made once for all.
 
     Args:
@@ -34,7 +42,7 @@ class Panel:
     @in_range
     def __init__(
         self,
-        scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT,
+        scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT_SCORES,
         num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000,
         repeats: Repeats = 20,
         costly_repeats: Repeats = 5,
@@ -87,7 +95,7 @@ class Panel:
             part[: self.num_samples].to(device) for part in (codes.mean, codes.factors)
         )
         variance = codes.variance if codes.posterior is DiagonalGaussian else None
-        return panel(
+        return score_panel(
             mean,
             factors,
             kinds=codes.factor_kinds,

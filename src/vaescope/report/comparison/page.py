@@ -18,13 +18,13 @@ from vaescope.report.comparison.rows import (
     correlations,
 )
 from vaescope.report.comparison.seed_groups import Group, Measured
-from vaescope.report.glossary import GLOSSARY, heading, name_of
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.report.terminal import print_table
 from vaescope.run_folder.contents import forget_error
 from vaescope.run_folder.environment import environment
 from vaescope.run_folder.runs import find_runs
+from vaescope.scores import heading, name_of, record_of
 
 ABOUT = ("method", "data", "what differs", "updates", "seeds")
 
@@ -109,12 +109,14 @@ def columns_of(comparison: Comparison) -> list[Column]:
     """Each score, behind it its chance level and its ceiling where a run has them."""
     columns = []
     for key in comparison.keys:
-        own = Column(key, heading(key), GLOSSARY.get(name_of(key), "not in the glossary"), True)
-        columns.append(own)
+        record = record_of(key)
+        meaning = record.meaning if record else "no score of vaescope"
+        columns.append(Column(key, heading(key), meaning, True))
         for level in BESIDE:
             beside = f"{key}_{level}"
             if any(group.measured(beside) for group in comparison.groups):
-                meaning = GLOSSARY.get(name_of(beside), f"{level} of {name_of(key)}")
+                record = record_of(beside)
+                meaning = record.meaning if record else f"{level} of {name_of(key)}"
                 columns.append(Column(beside, f"{heading(key)}: {level}", meaning, False))
     return columns
 

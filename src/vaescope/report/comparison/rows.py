@@ -15,8 +15,8 @@ from vaescope.report.comparison.differences import (
     text_of,
 )
 from vaescope.report.comparison.seed_groups import Group, Member, groups_of, is_number, rank_of
-from vaescope.report.glossary import name_of
 from vaescope.run_folder.runs import FoundRun
+from vaescope.scores import name_of
 
 CHIEF = (
     *("mig", "dci", "dci_disentanglement", "dto_active", "polarization_gap"),

@@ -7,15 +7,14 @@ from statistics import fmean
 from typing import Any
 
 from vaescope.files import write_text
-from vaescope.report.glossary import GLOSSARY, in_order, name_of
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.run.curves import Series, curves
-from vaescope.report.run.score_facts import CONTEXT, fact_of
 from vaescope.report.terminal import shown_mean
 from vaescope.run_folder.contents import CONFIG, REPORT
 from vaescope.run_folder.environment import read_environment
 from vaescope.run_folder.metrics import read_metrics
 from vaescope.run_folder.scores import fingerprint, read_scores
+from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, in_order, name_of
 
 CHIEF = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/active_latents")
 
@@ -74,10 +73,15 @@ def read_series(folder: Path) -> dict[str, Series]:
 
 
 def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """Key, value, chance level and meaning of every score that the glossary explains."""
+    """Key, value, chance level and meaning of every score of losses and statistics."""
     keys = in_order(list(dict.fromkeys(key for row in rows for key in row)))
     return [
-        (key, shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3), GLOSSARY[name_of(key)])
+        (
+            key,
+            shown_mean(rows, key),
+            shown_mean(rows, f"{key}_chance", 3),
+            LOGGED[name_of(key)].meaning,
+        )
         for key in keys
     ]
 
@@ -86,8 +90,8 @@ def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """One line of a table for every score of the panel in ``scores.json``'s rows."""
     lines = []
     for key in dict.fromkeys(key for row in rows for key in row):
-        fact = fact_of(name_of(key))
-        if fact is not None:
+        record = PANEL_SCORES.get(name_of(key))
+        if record is not None:
             shown = {end: shown_mean(rows, f"{key}_{end}", 3) for end in CONTEXT}
             interval = f"{shown['low']} to {shown['high']}" if shown["low"] else ""
             lines.append(
@@ -96,9 +100,9 @@ def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
                     "value": shown_mean(rows, key),
                     "interval": interval,
                     **shown,
-                    "measures": fact.measures,
-                    "range": fact.range,
-                    "moved_by": fact.moved_by,
+                    "measures": record.meaning,
+                    "range": record.range_and_good_end,
+                    "moved_by": record.moved_by,
                 }
             )
     return lines

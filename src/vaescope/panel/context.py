@@ -1,4 +1,4 @@
-"""Chosen scores of one sample, each beside what gives it a meaning."""
+"""Score panel: several scores beside chance level, ceiling, interval and convention."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,10 @@ from torch import Tensor
 
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.family import information_family
-from vaescope.panel.families import (
-    DEFAULT,
-    FAMILIES,
-    INFORMATION,
-    INFORMATION_CONVENTION,
-    Family,
-    Numbers,
-)
+from vaescope.panel import computations
+from vaescope.panel.computations import Numbers
 from vaescope.panel.sample import Sample, looks_transposed, numbers
+from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION, INFORMATION_SCORES, Family
 
 log = logging.getLogger(__name__)
 Tell = Callable[[str], None]
@@ -81,7 +76,7 @@ def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
     names = (scores,) if isinstance(scores, str) else tuple(dict.fromkeys(scores))
     if not names:
         raise ValueError("no score was named; choose some, as scores=['mig', 'dci']")
-    known = (*INFORMATION, *FAMILIES)
+    known = (*INFORMATION_SCORES, *FAMILIES)
     for name in names:
         if name not in known:
             near = get_close_matches(name, known) or sorted(known)
@@ -89,13 +84,13 @@ def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def panel(
+def score_panel(
     codes: Tensor | np.ndarray,
     factors: Tensor | np.ndarray,
     *,
     kinds: Sequence[str] | None = None,
     variance: Tensor | np.ndarray | None = None,
-    scores: str | Sequence[str] = DEFAULT,
+    scores: str | Sequence[str] = DEFAULT_SCORES,
     repeats: int = 20,
     costly_repeats: int = 5,
     level: float = 0.95,
@@ -110,7 +105,7 @@ def panel(
         factors: values of the factors [N, K]; K = 0 for scores of the codes alone.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
         variance: posterior variances [N, D], for ``mig_chen`` and ``separability`` alone.
-        scores: names, or one, of ``INFORMATION``, ``FAMILIES``; a family gives several numbers.
+        scores: one name or several, of ``INFORMATION_SCORES`` and ``FAMILIES``.
         repeats: shuffles (for chance) and halves of the rows (for the interval) of quick scores;
             0: neither. Scores of information have 20 shuffles at least, and which latents they
             count does not depend on it.
@@ -146,7 +141,7 @@ def panel(
         rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
         raise ValueError(f"{rows}: transpose? codes are [N, D] and factors [N, K]")
     found: dict[str, Measured] = {}
-    wanted = [name for name in names if name in INFORMATION]
+    wanted = [name for name in names if name in INFORMATION_SCORES]
     if wanted:
         try:
             every = _information(sample, repeats, level)
@@ -187,10 +182,16 @@ def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measur
             each.ceiling,
             each.low,
             each.high,
-            INFORMATION_CONVENTION,
+            INFORMATION.convention,
         )
         for name, each in every.items()
     }
+
+
+def compute_family(family: Family, sample: Sample) -> Numbers:
+    """The scores of a family by name, some of them with the reason why there are none."""
+    function: Callable[..., Numbers] = getattr(computations, family.function or family.name)
+    return function(sample, **family.options)
 
 
 def _in_context(
@@ -198,7 +199,7 @@ def _in_context(
 ) -> dict[str, Measured]:
     if family.supervised and not sample.kinds:
         raise NoScoreError(NO_FACTORS)
-    scores = family.compute(sample)
+    scores = compute_family(family, sample)
     chance: list[dict[str, float]] = []
     ceiling: list[dict[str, float]] = []
     if family.supervised:
@@ -246,7 +247,7 @@ def _each(
     found, reason = [], ""
     for number in range(repeats):
         try:
-            found.append(_told(family.compute(changed(number)), lambda _: None))
+            found.append(_told(compute_family(family, changed(number)), lambda _: None))
         except REFUSALS as error:
             reason = str(error)
     if reason and not found:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from vaescope.errors import ConfigError, closest
+from vaescope.scores.lookup import name_of
 
 DEFAULT = "val/loss"
 PARTS = ("val", "test")
@@ -49,10 +50,6 @@ def _key(word: str) -> str:
     return f"{part}/{name}"
 
 
-def _name(key: str) -> str:
-    return key.rpartition("/")[2]
-
-
 def told_to_sweeper(
     keys: Sequence[str],
     tested: Sequence[Mapping[str, Any]],
@@ -68,15 +65,17 @@ def told_to_sweeper(
     found: dict[str, float | None] = {}
     for key in keys:
         rows = tested if key.startswith("test/") else validated
-        named = [{_name(k): v for k, v in row.items() if k[:6] != "train/"} for row in rows]
-        values = [row[_name(key)] for row in named if _name(key) in row]
+        named = [
+            {name_of(k): v for k, v in row.items() if not k.startswith("train/")} for row in rows
+        ]
+        values = [row[name_of(key)] for row in named if name_of(key) in row]
         found[key] = fmean(values) if values else None
     return found
 
 
 def names_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Scores that the rows have."""
-    return sorted({_name(key) for row in rows for key in row if "/" in key})
+    return sorted({name_of(key) for row in rows for key in row if "/" in key})
 
 
 def missing(key: str, names: Sequence[str]) -> ConfigError:
@@ -87,5 +86,5 @@ def missing(key: str, names: Sequence[str]) -> ConfigError:
         names: of the scores that there are.
     """
     return ConfigError(
-        f"config.objective: the run has no score {_name(key)!r}{closest(_name(key), names)}"
+        f"config.objective: the run has no score {name_of(key)!r}{closest(name_of(key), names)}"
     )

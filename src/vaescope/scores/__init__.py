@@ -1,0 +1,39 @@
+"""Scores: one record for every number that is logged; no torch."""
+
+from vaescope.scores.information import INFORMATION
+from vaescope.scores.lookup import (
+    CONTEXT,
+    DEFAULT_SCORES,
+    FAMILIES,
+    INFORMATION_SCORES,
+    LOGGED,
+    PANEL_SCORES,
+    direction_of,
+    heading,
+    in_order,
+    name_of,
+    record_of,
+)
+from vaescope.scores.loss_terms import LOSS_TERMS
+from vaescope.scores.record import Family, Score, StatisticRecord
+from vaescope.scores.statistics import STATISTICS
+
+__all__ = [
+    "CONTEXT",
+    "DEFAULT_SCORES",
+    "FAMILIES",
+    "INFORMATION",
+    "INFORMATION_SCORES",
+    "LOGGED",
+    "LOSS_TERMS",
+    "PANEL_SCORES",
+    "STATISTICS",
+    "Family",
+    "Score",
+    "StatisticRecord",
+    "direction_of",
+    "heading",
+    "in_order",
+    "name_of",
+    "record_of",
+]

@@ -1,0 +1,117 @@
+"""Find the record of a log key; which end of it is good; how tables head and order columns."""
+
+import re
+from dataclasses import replace
+
+from vaescope.scores.information import INFORMATION, OF_INFORMATION
+from vaescope.scores.intervention import OF_INTERVENTIONS
+from vaescope.scores.loss_terms import LOSSES, TRAINING
+from vaescope.scores.prediction import OF_PREDICTION
+from vaescope.scores.record import Family, Score
+from vaescope.scores.statistics import STATISTICS
+from vaescope.scores.unsupervised import WITHOUT_FACTORS
+
+PANEL_SCORES = {
+    score.name: score
+    for score in (
+        *OF_INFORMATION,
+        *OF_PREDICTION,
+        *OF_INTERVENTIONS,
+        *WITHOUT_FACTORS,
+    )
+}
+FAMILIES: dict[str, Family] = {
+    score.family.name: score.family
+    for score in PANEL_SCORES.values()
+    if score.family and score.family is not INFORMATION
+}
+INFORMATION_SCORES = tuple(
+    name for name, score in PANEL_SCORES.items() if score.family is INFORMATION
+)
+DEFAULT_SCORES = (
+    "mig",
+    "dci",
+    "sap",
+    "modularity",
+    "explicitness",
+    "factor_vae",
+    "beta_vae",
+    "irs",
+    "info_mec",
+)
+
+# what the panel logs beside a score
+CONTEXT = {
+    "chance": "chance level of {}: mean over shuffles of the factors",
+    "ceiling": "{} of a code with one latent per factor, equal to its value",
+    "low": "lower end of the interval of {}",
+    "high": "upper end of the interval of {}",
+    "untrained": "{} of the untrained model",
+}
+
+
+def _beside(score: Score, context: str, meaning: str) -> Score:
+    return replace(
+        score, name=f"{score.name}_{context}", meaning=meaning, good=None, symbol="", family=None
+    )
+
+
+def _with_context(score: Score) -> list[Score]:
+    """A score, and its chance level and ceiling where a statistic logs them."""
+    texts = {"chance": score.chance, "ceiling": score.ceiling}
+    return [score, *(_beside(score, end, text) for end, text in texts.items() if text)]
+
+
+# of every run, in the order of tables: losses, and what statistics log
+LOGGED = {
+    entry.name: entry
+    for score in (*LOSSES, *(s for statistic in STATISTICS for s in statistic.scores))
+    for entry in _with_context(score)
+}
+RECORDS = {**PANEL_SCORES, **LOGGED, **{score.name: score for score in TRAINING}}
+
+
+def name_of(key: str) -> str:
+    """The quantity in a log key: ``val/mig`` -> ``mig``."""
+    return key.rsplit("/", 1)[-1]
+
+
+def record_of(key: str) -> Score | None:
+    """The record of a log key or a name; None: nothing of ours is called so.
+
+    Example:
+        >>> record_of("test/kl_latent_03").meaning
+        'KL of one latent to its prior, nats per observation'
+        >>> record_of("val/dci_completeness_low").meaning
+        'lower end of the interval of dci_completeness'
+    """
+    name = name_of(key)
+    for known in (
+        name,
+        re.sub(r"_\d\d+$", "_*", name),
+        re.sub("^(weight|target)_.*", r"\1_*", name),
+    ):
+        if known in RECORDS:
+            return RECORDS[known]
+    score, _, context = name.rpartition("_")
+    if context in CONTEXT and score in PANEL_SCORES:
+        return _beside(PANEL_SCORES[score], context, CONTEXT[context].format(score))
+    return None
+
+
+def direction_of(key: str) -> str | None:
+    """``maximize`` or ``minimize``, by the score's record; None if no end of it is good."""
+    record = record_of(key)
+    return {"high": "maximize", "low": "minimize"}.get((record and record.good) or "")
+
+
+def heading(key: str) -> str:
+    """A column's heading: ``test/dto_active`` -> ``DtO, active latents``."""
+    record = record_of(key)
+    return (record and record.symbol) or name_of(key).replace("_", " ")
+
+
+def in_order(keys: list[str]) -> list[str]:
+    """The keys of losses and statistics, in the order of their records."""
+    order = {name: place for place, name in enumerate(LOGGED)}
+    return sorted((k for k in keys if name_of(k) in order), key=lambda k: order[name_of(k)])

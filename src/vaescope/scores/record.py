@@ -1,0 +1,97 @@
+"""Record of a score: its meaning, range, good end, symbol, log key and what computes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+GoodEnd = Literal["high", "low"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A computation of the score panel, from which one score comes or several.
+
+    Attributes:
+        name: by which it is chosen: ``scores=[dci_gbt]``.
+        convention: which of the field's readings it follows, in a line.
+        function: what computes it, a name in ``vaescope.panel.computations``; empty: ``name``.
+        options: of the function.
+        cost: ``high`` if shuffles and halves of the sample should be few.
+        supervised: whether factors enter, so that there is a chance level.
+        ceiling: whether a perfect code may stay below the best value.
+    """
+
+    name: str
+    convention: str
+    function: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    cost: Literal["low", "high"] = "low"
+    supervised: bool = True
+    ceiling: bool = True
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number that is logged, and all that is said of it anywhere.
+
+    Attributes:
+        name: what its log keys end with: ``mig`` of ``val/mig``. Of numbers that each latent or
+            rank has it ends with ``_*``: ``kl_latent_*`` of ``val/kl_latent_03``.
+        meaning: what it is, or the question that it answers, in a line.
+        range: its values in words.
+        good: which end is good; None: neither by itself.
+        moved_by: what changes it beside what it measures.
+        symbol: how papers write it, for headings; empty: as its name.
+        chance: what ``<name>_chance`` is, where a statistic logs it.
+        ceiling: what ``<name>_ceiling`` is, where a statistic logs it.
+        family: of the score panel; None: the panel has it not.
+    """
+
+    name: str
+    meaning: str
+    range: str = ""
+    good: GoodEnd | None = None
+    moved_by: str = ""
+    symbol: str = ""
+    chance: str = ""
+    ceiling: str = ""
+    family: Family | None = None
+
+    @property
+    def range_and_good_end(self) -> str:
+        """``0 to 1, high is good``."""
+        return f"{self.range}, {self.good} is good" if self.good else self.range
+
+
+@dataclass(frozen=True)
+class StatisticRecord:
+    """Numbers of an encoded split that are chosen together.
+
+    Attributes:
+        name: its option, ``statistics=NAME``.
+        meaning: what it is about, in a line.
+        scores: what it logs.
+    """
+
+    name: str
+    meaning: str
+    scores: tuple[Score, ...]
+
+
+def logged(meanings: Mapping[str, str], good: GoodEnd | None = None) -> tuple[Score, ...]:
+    """Scores of which there is no more to say than what they mean and which end is good."""
+    return tuple(Score(name, meaning, good=good) for name, meaning in meanings.items())
+
+
+def panel_score(
+    family: Family,
+    name: str,
+    meaning: str,
+    moved_by: str,
+    range: str = "0 to 1",
+    *,
+    good: GoodEnd | None = "high",
+    **words: str,
+) -> Score:
+    """A score of the panel; of most the range is 0 to 1 and the high end good."""
+    return Score(name, meaning, range, good, moved_by, family=family, **words)
