@@ -16,11 +16,13 @@ def misfit(needed: str, **given: Tensor) -> ValueError:
     Example:
         >>> import torch
         >>> misfit("[N, D]", codes=torch.zeros(3))
-        ValueError('codes has shape (3,), but [N, D] is needed')
+        ValueError('codes have shape (3,), but [N, D] is needed')
     """
     shapes = [tuple(tensor.shape) for tensor in given.values()]
     if len(given) == 1:
-        return ValueError(f"{next(iter(given))} has shape {shapes[0]}, but {needed} is needed")
+        name = next(iter(given))
+        has = "have" if name.endswith("s") else "has"
+        return ValueError(f"{name} {has} shape {shapes[0]}, but {needed} is needed")
     told = [f"{name} {shape}" for name, shape in zip(given, shapes, strict=True)]
     return ValueError(f"{', '.join(told[:-1])} and {told[-1]} given, but {needed} are needed")
 
@@ -37,16 +39,20 @@ def check_finite(hint: str, **given: Tensor) -> None:
     """
     for name, tensor in given.items():
         if not bool(tensor.isfinite().all()):
-            raise ValueError(f"{name} holds NaN or infinite values: {hint}")
+            holds = "hold" if name.endswith("s") else "holds"
+            raise ValueError(f"{name} {holds} NaN or infinite values: {hint}")
 
 
-def check_matrix(name: str, values: Tensor, least: int = 1) -> None:
+def check_matrix(
+    name: str, values: Tensor, least: int = 1, hint: str = "check the encoder before scoring it"
+) -> None:
     """Refuse what is not a finite matrix of at least so many rows, and of at least one column.
 
     Args:
         name: what the error calls it.
         values: the matrix [N, D].
         least: rows that are needed.
+        hint: what to do about values that are not finite.
 
     Raises:
         ValueError: if it is none.
@@ -54,7 +60,7 @@ def check_matrix(name: str, values: Tensor, least: int = 1) -> None:
     if values.ndim != 2 or 0 in values.shape or len(values) < least:
         rows = f" of at least {least} rows" if least > 1 else ""
         raise misfit(f"a non-empty matrix [N, D]{rows}", **{name: values})
-    check_finite("check the encoder before scoring it", **{name: values})
+    check_finite(hint, **{name: values})
 
 
 def check_squares(name: str, matrices: Tensor) -> None:

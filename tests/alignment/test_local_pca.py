@@ -128,7 +128,7 @@ def test_arguments_that_cannot_be_right_are_refused():
         local_axis_cosines(axes[:, :4], axes)
     with pytest.raises(ValueError, match="jacobian has shape"):
         local_axis_cosines(axes[0], axes)
-    with pytest.raises(ValueError, match="axes holds NaN"):
+    with pytest.raises(ValueError, match="axes hold NaN"):
         local_axis_cosines(axes, axes * torch.nan)
     with pytest.raises(ValueError, match="num_rotations = 0"):
         rotated_axis_cosines(axes, axes, num_rotations=0)

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from common import elapsed, head, interleaved, now, ratios, table
 
-from vaescope.metrics.intervention.majority_vote import factor_vae_score
-from vaescope.metrics.intervention.shared_factor import beta_vae_score
+from vaescope.metrics.intervention.fixed_factor import beta_vae_score, factor_vae_score
 
 SIZES = (3, 6, 40, 32, 32)
 TRAIN, EVALUATION, BATCH = 10_000, 5_000, 64

@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.svm import LinearSVC
 
-from vaescope.metrics.information.infomec_explicitness import info_explicitness
+from vaescope.metrics.information.infomec import info_explicitness
 from vaescope.metrics.prediction.one_vs_rest_auc import explicitness
 from vaescope.metrics.prediction.sap import sap_discrete
 

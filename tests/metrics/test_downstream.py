@@ -128,7 +128,7 @@ def test_wrong_input_is_refused():
         label_efficiency(codes, factors + 0.5, sizes=[10])
     with pytest.raises(ValueError, match="repeats = 0"):
         shifted_accuracy(codes, factors, repeats=0)
-    with pytest.raises(ValueError, match="importance is"):
+    with pytest.raises(ValueError, match="importance has shape"):
         reduced_accuracy(codes, factors, torch.zeros(2, 2))
     with pytest.raises(ValueError, match="drop = 8"):
         reduced_accuracy(codes, factors, torch.zeros(7, 2), drop=8)

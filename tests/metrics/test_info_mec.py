@@ -12,11 +12,11 @@ from sklearn.metrics import log_loss
 from vaescope.metrics.information.infomec import (
     active_latents,
     info_compactness,
+    info_explicitness,
     info_mec,
     info_modularity,
     normalised_information,
 )
-from vaescope.metrics.information.infomec_explicitness import info_explicitness
 
 
 def made_up(seed=0, rows=800):
@@ -205,7 +205,7 @@ def test_dead_codes_and_constant_factors():
 
 def test_wrong_input_is_refused():
     codes, factors = made_up(10)
-    with pytest.raises(ValueError, match="information is"):
+    with pytest.raises(ValueError, match="information has shape"):
         info_mec(codes, factors, information=torch.zeros(2, 2))
     with pytest.raises(ValueError, match="'entropy' or 'log_k'"):
         info_explicitness(codes, factors, null="uniform")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from vaescope.metrics.intervention.fixed_factor import factor_vae_score
 from vaescope.metrics.intervention.interventional_robustness import irs
-from vaescope.metrics.intervention.majority_vote import factor_vae_score
 from vaescope.metrics.intervention.overlap import omes, omes_of_association
 
 SIZES = (3, 5, 6, 8)

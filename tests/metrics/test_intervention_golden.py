@@ -9,9 +9,8 @@ import torch
 
 from vaescope.alignment import gaussian_total_correlation
 from vaescope.metrics.information.information_matrix import pairwise_information
+from vaescope.metrics.intervention.fixed_factor import beta_vae_score, factor_vae_score
 from vaescope.metrics.intervention.interventional_robustness import irs
-from vaescope.metrics.intervention.majority_vote import factor_vae_score
-from vaescope.metrics.intervention.shared_factor import beta_vae_score
 from vaescope.metrics.unsupervised.model_ranking import udr
 from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 

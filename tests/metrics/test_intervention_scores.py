@@ -10,10 +10,9 @@ from itertools import pairwise
 import pytest
 import torch
 
+from vaescope.metrics.intervention.fixed_factor import beta_vae_score, factor_vae_score
 from vaescope.metrics.intervention.interventional_robustness import irs
-from vaescope.metrics.intervention.majority_vote import factor_vae_score
 from vaescope.metrics.intervention.overlap import omes
-from vaescope.metrics.intervention.shared_factor import beta_vae_score
 
 SIZES = (3, 5, 6, 8)
 STATES = torch.cartesian_prod(*(torch.arange(size) for size in SIZES))

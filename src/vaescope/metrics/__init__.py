@@ -35,10 +35,10 @@ from vaescope.metrics.information.gap import (
 from vaescope.metrics.information.infomec import (
     InfoMEC,
     info_compactness,
+    info_explicitness,
     info_mec,
     info_modularity,
 )
-from vaescope.metrics.information.infomec_explicitness import info_explicitness
 from vaescope.metrics.information.information_matrix import (
     discretise,
     entropy,
@@ -60,10 +60,14 @@ from vaescope.metrics.information.scores import (
     sufficiency,
 )
 from vaescope.metrics.information.tables import InformationTable, information_table
+from vaescope.metrics.intervention.fixed_factor import (
+    BetaVaeScore,
+    FactorVaeScore,
+    beta_vae_score,
+    factor_vae_score,
+)
 from vaescope.metrics.intervention.interventional_robustness import InterventionalRobustness, irs
-from vaescope.metrics.intervention.majority_vote import FactorVaeScore, factor_vae_score
 from vaescope.metrics.intervention.overlap import OverlapScore, omes
-from vaescope.metrics.intervention.shared_factor import BetaVaeScore, beta_vae_score
 from vaescope.metrics.prediction.dci_intervals import (
     DciParts,
     dci_chance,

@@ -40,3 +40,23 @@ def following(draws: Tensor, codes: Tensor) -> Tensor:
     """
     order, signs = canonical_latents(codes)
     return draws[..., order.argsort()] * signs
+
+
+def draw_codes(means: Tensor, variances: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Codes drawn from Gaussian posteriors, each image once before any twice.
+
+    Args:
+        means: posterior means [N, D], float64.
+        variances: posterior variances [N, D], float64.
+        count: number of codes S.
+        seed: of images and noise; the noise follows what the latents hold.
+
+    Returns:
+        Numbers of the images [S] and the codes [S, D].
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rounds = range(-(-count // len(means)))
+    orders = [torch.randperm(len(means), generator=generator) for _ in rounds]
+    rows = torch.cat(orders)[:count].to(means.device)
+    noise = torch.randn(count, means.shape[1], generator=generator, dtype=torch.float64)
+    return rows, means[rows] + variances[rows].sqrt() * following(noise.to(means.device), means)

@@ -7,6 +7,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from vaescope.tensor_checks import misfit
+
 
 class HeldOutCodes(Metric):
     """All codes [N, D] and factors [N, K] of an evaluation, over batches and processes."""
@@ -28,8 +30,7 @@ class HeldOutCodes(Metric):
             factors: values of the factors [n, K].
         """
         if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
-            shapes = f"{tuple(codes.shape)} and factors {tuple(factors.shape)}"
-            raise ValueError(f"codes {shapes} given, but [n, D] and [n, K] are needed")
+            raise misfit("[n, D] and [n, K]", codes=codes, factors=factors)
         self.codes.append(codes.detach())
         self.factors.append(factors.detach())
 

@@ -3,7 +3,11 @@
 import torch
 from torch import Tensor
 
-from vaescope.metrics.estimators.logistic_newton import LogisticMinimum, discriminant
+from vaescope.metrics.estimators.logistic_newton import (
+    LogisticMinimum,
+    LogisticProblem,
+    discriminant,
+)
 
 _MOST_PRODUCTS = 100  # with the Hessian in one Newton step
 _LEAST_RESIDUAL = 0.1  # of a step's linear equations, relative to the gradient, far from the end
@@ -70,21 +74,13 @@ def minimise_each(
 ) -> LogisticMinimum:
     """As `minimise_logistic`, one label column after the other by `minimise_many_classes`.
 
-    Args:
-        inputs: uncorrelated coordinates of variance 1 and a column of ones, last [N, P], float64.
-        labels: class numbers [B, N], each class present.
-        num_classes: number of classes C.
-        row_weights: weight of every row [B, N] with mean 1.
-        penalty: of the squared weights of every input [P], above 0 but for the ones.
-        tolerance: stop after the step before which the estimated gap is at most this, nats.
-        max_iterations: steps at most.
-
-    Returns:
-        The weights and the gaps.
+    The penalty is above 0 but for the ones.
     """
     weights, gaps, steps = [], [], 0
     for own, rows in zip(labels, row_weights, strict=True):
-        start = discriminant(inputs, own[None], rows[None], penalty, num_classes)[0]
+        start = discriminant(LogisticProblem(inputs, own[None], rows[None], penalty), num_classes)[
+            0
+        ]
         problem = ManyClasses(inputs, own, rows, penalty)
         found, gap, taken = minimise_many_classes(
             problem, start, tolerance=tolerance, max_iterations=max_iterations

@@ -42,19 +42,16 @@ def minimise_logistic(
     minimum: the loss falls to 0, a constant factor a step, and ends near ``tolerance``.
 
     Args:
-        inputs: uncorrelated coordinates of variance 1 and a column of ones, last [N, P], float64.
-        labels: class numbers [B, N], each class present.
+        inputs, labels, row_weights, penalty: as in `LogisticProblem`.
         num_classes: number of classes C.
-        row_weights: weight of every row [B, N] with mean 1.
-        penalty: of the squared weights of every input [P], at least 0.
         tolerance: stop after the step before which the estimated gap is at most this, nats.
         max_iterations: steps at most.
 
     Returns:
         The weights and the gaps.
     """
-    problem = _Problem(inputs, labels, row_weights, penalty)
-    weights = _discriminant(problem, num_classes)
+    problem = LogisticProblem(inputs, labels, row_weights, penalty)
+    weights = discriminant(problem, num_classes)
     size = num_classes * inputs.shape[1]
     factor = inputs.new_zeros(len(labels), size, size)
     gap = inputs.new_full((len(labels),), float("inf"))
@@ -79,15 +76,24 @@ def minimise_logistic(
 
 
 @dataclass(frozen=True)
-class _Problem:
+class LogisticProblem:
+    """Mean cross-entropy of B label columns plus half the penalised squared weights.
+
+    Attributes:
+        inputs: uncorrelated coordinates of variance 1 and a column of ones, last [N, P], float64.
+        labels: class numbers [B, N], each class present.
+        row_weights: weight of every row [B, N] with mean 1.
+        penalty: of the squared weights of every input [P], at least 0.
+    """
+
     inputs: Tensor
     labels: Tensor
     row_weights: Tensor
     penalty: Tensor
 
-    def rows(self, rows: Tensor) -> "_Problem":
+    def rows(self, rows: Tensor) -> "LogisticProblem":
         """The problems with these numbers."""
-        return _Problem(self.inputs, self.labels[rows], self.row_weights[rows], self.penalty)
+        return LogisticProblem(self.inputs, self.labels[rows], self.row_weights[rows], self.penalty)
 
     def log_probabilities(self, weights: Tensor) -> Tensor:
         """Of every class in every row [B, C, N]."""
@@ -138,25 +144,7 @@ def _square_index(size: int, first: Tensor, second: Tensor) -> Tensor:
     return index
 
 
-def discriminant(
-    inputs: Tensor, labels: Tensor, row_weights: Tensor, penalty: Tensor, num_classes: int
-) -> Tensor:
-    """Weights [B, C, P] to start from, arguments as in `minimise_logistic`.
-
-    Args:
-        inputs: coordinates and a column of ones, last [N, P].
-        labels: class numbers [B, N].
-        row_weights: weight of every row [B, N].
-        penalty: of the squared weights of every input [P].
-        num_classes: number of classes C.
-
-    Returns:
-        Weights of the linear discriminant, scaled to the least loss among a few scales.
-    """
-    return _discriminant(_Problem(inputs, labels, row_weights, penalty), num_classes)
-
-
-def _discriminant(problem: _Problem, num_classes: int) -> Tensor:
+def discriminant(problem: LogisticProblem, num_classes: int) -> Tensor:
     """Weights [B, C, P] of the linear discriminant, scaled to the least loss among a few scales."""
     inputs, labels, row_weights = problem.inputs, problem.labels, problem.row_weights
     shape = (len(labels), num_classes, len(inputs))
@@ -178,7 +166,7 @@ def _discriminant(problem: _Problem, num_classes: int) -> Tensor:
 
 
 def _line_search(
-    problem: _Problem, weights: Tensor, direction: Tensor, log_p: Tensor, gap: Tensor
+    problem: LogisticProblem, weights: Tensor, direction: Tensor, log_p: Tensor, gap: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Weights after the longest of a few steps that lowers the loss, and where it was halved."""
     loss = problem.loss(weights, log_p)

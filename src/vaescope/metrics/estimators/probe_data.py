@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.factor_kinds import is_whole
 from vaescope.metrics.kinds import angle_columns, resolved_kinds
 from vaescope.streams import stream
+from vaescope.tensor_checks import check_finite, misfit
 
 Rows = tuple[Tensor, Tensor]
 
@@ -28,16 +29,12 @@ def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
         ValueError: if rows are missing.
     """
     if codes.ndim != 2 or factors.ndim != 2 or 0 in (codes.shape[1], factors.shape[1]):
-        given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
-        raise ValueError(f"{given} given, but [N, D] and [N, K] are needed")
+        raise misfit("[N, D] and [N, K]", codes=codes, factors=factors)
     if len(codes) != len(factors):
         raise ValueError(f"{len(codes)} rows of codes, but {len(factors)} rows of factors")
     if len(codes) < least:
         raise ValueError(f"{len(codes)} rows given, but at least {least} are needed")
-    if not bool(codes.isfinite().all() and factors.isfinite().all()):
-        raise ValueError(
-            "codes or factors hold NaN or infinite values: check the encoder before scoring it"
-        )
+    check_finite("check the encoder before scoring it", codes=codes, factors=factors)
     numbers = torch.float64 if factors.is_floating_point() else torch.int64
     return codes.detach().double(), factors.detach().to(numbers)
 
@@ -73,6 +70,11 @@ def train_and_test(
     held_out = min(max(round(test_share * len(codes)), 1), len(codes) - 1)
     scored_rows, fitted_rows = order[:held_out], order[held_out:]
     return (codes[fitted_rows], factors[fitted_rows]), (codes[scored_rows], factors[scored_rows])
+
+
+def varying(factors: Tensor) -> Tensor:
+    """Which factors have at least two values among these rows [N, K], [K]."""
+    return (factors != factors[:1]).any(0)
 
 
 def factor_kinds(factors: Tensor, kinds: Sequence[str] | None) -> tuple[str, ...]:

@@ -51,7 +51,12 @@ class Targets:
 
 
 def probe_targets(
-    train: Tensor, test: Tensor, kinds: Sequence[str] | None = None, *, numeric: bool = False
+    train: Tensor,
+    test: Tensor,
+    kinds: Sequence[str] | None = None,
+    *,
+    numeric: bool = False,
+    columns: Tensor | None = None,
 ) -> Targets:
     """Columns for a probe, of factors that vary among the training rows.
 
@@ -60,11 +65,11 @@ def probe_targets(
     and whole-numbered circular ones are places on a circle of largest - smallest + 1 places.
 
     Args:
-        train: factors of the training rows [N, K]; each with at least two values.
+        train: factors of the training rows [N, K].
         test: factors of the test rows [M, K].
-        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
-            None: as in `vaescope.metrics.kinds.resolved_kinds`.
+        kinds: of all factors [K]; None: as in `vaescope.metrics`.
         numeric: whether the probe fits values where a factor has an order.
+        columns: numbers of the factors to predict, each with two values in ``train``; None: all.
 
     Returns:
         The targets. Values have mean 0 among the training rows and, over the columns of a factor,
@@ -72,6 +77,8 @@ def probe_targets(
     """
     both = torch.cat([train, test])
     named = resolved_kinds(both, kinds)
+    if columns is not None:
+        both, named = both[:, columns], tuple(named[column] for column in columns.tolist())
     probed = factor_kinds(both, named)
     as_number = {"ordinal": "number", "circular": "angle"}
     parts = []
@@ -80,9 +87,9 @@ def probe_targets(
         parts.append(_columns(column, len(train), chosen))
     ends = torch.tensor([part.shape[1] for part, _ in parts]).cumsum(0).tolist()
     groups = tuple(slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True))
-    columns = torch.cat([part for part, _ in parts], 1)
+    found = torch.cat([part for part, _ in parts], 1)
     half = len(train)
-    return Targets(columns[:half], columns[half:], groups, tuple(flag for _, flag in parts))
+    return Targets(found[:half], found[half:], groups, tuple(flag for _, flag in parts))
 
 
 def _columns(factor: Tensor, fitted: int, way: str) -> tuple[Tensor, bool]:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import misfit
+
 ROUNDING = 1e-12
 _FEW_VALUES = 4096
 
@@ -129,9 +131,7 @@ def _entropy(sums: Tensor, total: Tensor) -> Tensor:
 def _from_zero(name: str, binned: Tensor) -> Tensor:
     """Labels 0, 1, ... for arbitrary integers [N, M]."""
     if binned.ndim != 2 or 0 in binned.shape:
-        raise ValueError(
-            f"{name} has shape {tuple(binned.shape)}, but a non-empty matrix is needed"
-        )
+        raise misfit("a non-empty matrix", **{name: binned})
     if binned.is_floating_point() or binned.is_complex():
         raise ValueError(f"{name} are {binned.dtype}, but integers are needed: discretise() them")
     low, high = binned.aminmax()

@@ -25,6 +25,7 @@ from vaescope.metrics.information.tables import (
     table_of_labels,
 )
 from vaescope.metrics.kinds import angle_columns
+from vaescope.tensor_checks import misfit
 
 Convention = Literal["dlib", "dcf", "ksg", "chen"]
 
@@ -111,8 +112,7 @@ def gaps_of_information(information: Tensor, entropies: Tensor) -> InformationGa
     Chen et al. know no continuous factors.
     """
     if information.ndim != 2 or entropies.shape != information.shape[1:]:
-        given = f"information {tuple(information.shape)}, entropies {tuple(entropies.shape)}"
-        raise ValueError(f"{given}: give [D, K] and [K]")
+        raise misfit("[D, K] and [K]", information=information, entropies=entropies)
     endless = entropies.isinf()
     shares = torch.where(endless, (-torch.expm1(-2 * information)).sqrt(), information)
     table = InformationTable(shares, shares, entropies.where(~endless, 1.0), shares, 0)

@@ -12,6 +12,7 @@ from vaescope.metrics.information.contingency import (
     joint_counts,
 )
 from vaescope.metrics.kinds import resolved_kinds
+from vaescope.tensor_checks import check_matrix
 
 _FEW_BINS = 32
 _FEW_VALUES = 4096
@@ -33,10 +34,8 @@ def discretise(codes: Tensor, bins: int) -> Tensor:
     """
     if bins < 1:
         raise ValueError(f"bins = {bins}, but at least one bin is needed")
-    _check_matrix("codes", codes)
+    check_matrix("codes", codes)
     values = codes.detach().double().T.contiguous()
-    if not bool(values.isfinite().all()):
-        raise ValueError("codes hold NaN or infinite values: check the encoder before scoring it")
     left_edges = _left_edges(values, bins)
     if bins > _FEW_BINS:
         return torch.searchsorted(left_edges, values, right=True).T - 1
@@ -98,9 +97,7 @@ def continuous_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> T
     Returns:
         Mask [K].
     """
-    _check_matrix("factors", factors)
-    if not bool(factors.isfinite().all()):
-        raise ValueError("factors hold NaN or infinite values: leave those rows out")
+    check_matrix("factors", factors, hint="leave those rows out")
     named = resolved_kinds(factors, kinds)
     return torch.tensor([kind == "continuous" for kind in named], device=factors.device)
 
@@ -153,10 +150,3 @@ def pairwise_information(codes: Tensor, bins: int = 20) -> float:
     information = mutual_information(binned, binned)
     pairs = len(information) * (len(information) - 1)
     return float((information.sum() - information.diagonal().sum()) / max(pairs, 1))
-
-
-def _check_matrix(name: str, values: Tensor) -> None:
-    if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(
-            f"{name} has shape {tuple(values.shape)}, but a non-empty matrix is needed"
-        )

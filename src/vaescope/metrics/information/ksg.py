@@ -8,6 +8,7 @@ from torch import Tensor
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.information_matrix import continuous_columns
 from vaescope.metrics.kinds import angle_columns
+from vaescope.tensor_checks import check_finite, misfit
 
 # What rounding can do to a distance of standardised values; ties are broken far above it.
 _SLACK = 1e-14
@@ -54,9 +55,9 @@ def nearest_information(
         raise NoScoreError(
             f"{neighbours} neighbours of {len(codes)} rows: give 1 to N - 1, or more rows"
         )
-    if codes.ndim != 2 or len(codes) != len(factors) or not bool(codes.isfinite().all()):
-        given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
-        raise ValueError(f"{given} given, but finite [N, D] and [N, K] are needed")
+    if codes.ndim != 2 or len(codes) != len(factors):
+        raise misfit("finite [N, D] and [N, K]", codes=codes, factors=factors)
+    check_finite("finite codes are needed", codes=codes)
     generator = torch.Generator().manual_seed(seed)
     values = _standardised(codes.detach().double().T.contiguous(), generator)
     columns = []

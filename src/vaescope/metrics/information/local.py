@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vaescope.metrics.information.scores import mig, modularity
 from vaescope.metrics.information.tables import information_table
+from vaescope.tensor_checks import misfit
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ def local_mig(codes: Tensor, factors: Tensor, *, bins: int = 5) -> LocalGaps:
     number of values, where that is larger.
     """
     if codes.ndim != 3 or factors.ndim != 3 or codes.shape[:2] != factors.shape[:2]:
-        given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
-        raise ValueError(f"{given} given, but [G, n, D] and [G, n, K] are needed")
+        raise misfit("[G, n, D] and [G, n, K]", codes=codes, factors=factors)
     tables = [information_table(*box, bins=bins) for box in zip(codes, factors, strict=True)]
     gaps = torch.stack([mig(table).score for table in tables])
     return LocalGaps(

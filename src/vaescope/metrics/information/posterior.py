@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.canonical import following
+from vaescope.metrics.canonical import draw_codes
 from vaescope.metrics.information.contingency import (
     ROUNDING,
     LabelColumns,
@@ -16,6 +16,7 @@ from vaescope.metrics.information.contingency import (
 )
 from vaescope.metrics.information.information_matrix import entropy, factor_classes
 from vaescope.metrics.information.tables import InformationTable
+from vaescope.tensor_checks import misfit
 
 _CELLS_AT_A_TIME = 2**16
 
@@ -65,10 +66,7 @@ def posterior_information(
     labels = factor_classes(factors, kinds=kinds, bins=bins)
     _check(means, variances, labels, num_samples)
     means, variances = means.detach().double(), variances.detach().double()
-    generator = torch.Generator().manual_seed(seed)
-    rows = _rows(len(means), num_samples, generator).to(means.device)
-    noise = torch.randn(num_samples, means.shape[1], generator=generator, dtype=torch.float64)
-    drawn = means[rows] + variances[rows].sqrt() * following(noise.to(means.device), means)
+    rows, drawn = draw_codes(means, variances, num_samples, seed)
     marginal = _log_mixture(drawn, means, variances)
     information = []
     for column in labels.T:
@@ -139,16 +137,9 @@ def _log_mixture(points: Tensor, means: Tensor, variances: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
-def _rows(total: int, count: int, generator: torch.Generator) -> Tensor:
-    """Random row numbers [count], every row as often as every other up to one."""
-    times = -(-count // total)
-    return torch.cat([torch.randperm(total, generator=generator) for _ in range(times)])[:count]
-
-
 def _check(means: Tensor, variances: Tensor, labels: Tensor, count: int) -> None:
     if means.ndim != 2 or means.shape != variances.shape or len(means) != len(labels):
-        given = f"means {tuple(means.shape)}, variances {tuple(variances.shape)}"
-        raise ValueError(f"{given} and {len(labels)} rows of factors: give [N, D] twice and [N, K]")
+        raise misfit("[N, D] twice and [N, K]", means=means, variances=variances, factors=labels)
     if not bool((means.isfinite() & variances.isfinite() & (variances > 0)).all()):
         raise ValueError("means or variances hold NaN or infinite values, or variances not above 0")
     if count < 1:

@@ -1,6 +1,6 @@
 """What the scores of information share: one table of informations and entropies per sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,11 +114,9 @@ def shuffled_tables(binned: Tensor, labels: Tensor, bins: int, orders: Tensor) -
         R tables in one: informations [R, D, K], the rest alike.
     """
     codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
-    parts = []
-    for some in orders.to(binned.device).split(_at_a_time(codes, factors)):
-        counts = torch.stack([joint_counts(codes, factors, order=order) for order in some])
-        parts.append(information_of_counts(counts, codes, factors))
-    information, entropies, factor_entropies = (torch.cat(p) for p in zip(*parts, strict=True))
+    information, entropies, factor_entropies = _repeated(
+        codes, factors, orders, lambda order: joint_counts(codes, factors, order=order)
+    )
     among = information_of_counts(joint_counts(factors, factors), factors, factors)[0]
     among = among.expand(len(orders), -1, -1)
     return InformationTable(information, entropies, factor_entropies, among, bins)
@@ -141,11 +139,9 @@ def resampled_tables(
     """
     both = LabelColumns(torch.cat([binned, labels], 1), "labels")
     factors = LabelColumns(labels, "labels")
-    parts = []
-    for some in weights.to(binned.device).split(_at_a_time(both, factors)):
-        counts = torch.stack([joint_counts(both, factors, weights=weight) for weight in some])
-        parts.append(information_of_counts(counts, both, factors))
-    information, entropies, factor_entropies = (torch.cat(p) for p in zip(*parts, strict=True))
+    information, entropies, factor_entropies = _repeated(
+        both, factors, weights, lambda weight: joint_counts(both, factors, weights=weight)
+    )
     latents = binned.shape[1]
     return InformationTable(
         information[:, :latents],
@@ -156,8 +152,16 @@ def resampled_tables(
     )
 
 
-def _at_a_time(left: LabelColumns, right: LabelColumns) -> int:
-    return max(1, _CELLS_AT_A_TIME // (left.num_cells * right.num_cells))
+def _repeated(
+    left: LabelColumns, right: LabelColumns, draws: Tensor, count: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """`information_of_counts` of every draw [R, N], as many at a time as fit the cache."""
+    at_a_time = max(1, _CELLS_AT_A_TIME // (left.num_cells * right.num_cells))
+    parts = [
+        information_of_counts(torch.stack([count(draw) for draw in some]), left, right)
+        for some in draws.to(left.cells.device).split(at_a_time)
+    ]
+    return (torch.cat(part) for part in zip(*parts, strict=True))
 
 
 def shuffle_orders(rows: int, repeats: int, seed: int = 0) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.information_matrix import continuous_columns
+from vaescope.tensor_checks import check_finite, misfit
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,8 @@ def pool_rows(codes: Tensor, factors: Tensor) -> Tensor:
         The codes [N, D], detached.
     """
     if codes.ndim != 2 or 0 in codes.shape or len(codes) != len(factors):
-        given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
-        raise ValueError(f"{given} given, but non-empty [N, D] and [N, K] are needed")
-    if not bool(codes.isfinite().all()):
-        raise ValueError("codes hold NaN or infinite values: check the encoder before scoring it")
+        raise misfit("non-empty [N, D] and [N, K]", codes=codes, factors=factors)
+    check_finite("check the encoder before scoring it", codes=codes)
     return codes.detach().double()
 
 

@@ -14,6 +14,7 @@ from vaescope.metrics.intervention.factor_groups import (
     uniforms,
     value_classes,
 )
+from vaescope.tensor_checks import misfit
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def omes_of_association(association: Tensor, *, alpha: float = 0.5) -> OverlapSc
     Source: Dapueto et al. 2024, https://arxiv.org/abs/2409.18017. Differs: none.
     """
     if association.ndim != 2 or 0 in association.shape:
-        raise ValueError(f"association is {tuple(association.shape)}, but [D, K] is needed")
+        raise misfit("[D, K]", association=association)
     if not bool(((association >= 0) & (association <= 1)).all()) or not 0 <= alpha <= 1:
         raise ValueError(f"association and alpha = {alpha} must lie within 0 and 1")
     table = association.detach().double()

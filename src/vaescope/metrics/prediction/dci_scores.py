@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.estimators.probe_data import checked_rows
+from vaescope.metrics.estimators.probe_data import train_and_test, varying
 from vaescope.metrics.estimators.targets import Targets, probe_targets
 from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.prediction.probes import PROBES, Answers, Probe
+from vaescope.tensor_checks import misfit
 
 Convention = Literal["exact", "dlib"]
 
@@ -95,7 +96,7 @@ def importance_scores(importances: Tensor, *, convention: Convention = "exact") 
     if convention not in ("exact", "dlib"):
         raise ValueError(f"convention = {convention!r}, but 'exact' or 'dlib' is needed")
     if importances.ndim != 2 or 0 in importances.shape:
-        raise ValueError(f"importances have shape {tuple(importances.shape)}: [D, K] is needed")
+        raise misfit("[D, K]", importances=importances)
     matrix = importances.detach().double()
     if not bool(matrix.isfinite().all() and (matrix >= 0).all()):
         raise ValueError("importances have to be finite and at least 0")
@@ -153,21 +154,14 @@ def dci(
     above 0 if rows are few or latents are dead: see `dci_chance`.
     """
     chosen = chosen_probe(probe)
-    rows = checked_rows(codes_train, factors_train)
-    others = checked_rows(codes_test, factors_test)
-    if rows[0].shape[1] != others[0].shape[1] or rows[1].shape[1] != others[1].shape[1]:
-        raise ValueError("the test rows have other numbers of latents or factors")
-    varies = (rows[1] != rows[1][:1]).any(0)
-    if not bool(varies.any()):
+    fitted, scored = train_and_test(codes_train, factors_train, test=(codes_test, factors_test))
+    columns = varying(fitted[1]).nonzero().flatten()
+    if not len(columns):
         raise NoScoreError("no factor has two values among the training rows: encode more rows")
-    columns = varies.nonzero().flatten()
     every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
-    named = [every[column] for column in columns.tolist()]
-    targets = probe_targets(
-        rows[1][:, columns], others[1][:, columns], named, numeric=chosen.numeric
-    )
-    answers = chosen.fit(rows[0], others[0], targets, seed)
-    return _result(chosen.name, convention, answers, targets, columns, len(varies))
+    targets = probe_targets(fitted[1], scored[1], every, numeric=chosen.numeric, columns=columns)
+    answers = chosen.fit(fitted[0], scored[0], targets, seed)
+    return _result(chosen.name, convention, answers, targets, columns, len(every))
 
 
 def chosen_probe(probe: str | Probe) -> Probe:

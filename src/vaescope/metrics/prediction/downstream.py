@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.estimators.logistic import fit_logistic
-from vaescope.metrics.estimators.probe_data import Rows, need_classes, train_and_test
+from vaescope.metrics.estimators.probe_data import Rows, need_classes, train_and_test, varying
 from vaescope.streams import stream
+from vaescope.tensor_checks import check_finite, misfit
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def label_efficiency(
         found.append(_accuracies(rows, scored, strength))
         chance.append(_share_of_mode(rows[1], scored[1]))
     accuracies = torch.stack(found)
-    varies = _varies(fitted[1])
+    varies = varying(fitted[1])
     if not bool(varies.any()):
         nothing = torch.zeros_like(accuracies[:, 0])
         return LabelEfficiency(nothing, 0.0, accuracies, torch.stack(chance), tuple(sizes))
@@ -149,7 +150,7 @@ def shifted_accuracy(
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}, but at least one is needed")
     fitted, scored = _shuffled(codes, factors, kinds, test, test_share, seed)
-    varies = _varies(fitted[1]) & (scored[1] != fitted[1][:1]).any(0)
+    varies = varying(fitted[1]) & (scored[1] != fitted[1][:1]).any(0)
     num = factors.shape[1]
     counted = varies[:, None] & varies & ~torch.eye(num, device=varies.device).bool()
     accuracies = fitted[0].new_zeros(num, num)
@@ -204,9 +205,9 @@ def reduced_accuracy(
     """
     fitted, scored = _shuffled(codes, factors, kinds, test, test_share, seed)
     num_latents, num_factors = codes.shape[1], factors.shape[1]
-    if importance.shape != (num_latents, num_factors) or not bool(importance.isfinite().all()):
-        given = f"importance is {tuple(importance.shape)}"
-        raise ValueError(f"{given}, but finite [{num_latents}, {num_factors}] is needed")
+    if importance.shape != (num_latents, num_factors):
+        raise misfit(f"[{num_latents}, {num_factors}]", importance=importance)
+    check_finite("give 0 to latents without any", importance=importance)
     if not 0 <= drop <= num_latents:
         raise ValueError(f"drop = {drop}, but 0 to {num_latents} latents can be dropped")
     order = importance.argsort(dim=0, descending=True, stable=True)[:drop]
@@ -217,7 +218,7 @@ def reduced_accuracy(
         rows = (fitted[0] * keep, fitted[1])
         found.append(_accuracies(rows, (scored[0] * keep, scored[1]), strength))
     accuracies = torch.stack(found)
-    varies = _varies(fitted[1])
+    varies = varying(fitted[1])
     same = torch.eye(num_factors, device=varies.device).bool()
     both = varies[:, None] & varies
     return ReducedAccuracy(
@@ -266,10 +267,6 @@ def _share_of_mode(fitted: Tensor, scored: Tensor) -> Tensor:
         values, counts = torch.unique(column, return_counts=True)
         shares.append((truth == values[counts.argmax()]).double().mean())
     return torch.stack(shares)
-
-
-def _varies(factors: Tensor) -> Tensor:
-    return (factors != factors[:1]).any(0)
 
 
 def _mean(values: Tensor) -> float:

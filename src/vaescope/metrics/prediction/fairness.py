@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vaescope.metrics.estimators.probe_data import checked_rows, need_classes
+from vaescope.metrics.estimators.probe_data import need_classes, train_and_test, varying
 from vaescope.metrics.estimators.targets import probe_targets
 from vaescope.metrics.prediction.probes import boosted_probe
 
@@ -65,16 +65,16 @@ def unfairness_of_codes(
     "mean_fairness:mean_pred:mean_sens". Differs: as `unfairness`; trees are those of
     `vaescope.metrics.prediction.probes.boosted_probe`.
     """
-    codes, factors = checked_rows(codes_train, factors_train)
-    others, truth = checked_rows(codes_test, factors_test)
-    need_classes(torch.cat([factors, truth]), kinds, "bin continuous factors first")
-    columns = (factors != factors[:1]).any(0).nonzero().flatten()
+    fitted, scored = train_and_test(codes_train, factors_train, test=(codes_test, factors_test))
+    need_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
+    columns = varying(fitted[1]).nonzero().flatten()
     if len(columns) < 2:
         return 0.0
-    factors, truth = factors[:, columns], truth[:, columns]
-    targets = probe_targets(factors, truth, ["categorical"] * len(columns))
-    answers = boosted_probe(codes, others, targets, seed).test
+    every = ["categorical"] * factors_train.shape[1]
+    targets = probe_targets(fitted[1], scored[1], every, columns=columns)
+    answers = boosted_probe(fitted[0], scored[0], targets, seed).test
     predicted = torch.stack([answers[:, group].argmax(1) for group in targets.groups], 1)
+    truth = scored[1][:, columns]
     sensitive = torch.stack([column.unique(return_inverse=True)[1] for column in truth.T], 1)
     found = unfairness(predicted, sensitive)
     return float(found[~torch.eye(len(columns), dtype=torch.bool, device=found.device)].mean())

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vaescope.metrics.estimators.probe_data import checked_rows
 from vaescope.streams import stream
 
 Normaliser = Literal["transcribed", "excess"]
@@ -188,16 +189,10 @@ def _score(
 def _check(
     codes: Tensor, factors: Tensor, continuous: Sequence[bool], neighbours: int, discrete: str
 ) -> None:
-    if codes.ndim != 2 or factors.ndim != 2 or 0 in (*codes.shape, *factors.shape):
-        given = f"codes {tuple(codes.shape)} and factors {tuple(factors.shape)}"
-        raise ValueError(f"{given} given, but non-empty [N, D] and [N, K] are needed")
-    if len(codes) != len(factors):
-        raise ValueError(f"{len(codes)} rows of codes, but {len(factors)} rows of factors")
+    checked_rows(codes, factors)
     if len(continuous) != factors.shape[1]:
         given = f"{len(continuous)} flags in continuous, but {factors.shape[1]} factors"
         raise ValueError(f"{given}: give one for each factor")
-    if not bool(codes.isfinite().all() and factors.isfinite().all()):
-        raise ValueError("codes or factors hold NaN or infinite values: check the encoder")
     fitted = len(codes) - -(-len(codes) // _HELD_OUT)
     if not 1 <= neighbours <= fitted:
         raise ValueError(

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic
 from vaescope.metrics.estimators.probe_data import Rows, class_numbers, need_classes, train_and_test
+from vaescope.tensor_checks import misfit
 
 Scale = Literal["auc", "unit"]
 
@@ -46,19 +48,13 @@ def roc_auc(scores: Tensor, labels: Tensor) -> Tensor:
     Mann-Whitney statistic. Differs: none.
     """
     if scores.ndim != 2 or labels.shape != scores.shape[:1] or scores.shape[0] == 0:
-        given = f"scores {tuple(scores.shape)} and labels {tuple(labels.shape)}"
-        raise ValueError(f"{given} given, but [N, C] and [N] are needed")
+        raise misfit("[N, C] and [N]", scores=scores, labels=labels)
     if bool(scores.isnan().any()):
         raise ValueError("scores hold NaN: every row needs a score for every class")
-    ordered, order = scores.T.contiguous().sort(dim=1)
-    places = torch.arange(scores.shape[0], device=scores.device).expand_as(ordered)
-    differs = ordered[:, 1:] != ordered[:, :-1]
-    edge = torch.ones_like(differs[:, :1])
-    first = places.where(torch.cat([edge, differs], 1), 0).cummax(1).values
-    last = places.where(torch.cat([differs, edge], 1), len(labels)).flip(1).cummin(1).values.flip(1)
-    own = labels[order] == torch.arange(scores.shape[1], device=scores.device)[:, None]
-    rank_sum = ((first + last).double() * 0.5 + 1).where(own, 0.0).sum(1)
-    count = own.sum(1).double()
+    ranks = torch.from_numpy(rankdata(scores.detach().cpu(), axis=0)).to(scores.device)
+    own = labels[:, None] == torch.arange(scores.shape[1], device=scores.device)
+    rank_sum = ranks.where(own, 0.0).sum(0)
+    count = own.sum(0).double()
     return (rank_sum - count * (count + 1) / 2) / (count * (len(labels) - count))
 
 

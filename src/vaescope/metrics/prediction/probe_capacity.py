@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaescope.metrics.canonical import following
 from vaescope.metrics.estimators.lasso import standardised
-from vaescope.metrics.estimators.probe_data import checked_rows
+from vaescope.metrics.estimators.probe_data import train_and_test, varying
 from vaescope.metrics.estimators.targets import Targets, probe_targets
 from vaescope.metrics.kinds import resolved_kinds
 from vaescope.streams import stream
@@ -74,20 +74,16 @@ def dci_es(
     capacity axis stand for doubled features; one length scale, not one chosen by validation.
     """
     _check(capacities, ridge)
-    rows = checked_rows(codes_train, factors_train, least=2)
-    others = checked_rows(codes_test, factors_test)
-    if rows[0].shape[1] != others[0].shape[1] or rows[1].shape[1] != others[1].shape[1]:
-        raise ValueError("the test rows have other numbers of latents or factors")
-    num_latents, num_factors = rows[0].shape[1], rows[1].shape[1]
-    columns = (rows[1] != rows[1][:1]).any(0).nonzero().flatten()
-    losses = rows[0].new_zeros(len(capacities), num_factors)
-    baselines, per_factor = rows[0].new_zeros(2, num_factors)
+    fitted, scored = train_and_test(codes_train, factors_train, test=(codes_test, factors_test))
+    num_latents, num_factors = fitted[0].shape[1], fitted[1].shape[1]
+    columns = varying(fitted[1]).nonzero().flatten()
+    losses = fitted[0].new_zeros(len(capacities), num_factors)
+    baselines, per_factor = fitted[0].new_zeros(2, num_factors)
     if len(columns):
         every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
-        named = [every[column] for column in columns.tolist()]
-        targets = probe_targets(rows[1][:, columns], others[1][:, columns], named, numeric=True)
+        targets = probe_targets(fitted[1], scored[1], every, numeric=True, columns=columns)
         base = _baselines(targets)
-        curve = _losses(rows[0], others[0], targets, capacities, ridge, seed)
+        curve = _losses(fitted[0], scored[0], targets, capacities, ridge, seed)
         best = curve.minimum(base).cummin(0).values
         losses[:, columns], baselines[columns] = best, base
         per_factor[columns] = explicitness_of_losses(best, base)

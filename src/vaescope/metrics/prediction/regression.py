@@ -14,6 +14,7 @@ from vaescope.metrics.estimators.probe_data import (
     checked_rows,
     target_columns,
     train_and_test,
+    varying,
 )
 from vaescope.metrics.kinds import resolved_kinds
 
@@ -150,7 +151,7 @@ def explained_variance(
         dtype=torch.float64,
         device=codes.device,
     )
-    varies = (fitted[1] != fitted[1][:1]).any(0) & (scored[1] != scored[1][:1]).any(0)
+    varies = varying(fitted[1]) & varying(scored[1])
     per_factor = per_factor.where(varies, 0.0)
     score = float(per_factor[varies].mean()) if bool(varies.any()) else 0.0
     return ExplainedVariance(score, per_factor)

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.estimators.probe_data import Rows, checked_rows, need_classes, train_and_test
+from vaescope.metrics.estimators.probe_data import (
+    Rows,
+    checked_rows,
+    need_classes,
+    train_and_test,
+    varying,
+)
 from vaescope.metrics.estimators.squared_hinge import fit_one_latent_machines
+from vaescope.tensor_checks import misfit
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ def sap_from_matrix(
     is compared with ``chance``.
     """
     if predictability.ndim != 2 or 0 in predictability.shape:
-        raise ValueError(f"predictability is {tuple(predictability.shape)}, but [D, K] is needed")
+        raise misfit("[D, K]", predictability=predictability)
     if bool(predictability.isnan().any()):
         raise ValueError("predictability holds NaN: give 0 for latents that predict nothing")
     ordered = predictability.double().sort(dim=0, descending=True).values
@@ -108,7 +115,7 @@ def sap_discrete(
             continue
         machines = fit_one_latent_machines(fitted[0], factor, strength=strength)
         columns.append(machines.accuracies(scored[0], truth))
-    return sap_from_matrix(torch.stack(columns, 1), _varies(fitted[1]), torch.stack(chance))
+    return sap_from_matrix(torch.stack(columns, 1), varying(fitted[1]), torch.stack(chance))
 
 
 def sap_continuous(
@@ -173,7 +180,3 @@ def sap_ceiling(
         seed=seed,
         strength=strength,
     ).score
-
-
-def _varies(factors: Tensor) -> Tensor:
-    return (factors != factors[:1]).any(0)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.canonical import following
+from vaescope.metrics.canonical import draw_codes
+from vaescope.tensor_checks import check_finite, misfit
 
 _CHUNK = 2**22  # log densities at a time: 32 MB
 
@@ -53,12 +54,7 @@ def separability(
     possible. Chance is 0: a latent equal to the prior has no information.
     """
     mean, variance = _checked(mean, variance, samples)
-    generator = torch.Generator().manual_seed(seed)
-    rounds = -(-samples // len(mean))
-    orders = [torch.randperm(len(mean), generator=generator) for _ in range(rounds)]
-    rows = torch.cat(orders)[:samples].to(mean.device)
-    noise = torch.randn(samples, mean.shape[1], generator=generator, dtype=torch.float64)
-    codes = mean[rows] + variance[rows].sqrt() * following(noise.to(mean.device), mean)
+    rows, codes = draw_codes(mean, variance, samples, seed)
     step = max(1, _CHUNK // mean.numel())
     parts = [
         _log_ratios(code, row, mean, variance)
@@ -89,10 +85,8 @@ def _log_ratios(
 
 def _checked(mean: Tensor, variance: Tensor, samples: int) -> tuple[Tensor, Tensor]:
     if mean.ndim != 2 or mean.shape != variance.shape or 0 in mean.shape:
-        given = f"mean {tuple(mean.shape)} and variance {tuple(variance.shape)}"
-        raise ValueError(f"{given} given, but the same non-empty [N, D] is needed")
-    if not bool(mean.isfinite().all() and variance.isfinite().all()):
-        raise ValueError("mean or variance holds NaN or infinite values: check the encoder")
+        raise misfit("the same non-empty [N, D]", mean=mean, variance=variance)
+    check_finite("check the encoder", mean=mean, variance=variance)
     if not bool((variance > 0).all()):
         raise ValueError("variance must be above 0: a code without noise has infinite information")
     if samples < 1:

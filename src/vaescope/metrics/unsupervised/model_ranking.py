@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
+
+from vaescope.tensor_checks import check_finite, misfit
 
 Similarity = Literal["lasso", "spearman"]
 
@@ -108,11 +111,7 @@ def _lasso(correlations: Tensor, penalty: float) -> Tensor:
 
 def _ranks(codes: Tensor) -> Tensor:
     """Ranks of each column's values [S, N, D] within the column; equal values share their mean."""
-    columns = codes.transpose(1, 2).contiguous()
-    ordered = columns.sort(dim=2).values
-    below = torch.searchsorted(ordered, columns)
-    up_to = torch.searchsorted(ordered, columns, right=True)
-    return (0.5 * (below + up_to).double()).transpose(1, 2)
+    return torch.from_numpy(rankdata(codes.cpu(), axis=1)).to(codes.device)
 
 
 def _standardised(codes: Tensor) -> Tensor:
@@ -131,16 +130,14 @@ def _stacked(codes: Sequence[Tensor] | Tensor) -> Tensor:
         raise ValueError(f"codes of {len(codes)} models given, but at least 2 are compared")
     stacked = torch.stack(list(codes)).detach().double()
     if stacked.ndim != 3 or 0 in stacked.shape:
-        raise ValueError(f"codes have shape {tuple(stacked.shape)}, but [S, N, D] is needed")
-    if not bool(stacked.isfinite().all()):
-        raise ValueError("codes hold NaN or infinite values: check the encoders before ranking")
+        raise misfit("[S, N, D]", codes=stacked)
+    check_finite("check the encoders before ranking", codes=stacked)
     return stacked
 
 
 def _informative(codes: Tensor, kl: Tensor, threshold: float) -> Tensor:
     expected = (codes.shape[0], codes.shape[2])
     if tuple(kl.shape) != expected:
-        raise ValueError(f"kl has shape {tuple(kl.shape)}, but [S, D] = {expected} is needed")
-    if not bool(kl.isfinite().all()):
-        raise ValueError("kl holds NaN or infinite values: check the encoders before ranking")
+        raise misfit(f"[S, D] = {expected}", kl=kl)
+    check_finite("check the encoders before ranking", kl=kl)
     return (kl > threshold).to(codes.device)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import check_matrix
+
 
 def support_distances(
     codes: Tensor, *, batch: int = 64, batches: int = 10, standardise: bool = False, seed: int = 0
@@ -26,10 +28,7 @@ def support_distances(
     Differs: distances, not their squares. Chance: independent latents do not reach 0, since a batch
     has no row near most combinations; compare with shuffled latents.
     """
-    if codes.ndim != 2 or len(codes) < 2 or codes.shape[1] == 0:
-        raise ValueError(f"codes have shape {tuple(codes.shape)}, but [N, D], N above 1, is needed")
-    if not bool(codes.isfinite().all()):
-        raise ValueError("codes hold NaN or infinite values: check the encoder before scoring it")
+    check_matrix("codes", codes, 2)
     if batch < 2 or batches < 1:
         raise ValueError(f"batch = {batch} must be at least 2 and batches = {batches} at least 1")
     values = codes.detach().double()

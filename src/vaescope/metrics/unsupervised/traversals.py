@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import check_finite, misfit
+
 
 def traversal_smoothness(attributes: Tensor) -> Tensor:
     """Smoothness of an attribute along latent traversals, 0 (one jump) to 1 (straight; good).
@@ -62,8 +64,6 @@ def traversal_monotonicity(
 
 def _slopes(attributes: Tensor, least: int) -> Tensor:
     if attributes.ndim == 0 or attributes.shape[-1] < least:
-        shape = tuple(attributes.shape)
-        raise ValueError(f"attributes are {shape}, but [..., T] with T at least {least} is needed")
-    if not bool(attributes.isfinite().all()):
-        raise ValueError("attributes hold NaN or infinite values: check the decoder")
+        raise misfit(f"[..., T] with T at least {least}", attributes=attributes)
+    check_finite("check the decoder", attributes=attributes)
     return attributes.detach().double().diff(dim=-1)

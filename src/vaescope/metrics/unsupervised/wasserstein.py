@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from vaescope.tensor_checks import check_matrix
+
 
 def gaussian_wasserstein_correlation(codes: Tensor, *, normalised: bool = False) -> float:
     """Wasserstein correlation of Gaussian codes, squared units; 0 (uncorrelated, good) upward.
@@ -22,10 +24,7 @@ def gaussian_wasserstein_correlation(codes: Tensor, *, normalised: bool = False)
     singular S. By chance about tr S (D - 1) / (4 N) for independent latents of equal variance;
     unnormalised it falls with the scale of the codes.
     """
-    if codes.ndim != 2 or len(codes) < 2 or codes.shape[1] == 0:
-        raise ValueError(f"codes have shape {tuple(codes.shape)}, but [N, D], N above 1, is needed")
-    if not bool(codes.isfinite().all()):
-        raise ValueError("codes hold NaN or infinite values: check the encoder before scoring it")
+    check_matrix("codes", codes, 2)
     shifted = codes.detach().double() - codes[:1].detach().double()
     centred = shifted - shifted.mean(0)
     centred = centred * (shifted != 0).any(0)

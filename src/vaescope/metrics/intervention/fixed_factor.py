@@ -1,5 +1,6 @@
-"""FactorVAE score: which latent hardly varies while a factor is held fixed?"""
+"""BetaVAE score and FactorVAE score: do codes tell which factor a group of images shares?"""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,72 @@ from vaescope.metrics.intervention.factor_groups import (
 )
 
 _CHUNK = 2**20  # values gathered at a time: 8 MB
+
+
+@dataclass(frozen=True)
+class BetaVaeScore:
+    """The BetaVAE score.
+
+    Attributes:
+        score: share of the evaluation points that are classified right, 0 to 1; high is good.
+        train_accuracy: the same share of the training points.
+    """
+
+    score: float
+    train_accuracy: float
+
+
+def beta_vae_score(
+    codes: Tensor,
+    factors: Tensor,
+    *,
+    kinds: Sequence[str] | None = None,
+    bins: int = 20,
+    batch: int = 64,
+    train_points: int = 10_000,
+    eval_points: int = 5_000,
+    seed: int = 0,
+) -> BetaVaeScore:
+    """BetaVAE score: 0 (pairs do not tell what they share) to 1 (good).
+
+    A point: choose a factor evenly; draw ``batch`` pairs of rows that share its value, each pair a
+    value of its own; the features are the mean absolute differences of the latents. A multinomial
+    logistic regression, with an L2 penalty of C = 1 on unscaled features, names the factor.
+
+    Args:
+        factors, kinds, seed: as in `vaescope.metrics`.
+        codes: one number per latent [N, D], the pool; the field uses the posterior mean.
+        bins: classes of about equally many rows that a continuous factor is cut into.
+        batch: pairs of a point, at least 1.
+        train_points: points that the classifier is fitted to.
+        eval_points: points that are scored.
+
+    Returns:
+        The score. 1 says nothing if only one factor varies. Factors with one value, or with no
+        value that two rows share, are never the shared one. Dead latents have features of 0.
+
+    Raises:
+        NoScoreError: if no factor can be shared.
+
+    Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl, section 3; settings of
+    Locatello et al. 2019, https://arxiv.org/abs/1811.12359, with scikit-learn's default classifier.
+    Differs: draws from a pool; the first row of a pair is drawn from rows that share their value
+    with another. Chance is the share of the most frequent factor, 1/K, and more if N is so small
+    that pairs often are one row twice. The ceiling is 1, also for rotated codes, for latents
+    that mix factors and if one factor is not encoded, since the classifier may combine features;
+    small scales are held back by the penalty.
+    """
+    _check_at_least(1, batch=batch, train_points=train_points, eval_points=eval_points)
+    values = pool_rows(codes, factors)
+    classes = value_classes(factors, kinds=kinds, bins=bins)
+    groups = group_rows(classes)
+    fixable = fixable_factors(classes, groups)
+    generator = torch.Generator().manual_seed(seed)
+    uniform = uniforms(generator, (train_points + eval_points,), values.device)
+    shared = fixable[(uniform * len(fixable)).long()]
+    features = _features(values, groups, shared, batch, generator)
+    train, evaluation = features.split([train_points, eval_points])
+    return _classified(train, shared[:train_points], evaluation, shared[train_points:])
 
 
 @dataclass(frozen=True)
@@ -66,8 +133,8 @@ def factor_vae_score(
 
     Args:
         factors, kinds, seed: as in `vaescope.metrics`.
-        codes: one number per latent [N, D], the pool; the field uses the posterior mean.
-        bins: classes of about equally many rows that a continuous factor is cut into.
+        codes: as in `vaescope.metrics`, the pool.
+        bins: as in `beta_vae_score`.
         batch: rows of a vote, at least 2.
         train_votes: votes that the majority is learnt from.
         eval_votes: votes that are scored.
@@ -93,16 +160,10 @@ def factor_vae_score(
     ceiling is 1 for any code in which each latent follows one factor, however many latents share it
     and however much noise they have, up to a rotation by nearly 45 degrees.
     """
+    _check_at_least(1, train_votes=train_votes, eval_votes=eval_votes)
+    _check_at_least(2, batch=batch, variance_rows=2 if variance_rows is None else variance_rows)
     values = pool_rows(codes, factors)
     classes = value_classes(factors, kinds=kinds, bins=bins)
-    for name, given, least in (
-        ("batch", batch, 2),
-        ("train_votes", train_votes, 1),
-        ("eval_votes", eval_votes, 1),
-        ("variance_rows", 2 if variance_rows is None else variance_rows, 2),
-    ):
-        if given < least:
-            raise ValueError(f"{name} = {given}, but at least {least} is needed")
     generator = torch.Generator().manual_seed(seed)
     std = _overall_spread(values, variance_rows, generator)
     active = (std >= threshold) & (std > 0)
@@ -117,6 +178,39 @@ def factor_vae_score(
         cells = (part * tables.shape[1] + voted) * tables.shape[2] + fixed
         tables = torch.bincount(cells, minlength=tables.numel()).view(tables.shape)
     return _scored(tables[0], tables[1], active)
+
+
+def _features(
+    codes: Tensor, groups: SharedValues, shared: Tensor, batch: int, generator: torch.Generator
+) -> Tensor:
+    """Mean absolute differences [P, D] of pairs that share the given factor [P]."""
+    uniform = uniforms(generator, (2, len(shared), batch), codes.device)
+    first = groups.draw_anchors(shared[:, None], uniform[0])
+    second = groups.draw_partners(shared[:, None], first, uniform[1])
+    step = max(1, _CHUNK // (batch * codes.shape[1]))
+    parts = []
+    for left, right in zip(first.split(step), second.split(step), strict=True):
+        gap = codes.index_select(0, left.flatten()) - codes.index_select(0, right.flatten())
+        parts.append(gap.abs().view(*left.shape, -1).mean(1))
+    return torch.cat(parts)
+
+
+def _classified(
+    train: Tensor, train_labels: Tensor, evaluation: Tensor, eval_labels: Tensor
+) -> BetaVaeScore:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    if not bool((train_labels != train_labels[0]).any()):
+        return BetaVaeScore(float((eval_labels == train_labels[0]).double().mean()), 1.0)
+    parts = [part.cpu().numpy() for part in (train, train_labels, evaluation, eval_labels)]
+    with warnings.catch_warnings():
+        # The score is defined by scikit-learn's 100 iterations, whether they converge or not.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier = LogisticRegression().fit(parts[0], parts[1])
+    return BetaVaeScore(
+        float(classifier.score(parts[2], parts[3])), float(classifier.score(parts[0], parts[1]))
+    )
 
 
 def _overall_spread(codes: Tensor, rows: int | None, generator: torch.Generator) -> Tensor:
@@ -152,9 +246,14 @@ def _least_varying(scaled: Tensor, rows: Tensor) -> Tensor:
 
 def _scored(train: Tensor, evaluation: Tensor, active: Tensor) -> FactorVaeScore:
     named = train.argmax(1, keepdim=True)
-    right = [float(votes.gather(1, named).sum()) for votes in (train, evaluation)]
-    shares = [
-        count / max(1, int(votes.sum()))
-        for count, votes in zip(right, (train, evaluation), strict=True)
-    ]
-    return FactorVaeScore(shares[1], shares[0], train, evaluation, active)
+    of_train, of_evaluation = (
+        float(votes.gather(1, named).sum()) / max(1, int(votes.sum()))
+        for votes in (train, evaluation)
+    )
+    return FactorVaeScore(of_evaluation, of_train, train, evaluation, active)
+
+
+def _check_at_least(least: int, **given: int) -> None:
+    for name, number in given.items():
+        if number < least:
+            raise ValueError(f"{name} = {number}, but at least {least} is needed")
