@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.data.converted import ConvertedDataModule, ConvertedDataset
+from vaescope.data.converted import ConvertedDataset
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files import cache, checksums, published
 from vaescope.data.files import npy_cache as module
@@ -591,7 +592,7 @@ class TestConvertedDataset:
         assert tables not in unlinked
 
     def test_the_module_builds_it(self, tmp_path):
-        class ToyDataModule(ConvertedDataModule):
+        class ToyDataModule(FactorDataModule):
             dataset_class = Toy
 
         self.put(tmp_path / "toys")
