@@ -56,3 +56,11 @@ def test_commands_of_the_readme_compose(config):
     assert lines
     for line in lines:
         assert config(*line.split()).seed >= 0
+
+
+def test_the_table_of_data_sets_is_made_from_their_records():
+    """On failure put what ``markdown_table()`` gives in its place."""
+    from vaescope.commands.data_table import markdown_table, rows
+
+    assert markdown_table() in README
+    assert all(row.source.option == row.name for row in rows())

@@ -27,6 +27,7 @@ from vaescope.data.files import checksums
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.sets.dsprites import files as dsprites_files
 from vaescope.data.sets.dsprites.renderer import FACTORS
+from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError, DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 3), dtype=np.uint8)
@@ -35,12 +36,16 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Toy(ConvertedDataset):
-    title, name, folder = "Toy", "toy", "toys"
-    published = (
-        PublishedFile("one.bin", "sha256", SHA256, len(CONTENT)),
-        PublishedFile("two.bin", page="https://toys.example/two"),
+    data_source = DataSource(
+        option="toy",
+        title="Toy",
+        folder="toys",
+        files=(
+            PublishedFile("one.bin", "sha256", SHA256, len(CONTENT)),
+            PublishedFile("two.bin", page="https://toys.example/two"),
+        ),
+        licence="none",
     )
-    licence = "none"
     factors = Factors(("x",), (12,), ("ordinal",))
     image_shape = (3, 4, 4)
 
@@ -53,7 +58,7 @@ class ToyDataModule(FactorDataModule):
 
 
 class OneFile(Toy):
-    published = Toy.published[:1]
+    data_source = replace(Toy.data_source, files=Toy.data_source.files[:1])
 
 
 class OneFileDataModule(FactorDataModule):
@@ -186,8 +191,9 @@ def test_what_is_fetched_by_hand_is_told_before_anything_is_fetched(
     toy, server, tmp_path, monkeypatch
 ):
     serve_toy(server)
-    one = replace(Toy.published[0], addresses=(f"{server.address}/one.bin",))
-    monkeypatch.setattr(Toy, "published", (one, Toy.published[1]))
+    one = replace(Toy.data_source.files[0], addresses=(f"{server.address}/one.bin",))
+    files = (one, Toy.data_source.files[1])
+    monkeypatch.setattr(Toy, "data_source", replace(Toy.data_source, files=files))
     with pytest.raises(DataError) as caught:
         toy("fetch")
     assert "two.bin can be fetched by hand only: get it from https://toys.e" in str(caught.value)
@@ -197,7 +203,9 @@ def test_what_is_fetched_by_hand_is_told_before_anything_is_fetched(
 
 def test_a_module_may_choose_its_files(toy, server, monkeypatch):
     serve_toy(server)
-    monkeypatch.setattr(Toy, "find", lambda self, places: find_together(Toy.published[:1], places))
+    monkeypatch.setattr(
+        Toy, "find", lambda self, places: find_together(OneFile.data_source.files, places)
+    )
     toy("fetch", server.address, "OneFileDataModule")
     assert server.asked == ["/one.bin"]
 
@@ -245,7 +253,7 @@ def few_digits(server, monkeypatch):
     """MNIST and Fashion-MNIST of 5 + 5 images on the server, installed by no package."""
     for dataset in (MNIST, FashionMNIST):
         files, published = [], []
-        for file, zipped in zip(dataset.files, dataset.published, strict=True):
+        for file, zipped in zip(dataset.files, dataset.data_source.files, strict=True):
             assert zipped.name == f"{file.name}.gz"
             array = np.arange(5 * 28**2).astype(np.uint8).reshape(5, 28, 28)
             array = array if len(file.shape) == 3 else np.arange(5, dtype=np.uint8)
@@ -262,7 +270,8 @@ def few_digits(server, monkeypatch):
                 )
             )
         monkeypatch.setattr(dataset, "files", tuple(files))
-        monkeypatch.setattr(dataset, "published", tuple(published))
+        source = replace(dataset.data_source, files=tuple(published))
+        monkeypatch.setattr(dataset, "data_source", source)
         monkeypatch.setattr(dataset, "installed", ())
 
 
@@ -271,7 +280,9 @@ def test_mnist_is_fetched(run, server, few_digits, tmp_path, monkeypatch, name, 
     printed = run("fetch", f"data={name}")
     assert printed.count("that of the published file") == 4
     assert "10 images, published files train-images" in printed
-    assert (tmp_path / "data" / dataset.folder / dataset.published[0].name).is_file()
+    assert (
+        tmp_path / "data" / dataset.data_source.folder / dataset.data_source.files[0].name
+    ).is_file()
     assert len(server.asked) == 4
     assert "all files are there" in run("fetch", f"data={name}")
     monkeypatch.setattr(dataset, "installed", (server.folder,))
@@ -289,10 +300,15 @@ def test_mnist_says_how_to_be_fetched(tmp_path, monkeypatch):
 
 
 def test_the_published_digits():
-    assert [file.num_bytes for file in MNIST.published] == [9_912_422, 28_881, 1_648_877, 4_542]
-    sizes = [file.num_bytes for file in FashionMNIST.published]
+    assert [file.num_bytes for file in MNIST.data_source.files] == [
+        9_912_422,
+        28_881,
+        1_648_877,
+        4_542,
+    ]
+    sizes = [file.num_bytes for file in FashionMNIST.data_source.files]
     assert sizes == [26_421_880, 29_515, 4_422_102, 5_148]
-    files = [*MNIST.published, *FashionMNIST.published]
+    files = [*MNIST.data_source.files, *FashionMNIST.data_source.files]
     assert {file.algorithm for file in files} == {"md5"}
     assert len({file.checksum for file in files}) == 8
     assert {len(file.checksum) for file in files} == {32}
@@ -308,13 +324,14 @@ def test_dsprites_is_fetched_although_it_can_be_rendered(run, server, tmp_path, 
     checksum = hashlib.md5((server.folder / name).read_bytes()).hexdigest()
     monkeypatch.setattr(dsprites_files, "NUM_IMAGES", number)
     monkeypatch.setitem(dsprites_files.KNOWN_CHECKSUMS, name, ("md5", checksum))
-    (npz,) = DSprites.published
+    (npz,) = DSprites.data_source.files
     assert (npz.name, npz.algorithm, npz.checksum) == (
         name,
         "md5",
         "7da33b31b13a06f4b04a70402ce90c2e",
     )
-    monkeypatch.setattr(DSprites, "published", (replace(npz, checksum=checksum),))
+    source = replace(DSprites.data_source, files=(replace(npz, checksum=checksum),))
+    monkeypatch.setattr(DSprites, "data_source", source)
     for number_asked in (1, 1):
         printed = run("fetch", "data=dsprites", f"mirror={server.address}")
         assert f"published file {name} (checksum {checksum})" in printed

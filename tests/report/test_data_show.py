@@ -13,10 +13,12 @@ from PIL import Image
 
 from vaescope.commands.data_sets import show
 from vaescope.data import (
+    DataSource,
     DSprites,
     FactorDataModule,
     FactorDataset,
     Factors,
+    Publication,
     SyntheticLinear,
     SyntheticLinearDataModule,
     TinySquares,
@@ -28,7 +30,7 @@ from vaescope.data.views.groups import Groups
 from vaescope.data.views.pairs import Pairs, Triplets, factor_distance
 from vaescope.errors import ConfigError
 from vaescope.report.data import lookup as data_lookup
-from vaescope.report.data.facts import dependence, published_source, short_source
+from vaescope.report.data.facts import dependence
 from vaescope.report.data.figures import picture_grid
 from vaescope.report.data.lookup import Lookup, chosen_rows
 from vaescope.report.data.numbers import (
@@ -60,16 +62,19 @@ def incomplete(num_twice=0):
 
 
 class Dotted(FactorDataset):
-    """Grey images of one level each, on which uniform noise of width 0.5 lies.
+    """Grey ``images`` of one level each, on which uniform noise of width 0.5 lies.
 
-    Source: Somebody and Others 1999, "On ``dots``", https://example.org. Differs: none known.
+    Differs: none known.
     """
 
     factors = Factors(("level", "other"), (3, 2), ("ordinal", "ordinal"))
     image_shape = (1, 4, 4)
     source = "computed"
     has_nuisance = True
-    licence = "CC0"
+    data_source = DataSource(
+        licence="CC0",
+        publications=(Publication("Somebody & Others", 1999, "On dots", "https://example.org"),),
+    )
 
     def images_at(self, index, draw):
         noise = [np.random.default_rng(int(d)).random((1, 4, 4)) for d in draw]
@@ -316,12 +321,15 @@ class TestFacts:
         module.setup()
         assert (dependence(module, Lookup(module.dataset, 0)) is not None) == is_shown
 
-    def test_sources_are_read_off_the_docstring(self):
-        assert published_source(Dotted) == (
-            'Somebody and Others 1999, "On dots", https://example.org'
+    def test_sources_are_those_of_the_record(self):
+        (published,) = Dotted.data_source.publications
+        assert str(published) == "Somebody & Others 1999, On dots, https://example.org"
+        assert published.short == "Somebody & Others 1999"
+        assert StoredDataset.data_source == DataSource()
+        assert TinySquares.data_source.publications == ()
+        assert Dotted.about() == (
+            "Grey images of one level each, on which uniform noise of width 0.5 lies."
         )
-        assert short_source(Dotted) == "Somebody and Others 1999"
-        assert published_source(StoredDataset) == short_source(TinySquares) == ""
 
 
 class TestViews:
@@ -452,6 +460,7 @@ class TestPage:
         assert 'alt="traversal of what is no factor"' in page
         assert NUISANCE in numbers["distances"]
         assert numbers["facts"]["licence"] == "CC0"
+        assert numbers["facts"]["published in"] == str(Dotted.data_source.publications[0])
 
     def test_is_what_the_command_writes(self, config, tmp_path, capsys):
         show(config("action=show", "data=tiny", "num_statistics=20", name="data"))

@@ -1,18 +1,16 @@
 """What ``vaescope data`` does: list the sets, show one, check its files, render images."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
-from vaescope.config.build import build, config_dir, resolved
+from vaescope.commands.data_table import rows
+from vaescope.config.build import build, resolved
 from vaescope.config.check import check
-from vaescope.data import FactorDataModule
-from vaescope.errors import ConfigError, DataError
+from vaescope.errors import DataError
 from vaescope.escaping import for_terminal
-from vaescope.report.data.facts import first_line, short_source
 from vaescope.report.data.page import write_data_page
 from vaescope.report.html.render import save_figure
 from vaescope.report.pictures import sheet_figure
@@ -26,40 +24,12 @@ def show_list(config: DictConfig) -> None:
     table.add_column("name", no_wrap=True)
     for heading in ("observation", "factors (number of values)", "what it is", "source; licence"):
         table.add_column(heading)
-    for file in sorted((Path(config_dir()) / "data").glob("*.yaml")):
-        module = build(_own_settings(file), f"data={file.stem}")
-        kind = module.dataset_class
-        origin = [short_source(kind), getattr(kind, "licence", "")]
-        shape, factors = _shape_and_factors(module)
+    for row in rows():
+        origin = [*(found.short for found in row.source.publications), row.source.licence]
         told = "; ".join(part for part in origin if part)
-        cells = (file.stem, shape, factors, first_line(kind), told)
+        cells = (row.name, row.observations, row.factors, row.about, told)
         table.add_row(*map(for_terminal, cells))
     wide_console(160).print(table)
-
-
-def _own_settings(file: Path) -> dict[str, Any]:
-    """What a file and the ones that it builds on set by themselves, without links to the root."""
-    node = OmegaConf.load(file)
-    assert isinstance(node, DictConfig)
-    bases = [
-        name for name in node.get("defaults", ()) if isinstance(name, str) and name != "_self_"
-    ]
-    own: dict[str, Any] = {}
-    for name in bases:
-        own |= _own_settings(file.with_name(f"{name}.yaml"))
-    keys = [str(key) for key in node if key != "defaults"]
-    return own | {key: node[key] for key in keys if not OmegaConf.is_interpolation(node, key)}
-
-
-def _shape_and_factors(module: FactorDataModule) -> tuple[str, str]:
-    """As text; of a set that needs the user's own file, that it is for the file to say."""
-    try:
-        shape = " x ".join(str(side) for side in module.image_shape)
-        named = zip(module.factors.names, module.factors.sizes, strict=True)
-        factors = ", ".join(f"{name} {size or 'continuous'}" for name, size in named)
-    except ConfigError:
-        return "as in your file", "as in your file"
-    return shape, factors or "none known"
 
 
 def show(config: DictConfig) -> None:
@@ -108,7 +78,7 @@ def render(config: DictConfig) -> None:
     check(config)
     plain = resolved(config)
     module = build(plain["data"], "data")
-    if kept := module.keep_rendered():
+    if kept := module.unloaded.keep_rendered():
         print(kept)
     module.setup()
     rows = stream(plain["seed"], "render").integers(len(module.dataset), size=plain["num_images"])

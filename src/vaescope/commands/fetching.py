@@ -1,14 +1,13 @@
 """What ``vaescope data fetch`` does: get a data set's published files, check and convert them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
 from vaescope.config.build import build, resolved
 from vaescope.config.check import check
-from vaescope.data import FactorDataset
-from vaescope.data.files.cache import data_folder
+from vaescope.data import FactorDataModule, FactorDataset
 from vaescope.data.files.downloads import addresses_of, download
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 
@@ -27,31 +26,24 @@ def fetch(config: DictConfig) -> None:
     check(config)
     plain = resolved(config)
     module = build(plain["data"], "data")
-    published = published_files(module)
-    if not published:
+    source = module.data_source
+    if not source.files:
         print("nothing to fetch, it is computed, your own or part of an installed package")
         return
-    folder = _folder(module)
-    dataset = _complete(module, published, folder)
+    places = source.places(plain["data"].get("data_dir"))
+    dataset = _complete(module, places)
     if dataset is None:
-        _download(published, folder, plain["mirror"])
+        _download(source.files, places[0], plain["mirror"])
         dataset = module.build()
     else:
         print("nothing to fetch, all files are there")
     print(f"{len(dataset)} images, {dataset.source}")
 
 
-def published_files(module: Any) -> tuple[PublishedFile, ...]:
-    """The files that a data module's set is read from as it is configured; none: it is computed."""
-    return getattr(module._unloaded, "published", ())
-
-
-def _complete(
-    module: Any, published: tuple[PublishedFile, ...], folder: Path
-) -> FactorDataset | None:
+def _complete(module: FactorDataModule, places: Sequence[Path]) -> FactorDataset | None:
     """The data set, unless a file is missing."""
-    needs_files = getattr(module.dataset_class, "needs_files", False)
-    if not needs_files and find_together(published, [folder, folder.parent]) is None:
+    source = module.data_source
+    if not source.needed and find_together(source.files, places) is None:
         return None  # it could be built, but of rendered images
     try:
         return module.build()
@@ -67,7 +59,3 @@ def _download(published: tuple[PublishedFile, ...], folder: Path, mirror: str | 
         path = download(file, folder, mirror)
         verdict = "that of the published file" if file.algorithm else "none was published"
         print(f"{path}\n  {file.checked(path).replace(':', ' ')}: {verdict}")
-
-
-def _folder(module: Any) -> Path:
-    return data_folder(module.data_dir) / module.dataset_class.folder

@@ -56,6 +56,7 @@ from vaescope.data.sets.three_dots import ThreeDots, ThreeDotsDataModule
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
 from vaescope.data.shifts.combinations import Extrapolation, Hull, Interpolation, Recombination
 from vaescope.data.shifts.correlated import Confounder, CorrelatedFactors
+from vaescope.data.sources import DataSource, Publication
 from vaescope.data.stored import StoredDataset
 from vaescope.data.viewed import Viewed
 from vaescope.data.views.groups import Groups, Labels
@@ -82,6 +83,7 @@ __all__ = [
     "DSprites",
     "DSpritesDataModule",
     "DSpritesRenderer",
+    "DataSource",
     "Digits",
     "DigitsDataModule",
     "EpochBatches",
@@ -107,6 +109,7 @@ __all__ = [
     "NoisyDSprites",
     "NoisyDSpritesDataModule",
     "Pairs",
+    "Publication",
     "PublishedFile",
     "Recombination",
     "ScreamDSprites",

@@ -1,6 +1,5 @@
 """Data sets of published image files: found, checked, converted once, memory-mapped."""
 
-import shlex
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vaescope.data.files.cache import data_folder, overwrite
+from vaescope.data.files.cache import overwrite
 from vaescope.data.files.npy_cache import MappedArray, convert, read_record, require_converted
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
 from vaescope.data.files.verification import FileCheck, check_converted, check_published
@@ -26,37 +25,22 @@ class ConvertedDataset(StoredDataset):
     """Images from published files that ``data_dir`` holds, in ``FOLDER`` or directly.
 
     The first use converts them to ``data_dir/FOLDER/STEM-vN.npy``; the published files may be
-    removed afterwards. A subclass sets the attributes and writes ``pieces``; options that change
+    removed afterwards. A subclass says its
+    ``data_source`` and writes ``pieces``; options that change
     the pixels go into ``stem``.
 
     Args:
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
     Attributes:
-        title: the data set's name, for people.
-        name: its option of the group ``data``.
-        folder: where its files lie below ``data_dir``; ours are written there.
-        other_folders: where other programs put them.
-        published: the files.
-        needs_files: whether there are no images without them.
-        licence: of the images.
         version: of the conversion; a new one when the pixels change.
         places: the folders that the published files are looked for in.
         path: the converted file.
 
     Raises:
         DataError: files are missing, damaged or not the published ones, or the disk is full.
-
-    Source: none, ours.
     """
 
-    title: ClassVar[str]
-    name: ClassVar[str]
-    folder: ClassVar[str]
-    other_folders: ClassVar[tuple[str, ...]] = (".",)
-    published: ClassVar[tuple[PublishedFile, ...]]
-    needs_files: ClassVar[bool] = True
-    licence: ClassVar[str]
     version: ClassVar[int] = 1
 
     data_dir: str | Path | None = None
@@ -66,8 +50,7 @@ class ConvertedDataset(StoredDataset):
 
     def load(self) -> None:
         """Open the converted images and tables; the first use converts the published files."""
-        data_dir = data_folder(self.data_dir)
-        self.places = [data_dir / folder for folder in (self.folder, *self.other_folders)]
+        self.places = self.data_source.places(self.data_dir)
         self.path = self.places[0] / f"{self.stem}-v{self.version}.npy"
         channels, height, width = self.image_shape
         shape = (self.num_images, height, width, channels)
@@ -91,7 +74,7 @@ class ConvertedDataset(StoredDataset):
     @property
     def stem(self) -> str:
         """Name of the converted file, with every option that changes its pixels."""
-        return self.folder
+        return self.data_source.folder
 
     @property
     def num_images(self) -> int:
@@ -100,12 +83,12 @@ class ConvertedDataset(StoredDataset):
 
     def find(self, places: list[Path]) -> list[Path] | None:
         """Paths of the published files in the first place that has them all; None: no place has."""
-        return find_together(self.published, places)
+        return find_together(self.data_source.files, places)
 
     def verify(self) -> Iterator[FileCheck]:
         """The published files by their checksums, and the images that were converted of them."""
         self.load()
-        known = {file.name: file for file in self.published}
+        known = {file.name: file for file in self.data_source.files}
         found = self.find(self.places) or []
         for path in found:
             if path.name in known:
@@ -142,10 +125,14 @@ class ConvertedDataset(StoredDataset):
     def _convert(self, shape: tuple[int, ...]) -> None:
         paths = self.find(self.places)
         if paths is None:
-            raise MissingFilesError(missing_message(self, self.places))
+            raise MissingFilesError(self.data_source.missing_message(self.places))
         files = {path.name: self._identity(path) for path in paths}
         tables = self.read_tables(paths)
-        about: dict[str, Any] = {"title": self.title, "version": self.version, "files": files}
+        about: dict[str, Any] = {
+            "title": self.title,
+            "version": self.version,
+            "files": files,
+        }
         if tables:
             about["tables"] = sorted(tables)
             overwrite(_tables_path(self.path), lambda temporary: _save(temporary, tables))
@@ -153,27 +140,12 @@ class ConvertedDataset(StoredDataset):
 
     def _identity(self, path: Path) -> str:
         """Checksum of what was found, known to be right if that was published."""
-        for file in self.published:
+        for file in self.data_source.files:
             if file.name == path.name:
                 return file.checked(path)
         if not path.is_file():
             return f"{_UNCHECKED}: a folder"
         return f"{_UNCHECKED}: {PublishedFile(path.name).checked(path)}"
-
-
-def missing_message(dataset: ConvertedDataset, places: list[Path]) -> str:
-    """What was looked for, where, and how to get it."""
-    names = ", ".join(file.name for file in dataset.published)
-    where = shlex.quote(str(places[0].parent))
-    by_hand = [file for file in dataset.published if not file.addresses]
-    pages = ", ".join(dict.fromkeys(file.page for file in by_hand if file.page))
-    advice = (
-        f"fetch it by `vaescope data fetch data={dataset.name} data_dir={where}`"
-        if not by_hand
-        else f"put it into {places[0]}" + (f"; it is found at {pages}" if pages else "")
-    )
-    looked = " and ".join(dict.fromkeys(str(place) for place in places))
-    return f"no {dataset.title} files: looked for {names} in {looked}; {advice}"
 
 
 def _tables_path(path: Path) -> Path:

@@ -26,6 +26,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.pool import Pool
 from vaescope.data.shifts.interfaces import HoldOut, Sampling
+from vaescope.data.sources import DataSource
 from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
 from vaescope.ranges import Count, Seed, Share, Workers, check_fields
@@ -52,6 +53,9 @@ class FactorDataModule(pl.LightningDataModule):
         view: further images of each training batch: pairs, triplets or groups; None: single ones.
         sampling: how often training sees each combination; None: each row once per epoch.
         hold_out: combinations that only the part ``held_out`` has; None: that part is empty.
+
+    Attributes:
+        unloaded: the data set as its options describe it, without images.
 
     Raises:
         ConfigError: a setting cannot work.
@@ -80,7 +84,7 @@ class FactorDataModule(pl.LightningDataModule):
     def __post_init__(self) -> None:
         super().__init__()
         check_fields(self)
-        self._unloaded = self.dataset_class.unloaded(**self.options())
+        self.unloaded = self.dataset_class.unloaded(**self.options())
         self.split = None if self.split is None else checked_split(self.split)
         for chosen in (self.sampling, self.hold_out):
             if chosen is not None:
@@ -104,19 +108,20 @@ class FactorDataModule(pl.LightningDataModule):
         """Checks of the files that the set is read from, whole; none if it is computed."""
         yield from self.dataset_class.unloaded(**self.options()).verify()
 
-    def keep_rendered(self) -> str:
-        """See ``FactorDataset.keep_rendered``."""
-        return self._unloaded.keep_rendered()
+    @property
+    def data_source(self) -> DataSource:
+        """Where the set was published, its files and its licence."""
+        return self.unloaded.data_source
 
     @property
     def factors(self) -> Factors:
         """What the images vary in; known before ``setup``."""
-        return self._unloaded.factors
+        return self.unloaded.factors
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image, ``(C, H, W)`` or ``(X,)``; known before ``setup``."""
-        return self._unloaded.image_shape
+        return self.unloaded.image_shape
 
     @property
     def dataset(self) -> FactorDataset:

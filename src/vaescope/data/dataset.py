@@ -1,6 +1,8 @@
 """Data sets as vectorised functions from factor values to images."""
 
+import inspect
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch.utils.data import Dataset
 
 from vaescope.data.factors import Factors
 from vaescope.data.files.verification import FileCheck
+from vaescope.data.sources import DataSource
 from vaescope.ranges import check_fields
 
 Batch = dict[str, Tensor]
@@ -28,20 +31,36 @@ class FactorDataset(Dataset[Batch]):
     Attributes:
         factors: what the images vary in.
         image_shape: ``(C, H, W)``, or ``(X,)`` for vectors.
-        source: where the pixels came from; recorded with every result.
+        data_source: where the set was published, its files and its licence.
+        source: what this one's pixels were made of; recorded with every result.
         has_nuisance: whether images vary in more than their factors (noise, a background).
         computes: whether ``images`` takes any factor values, not only those of a row.
         labels: class of every row, int64 `[N]`, where there is one; it is no factor.
+        attribute_names: names of what else is known of a row, true or false, and is no factor.
+        attributes: these, uint8 `[N, A]` of 0 and 1.
         device: where ``values``, ``images`` and ``batch`` put their results.
     """
 
     factors: Factors
     image_shape: tuple[int, ...]
+    data_source: DataSource = DataSource()
     source: str
     has_nuisance: bool = False
     computes: bool = False
     labels: Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
+    attributes: Tensor | None = None
     device: torch.device = torch.device("cpu")
+
+    @property
+    def title(self) -> str:
+        """Name of the data set, for people."""
+        return self.data_source.title or type(self).__name__
+
+    @classmethod
+    def about(cls) -> str:
+        """What the set is, in a sentence: the first one of its docstring."""
+        return (inspect.getdoc(cls) or "").partition("\n")[0].replace("``", "")
 
     def __post_init__(self) -> None:
         self.prepare()
@@ -80,6 +99,10 @@ class FactorDataset(Dataset[Batch]):
     def verify(self) -> Iterator[FileCheck]:
         """Checks of the files that the set is read from, whole; none if it is computed."""
         yield from ()
+
+    def files_read(self) -> list[Path]:
+        """Files that images are read from; none if they are computed."""
+        return []
 
     def keep_rendered(self) -> str:
         """Render all images into ``data_dir``, if that saves time later; what was kept, or empty.

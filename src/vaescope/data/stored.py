@@ -1,5 +1,6 @@
 """Data sets whose images lie in an array: memory-mapped, in memory or on the accelerator."""
 
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -26,8 +27,6 @@ class StoredDataset(FactorDataset):
 
     Raises:
         ValueError: lengths differ.
-
-    Source: none, ours.
     """
 
     def __init__(
@@ -61,6 +60,10 @@ class StoredDataset(FactorDataset):
 
     def __len__(self) -> int:
         return self._length
+
+    def files_read(self) -> list[Path]:
+        """The file of the images, unless they are held in memory."""
+        return [] if self._mapped is None else [self._mapped.path]
 
     @property
     def mapped(self) -> MappedArray | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from scipy.io import savemat
 
+from builders.miniature import with_files
 from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
 from vaescope.data.files.checksums import file_checksum
@@ -15,7 +16,7 @@ from vaescope.data.sets.cars3d import Cars3D
 DATASET = Cars3D
 SIZES = (4, 6, 8)  # elevation, azimuth, car
 LISTED = [f"car_{number:03d}_mesh" for number in (4, 1, 8, 2, 7, 3, 6, 5)]
-(FILE,) = Cars3D.published
+(FILE,) = Cars3D.data_source.files
 FACTORS = Factors(Cars3D.factors.names, SIZES, Cars3D.factors.kinds)
 
 
@@ -64,10 +65,10 @@ def pack(path, files):
 
 def write(folder):
     """Write the archive below ``folder``; attributes of the class that go with it."""
-    path = folder / Cars3D.folder / FILE.name
+    path = folder / Cars3D.data_source.folder / FILE.name
     pack(path, contents())
     changed = replace(FILE, checksum=file_checksum(path, FILE.algorithm))
-    return {"factors": FACTORS, "published": (changed,)}
+    return {"factors": FACTORS, "data_source": with_files(Cars3D, changed)}
 
 
 def shrink(monkeypatch, folder):

@@ -3,6 +3,7 @@
 import functools
 import io
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -61,7 +62,7 @@ def contents(part):
 
 def write(folder, packed=True, **changed):
     """Both parts; ``changed``: other contents, by part, of files by their names, None: no file."""
-    place = folder / DATASET.folder
+    place = folder / DATASET.data_source.folder
     for part, title in enumerate(PARTS):
         files = contents(part) | changed.get(title, {})
         files = {name: content for name, content in files.items() if content is not None}
@@ -84,9 +85,9 @@ def write_archive(path, files):
 
 def shrink(monkeypatch, folder):
     """Have the class take what lies below ``folder`` for the published files; write it first."""
-    place = folder / DATASET.folder
+    place = folder / DATASET.data_source.folder
     if not place.exists():
         write(folder)
     monkeypatch.setattr(DATASET, "num_per_class", NUM_PER_CLASS)
-    files = tuple(as_written(file, place) for file in DATASET.published)
-    monkeypatch.setattr(DATASET, "published", files)
+    files = tuple(as_written(file, place) for file in DATASET.data_source.files)
+    monkeypatch.setattr(DATASET, "data_source", replace(DATASET.data_source, files=files))

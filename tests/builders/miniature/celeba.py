@@ -43,7 +43,7 @@ def jpg(row):
 
 
 def write(folder, zipped=True):
-    place = folder / DATASET.folder
+    place = folder / DATASET.data_source.folder
     place.mkdir(parents=True, exist_ok=True)
     names = [f"{row + 1:06d}.jpg" for row in range(NUM)]
     if zipped:
@@ -64,12 +64,12 @@ def write(folder, zipped=True):
 
 def shrink(monkeypatch, folder):
     """Have the class take what lies below ``folder`` for the published files; write it first."""
-    place = folder / DATASET.folder
+    place = folder / DATASET.data_source.folder
     if not place.exists():
         write(folder)
     monkeypatch.setattr(DATASET, "num_images", NUM)
-    files = tuple(as_written(file, place) for file in DATASET.published)
-    monkeypatch.setattr(DATASET, "published", files)
+    files = tuple(as_written(file, place) for file in DATASET.data_source.files)
+    monkeypatch.setattr(DATASET, "data_source", replace(DATASET.data_source, files=files))
     monkeypatch.setattr(DATASET, "partition_file", as_written(DATASET.partition_file, place))
 
 

@@ -38,7 +38,7 @@ def images(variant):
 
 def write(folder):
     """Write all files below ``folder``; the variants that go with them."""
-    place = folder / MPI3D.folder
+    place = folder / MPI3D.data_source.folder
     place.mkdir(parents=True, exist_ok=True)
     variants = {}
     for name, variant in VARIANTS.items():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 
+from builders.miniature import with_files
 from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
 from vaescope.data.files.checksums import file_checksum
@@ -14,7 +15,7 @@ DATASET = Shapes3D
 SIZES = (2, 2, 2, 2, 2, 4)
 CHUNKS = (24, 4, 4, 1)
 LABELS = ([0, 0.1], [0, 0.1], [0, 0.1], [0.75, 1.25], [0, 1], np.linspace(-30, 30, 4))
-(FILE,) = Shapes3D.published
+(FILE,) = Shapes3D.data_source.files
 FACTORS = Factors(Shapes3D.factors.names, SIZES, Shapes3D.factors.kinds)
 
 
@@ -30,7 +31,7 @@ def numbers():
 
 def write(folder):
     """Write the file below ``folder``; attributes of the class that go with it."""
-    path = folder / Shapes3D.folder / FILE.name
+    path = folder / Shapes3D.data_source.folder / FILE.name
     path.parent.mkdir(parents=True, exist_ok=True)
     labels = np.stack([np.take(LABELS[k], numbers()[:, k]) for k in range(6)], axis=1)
     with h5py.File(path, "w") as file:
@@ -39,7 +40,7 @@ def write(folder):
         file["labels"] = labels.astype(np.float64)
     checksum = file_checksum(path, FILE.algorithm)
     changed = replace(FILE, checksum=checksum, num_bytes=path.stat().st_size)
-    return {"factors": FACTORS, "published": (changed,)}
+    return {"factors": FACTORS, "data_source": with_files(Shapes3D, changed)}
 
 
 def shrink(monkeypatch, folder):

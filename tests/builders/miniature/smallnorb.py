@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from builders.miniature import with_files
 from builders.stamps import grid, stamped
 from vaescope.data.factors import Factors
 from vaescope.data.files.checksums import file_checksum
@@ -52,21 +53,24 @@ def arrays():
 
 def contents():
     """Decompressed content of every file by its published name."""
-    names = [file.name for file in SmallNORB.published]
+    names = [file.name for file in SmallNORB.data_source.files]
     return dict(zip(names, map(matrix, arrays()), strict=True))
 
 
 def write(folder):
     """Write the files below ``folder``; attributes of the class that go with them."""
-    place = folder / SmallNORB.folder
+    place = folder / SmallNORB.data_source.folder
     place.mkdir(parents=True, exist_ok=True)
     published = []
-    for file in SmallNORB.published:
+    for file in SmallNORB.data_source.files:
         path = place / file.name
         path.write_bytes(gzip.compress(contents()[file.name], mtime=0))
         checksum, num_bytes = file_checksum(path, file.algorithm), path.stat().st_size
         published.append(replace(file, checksum=checksum, num_bytes=num_bytes))
-    return {"factors": FACTORS, "published": tuple(published)}
+    return {
+        "factors": FACTORS,
+        "data_source": with_files(SmallNORB, *published),
+    }
 
 
 def shrink(monkeypatch, folder):

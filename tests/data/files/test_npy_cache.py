@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from vaescope.data.files import npy_cache as module
 from vaescope.data.files.checksums import BlockChecksums
 from vaescope.data.files.npy_cache import MappedArray, convert, images_sha256, read_record
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
+from vaescope.data.sources import DataSource
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import DataError
 
@@ -208,6 +210,7 @@ class TestConvert:
 
 WRITER = f"""
 import sys, time, types
+from dataclasses import replace
 from pathlib import Path
 # an empty package in place of vaescope.data, so that torch and Lightning are not imported
 sys.modules["vaescope.data"] = types.ModuleType("vaescope.data")
@@ -473,12 +476,16 @@ CONTENT = IMAGES.tobytes()
 
 
 class Toy(ConvertedDataset):
-    title, name, folder = "Toy", "toy", "toys"
-    other_folders = ("elsewhere", ".")
-    published = (
-        PublishedFile("toy.bin", "sha256", SHA256, addresses=("http://toys.example/toy.bin",)),
+    data_source = DataSource(
+        option="toy",
+        title="Toy",
+        folder="toys",
+        other_folders=("elsewhere", "."),
+        files=(
+            PublishedFile("toy.bin", "sha256", SHA256, addresses=("http://toys.example/toy.bin",)),
+        ),
+        licence="none",
     )
-    licence = "none"
     factors = FACTORS
     image_shape = (1, 2, 3)
     asked = 0
@@ -495,9 +502,12 @@ class ToyWithTable(Toy):
 
 
 class ToyByHand(Toy):
-    published = (
-        PublishedFile("one.bin", page="https://toys.example/get"),
-        PublishedFile("two.bin", page="https://toys.example/get"),
+    data_source = replace(
+        Toy.data_source,
+        files=(
+            PublishedFile("one.bin", page="https://toys.example/get"),
+            PublishedFile("two.bin", page="https://toys.example/get"),
+        ),
     )
 
 

@@ -49,8 +49,8 @@ def trusted(archive, monkeypatch):
     def pack(changed):
         files = miniature.contents() | changed
         miniature.pack(archive, {name: content for name, content in files.items() if content})
-        file = replace(Cars3D.published[0], checksum=file_checksum(archive, "md5"))
-        monkeypatch.setattr(Cars3D, "published", (file,))
+        file = replace(Cars3D.data_source.files[0], checksum=file_checksum(archive, "md5"))
+        monkeypatch.setattr(Cars3D, "data_source", replace(Cars3D.data_source, files=(file,)))
 
     return pack
 
@@ -62,7 +62,7 @@ def pixels(side, method):
 
 def test_the_published_set():
     assert Cars3D.factors.num_combinations == 17_568
-    assert Cars3D.published[0].checksum == "4e866a7919c1beedf53964e6f7a23686"
+    assert Cars3D.data_source.files[0].checksum == "4e866a7919c1beedf53964e6f7a23686"
 
 
 @pytest.mark.parametrize("side", [64, 128])
@@ -152,7 +152,11 @@ def test_another_archive_is_refused(folder, archive):
 
 
 def test_a_cut_archive_is_refused(folder, archive, monkeypatch):
-    monkeypatch.setattr(Cars3D, "published", (replace(Cars3D.published[0], algorithm=""),))
+    monkeypatch.setattr(
+        Cars3D,
+        "data_source",
+        replace(Cars3D.data_source, files=(replace(Cars3D.data_source.files[0], algorithm=""),)),
+    )
     for size in (10, 100, len(archive.read_bytes()) // 2):
         archive.write_bytes(archive.read_bytes()[:size] if size > 10 else b"<html>")
         with pytest.raises(DataError, match=r"cannot be read.*fetch it again"):
@@ -212,4 +216,4 @@ def test_the_module_explains_itself_before_reading_files(folder, side):
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):
-    assert miniature.write(tmp_path / "again")["published"] == Cars3D.published
+    assert miniature.write(tmp_path / "again")["data_source"] == Cars3D.data_source

@@ -104,7 +104,7 @@ def test_how_to_fetch_the_files_is_told(tmp_path):
     with pytest.raises(DataError, match="vaescope data fetch data=causal3dident") as told:
         module.setup()
     assert "trainset.tar.gz, testset.tar.gz" in str(told.value)
-    assert all("zenodo" in file.addresses[0] for file in Causal3DIdent.published)
+    assert all("zenodo" in file.addresses[0] for file in Causal3DIdent.data_source.files)
 
 
 def test_the_module_splits_both_parts(put):

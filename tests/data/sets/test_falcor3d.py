@@ -77,7 +77,7 @@ def test_the_page_of_the_archive_is_told(tmp_path, module):
     assert made.image_shape == (3, 64, 64)
     with pytest.raises(DataError, match=r"https://drive\.google\.com/file/d/1") as told:
         made.setup()
-    assert f"{module.dataset_class.title}_down128" in str(told.value)
+    assert f"{made.data_source.title}_down128" in str(told.value)
 
 
 def test_a_missing_picture_is_counted(small, tmp_path, place):

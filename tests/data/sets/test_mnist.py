@@ -33,6 +33,11 @@ CONTENTS = {
 }
 
 
+def folders(dataset):
+    """Places below ``data_dir`` where the files are looked for: ours, then torchvision's."""
+    return dataset.data_source.folder, *dataset.data_source.other_folders
+
+
 @pytest.fixture
 def put(monkeypatch):
     """Both sets shrink to 30 + 20 images that no package has installed; writes them to a folder."""
@@ -60,7 +65,7 @@ def write(folder, zipped=True, **changed):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(
-    ("dataset", "folder"), [(dataset, folder) for dataset in SETS for folder in dataset.folders]
+    ("dataset", "folder"), [(dataset, folder) for dataset in SETS for folder in folders(dataset)]
 )
 def test_training_and_test_images_make_one_set(put, tmp_path, dataset, folder, zipped):
     place = put(tmp_path / folder, zipped)
@@ -99,7 +104,7 @@ def test_without_data_dir_the_users_folder_is_looked_into(put, tmp_path):
 
 @pytest.mark.parametrize("dataset", SETS)
 def test_no_image_is_made_of_factors(put, tmp_path, dataset):
-    put(tmp_path / dataset.folders[0])
+    put(tmp_path / folders(dataset)[0])
     made = dataset(tmp_path)
     assert made.values(torch.tensor([3, 4])).shape == (2, 0)
     with pytest.raises(ValueError, match=r"no factors .* ask batch\(index\)"):
@@ -109,16 +114,16 @@ def test_no_image_is_made_of_factors(put, tmp_path, dataset):
 @pytest.mark.parametrize("dataset", SETS)
 def test_a_missing_set_says_what_where_and_what_to_do(tmp_path, dataset, monkeypatch):
     monkeypatch.setattr(dataset, "installed", (tmp_path / "usr",))
-    (tmp_path / dataset.folders[1]).mkdir(parents=True)
-    (tmp_path / dataset.folders[1] / NAMES[0]).touch()
+    (tmp_path / folders(dataset)[1]).mkdir(parents=True)
+    (tmp_path / folders(dataset)[1] / NAMES[0]).touch()
     with pytest.raises(DataError) as caught:
         dataset(tmp_path)
     told = str(caught.value)
     title = dataset.files[0].title
     assert told.startswith(f"no {title} files: looked for {', '.join(NAMES)}, each with or")
-    assert all(str(tmp_path / name) in told for name in (*dataset.folders, "usr"))
+    assert all(str(tmp_path / name) in told for name in (*folders(dataset), "usr"))
     assert f"raw (lacks {', '.join(NAMES[1:])})" in told
-    assert f"--output-dir {tmp_path / dataset.folders[0]} 'http" in told
+    assert f"--output-dir {tmp_path / folders(dataset)[0]} 'http" in told
     assert "data_dir=" in told
     assert ("apt install dataset-fashion-mnist" in told) == (dataset is FashionMNIST)
 
@@ -151,7 +156,7 @@ def test_the_module_explains_itself_before_reading_files(put, tmp_path, module):
     assert datamodule.image_shape == (1, 28, 28)
     with pytest.raises(DataError, match="looked for"):
         datamodule.setup()
-    put(tmp_path / module.dataset_class.folders[0])
+    put(tmp_path / module.dataset_class.data_source.folder)
     datamodule.setup()
     assert [len(rows) for rows in datamodule.rows.values()] == [40, 5, 5, 0]
     batch = next(iter(datamodule.train_dataloader()))

@@ -229,7 +229,7 @@ def test_the_module_explains_itself_before_reading_files(folder, variant):
     module = MPI3DDataModule(data_dir=folder, variant=variant, batch_size=16)
     assert module.factors == mpi3d.VARIANTS[variant].factors
     assert module.image_shape == (3, 64, 64)
-    assert module._unloaded.published == (mpi3d.VARIANTS[variant].file,)
+    assert module.data_source.files == (mpi3d.VARIANTS[variant].file,)
     assert not list((folder / "mpi3d").glob("*.npy"))
     module.setup()
     assert module.dataset.factors == module.factors

@@ -30,8 +30,8 @@ def trusted(folder, monkeypatch):
         with h5py.File(path, "r+") as file:
             change_file(file)
         size, checksum = path.stat().st_size, file_checksum(path, "sha256")
-        file = replace(Shapes3D.published[0], num_bytes=size, checksum=checksum)
-        monkeypatch.setattr(Shapes3D, "published", (file,))
+        file = replace(Shapes3D.data_source.files[0], num_bytes=size, checksum=checksum)
+        monkeypatch.setattr(Shapes3D, "data_source", replace(Shapes3D.data_source, files=(file,)))
 
     return change
 
@@ -39,7 +39,7 @@ def trusted(folder, monkeypatch):
 def test_the_published_set():
     assert len(Shapes3D.factors) == 6
     assert Shapes3D.factors.num_combinations == 480_000
-    assert Shapes3D.published[0].num_bytes == 267_573_662
+    assert Shapes3D.data_source.files[0].num_bytes == 267_573_662
 
 
 def test_images_have_the_factors_of_their_rows(folder):
@@ -160,7 +160,12 @@ def test_no_hdf5_file_is_refused(folder, monkeypatch):
     path = folder / "shapes3d" / "3dshapes.h5"
     path.write_bytes(b"<!DOCTYPE html>")
     monkeypatch.setattr(
-        Shapes3D, "published", (replace(Shapes3D.published[0], algorithm="", num_bytes=None),)
+        Shapes3D,
+        "data_source",
+        replace(
+            Shapes3D.data_source,
+            files=(replace(Shapes3D.data_source.files[0], algorithm="", num_bytes=None),),
+        ),
     )
     with pytest.raises(DataError, match=r"3dshapes\.h5 cannot be read.*fetch it again"):
         Shapes3D(folder)
@@ -178,4 +183,4 @@ def test_the_module_explains_itself_before_reading_files(folder):
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):
-    assert miniature.write(tmp_path / "again")["published"] == Shapes3D.published
+    assert miniature.write(tmp_path / "again")["data_source"] == Shapes3D.data_source

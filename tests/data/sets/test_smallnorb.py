@@ -15,7 +15,7 @@ from vaescope.errors import ConfigError, DataError
 
 ROWS = torch.arange(160)
 NUMBERS = grid(miniature.SIZES)
-NAMES = [file.name for file in SmallNORB.published]
+NAMES = [file.name for file in SmallNORB.data_source.files]
 OTHERS = [0, 2, 3, 4]  # the factors beside the instance
 
 
@@ -32,10 +32,12 @@ def trusted(folder, monkeypatch):
     def put(number, content):
         path = folder / "smallnorb" / NAMES[number]
         path.write_bytes(gzip.compress(content))
-        files = list(SmallNORB.published)
+        files = list(SmallNORB.data_source.files)
         size, checksum = path.stat().st_size, file_checksum(path, "md5")
         files[number] = replace(files[number], num_bytes=size, checksum=checksum)
-        monkeypatch.setattr(SmallNORB, "published", tuple(files))
+        monkeypatch.setattr(
+            SmallNORB, "data_source", replace(SmallNORB.data_source, files=tuple(files))
+        )
 
     return put
 
@@ -50,8 +52,8 @@ def test_the_published_set():
     assert without_instance(SmallNORB.factors).names == (
         *("category", "elevation", "azimuth", "lighting"),
     )
-    assert len({file.checksum for file in SmallNORB.published}) == 6
-    assert sum(file.num_bytes for file in SmallNORB.published) == 262_778_180
+    assert len({file.checksum for file in SmallNORB.data_source.files}) == 6
+    assert sum(file.num_bytes for file in SmallNORB.data_source.files) == 262_778_180
 
 
 @pytest.mark.parametrize("method", ["lanczos", "bilinear"])
@@ -243,4 +245,4 @@ def test_the_module_explains_itself_before_reading_files(folder, instance):
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):
-    assert miniature.write(tmp_path / "again")["published"] == SmallNORB.published
+    assert miniature.write(tmp_path / "again")["data_source"] == SmallNORB.data_source

@@ -15,6 +15,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import resized
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 _SIDE = 128  # of the published images
@@ -40,24 +41,36 @@ class Cars3D(ConvertedDataset):
         ConfigError: an option is unknown.
         DataError: files are missing, damaged or not the published ones, or the disk is full.
 
-    Source: Reed, Zhang, Zhang and Lee 2015, Deep visual analogy-making,
-    http://www.scottreed.info/files/nips2015-analogy-data.tar.gz. Differs: none known;
-    disentanglement_lib numbers the cars as its file system lists them.
+    Source: ``data_source``. Differs: none known; disentanglement_lib numbers the cars as its
+    file system lists them.
     """
 
-    title = "Cars3D"
-    name = "cars3d"
-    folder = "cars3d"
-    other_folders = ("cars", ".")
-    published = (
-        PublishedFile(
-            "nips2015-analogy-data.tar.gz",
-            "md5",
-            "4e866a7919c1beedf53964e6f7a23686",
-            addresses=("http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",),
+    data_source = DataSource(
+        option="cars3d",
+        title="Cars3D",
+        publications=(
+            Publication(
+                "Reed et al.",
+                2015,
+                "Deep visual analogy-making",
+                "https://papers.nips.cc/paper/5845-deep-visual-analogy-making",
+            ),
+        ),
+        images="your tar.gz or its folder",
+        licence="not stated",
+        note="option `side=128`",
+        folder="cars3d",
+        other_folders=("cars", "."),
+        files=(
+            PublishedFile(
+                "nips2015-analogy-data.tar.gz",
+                "md5",
+                "4e866a7919c1beedf53964e6f7a23686",
+                addresses=("http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",),
+            ),
         ),
     )
-    licence = "not stated"
+
     factors = Factors(
         ("elevation", "azimuth", "object_type"),
         (4, 24, 183),

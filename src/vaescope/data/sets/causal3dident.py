@@ -16,12 +16,16 @@ from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 _TITLE = "Causal3DIdent"
 _SIDE = 224
 _SHAPE = (64, 64, 3)
-_PARTS = ("trainset", "testset")
+_PARTS = {
+    "trainset": "acd98fda30eee75856dbbc7c54a27e45",
+    "testset": "c5d9d32d3737e241a2b12b968275fcb8",
+}
 _ADDRESS = "https://zenodo.org/records/4784282/files"
 _CLASSES = ("teapot", "hare", "dragon", "cow", "armadillo", "horse", "head")
 _LATENTS = (
@@ -48,26 +52,33 @@ class Causal3DIdent(ConvertedDataset):
     Raises:
         DataError: files are missing, damaged or not the published ones, or the disk is full.
 
-    Source: von Kügelgen et al. 2021, "Self-Supervised Learning with Data Augmentations Provably
-    Isolates Content from Style", https://arxiv.org/abs/2106.04619,
-    https://zenodo.org/records/4784282. Differs: resized from 224x224 pixels by an antialiased
-    bilinear filter; latents are mapped from [-1, 1] to [0, 1]; both parts make one set, split by
-    the data module.
+    Source: ``data_source``. Differs: resized from 224x224 pixels by an antialiased bilinear
+    filter; latents are mapped from [-1, 1] to [0, 1]; both parts make one set, split by the
+    data module.
     """
 
-    title = _TITLE
-    name = "causal3dident"
-    folder = "causal3dident"
-    other_folders = ("Causal3DIdent", ".")
-    published = tuple(
-        PublishedFile(f"{part}.tar.gz", "md5", md5, addresses=(f"{_ADDRESS}/{part}.tar.gz",))
-        for part, md5 in zip(
-            _PARTS,
-            ("acd98fda30eee75856dbbc7c54a27e45", "c5d9d32d3737e241a2b12b968275fcb8"),
-            strict=True,
-        )
+    data_source = DataSource(
+        option="causal3dident",
+        title=_TITLE,
+        publications=(
+            Publication(
+                "von Kügelgen et al.",
+                2021,
+                "Self-Supervised Learning with Data Augmentations Provably Isolates Content from "
+                "Style, https://arxiv.org/abs/2106.04619",
+                "https://zenodo.org/records/4784282",
+            ),
+        ),
+        images="your archives or folders",
+        licence="CC BY 4.0",
+        folder="causal3dident",
+        other_folders=("Causal3DIdent", "."),
+        files=tuple(
+            PublishedFile(f"{part}.tar.gz", "md5", md5, addresses=(f"{_ADDRESS}/{part}.tar.gz",))
+            for part, md5 in _PARTS.items()
+        ),
     )
-    licence = "CC BY 4.0"
+
     factors = Factors(
         names=("class", *_LATENTS),
         sizes=(len(_CLASSES), *(0,) * len(_LATENTS)),

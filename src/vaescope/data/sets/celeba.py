@@ -16,6 +16,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 _HEIGHT, _WIDTH = 218, 178
@@ -59,25 +60,41 @@ class CelebA(ConvertedDataset):
         ConfigError: there is no such crop.
         DataError: files are missing, damaged or not the published ones, or the disk is full.
 
-    Source: Liu, Luo, Wang and Tang 2015, https://arxiv.org/abs/1411.7766,
-    http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. Differs: resized by an antialiased bilinear
-    filter, once, and split by the data module, not by ``partition``.
+    Source: ``data_source``. Differs: resized by an antialiased bilinear filter, once, and split
+    by the data module, not by ``partition``.
     """
 
-    title = "CelebA"
-    name = "celeba"
-    folder = "celeba"
-    other_folders = ("CelebA", ".")
-    published = (
-        PublishedFile(
-            f"{_FOLDER}.zip", "md5", "00d2c5bc6d35e252742224ab0c1e8fcb", 1_443_490_838, page=_PAGE
+    data_source = DataSource(
+        option="celeba",
+        title="CelebA",
+        publications=(
+            Publication(
+                "Liu et al.",
+                2015,
+                "Deep Learning Face Attributes in the Wild, https://arxiv.org/abs/1411.7766",
+                _PAGE,
+            ),
         ),
-        PublishedFile(_ATTRIBUTES, "md5", "75e246fa4810816ffd6ee81facbd244c", page=_PAGE),
+        images="your zip or its folder",
+        licence="non-commercial research only",
+        note="40 attributes are kept",
+        folder="celeba",
+        other_folders=("CelebA", "."),
+        files=(
+            PublishedFile(
+                f"{_FOLDER}.zip",
+                "md5",
+                "00d2c5bc6d35e252742224ab0c1e8fcb",
+                1_443_490_838,
+                page=_PAGE,
+            ),
+            PublishedFile(_ATTRIBUTES, "md5", "75e246fa4810816ffd6ee81facbd244c", page=_PAGE),
+        ),
     )
+
     partition_file: ClassVar = PublishedFile(
         "list_eval_partition.txt", "md5", "d32c9cbf5e040fd4025c592c306e6668", page=_PAGE
     )
-    licence = "non-commercial research only"
     factors = Factors((), (), ())
     image_shape = (3, 64, 64)
     num_images = 202_599

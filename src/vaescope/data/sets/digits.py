@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.sources import DataSource, Publication
 
 _SIDE = 8
 _NUM_IMAGES = 1797
@@ -30,10 +31,24 @@ class Digits(FactorDataset):
     Raises:
         ConfigError: there is no such size.
 
-    Source: Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits",
-    https://doi.org/10.24432/C50P49; its test set as in scikit-learn's ``load_digits``. Differs:
-    pixels are divided by 16, to [0, 1].
+    Source: ``data_source``, its test set as in scikit-learn's ``load_digits``. Differs: pixels
+    are divided by 16, to [0, 1].
     """
+
+    data_source = DataSource(
+        option="digits",
+        publications=(
+            Publication(
+                "Alpaydin & Kaynak",
+                1998,
+                "Optical Recognition of Handwritten Digits",
+                "https://doi.org/10.24432/C50P49",
+            ),
+        ),
+        images="scikit-learn's",
+        licence="CC BY 4.0 (UCI)",
+        note="options `size=32`, `size=64`",
+    )
 
     factors = Factors((), (), ())
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import headers, npz_images
 from vaescope.data.files.published import PublishedFile, find_together
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 _KEY = "images"
@@ -32,14 +33,14 @@ class Variant:
         file: as published.
         sizes: number of values of each factor.
         other_names: what its file is called elsewhere.
-
-    Source: none, ours.
+        note: what the tables say of it.
     """
 
     title: str
     file: PublishedFile
     sizes: tuple[int, ...] = (6, 6, 2, 3, 3, 40, 40)
     other_names: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def num_images(self) -> int:
@@ -51,11 +52,24 @@ class Variant:
         """What the images vary in."""
         return Factors(
             (
-                *("object_color", "object_shape", "object_size", "camera_height"),
-                *("background_color", "horizontal_axis", "vertical_axis"),
+                "object_color",
+                "object_shape",
+                "object_size",
+                "camera_height",
+                "background_color",
+                "horizontal_axis",
+                "vertical_axis",
             ),
             self.sizes,
-            (*["categorical"] * 2, *["ordinal"] * 2, "categorical", *["ordinal"] * 2),
+            (
+                "categorical",
+                "categorical",
+                "ordinal",
+                "ordinal",
+                "categorical",
+                "ordinal",
+                "ordinal",
+            ),
         )
 
 
@@ -95,6 +109,7 @@ VARIANTS = {
         PublishedFile(_CHALLENGE, addresses=(f"{_OLDER}/data_npz/{_CHALLENGE}",)),
         _FEWER,
         ("mpi3d_toy.npz",),  # disentanglement_lib's script renames it
+        "the file that disentanglement_lib calls mpi3d_toy",
     ),
 }
 
@@ -118,13 +133,26 @@ class MPI3D(ConvertedDataset):
         DataError: the file is missing, damaged, that of another variant or not the published one,
             or the disk is full.
 
-    Source: Gondal et al. 2019, https://arxiv.org/abs/1906.03292,
-    https://github.com/rr-learning/disentanglement_dataset. Differs: none known.
+    Source: ``data_source``. Differs: none known.
     """
 
-    folder = "mpi3d"
-    other_folders = ("mpi3d_toy", "mpi3d_realistic", "mpi3d_real", ".")
-    licence = "CC-BY-4.0"
+    data_source = DataSource(
+        option="mpi3d_toy",
+        title="MPI3D",
+        publications=(
+            Publication(
+                "Gondal et al.",
+                2019,
+                "On the Transfer of Inductive Bias from Simulation to the Real World: a New "
+                "Disentanglement Dataset, https://github.com/rr-learning/disentanglement_dataset",
+                "https://arxiv.org/abs/1906.03292",
+            ),
+        ),
+        images="your npz",
+        licence="CC BY 4.0",
+        folder="mpi3d",
+        other_folders=("mpi3d_toy", "mpi3d_realistic", "mpi3d_real", "."),
+    )
     image_shape = (3, 64, 64)
 
     variant: Literal["toy", "realistic", "real", "complex", "challenge"] = "toy"
@@ -134,9 +162,13 @@ class MPI3D(ConvertedDataset):
         super().prepare()
         chosen = VARIANTS[self.variant]
         self.factors = chosen.factors
-        self.title = chosen.title  # type: ignore[misc]
-        self.name = f"mpi3d_{self.variant}"  # type: ignore[misc]
-        self.published = (chosen.file,)  # type: ignore[misc]
+        self.data_source = replace(
+            self.data_source,
+            option=f"mpi3d_{self.variant}",
+            title=chosen.title,
+            files=(chosen.file,),
+            note=chosen.note,
+        )
 
     @property
     def stem(self) -> str:
@@ -149,7 +181,7 @@ class MPI3D(ConvertedDataset):
         Raises:
             DataError: the file of this name is that of another variant.
         """
-        if found := find_together(self.published, places):
+        if found := find_together(self.data_source.files, places):
             self._require_own_length(found[0])
             return found
         others = [place / name for name in VARIANTS[self.variant].other_names for place in places]

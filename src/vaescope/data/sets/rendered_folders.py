@@ -11,9 +11,18 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile, find_together
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 _SIDE = 128
+_PUBLICATIONS = (
+    Publication(
+        "Nie et al.",
+        2020,
+        "Semi-Supervised StyleGAN for Disentanglement Learning, https://arxiv.org/abs/2003.03461",
+        "https://github.com/NVlabs/High-res-disentanglement-datasets",
+    ),
+)
 
 
 def _page(number: str) -> str:
@@ -23,16 +32,14 @@ def _page(number: str) -> str:
 class _RenderedFolder(ConvertedDataset):
     """Every combination of the factors once, as ``images/000000.png``, ... and a table of levels.
 
-    Attributes:
-        published: one file, npy: levels of the factors `[N, K]`, row n those of picture n.
+    The published file is an npy file: levels of the factors `[N, K]`, row n those of picture n.
     """
 
     image_shape = (3, 64, 64)
-    licence = "CC BY 4.0"
 
     def find(self, places: list[Path]) -> list[Path] | None:
         """Paths of the labels and of the folder beside them in the first place that has them."""
-        labels = find_together(self.published, places)
+        labels = find_together(self.data_source.files, places)
         return labels and [*labels, labels[0].with_name("images")]
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
@@ -99,19 +106,21 @@ class Falcor3D(_RenderedFolder):
     Raises:
         DataError: files are missing, damaged or laid out differently, or the disk is full.
 
-    Source: Nie et al. 2020, "Semi-Supervised StyleGAN for Disentanglement Learning",
-    https://arxiv.org/abs/2003.03461, https://github.com/NVlabs/High-res-disentanglement-datasets.
-    Differs: resized from the 128x128 pixels to 64x64 by an antialiased bicubic filter; no checksum
-    is published.
+    Source: ``data_source``. Differs: resized from the 128x128 pixels to 64x64 by an antialiased
+    bicubic filter; no checksum is published.
     """
 
-    title = "Falcor3D"
-    name = "falcor3d"
-    folder = "falcor3d"
-    other_folders = ("falcor3d/Falcor3D_down128", "Falcor3D_down128")
-    published = (
-        PublishedFile("train-rec.labels", page=_page("1XAQfFK1x6cpN1eiovbP0hVfLTm5SsSoJ")),
+    data_source = DataSource(
+        option="falcor3d",
+        title="Falcor3D",
+        publications=_PUBLICATIONS,
+        images="your folder",
+        licence="CC BY 4.0",
+        folder="falcor3d",
+        other_folders=("falcor3d/Falcor3D_down128", "Falcor3D_down128"),
+        files=(PublishedFile("train-rec.labels", page=_page("1XAQfFK1x6cpN1eiovbP0hVfLTm5SsSoJ")),),
     )
+
     factors = Factors(
         names=(
             *("lighting_intensity", "lighting_x", "lighting_y", "lighting_z"),
@@ -134,18 +143,22 @@ class Isaac3D(_RenderedFolder):
     Raises:
         DataError: files are missing, damaged or laid out differently, or the disk is full.
 
-    Source: Nie et al. 2020, "Semi-Supervised StyleGAN for Disentanglement Learning",
-    https://arxiv.org/abs/2003.03461, https://github.com/NVlabs/High-res-disentanglement-datasets.
-    Differs: resized from the 128x128 pixels to 64x64 by an antialiased bicubic filter; no checksum
-    is published; the factors' order is that of the publisher's program, whose description names
-    another one that their numbers of levels contradict.
+    Source: ``data_source``. Differs: resized from the 128x128 pixels to 64x64 by an antialiased
+    bicubic filter; no checksum is published; the factors' order is that of the publisher's
+    program, whose description names another one that their numbers of levels contradict.
     """
 
-    title = "Isaac3D"
-    name = "isaac3d"
-    folder = "isaac3d"
-    other_folders = ("isaac3d/Isaac3D_down128", "Isaac3D_down128")
-    published = (PublishedFile("labels.npy", page=_page("1OmQ1G2wnm6eTsSFGTKFZZAh5D3nQTW1B")),)
+    data_source = DataSource(
+        option="isaac3d",
+        title="Isaac3D",
+        publications=_PUBLICATIONS,
+        images="your folder",
+        licence="CC BY 4.0",
+        folder="isaac3d",
+        other_folders=("isaac3d/Isaac3D_down128", "Isaac3D_down128"),
+        files=(PublishedFile("labels.npy", page=_page("1OmQ1G2wnm6eTsSFGTKFZZAh5D3nQTW1B")),),
+    )
+
     factors = Factors(
         names=(
             *("object_shape", "robot_x", "robot_y", "camera_height", "object_scale"),

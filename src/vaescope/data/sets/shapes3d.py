@@ -13,7 +13,11 @@ from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import open_hdf5
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.sources import DataSource, Publication
 
+BURGESS_KIM = Publication(
+    "Burgess & Kim", 2018, "3D Shapes", "https://github.com/google-deepmind/3d-shapes"
+)
 _AT_LEAST = 1024  # images in a piece, where chunks are lower
 
 
@@ -29,24 +33,28 @@ class Shapes3D(ConvertedDataset):
     Raises:
         DataError: the file is missing, damaged or not the published one, or the disk is full.
 
-    Source: Burgess and Kim 2018, 3D Shapes, https://github.com/google-deepmind/3d-shapes. Differs:
-    none known.
+    Source: ``data_source``. Differs: none known.
     """
 
-    title = "Shapes3D"
-    name = "shapes3d"
-    folder = "shapes3d"
-    other_folders = ("3dshapes", ".")
-    published = (
-        PublishedFile(
-            "3dshapes.h5",
-            "sha256",
-            "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
-            267_573_662,
-            ("https://storage.googleapis.com/3d-shapes/3dshapes.h5",),
+    data_source = DataSource(
+        option="shapes3d",
+        title="Shapes3D",
+        publications=(BURGESS_KIM,),
+        images="your `3dshapes.h5`",
+        licence="Apache-2.0",
+        folder="shapes3d",
+        other_folders=("3dshapes", "."),
+        files=(
+            PublishedFile(
+                "3dshapes.h5",
+                "sha256",
+                "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
+                267_573_662,
+                ("https://storage.googleapis.com/3d-shapes/3dshapes.h5",),
+            ),
         ),
     )
-    licence = "Apache-2.0"
+
     factors = Factors(
         ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
         (10, 10, 10, 8, 4, 15),

@@ -18,6 +18,7 @@ from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import resized
 from vaescope.data.files.published import PublishedFile
 from vaescope.data.nuisance import uniform
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 _ADDRESS = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
@@ -54,23 +55,37 @@ class SmallNORB(ConvertedDataset):
         ConfigError: an option is unknown.
         DataError: files are missing, damaged or not the published ones, or the disk is full.
 
-    Source: LeCun, Huang and Bottou 2004, https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/.
-    Differs: none known; disentanglement_lib reads the pixels as signed numbers.
+    Source: ``data_source``. Differs: none known; disentanglement_lib reads the pixels as signed
+    numbers.
     """
 
-    title = "smallNORB"
-    name = "smallnorb"
-    folder = "smallnorb"
-    other_folders = ("small_norb", ".")
-    published = (
-        _file(_TRAINING, "dat", 131_896_188, "66054832f9accfe74a0f4c36a75bc0a2"),
-        _file(_TRAINING, "cat", 348, "23c8b86101fbf0904a000b43d3ed2fd9"),
-        _file(_TRAINING, "info", 71_052, "51dee1210a742582ff607dfd94e332e3"),
-        _file(_TESTING, "dat", 130_799_817, "e4ad715691ed5a3a5f138751a4ceb071"),
-        _file(_TESTING, "cat", 347, "5aa791cd7e6016cf957ce9bdb93b8603"),
-        _file(_TESTING, "info", 10_428, "a9454f3864d7fd4bb3ea7fc3eb84924e"),
+    data_source = DataSource(
+        option="smallnorb",
+        title="smallNORB",
+        publications=(
+            Publication(
+                "LeCun et al.",
+                2004,
+                "Learning Methods for Generic Object Recognition with Invariance to Pose and "
+                "Lighting",
+                "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/",
+            ),
+        ),
+        images="your six files",
+        licence="research only",
+        note="`instance=false`: drawn at random, as disentanglement_lib does",
+        folder="smallnorb",
+        other_folders=("small_norb", "."),
+        files=(
+            _file(_TRAINING, "dat", 131_896_188, "66054832f9accfe74a0f4c36a75bc0a2"),
+            _file(_TRAINING, "cat", 348, "23c8b86101fbf0904a000b43d3ed2fd9"),
+            _file(_TRAINING, "info", 71_052, "51dee1210a742582ff607dfd94e332e3"),
+            _file(_TESTING, "dat", 130_799_817, "e4ad715691ed5a3a5f138751a4ceb071"),
+            _file(_TESTING, "cat", 347, "5aa791cd7e6016cf957ce9bdb93b8603"),
+            _file(_TESTING, "info", 10_428, "a9454f3864d7fd4bb3ea7fc3eb84924e"),
+        ),
     )
-    licence = "research only"
+
     factors = Factors(
         ("category", "instance", "elevation", "azimuth", "lighting"),
         (5, 10, 9, 18, 6),
@@ -119,7 +134,7 @@ class SmallNORB(ConvertedDataset):
     def find(self, places: list[Path]) -> list[Path] | None:
         """All six files, each gzipped or not, in the first place that has them; None: no has."""
         for place in places:
-            names = [file.name for file in self.published]
+            names = [file.name for file in self.data_source.files]
             paths = [_present(place / name, place / name.removesuffix(".gz")) for name in names]
             if all(paths):
                 return [path for path in paths if path]

@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import ConfigError
 from vaescope.ranges import Count, Pixels
 
@@ -46,11 +47,22 @@ class XYSquares(FactorDataset):
     Raises:
         ConfigError: an argument is out of range, or there would be too many images.
 
-    Source: Michlo, Klein, James 2022, "Overlooked Implications of the Reconstruction Loss for VAE
-    Disentanglement", https://arxiv.org/abs/2202.13341; sizes as in the authors' program,
-    https://github.com/nmichlo/disent. Differs: 8 positions per axis at any spacing unless
+    Source: ``data_source``. Differs: 8 positions per axis at any spacing unless
     ``max_placements`` says more; there it is as many as fit.
     """
+
+    data_source = DataSource(
+        option="xy_squares",
+        publications=(
+            Publication(
+                "Michlo et al.",
+                2022,
+                "Overlooked Implications of the Reconstruction Loss for VAE Disentanglement",
+                "https://arxiv.org/abs/2202.13341",
+            ),
+        ),
+        note="option `spacing` makes positions overlap",
+    )
 
     image_shape = (3, _SIDE, _SIDE)
     source = "rendered exactly (vaescope xy squares 1)"
@@ -106,10 +118,14 @@ class XYObject(FactorDataset):
     Raises:
         ConfigError: an argument is out of range.
 
-    Source: Michlo 2021, "Disent", https://github.com/nmichlo/disent, XYObject with its palette
-    ``rainbow_4``. Differs: sizes whose squares cannot share a centre are refused; there, some are
-    half a pixel off.
+    Source: ``data_source``. Differs: sizes whose squares cannot share a centre are refused;
+    there, some are half a pixel off.
     """
+
+    data_source = DataSource(
+        option="xy_object",
+        publications=(Publication("Michlo", 2021, "Disent", "https://github.com/nmichlo/disent"),),
+    )
 
     image_shape = (3, _SIDE, _SIDE)
     source = "rendered exactly (vaescope xy object 1)"

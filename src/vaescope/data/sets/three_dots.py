@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.data.sets.synthetic.vectors import Points
+from vaescope.data.sources import DataSource, Publication
 from vaescope.ranges import Rows
 
 _SIDE = 64
@@ -32,11 +33,23 @@ class ThreeDots(Points):
     Raises:
         ConfigError: an argument is out of range.
 
-    Source: Rhodes and Lee 2021, "Local Disentanglement in Variational Auto-Encoders Using Jacobian
-    L1 Regularization", https://arxiv.org/abs/2106.02923. Differs: continuous positions, there 64
-    along each axis; exact areas, there 10 x 10 points per pixel; where the borders of two dots
-    share a pixel their shares of it are taken as independent.
+    Source: ``data_source``. Differs: continuous positions, there 64 along each axis; exact
+    areas, there 10 x 10 points per pixel; where the borders of two dots share a pixel their
+    shares of it are taken as independent.
     """
+
+    data_source = DataSource(
+        option="three_dots",
+        publications=(
+            Publication(
+                "Rhodes & Lee",
+                2021,
+                "Local Disentanglement in Variational Auto-Encoders Using Jacobian L1 "
+                "Regularization",
+                "https://arxiv.org/abs/2106.02923",
+            ),
+        ),
+    )
 
     factors = Factors(
         names=("x_1", "y_1", "x_2", "y_2", "x_3", "y_3"),

@@ -6,6 +6,7 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.sources import DataSource
 from vaescope.ranges import Count
 
 _SIDE = 64
@@ -16,6 +17,8 @@ class TinySquares(FactorDataset):
 
     The centre is at pixel 11 + 6 position, the half side 4, 7 or 10 pixels: no square is cut.
     """
+
+    data_source = DataSource(option="tiny", images="drawn, for tests")
 
     factors = Factors(
         names=("position_x", "position_y", "size"),

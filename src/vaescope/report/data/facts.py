@@ -1,23 +1,17 @@
 """What there is to say about a data set in words and tables."""
 
-import inspect
 import math
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
-from vaescope.data.files.npy_cache import MappedArray
-from vaescope.data.sets.dsprites.dataset import DSprites
 from vaescope.report.channels import channels_told
 from vaescope.report.data.lookup import Lookup
 
@@ -26,34 +20,9 @@ _BINS = 20
 _DEPENDENT = 0.01
 
 
-def title_of(dataset: FactorDataset) -> str:
-    """Name of a data set for people."""
-    if isinstance(dataset, ConvertedDataset | DSprites):
-        return dataset.title
-    return type(dataset).__name__
-
-
-def first_line(kind: type[FactorDataset]) -> str:
-    """What a data set is, in one sentence."""
-    return _one_line(kind).partition("\n")[0]
-
-
-def published_source(kind: type[FactorDataset]) -> str:
-    """Where a data set was published, by its docstring; empty: nowhere."""
-    found = re.search(r"^Source: (.*?)(?: Differs: .*)?$", _one_line(kind), re.MULTILINE)
-    source = found[1].rstrip(".") if found else ""
-    return "" if source == "none, ours" else source
-
-
-def short_source(kind: type[FactorDataset]) -> str:
-    """Authors and year of where a data set was published; empty: nowhere."""
-    found = re.match(r"(.*?\b(?:19|20)\d\d)\b", published_source(kind))
-    return found[1] if found else ""
-
-
 def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
     """What there is to know of a data set before one looks at it, by name."""
-    dataset, kind = module.dataset, type(module.dataset)
+    dataset, source = module.dataset, module.dataset.data_source
     shape = " × ".join(str(side) for side in dataset.image_shape)
     unit = "channels × height × width" if len(dataset.image_shape) == 3 else "numbers"
     found = {
@@ -61,9 +30,11 @@ def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
         "shape": f"{shape} ({unit})",
         "pictures show": channels_told(dataset.image_shape[0]) * (len(dataset.image_shape) == 3),
         "made of": dataset.source,
-        "published in": published_source(kind),
-        "licence": getattr(dataset, "licence", ""),
-        "files": "; ".join(f"{path} ({path.stat().st_size:,} bytes)" for path in _files(dataset)),
+        "published in": "; ".join(map(str, source.publications)),
+        "licence": source.licence,
+        "files": "; ".join(
+            f"{path} ({path.stat().st_size:,} bytes)" for path in dataset.files_read()
+        ),
         "beside the factors": "images vary in more than their factors" * dataset.has_nuisance,
         "parts": ", ".join(
             f"{name.replace('_', ' ')} {len(rows):,}"
@@ -71,9 +42,8 @@ def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
             if len(rows)
         ),
     }
-    for name in ("view", "sampling", "hold_out"):
-        if (chosen := getattr(module, name)) is not None:
-            found[name.replace("_", " ")] = f"{type(chosen).__name__} {_settings(chosen)}"
+    chosen = {"view": module.view, "sampling": module.sampling, "hold out": module.hold_out}
+    found |= {name: f"{type(c).__name__} {_settings(c)}" for name, c in chosen.items() if c}
     return {name: text for name, text in found.items() if text}
 
 
@@ -87,10 +57,10 @@ def label_counts(dataset: FactorDataset) -> dict[str, int]:
 
 def attribute_shares(dataset: FactorDataset) -> dict[str, float]:
     """Share of images with each attribute, by its name; empty where there are none."""
-    names, attributes = (getattr(dataset, n, None) for n in ("attribute_names", "attributes"))
-    if names is None or attributes is None:
+    if dataset.attributes is None:
         return {}
-    return dict(zip(names, attributes.double().mean(0).tolist(), strict=True))
+    shares = dataset.attributes.double().mean(0).tolist()
+    return dict(zip(dataset.attribute_names, shares, strict=True))
 
 
 def dependence(module: FactorDataModule, lookup: Lookup) -> dict[str, Any] | None:
@@ -144,14 +114,6 @@ def _combinations(lookup: Lookup) -> str:
     return f"; {occurring:,} of {every:,} combinations of the factors occur"
 
 
-def _files(dataset: FactorDataset) -> list[Path]:
-    """Files that images are read from."""
-    held = list(vars(dataset).values())
-    inner = [path for value in held if isinstance(value, FactorDataset) for path in _files(value)]
-    mapped = [value.path for value in held if isinstance(value, MappedArray)]
-    return [*getattr(dataset, "paths", ()), *mapped, *inner]
-
-
 def _settings(chosen: object) -> str:
     plain = {n: v for n, v in vars(chosen).items() if not n.startswith("_") and not _is_large(v)}
     return ", ".join(f"{name}={value}" for name, value in plain.items())
@@ -159,9 +121,3 @@ def _settings(chosen: object) -> str:
 
 def _is_large(value: object) -> bool:
     return isinstance(value, Tensor | np.ndarray)
-
-
-def _one_line(kind: type) -> str:
-    """A docstring whose paragraphs are one line each."""
-    paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
-    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).replace("``", "")

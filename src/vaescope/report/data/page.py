@@ -16,9 +16,7 @@ from vaescope.report.data.facts import (
     attribute_shares,
     dependence,
     facts,
-    first_line,
     label_counts,
-    title_of,
 )
 from vaescope.report.data.lookup import Lookup, chosen_rows
 from vaescope.report.data.numbers import (
@@ -59,7 +57,7 @@ def write_data_page(
     )
     distances = factor_distances(lookup, chosen_rows(size, _NUM_PAIRS, seed, "pairs"))
     numbers = {
-        "title": title_of(dataset),
+        "title": dataset.title,
         "facts": facts(module, lookup),
         "factors": factor_lines(lookup),
         "labels": label_counts(dataset),
@@ -79,7 +77,7 @@ def write_data_page(
         **_pictures(module, lookup, plain, statistics, distances),
         "joint": _joint(numbers["dependence"], dataset.factors),
         **_view(module),
-        "about": first_line(type(dataset)),
+        "about": dataset.about(),
         "summary": summary(distances, statistics.random_pair),
         "config": config,
     }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.data.files.cache import data_folder, write_once
 from vaescope.data.files.checksums import read_record, require_undamaged
 from vaescope.data.files.npy_cache import MappedArray
-from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.verification import FileCheck, check_cached
 from vaescope.data.sets.dsprites import files
 from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -53,15 +53,26 @@ class DSprites(FactorDataset):
     Raises:
         DataError: the published file or a packed file is damaged, or the disk is full.
 
-    Source: Matthey et al. 2017, dSprites, https://github.com/deepmind/dsprites-dataset. Differs:
-    the one-valued factor colour is left out.
+    Source: ``data_source``. Differs: the one-valued factor colour is left out.
     """
+
+    data_source = DataSource(
+        option="dsprites",
+        title="dSprites",
+        publications=(
+            Publication(
+                "Matthey et al.", 2017, "dSprites", "https://github.com/deepmind/dsprites-dataset"
+            ),
+        ),
+        images="rendered exactly, or your npz, hdf5",
+        licence="Apache-2.0 (the original)",
+        folder="dsprites",
+        files=(files.PUBLISHED_NPZ,),
+        needed=False,
+    )
 
     factors = FACTORS
     image_shape = (1, SIDE, SIDE)
-    title: ClassVar[str] = "dSprites"
-    folder: ClassVar[str] = "dsprites"
-    published: ClassVar[tuple[PublishedFile, ...]] = (files.PUBLISHED_NPZ,)
 
     data_dir: str | Path | None = None
     cache: bool | None = None
@@ -141,6 +152,10 @@ class DSprites(FactorDataset):
                 "put one there or name its folder by data_dir="
             )
         yield from map(check_cached, there)
+
+    def files_read(self) -> list[Path]:
+        """The packed images, if they are a file."""
+        return [self._kept.path] if isinstance(self._kept, MappedArray) else []
 
     def keep_rendered(self) -> str:
         """Pack all rendered images (377 MB) into ``data_dir``, and compare their checksum."""

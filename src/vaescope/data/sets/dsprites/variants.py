@@ -1,8 +1,9 @@
 """dSprites in colour, on noise and on a picture: variants with randomness that is no factor."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from vaescope.data.files.verification import FileCheck, check_published
 from vaescope.data.nuisance import uniform
 from vaescope.data.sets.dsprites.dataset import DSprites, PackingDataModule
 from vaescope.data.sets.dsprites.renderer import SIDE
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import DataError
 from vaescope.streams import stream
 
@@ -25,6 +27,15 @@ _THUMBNAIL = (350, 274)
 # height and width that this leaves of the painting, 91 cm by 73.5 cm
 _BACKGROUND = (274, 221)
 _OCTAVES = 5
+_PUBLICATIONS = (
+    Publication(
+        "Locatello et al.",
+        2019,
+        "Challenging Common Assumptions in the Unsupervised Learning of Disentangled "
+        "Representations",
+        "https://arxiv.org/abs/1811.12359",
+    ),
+)
 
 
 class _Variant(DSprites):
@@ -64,10 +75,18 @@ class ColorDSprites(_Variant):
     Raises:
         DataError: a dSprites file is damaged, or the disk is full.
 
-    Source: Locatello et al. 2019, "Challenging Common Assumptions in the Unsupervised Learning of
-    Disentangled Representations", https://arxiv.org/abs/1811.12359, Color-dSprites. Differs: the
-    colour is one of 2^48; evaluation sees a row always in the same colour.
+    Source: ``data_source``. Differs: the colour is one of 2^48; evaluation sees a row always in
+    the same colour.
     """
+
+    data_source = replace(
+        DSprites.data_source,
+        option="color_dsprites",
+        title="Color-dSprites",
+        publications=_PUBLICATIONS,
+        licence="Apache-2.0 (dSprites)",
+        note="the colour is no factor",
+    )
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Coloured sprites float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]`."""
@@ -87,10 +106,18 @@ class NoisyDSprites(_Variant):
     Raises:
         DataError: a dSprites file is damaged, or the disk is full.
 
-    Source: Locatello et al. 2019, "Challenging Common Assumptions in the Unsupervised Learning of
-    Disentangled Representations", https://arxiv.org/abs/1811.12359, Noisy-dSprites. Differs: the
-    noise has 2^16 levels; evaluation sees a row always with the same noise.
+    Source: ``data_source``. Differs: the noise has 2^16 levels; evaluation sees a row always
+    with the same noise.
     """
+
+    data_source = replace(
+        DSprites.data_source,
+        option="noisy_dsprites",
+        title="Noisy-dSprites",
+        publications=_PUBLICATIONS,
+        licence="Apache-2.0 (dSprites)",
+        note="the noise is no factor",
+    )
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Sprites float32 `[B, 3, 64, 64]` on noise, of sprites `[B, 1, 64, 64]`."""
@@ -110,30 +137,29 @@ class ScreamDSprites(_Variant):
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
 
-    Attributes:
-        title: what the picture shows.
-        folder: where it lies below ``data_dir``.
-        published: the picture; no checksum of it was published.
-        licence: of the picture.
-
     Raises:
         DataError: the picture or a dSprites file is damaged, or the disk is full.
 
-    Source: Locatello et al. 2019, "Challenging Common Assumptions in the Unsupervised Learning of
-    Disentangled Representations", https://arxiv.org/abs/1811.12359, Scream-dSprites. Differs: the
-    colour is one of 2^48; evaluation sees a row always on the same patch; the picture's last bits
-    depend on the version of Pillow that shrinks it.
+    Source: ``data_source``. Differs: the colour is one of 2^48; evaluation sees a row always on
+    the same patch; the picture's last bits depend on the version of Pillow that shrinks it.
     """
 
-    title = "The Scream"
-    folder = "scream"
-    published = (
-        PublishedFile(
-            "scream.jpg",
-            addresses=("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),
+    data_source = DataSource(
+        option="scream_dsprites",
+        title="Scream-dSprites",
+        publications=_PUBLICATIONS,
+        images="rendered on your `scream.jpg`, else on a texture that every result names",
+        licence="Apache-2.0 (dSprites), public domain (the painting)",
+        note="patch and colour are no factors",
+        folder="scream",
+        files=(
+            PublishedFile(
+                "scream.jpg",
+                addresses=("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),
+            ),
         ),
+        needed=False,
     )
-    licence: ClassVar[str] = "public domain"
 
     def load(self) -> None:
         """Read or render the background, then the sprites."""
@@ -160,12 +186,13 @@ class ScreamDSprites(_Variant):
     def verify(self) -> Iterator[FileCheck]:
         """Checks of the picture, if it is there, and of dSprites' files."""
         if path := self._picture():
-            yield check_published(self.published[0], path)
+            yield check_published(self.data_source.files[0], path)
         yield from super().verify()
 
     def _picture(self) -> Path | None:
         folder = data_folder(self.data_dir)
-        found = find_together(self.published, [folder, folder / self.folder])
+        source = self.data_source
+        found = find_together(source.files, [folder, folder / source.folder])
         return found[0] if found else None
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:

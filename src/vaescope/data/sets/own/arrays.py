@@ -28,6 +28,7 @@ from vaescope.data.sets.own.images import (
 )
 from vaescope.data.sets.own.layouts import checked_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues
+from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Real, Side
 
@@ -74,6 +75,12 @@ class ArraysDataModule(FactorDataModule):
     """
 
     dataset_class = OwnImages
+    data_source = DataSource(
+        option="arrays",
+        images="your npz, npy, h5 or mat (7.3): `data.path=FILE`",
+        licence="yours",
+        note="`data.factor_values=KEY` or another file",
+    )
 
     path: str | Path | None = None
     images: str | None = None

@@ -28,6 +28,7 @@ from vaescope.data.sets.own.images import (
     require_factor_values,
     required_path,
 )
+from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Grey, Side
 
@@ -69,6 +70,12 @@ class ImageFolderDataModule(FactorDataModule):
     """
 
     dataset_class = OwnImages
+    data_source = DataSource(
+        option="image_folder",
+        images="your pictures: `data.path=FOLDER`",
+        licence="yours",
+        note="columns of a csv: `data.factor_values=FILE.csv`",
+    )
 
     path: str | Path | None = None
     factor_values: str | None = None

@@ -15,6 +15,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder, write_once
 from vaescope.data.files.checksums import require_undamaged
 from vaescope.data.files.verification import FileCheck, check_cached
+from vaescope.data.sets.shapes3d import BURGESS_KIM
 from vaescope.data.sets.shapes3d_like.scene import (
     NUM_MAPS,
     ORIENTATIONS,
@@ -23,6 +24,7 @@ from vaescope.data.sets.shapes3d_like.scene import (
     SIDE,
     geometry_maps,
 )
+from vaescope.data.sources import DataSource
 from vaescope.errors import DataError
 
 RENDERER_VERSION = 2  # raised with every change of the maps
@@ -45,10 +47,16 @@ class Shapes3DLike(FactorDataset):
     Raises:
         DataError: the file of the maps is damaged, or the disk is full.
 
-    Source: Burgess & Kim 2018, 3D Shapes, https://github.com/google-deepmind/3d-shapes. Differs:
-    rays are cast into a scene whose lengths and lights were fitted to 53 published pictures, mean
-    absolute error 0.014; textures are left out, and curved bodies have no facets.
+    Source: ``data_source``. Differs: rays are cast into a scene whose lengths and lights were
+    fitted to 53 published pictures, mean absolute error 0.014; textures are left out, and
+    curved bodies have no facets.
     """
+
+    data_source = DataSource(
+        option="shapes3d_like",
+        publications=(BURGESS_KIM,),
+        images="rendered here after the published pictures, not Shapes3D",
+    )
 
     factors = Factors(
         names=("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),

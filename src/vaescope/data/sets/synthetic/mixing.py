@@ -21,8 +21,22 @@ from vaescope.data.sets.synthetic.maps import (
     orthogonal_mixing,
 )
 from vaescope.data.sets.synthetic.vectors import Points
+from vaescope.data.sources import DataSource, Publication
 from vaescope.ranges import Decay, NonNegative, Positive, Rows, Sources, Width
 from vaescope.streams import stream
+
+_GRESELE = Publication(
+    "Gresele et al.",
+    2021,
+    "Independent mechanism analysis, a new concept?",
+    "https://arxiv.org/abs/2106.05200",
+)
+_REIZINGER = Publication(
+    "Reizinger et al.",
+    2022,
+    "Embrace the Gap: VAEs Perform Independent Mechanism Analysis",
+    "https://arxiv.org/abs/2206.02416",
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -93,11 +107,15 @@ class SyntheticMLP(SyntheticMixing):
     Args: ``layers``, ``hidden``, ``activation`` and ``weights`` see ``mlp_mixing``; the others are
     those of ``SyntheticMixing``.
 
-    Source: Gresele et al. 2021, "Independent mechanism analysis, a new concept?",
-    https://arxiv.org/abs/2106.05200, and Reizinger et al. 2022, "Embrace the Gap: VAEs Perform
-    Independent Mechanism Analysis", https://arxiv.org/abs/2206.02416. Differs: biases are from
-    N(0, 0.15^2); there may be more observations than sources; vectors are divided by one number.
+    Source: ``data_source``. Differs: biases are from N(0, 0.15^2); there may be more
+    observations than sources; vectors are divided by one number.
     """
+
+    data_source = DataSource(
+        option="synthetic_mlp",
+        publications=(_GRESELE, _REIZINGER),
+        note="option `num_sources`; behind a random network",
+    )
 
     name = "synthetic_mlp"
 
@@ -124,13 +142,16 @@ class SyntheticMoebius(SyntheticMixing):
     Args: ``c_ima``, ``pole`` and ``linear_map`` see ``moebius_mixing``; the others are those of
     ``SyntheticMixing``.
 
-    Source: Gresele et al. 2021, "Independent mechanism analysis, a new concept?",
-    https://arxiv.org/abs/2106.05200; a linear map behind it as in Reizinger et al. 2022, "Embrace
-    the Gap: VAEs Perform Independent Mechanism Analysis", https://arxiv.org/abs/2206.02416.
-    Differs: the pole is at a given distance instead of a random one; that linear map has columns
-    of equal cosines instead of random ones, and may stand before; there may be more observations
-    than sources; vectors are divided by one number.
+    Source: ``data_source``. Differs: the pole is at a given distance instead of a random one;
+    that linear map has columns of equal cosines instead of random ones, and may stand before;
+    there may be more observations than sources; vectors are divided by one number.
     """
+
+    data_source = DataSource(
+        option="synthetic_moebius",
+        publications=(_GRESELE, _REIZINGER),
+        note="option `num_sources`; behind a conformal map, c_IMA 0 or `c_ima`",
+    )
 
     name = "synthetic_moebius"
 
@@ -155,9 +176,14 @@ class SyntheticOrthogonal(SyntheticMixing):
     Args: ``c_ima``, ``stretch``, ``bend`` and ``pole`` see ``orthogonal_mixing``; the others are
     those of ``SyntheticMixing``.
 
-    Source: Gresele et al. 2021, "Independent mechanism analysis, a new concept?",
-    https://arxiv.org/abs/2106.05200, the contrast. Differs: the map is ours.
+    Source: ``data_source``. Differs: the map is ours.
     """
+
+    data_source = DataSource(
+        option="synthetic_orthogonal",
+        publications=(_GRESELE,),
+        note="option `num_sources`; behind orthogonal columns, c_IMA 0 or `c_ima`",
+    )
 
     name = "synthetic_orthogonal"
 

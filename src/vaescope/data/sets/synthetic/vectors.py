@@ -1,7 +1,7 @@
 """The synthetic vector data of Rolinek, Zietlow and Martius (CVPR 2019)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,11 +11,22 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
+from vaescope.data.sources import DataSource, Publication
 from vaescope.errors import ConfigError
 from vaescope.memory import require_memory
 from vaescope.ranges import Positive, Rows, Seed, Width
 from vaescope.streams import stream
 
+_SOURCE = DataSource(
+    publications=(
+        Publication(
+            "Rolinek et al.",
+            2019,
+            "Variational Autoencoders Pursue PCA Directions (by Accident)",
+            "https://arxiv.org/abs/1812.06775",
+        ),
+    ),
+)
 _FACTORS = Factors(("w1", "w2"), (0, 0), ("continuous", "continuous"))
 
 
@@ -74,10 +85,10 @@ class SyntheticLinear(Points):
     Raises:
         ConfigError: an argument is out of range.
 
-    Source: Rolinek, Zietlow, Martius 2019, "Variational Autoencoders Pursue PCA Directions (by
-    Accident)", https://arxiv.org/abs/1812.06775, section 4. Differs: none known; the points' seed
-    is not published.
+    Source: ``data_source``. Differs: none known; the points' seed is not published.
     """
+
+    data_source = replace(_SOURCE, option="synthetic_linear", note="option `ratio`")
 
     factors = _FACTORS
     image_shape = (3,)
@@ -115,11 +126,11 @@ class SyntheticNonlinear(Points):
     Raises:
         ConfigError: an argument is out of range.
 
-    Source: Rolinek, Zietlow, Martius 2019, "Variational Autoencoders Pursue PCA Directions (by
-    Accident)", https://arxiv.org/abs/1812.06775, section 4. Differs: the paper does not give the
-    distribution of the weights; here weights ~ N(0, 1/fan_in), biases ~ N(0, 0.15²), tanh on the
-    hidden layer only.
+    Source: ``data_source``. Differs: the paper does not give the distribution of the weights;
+    here weights ~ N(0, 1/fan_in), biases ~ N(0, 0.15²), tanh on the hidden layer only.
     """
+
+    data_source = replace(_SOURCE, option="synthetic_nonlinear")
 
     factors = _FACTORS
     image_shape = (6,)

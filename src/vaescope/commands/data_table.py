@@ -1,0 +1,93 @@
+"""The table of data sets, as ``vaescope data list`` prints it and the README has it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from vaescope.config.build import build, config_dir
+from vaescope.data import FactorDataModule, Factors
+from vaescope.data.sources import DataSource
+from vaescope.errors import ConfigError
+
+_HEADINGS = ("`data=`", "observations", "factors (number of values)", "source", "licence")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One data set of the group ``data``.
+
+    Args:
+        name: its option.
+        observations: how many there are, of which shape.
+        factors: what they vary in.
+        about: what the set is, in a sentence.
+        source: where it was published, how one comes by the images, under which licence.
+    """
+
+    name: str
+    observations: str
+    factors: str
+    about: str
+    source: DataSource
+
+    @property
+    def markdown(self) -> str:
+        """A line of the README's table."""
+        source = self.source
+        links = [f"[{found.short}]({found.address})" for found in source.publications]
+        factors = "; ".join(part for part in (self.factors, source.note) if part)
+        origin = "; ".join(part for part in (source.images, ", ".join(links)) if part)
+        cells = (f"`{self.name}`", self.observations, factors, origin, source.licence or "computed")
+        return f"| {' | '.join(cells)} |"
+
+
+def rows() -> Iterator[Row]:
+    """Every data set, by name, as it is without further options."""
+    for file in sorted((Path(config_dir()) / "data").glob("*.yaml")):
+        module = build(_own_settings(file), f"data={file.stem}")
+        shape, factors = _shape_and_factors(module)
+        about = module.dataset_class.about()
+        yield Row(file.stem, shape, factors, about, module.data_source)
+
+
+def markdown_table() -> str:
+    """The README's table of data sets."""
+    head = [f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|"]
+    return "\n".join([*head, *(row.markdown for row in rows())]) + "\n"
+
+
+def _own_settings(file: Path) -> dict[str, Any]:
+    """What a file and the ones that it builds on set by themselves, without links to the root."""
+    node = OmegaConf.load(file)
+    assert isinstance(node, DictConfig)
+    bases = [
+        name for name in node.get("defaults", ()) if isinstance(name, str) and name != "_self_"
+    ]
+    own: dict[str, Any] = {}
+    for name in bases:
+        own |= _own_settings(file.with_name(f"{name}.yaml"))
+    keys = [str(key) for key in node if key != "defaults"]
+    return own | {key: node[key] for key in keys if not OmegaConf.is_interpolation(node, key)}
+
+
+def _shape_and_factors(module: FactorDataModule) -> tuple[str, str]:
+    """As text; of a set that needs the user's own file, that it is for the file to say."""
+    try:
+        shape, factors = module.image_shape, module.factors
+    except ConfigError:
+        return "as in your file", "as in your file"
+    sides = " × ".join(map(str, shape if shape[0] != 1 else shape[1:]))
+    kind = f"images {sides}" if len(shape) == 3 else f"points in {sides} dimensions"
+    return f"{len(module.unloaded):,} {kind}", _told(factors)
+
+
+def _told(factors: Factors) -> str:
+    named = dict(zip(factors.names, factors.sizes, strict=True))
+    continuous = [name for name, size in named.items() if not size]
+    told = [f"{name} {size}" for name, size in named.items() if size]
+    if continuous:
+        told.append(f"{', '.join(continuous)} continuous")
+    return ", ".join(told) or "none known"

@@ -1,0 +1,82 @@
+"""Where a data set comes from: publications, licence, files, and the words of tables about it."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vaescope.data.files.cache import data_folder
+from vaescope.data.files.published import PublishedFile
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Who published a data set.
+
+    Args:
+        authors: ``Burgess & Kim`` or ``Reed et al.``.
+        year: of the publication.
+        title: of the paper or the program.
+        address: on the web.
+    """
+
+    authors: str
+    year: int
+    title: str
+    address: str
+
+    @property
+    def short(self) -> str:
+        """``Burgess & Kim 2018``."""
+        return f"{self.authors} {self.year}"
+
+    def __str__(self) -> str:
+        return f"{self.short}, {self.title}, {self.address}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """What a data set is made from; read by ``vaescope data``, the data page and the README.
+
+    Args:
+        option: its name in the group ``data``; that of files that can be fetched.
+        title: its name, for people; empty: that of its class.
+        publications: where it was published; none: here.
+        images: how one comes by the images, in a few words.
+        licence: of the images; empty: they are computed here.
+        note: what else the tables say of its factors and options.
+        folder: where its files lie below ``data_dir``; ours are written there.
+        other_folders: where other programs put them.
+        files: the published files.
+        needed: whether there are no images without the files.
+    """
+
+    option: str = ""
+    title: str = ""
+    publications: tuple[Publication, ...] = ()
+    images: str = "drawn"
+    licence: str = ""
+    note: str = ""
+    folder: str = ""
+    other_folders: tuple[str, ...] = (".",)
+    files: tuple[PublishedFile, ...] = ()
+    needed: bool = True
+
+    def places(self, data_dir: str | Path | None) -> list[Path]:
+        """Folders that the files are looked for in; ours comes first."""
+        folders = (self.folder, *self.other_folders)
+        return [data_folder(data_dir) / folder for folder in folders]
+
+    def missing_message(self, places: Sequence[Path]) -> str:
+        """What was looked for, in which ``places``, and how to get it."""
+        names = ", ".join(file.name for file in self.files)
+        where = shlex.quote(str(places[0].parent))
+        by_hand = [file for file in self.files if not file.addresses]
+        pages = ", ".join(dict.fromkeys(file.page for file in by_hand if file.page))
+        advice = (
+            f"fetch it by `vaescope data fetch data={self.option} data_dir={where}`"
+            if not by_hand
+            else f"put it into {places[0]}" + (f"; it is found at {pages}" if pages else "")
+        )
+        looked = " and ".join(dict.fromkeys(str(place) for place in places))
+        return f"no {self.title} files: looked for {names} in {looked}; {advice}"
