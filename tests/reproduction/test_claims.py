@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vaescope.reproduction.cvpr2019.claims import CLAIMS, verdicts
+from vaescope.reproduction.claims import judged
+from vaescope.reproduction.cvpr2019.claims import CLAIMS
+from vaescope.reproduction.intervals import agreement, difference, interval
 from vaescope.reproduction.plan import Run
-from vaescope.reproduction.results import Result, agreement, difference, interval, read_result
+from vaescope.reproduction.results import Result, read_result
 
 RNG = np.random.default_rng(0)
 
@@ -30,7 +32,7 @@ def around(mean, spread=0.02, count=20):
 
 
 def verdict(number, *results, measured=None):
-    return verdicts({r.run.name: r for r in results}, measured or {})[number - 1]
+    return judged(CLAIMS, {r.run.name: r for r in results}, measured or {})[number - 1]
 
 
 def linear(method, dto, score, spread=0.02):
@@ -39,8 +41,8 @@ def linear(method, dto, score, spread=0.02):
 
 
 def test_without_runs_nothing_is_claimed():
-    assert [v.verdict for v in verdicts({}, {})] == ["not tested"] * len(CLAIMS)
-    assert [v.number for v in verdicts({}, {})] == list(range(1, len(CLAIMS) + 1))
+    assert [v.verdict for v in judged(CLAIMS, {}, {})] == ["not tested"] * len(CLAIMS)
+    assert [v.number for v in judged(CLAIMS, {}, {})] == list(range(1, len(CLAIMS) + 1))
 
 
 @pytest.mark.parametrize(

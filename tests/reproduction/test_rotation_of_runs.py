@@ -50,7 +50,7 @@ def model(posterior, seed=0, variance=None, curved=False):
 
 def run(*models):
     image = torch.rand((200, 2), generator=torch.Generator().manual_seed(0)) - 0.5
-    return SimpleNamespace(models=models, step=0, held_out=lambda count: {"image": image[:count]})
+    return SimpleNamespace(models=models, step=0, batch=lambda count: {"image": image[:count]})
 
 
 def test_a_linear_model_pays_the_prediction():

@@ -140,7 +140,7 @@ def test_what_there_is_not_is_refused(command, tmp_path, word, told):
 
 def test_a_failed_run_is_the_commands_failure(command, tmp_path, monkeypatch):
     name = "table1_synthetic_linear_vae"
-    module = sys.modules["vaescope.reproduction.reproduce"]  # beside the function of this name
+    module = sys.modules["vaescope.reproduction.pipeline"]
 
     def fail(runs, folder, **options):
         return {run.name: "[/red] no disk" for run in runs}

@@ -105,7 +105,8 @@ class PaperSchema:
     parts: dict[str, list[str]] = field(default_factory=dict)
     sweeps: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     differs: dict[str, str] = field(default_factory=dict)
-    random_decoder: dict[str, list[float]] = field(default_factory=dict)
+    tables: dict[str, list[str]] = field(default_factory=dict)
+    printed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     scales: dict[str, Any] = field(default_factory=dict)
 
 

@@ -1,5 +1,5 @@
 """Reproduce a paper's tables and figures: plan, run what is missing, compare, judge."""
 
-from vaescope.reproduction.reproduce import reproduce
+from vaescope.reproduction.pipeline import reproduce
 
 __all__ = ["reproduce"]

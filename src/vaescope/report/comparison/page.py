@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from vaescope.errors import ConfigError, RunFolderError
-from vaescope.escaping import for_markdown, markdown_code
 from vaescope.files import write_json, write_text
 from vaescope.report.comparison.figures import scatter, shown, strip
 from vaescope.report.comparison.rows import (
@@ -70,13 +71,10 @@ def compare(plain: Mapping[str, Any]) -> Path:
         "remarks": comparison.remarks,
         "environment": environment(plain["threads"] or 0),
     }
-    texts = {
-        "comparison.md": markdown(comparison, columns),
-        "report.html": _html(content, comparison, columns),
-    }
     write_json(folder / "comparison.json", content)
-    for name, text in texts.items():
-        write_text(folder / name, text)
+    page = content | _page(comparison, columns, correlated)
+    for template, name in (("comparison.md", "comparison.md"), ("comparison.html", "report.html")):
+        write_text(folder / name, rendered(template, page) + "\n")
     forget_error(folder)
     _print(comparison, columns, folder)
     return folder / "report.html"
@@ -119,27 +117,6 @@ def columns_of(comparison: Comparison) -> list[Column]:
                 meaning = record.meaning if record else f"{level} of {name_of(key)}"
                 columns.append(Column(beside, f"{heading(key)}: {level}", meaning, False))
     return columns
-
-
-def markdown(comparison: Comparison, columns: Sequence[Column]) -> str:
-    """The table, and below it how to read it."""
-    rows = [[*_about(g), *(_cell(g, c) for c in columns)] for g in comparison.groups]
-    lines = markdown_table((*ABOUT, *(c.heading for c in columns)), rows)
-    lines += ["", for_markdown(_note(comparison)), ""]
-    lines += [
-        f"- {for_markdown(c.heading)} ({markdown_code(c.key)}): {for_markdown(c.meaning)}"
-        for c in columns
-    ]
-    if told := _sentences(_correlated(comparison)):
-        lines += ["", *(f"- {for_markdown(sentence)}" for sentence in told)]
-    if comparison.remarks:
-        lines += ["", "To note:", ""]
-        lines += [
-            f"- {markdown_code(line['run'])} {for_markdown(_whose(line))}: "
-            f"{for_markdown(line['reason'])}"
-            for line in comparison.remarks
-        ]
-    return "\n".join([*lines, ""])
 
 
 def _whose(line: Mapping[str, Any]) -> str:
@@ -226,26 +203,28 @@ def _plain(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
     }
 
 
-def _html(content: Mapping[str, Any], comparison: Comparison, columns: Sequence[Column]) -> str:
-    ranges = _ranges(comparison.groups, columns)
-    rows = [
-        {
-            "about": _about(group),
-            "cells": [
-                (_cell(group, column), column.is_score, _strip(group, column, ranges))
-                for column in columns
-            ],
-        }
-        for group in comparison.groups
+def _page(
+    comparison: Comparison, columns: Sequence[Column], correlated: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What the page and the text show beside the numbers."""
+    groups = comparison.groups
+    ranges = _ranges(groups, columns)
+    cells = [[(_cell(g, c), c.is_score, _strip(g, c, ranges)) for c in columns] for g in groups]
+    head = [*ABOUT, *(column.heading for column in columns)]
+    body = [
+        [*_about(group), *(text for text, *_ in row)]
+        for group, row in zip(groups, cells, strict=True)
     ]
-    figure = scatter(comparison.groups)
-    more = {
+    figure = scatter(groups)
+    return {
         "about": ABOUT,
-        "rows": rows,
-        "sentences": _sentences(content["correlations"]),
+        "rows": [
+            {"about": _about(group), "cells": row} for group, row in zip(groups, cells, strict=True)
+        ],
+        "table": Markup("\n".join(markdown_table(head, body))),  # cells are escaped
+        "sentences": _sentences(correlated),
         "scatter": inline_svg(figure) if figure else None,
     }
-    return rendered("comparison.html", {**content, **more})
 
 
 Ranges = Mapping[tuple[str, str], tuple[float, float]]

@@ -10,26 +10,27 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from vaescope.escaping import printable
+from vaescope.escaping import for_markdown, markdown_code, printable
 
 
 def rendered(
     template: str, content: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] = {}
 ) -> str:
-    """A page; every text in it is escaped, but for our own drawings.
+    """A page, or a text in Markdown; all that is put into it is escaped, but for our own drawings.
 
     Args:
         template: name of a file in ``templates``.
         content: what it shows.
         filters: further filters of the template.
     """
+    is_page = template.endswith(".html")
     pages = Environment(
         loader=PackageLoader("vaescope.report.html"),
-        autoescape=True,
+        autoescape=is_page,
         trim_blocks=True,
-        finalize=_without_controls,
+        finalize=_without_controls if is_page else _in_markdown,
     )
-    pages.filters |= filters
+    pages.filters |= {"code": lambda text: Markup(markdown_code(text)), **filters}
     return pages.get_template(template).render(content)
 
 
@@ -37,6 +38,10 @@ def _without_controls(value: Any) -> Any:
     """Control characters of a text are shown; our own drawings are left as they are."""
     own = isinstance(value, Markup) or not isinstance(value, str)
     return value if own else printable(value, keep="\n\t")
+
+
+def _in_markdown(value: Any) -> str:
+    return value if isinstance(value, Markup) else for_markdown(value)
 
 
 def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130) -> None:

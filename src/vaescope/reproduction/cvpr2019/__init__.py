@@ -1,1 +1,28 @@
-"""Rolinek, Zietlow and Martius, CVPR 2019: its figures and claims."""
+"""CVPR 2019: Variational Autoencoders Pursue PCA Directions (by Accident)."""
+
+from vaescope.reproduction.cvpr2019 import figures
+from vaescope.reproduction.cvpr2019.claims import CLAIMS
+from vaescope.reproduction.cvpr2019.rotation import rotation_curve, rotation_numbers
+from vaescope.reproduction.cvpr2019.tables import random_decoder
+from vaescope.reproduction.cvpr2019.weights import closed_forms, embeddings, sorted_traversals
+from vaescope.reproduction.paper import Drawing, Paper
+
+PAPER = Paper(
+    claims=CLAIMS,
+    drawings={
+        "rotation": Drawing(
+            figures.rotation_figure, ["table1_synthetic*"], rotation_curve, rotation_numbers
+        ),
+        "convergence": Drawing(figures.convergence_figure),
+        "figure4": Drawing(figures.epochs_figure),
+        "figure5": Drawing(figures.beta_figure),
+        "figure6": Drawing(figures.embedding_figure, ["table4_*"], embeddings),
+        "figure7": Drawing(
+            figures.sorted_latents_figure,
+            ["table1_dsprites_beta_vae", "table1_fashion_mnist_vae"],
+            sorted_traversals,
+        ),
+    },
+    always=[Drawing(opens=["table1_*vae"], take=closed_forms, numbers=lambda found: found)],
+    lines=random_decoder,
+)

@@ -1,6 +1,6 @@
 """The paper's figures, and those of the argument, from finished runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,21 +8,16 @@ from matplotlib.figure import Figure
 
 from vaescope.alignment import haar_chance
 from vaescope.escaping import for_figure
-from vaescope.reproduction.results import Result
+from vaescope.reproduction.cvpr2019.claims import VARIANCES
+from vaescope.reproduction.results import Result, Results
 
-Results = Mapping[str, Result]
+Taken = Mapping[str, Any]  # of the weights of opened runs, by the run's name
 COLOURS = {"beta_vae": "C0", "vae": "C1", "autoencoder": "C2", "full": "C3"}
 
 
-def rotation_figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure | None:
-    """Rise of the loss against the angle of rotation, measured and predicted.
-
-    Args:
-        curves: by run name, as ``rotation_curve`` gives them.
-    """
-    sets = [
-        d for d in ("synthetic_linear", "synthetic_nonlinear") if any(d in name for name in curves)
-    ]
+def rotation_figure(_: Results, curves: Taken) -> Figure | None:
+    """Rise of the loss against the angle of rotation, measured and predicted."""
+    sets = [d for d in ("synthetic_linear", "synthetic_nonlinear") if any(d in n for n in curves)]
     if not sets:
         return None
     figure = Figure(figsize=(5.2 * len(sets), 3.6), layout="constrained")
@@ -31,18 +26,13 @@ def rotation_figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure | None:
             method = name.removeprefix(f"table1_{data}_")
             if method == name:
                 continue
-            rise, colour = curve["rise"], COLOURS[method]
-            axis.plot(curve["degrees"], rise.mean(0), color=colour, label=f"{method}, measured")
+            degrees, rise, colour = curve["degrees"], curve["rise"], COLOURS[method]
+            axis.plot(degrees, rise.mean(0), color=colour, label=f"{method}, measured")
             axis.fill_between(
-                curve["degrees"], rise.min(0), rise.max(0), color=colour, alpha=0.15, linewidth=0
+                degrees, rise.min(0), rise.max(0), color=colour, alpha=0.15, linewidth=0
             )
-            if curve["predicted"] is not None:
-                axis.plot(
-                    curve["degrees"],
-                    curve["predicted"].mean(0),
-                    *("k:",),
-                    label=f"{method}, second order",
-                )
+            if (predicted := curve["predicted"]) is not None:
+                axis.plot(degrees, predicted.mean(0), "k:", label=f"{method}, second order")
         axis.set(
             xlabel="rotation of the latents [degrees]",
             ylabel="rise of the loss / beta [nats]",
@@ -52,7 +42,7 @@ def rotation_figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     return figure
 
 
-def convergence_figure(results: Results) -> Figure | None:
+def convergence_figure(results: Results, _: Taken) -> Figure | None:
     """DtO against updates: mean over seeds and range, with the chance level."""
     names = [n for n in results if n.startswith(("table1_synthetic_linear_", "convergence_"))]
     names = [name for name in names if results[name].evaluations("align/dto")]
@@ -68,55 +58,45 @@ def convergence_figure(results: Results) -> Figure | None:
         axis.plot(steps, means, color=colour, label=for_figure(_label(results[name])))
         low, high = ([float(np.quantile(evaluations[s], q)) for s in steps] for q in (0.1, 0.9))
         axis.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
-    axis.axhline(
-        haar_chance(2)[0], color="black", linestyle=":", linewidth=1, label="random rotation"
-    )
-    axis.set(
-        xlabel="updates", ylabel="DtO, mean and 10-90 % of seeds", xscale="log", ylim=(0, None)
-    )
+    chance = haar_chance(2)[0]
+    axis.axhline(chance, color="black", linestyle=":", linewidth=1, label="random rotation")
+    axis.set(xlabel="updates", ylabel="DtO, mean and 10-90 % of seeds", xscale="log")
+    axis.set_ylim(0, None)
     axis.legend(frameon=False, fontsize=8)
     return figure
 
 
 def _label(result: Result) -> str:
     name = result.run.name.removeprefix("table1_synthetic_linear_").removeprefix("convergence_")
-    batch, lr = (
-        result.config.get("data", {}).get("batch_size"),
-        result.config.get("optimizer", {}).get("lr"),
-    )
+    batch = result.config.get("data", {}).get("batch_size")
+    lr = result.config.get("optimizer", {}).get("lr")
     return f"{name}, batch {batch}, lr {lr:g}" if lr else name
 
 
-def epochs_figure(result: Result) -> Figure | None:
+def epochs_figure(results: Results, _: Taken) -> Figure | None:
     """Figure 4: DtO against the disentanglement score, seeds and evaluations of one run."""
-    evaluations = {key: result.evaluations(key) for key in ("align/dto", "val/neighbour_score")}
-    steps = [
-        step
-        for step in evaluations["align/dto"]
-        if step > 0 and step in evaluations["val/neighbour_score"]
-    ]
+    result = results.get("table1_dsprites_beta_vae")
+    if result is None:
+        return None
+    dto, score = (result.evaluations(key) for key in ("align/dto", "val/neighbour_score"))
+    steps = [step for step in dto if step > 0 and step in score]
     if not steps:
         return None
     chosen = [steps[i] for i in sorted({len(steps) // 5, len(steps) * 3 // 5, len(steps) - 1})]
     figure = Figure(figsize=(4.6, 3.6), layout="constrained")
     axis = figure.subplots()
     for step in chosen:
-        axis.scatter(
-            evaluations["val/neighbour_score"][step],
-            evaluations["align/dto"][step],
-            s=18,
-            label=f"{step} updates",
-        )
+        axis.scatter(score[step], dto[step], s=18, label=f"{step} updates")
     axis.set(xlabel="disentanglement score", ylabel="DtO", title="dSprites, beta-VAE")
     axis.legend(frameon=False, fontsize=8)
     return figure
 
 
-def beta_figure(results: Results) -> Figure | None:
+def beta_figure(results: Results, _: Taken) -> Figure | None:
     """Figure 5: DtO, score and active latents against beta."""
     sweeps: dict[str, dict[float, Result]] = {}
     for name, result in results.items():
-        if name.startswith("figure5_") and result.rows:
+        if name.startswith("figure5_"):
             data = name.removeprefix("figure5_").rpartition("_beta_")[0]
             sweeps.setdefault(data, {})[float(result.config["model"]["beta"])] = result
     if not sweeps:
@@ -137,12 +117,12 @@ def beta_figure(results: Results) -> Figure | None:
             )
             axis.set(xscale="log", xlabel="beta", ylabel=label, title=for_figure(data))
             if data == "synthetic_linear":  # where closed forms have a latent pruned
-                for variance in (4 / 12, 1 / 12):
+                for variance in VARIANCES:
                     axis.axvline(2 * variance, color="black", linestyle=":", linewidth=1)
     return figure
 
 
-def embedding_figure(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure | None:
+def embedding_figure(_: Results, found: Taken) -> Figure | None:
     """Figure 6: codes of several seeds at each ratio of the factors' scales."""
     if not found:
         return None
@@ -154,14 +134,12 @@ def embedding_figure(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure
         for axis, seed in zip(row, seeds, strict=False):
             axis.scatter(*seed["codes"].T, c=seed["factors"][:, 0], s=2, cmap="viridis")
             ratio = name.removeprefix("table4_ratio_").replace("_", ".")
-            axis.set(
-                title=f"ratio {ratio}, seed {seed['seed']}", xticks=[], yticks=[], aspect="equal"
-            )
-            axis.title.set_fontsize(8)
+            axis.set(xticks=[], yticks=[], aspect="equal")
+            axis.set_title(f"ratio {ratio}, seed {seed['seed']}", fontsize=8)
     return figure
 
 
-def sorted_latents_figure(found: Mapping[str, Mapping[str, Any]]) -> Figure | None:
+def sorted_latents_figure(_: Results, found: Taken) -> Figure | None:
     """Figure 7: the most precise latents, each at -2.5, 0 and +2.5 from the mean code."""
     if not found:
         return None

@@ -1,10 +1,8 @@
 """What a finished run's weights say beyond its scores."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from vaescope.alignment import (
     active_by_mean,
@@ -15,31 +13,9 @@ from vaescope.alignment import (
     norm_spectrum_error,
     order_agreement,
 )
-from vaescope.data import FactorDataModule
 from vaescope.distributions.posteriors import DiagonalGaussian
-from vaescope.experiment.assembly import build_data, load_models
 from vaescope.models import LatentModel
-from vaescope.reproduction.results import Result
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A finished run's models, data and step."""
-
-    models: list[LatentModel]
-    data: FactorDataModule
-    step: int
-
-    def held_out(self, num_samples: int) -> dict[str, Tensor]:
-        """A batch of the test part."""
-        count = min(num_samples, len(self.data.rows["test"]))
-        return self.data.dataset.batch(self.data.held_out("test", count))
-
-
-def opened(result: Result, data_dir: str | None) -> Opened:
-    """Load a run's checkpoint and data."""
-    models, saved = load_models(result.checkpoint)
-    return Opened(models, build_data(saved["vaescope"]["config"], data_dir), saved["global_step"])
+from vaescope.reproduction.paper import Opened
 
 
 @torch.no_grad()
@@ -54,7 +30,7 @@ def closed_forms(run: Opened, num_samples: int = 200) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     if run.models[0].posterior is not DiagonalGaussian:
         return {}
-    images = run.held_out(5000)["image"]
+    images = run.batch(5000)["image"]
     for model in run.models:
         posterior = model.encode(images)
         active = active_by_mean(posterior.mean)
@@ -95,7 +71,7 @@ def _against_pca(model: LatentModel, posterior: DiagonalGaussian, run: Opened) -
 @torch.no_grad()
 def embeddings(run: Opened, num_models: int = 4, num_samples: int = 800) -> list[dict[str, Any]]:
     """Codes ``[N, 2]`` of the first two latents and factors ``[N, K]`` of the first seeds."""
-    batch = run.held_out(num_samples)
+    batch = run.batch(num_samples)
     return [
         {
             "seed": model.seed,
@@ -115,7 +91,7 @@ def sorted_traversals(run: Opened, num_latents: int = 5, extent: float = 2.5) ->
         -extent, 0 and +extent.
     """
     model = run.models[0]
-    posterior = model.encode(run.held_out(300)["image"])
+    posterior = model.encode(run.batch(300)["image"])
     sigma = posterior.variance.sqrt().mean(0)
     order = sigma.argsort()[:num_latents].tolist()
     centre = posterior.mean.mean(0)

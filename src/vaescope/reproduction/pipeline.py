@@ -2,7 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,10 @@ import torch
 from matplotlib.figure import Figure
 
 from vaescope.errors import RunsFailedError, VaescopeError
-from vaescope.reproduction.cvpr2019 import checkpoints, figures
-from vaescope.reproduction.cvpr2019.claims import verdicts
-from vaescope.reproduction.cvpr2019.rotation import rotation_curve, rotation_numbers
 from vaescope.reproduction.page import write_page
+from vaescope.reproduction.paper import Numbers, Paper, opened
 from vaescope.reproduction.plan import chosen_parts, chosen_runs, planned_runs, runs_of
-from vaescope.reproduction.results import Result, read_result
+from vaescope.reproduction.results import Results, read_result
 from vaescope.reproduction.runner import make_runs
 from vaescope.run_folder.contents import forget_error
 
@@ -56,12 +56,20 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
     results = {
         run.name: read_result(run, folder / run.name, errors.get(run.name, "")) for run in runs
     }
-    measured, drawn, unmeasured = _from_checkpoints(results, parts, plain["data_dir"])
-    judged = verdicts(results, measured)
-    page = write_page(folder, plain, results, judged, drawn, measured)
+    measured, drawn, unmeasured = _from_weights(_paper(paper), results, parts, plain["data_dir"])
+    page = write_page(folder, plain, _paper(paper), results, drawn, measured)
     without = [results[run.name] for run in wanted if not (run.skipped or results[run.name].rows)]
     _tell_failures({result.run.name: result.error for result in without} | unmeasured, page)
     return page
+
+
+def _paper(name: str) -> Paper:
+    """What the paper's package adds to its plan; nothing without one."""
+    if find_spec(f"{__package__}.{name}") is None:
+        return Paper()
+    found = import_module(f"{__package__}.{name}").PAPER
+    assert isinstance(found, Paper)
+    return found
 
 
 def _tell_failures(failed: Mapping[str, str], page: Path) -> None:
@@ -74,54 +82,36 @@ def _tell_failures(failed: Mapping[str, str], page: Path) -> None:
     forget_error(page.parent)
 
 
-def _from_checkpoints(
-    results: Mapping[str, Result], parts: list[str], data_dir: str | None
-) -> tuple[dict[str, dict[str, list[float]]], dict[str, Figure], dict[str, str]]:
-    """Numbers of closed forms by run, the figures of the parts, and why runs are not among them.
+def _from_weights(
+    paper: Paper, results: Results, parts: Sequence[str], data_dir: str | None
+) -> tuple[dict[str, Numbers], dict[str, Figure], dict[str, str]]:
+    """Numbers of weights by run, the figures of the parts, and why runs are not among them.
 
     One run is open at a time.
     """
-    unmeasured: dict[str, str] = {}
     finished = {name: result for name, result in results.items() if result.rows}
-    measured: dict[str, dict[str, list[float]]] = {}
-    drawings: dict[str, dict[str, Any]] = {part: {} for part in DRAWN_FROM}
+    drawings = {part: drawing for part, drawing in paper.drawings.items() if part in parts}
+    taken: dict[str, dict[str, Any]] = {part: {} for part in drawings}
+    measured: dict[str, Numbers] = {}
+    unmeasured: dict[str, str] = {}
     for name, result in finished.items():
-        wanted = [part for part in DRAWN_FROM if part in parts and DRAWN_FROM[part][0](name)]
-        diagonal = name.startswith("table1_") and name.endswith("vae")
-        if not (wanted or diagonal):
+        always = [drawing for drawing in paper.always if drawing.needs(name)]
+        wanted = {part: drawing for part, drawing in drawings.items() if drawing.needs(name)}
+        if not (always or wanted):
             continue
         try:
-            run = checkpoints.opened(result, data_dir)
+            run = opened(result, data_dir)
         except VaescopeError as error:
             unmeasured[name] = f"nothing is measured on its weights: {error}"
             log.error("%s: %s", name, unmeasured[name])
             continue
-        if diagonal:
-            measured[name] = checkpoints.closed_forms(run)
-        for part in wanted:
-            drawings[part][name] = DRAWN_FROM[part][1](run)
-        if name in drawings["rotation"]:
-            numbers = rotation_numbers(drawings["rotation"][name])
-            measured[name] = measured.get(name, {}) | numbers
-    epochs = finished.get("table1_dsprites_beta_vae")
-    made = {
-        "rotation": figures.rotation_figure(drawings["rotation"]),
-        "convergence": figures.convergence_figure(finished) if "convergence" in parts else None,
-        "figure4": figures.epochs_figure(epochs) if epochs and "figure4" in parts else None,
-        "figure5": figures.beta_figure(finished) if "figure5" in parts else None,
-        "figure6": figures.embedding_figure(drawings["figure6"]),
-        "figure7": figures.sorted_latents_figure(drawings["figure7"]),
-    }
-    drawn = {part: figure for part, figure in made.items() if figure is not None}
-    return measured, drawn, unmeasured
-
-
-# part -> which runs it needs opened, and what it takes from them
-DRAWN_FROM: dict[str, tuple[Callable[[str], bool], Callable[[checkpoints.Opened], Any]]] = {
-    "rotation": (lambda name: name.startswith("table1_synthetic"), rotation_curve),
-    "figure6": (lambda name: name.startswith("table4_"), checkpoints.embeddings),
-    "figure7": (
-        lambda name: name in ("table1_dsprites_beta_vae", "table1_fashion_mnist_vae"),
-        checkpoints.sorted_traversals,
-    ),
-}
+        numbers: Numbers = {}
+        for drawing in always:
+            numbers |= drawing.numbers(drawing.take(run))
+        for part, drawing in wanted.items():
+            taken[part][name] = drawing.take(run)
+            numbers |= drawing.numbers(taken[part][name])
+        if numbers:
+            measured[name] = numbers
+    made = {part: drawing.draw(finished, taken[part]) for part, drawing in drawings.items()}
+    return measured, {part: f for part, f in made.items() if f is not None}, unmeasured

@@ -1,0 +1,81 @@
+"""What a paper adds to its plan: claims, figures, and what is measured on the weights of its runs.
+
+The plan is ``conf/paper/NAME.yaml``; the rest is the object ``PAPER`` of the package
+``vaescope.reproduction.NAME``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vaescope.data import FactorDataModule
+from vaescope.experiment.assembly import build_data, load_models
+from vaescope.models import LatentModel
+from vaescope.reproduction.claims import Claim
+from vaescope.reproduction.results import Result, Results
+from vaescope.reproduction.tables import FurtherLines, no_lines
+
+Numbers = dict[str, list[float]]  # one value a seed, by name
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A finished run's models, data and step."""
+
+    models: list[LatentModel]
+    data: FactorDataModule
+    step: int
+
+    def batch(self, num_samples: int) -> dict[str, Tensor]:
+        """A batch of the test part."""
+        count = min(num_samples, len(self.data.rows["test"]))
+        return self.data.dataset.batch(self.data.held_out("test", count))
+
+
+def opened(result: Result, data_dir: str | None) -> Opened:
+    """Load a run's checkpoint and data."""
+    models, saved = load_models(result.checkpoint)
+    return Opened(models, build_data(saved["vaescope"]["config"], data_dir), saved["global_step"])
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, or numbers of weights that claims are about.
+
+    Attributes:
+        draw: the figure from the finished runs and from what was taken of weights, both by the
+            run's name; None of it: there is nothing to draw.
+        opens: patterns of the runs whose weights it needs.
+        take: what it takes from an opened run.
+        numbers: of what was taken, for claims.
+    """
+
+    draw: Callable[[Results, Mapping[str, Any]], Figure | None] = lambda results, taken: None
+    opens: Sequence[str] = ()
+    take: Callable[[Opened], Any] = lambda run: None
+    numbers: Callable[[Any], Numbers] = lambda taken: {}
+
+    def needs(self, name: str) -> bool:
+        """Whether it takes something from this run."""
+        return any(fnmatchcase(name, pattern) for pattern in self.opens)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """All that a paper adds.
+
+    Attributes:
+        claims: in the order of their numbers.
+        drawings: by the part of the plan that asks for them.
+        always: measured on weights whatever parts are asked for.
+        lines: further lines of a table, behind those of a run: the part, the run and the plan.
+    """
+
+    claims: Sequence[Claim] = ()
+    drawings: Mapping[str, Drawing] = field(default_factory=dict)
+    always: Sequence[Drawing] = ()
+    lines: FurtherLines = no_lines
