@@ -19,7 +19,6 @@ from vaescope.reproduction.paper import Paper
 from vaescope.reproduction.results import Results
 from vaescope.reproduction.tables import Line, lines_of
 from vaescope.run_folder.environment import environment
-from vaescope.scores import name_of
 
 COLUMNS = tuple(field.name for field in fields(Line))
 OF_CLAIMS = ("#", "claim", "verdict", "numbers")
