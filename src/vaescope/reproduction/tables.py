@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from vaescope.report.glossary import name_of
 from vaescope.reproduction.intervals import agreement
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, Results
+from vaescope.scores import name_of
 
 
 @dataclass(frozen=True)
