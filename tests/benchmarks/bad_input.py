@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 
 TINY = (
-    *("data=tiny", "network=mlp", "network.encoder_sizes=[8]", "network.decoder_sizes=[8]"),
+    *("experiment=tiny", "network=mlp", "network.encoder_sizes=[8]", "network.decoder_sizes=[8]"),
     *("latent_dim=3", "logger=[csv]", "trainer.max_steps=2", "trainer.accelerator=cpu"),
     *("threads=1", "callbacks.progress.bar=false", "trainer.precision=32-true"),
 )

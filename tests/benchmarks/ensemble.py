@@ -26,11 +26,11 @@ from vaescope.config.build import config_dir, register_schemas
 from vaescope.experiment.training import train
 
 CASES = {
-    "synthetic_linear": ["data=synthetic_linear"],
-    "synthetic_linear, compiled": ["data=synthetic_linear", "compile=true"],
-    "synthetic_nonlinear": ["data=synthetic_nonlinear"],
-    "synthetic_nonlinear, compiled": ["data=synthetic_nonlinear", "compile=true"],
-    "fashion_mnist mlp_400_500": ["data=fashion_mnist"],
+    "synthetic_linear": ["experiment=synthetic_linear"],
+    "synthetic_linear, compiled": ["experiment=synthetic_linear", "compile=true"],
+    "synthetic_nonlinear": ["experiment=synthetic_nonlinear"],
+    "synthetic_nonlinear, compiled": ["experiment=synthetic_nonlinear", "compile=true"],
+    "fashion_mnist mlp_400_500": ["experiment=fashion_mnist"],
     "dsprites mlp 1200s": ["network=mlp"],
     "dsprites mlp 1200s, batched": ["network=mlp", "ensemble.batched=true"],
     "dsprites conv64": [],

@@ -192,7 +192,7 @@ def speed(settings: argparse.Namespace, scratch: Path) -> dict[str, float]:
             cases[f"plain loop conv64, {precision}, CUDA graph"] = lambda p=precision: plain_loop(
                 2000, p, True
             )
-    linear = ["data=synthetic_linear", "trainer.precision=32-true"]
+    linear = ["experiment=synthetic_linear", "trainer.precision=32-true"]
     cases |= {
         "conv64 x 1, default callbacks, fast precision": lambda: updates_per_second(
             few or 500, *QUIET

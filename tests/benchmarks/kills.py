@@ -32,7 +32,7 @@ from vaescope.cli import main
 from vaescope.report.run.page import is_reported
 
 SMALL = (
-    *("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
+    *("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
     *("trainer.accelerator=cpu", "callbacks.progress.bar=false"),
     *("callbacks.progress.every_n_steps=3", "callbacks.finite.every_n_steps=4"),
     *("callbacks.evaluation.every_n_steps=5", "callbacks.checkpoint.every_n_steps=7"),

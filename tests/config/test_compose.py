@@ -25,7 +25,7 @@ for _path in sorted(CONF.glob("*/*.yaml")):
         GROUPS[_path.parent.name].append(_path.stem)
 PAPERS = GROUPS.pop("paper")  # of ``reproduce`` alone, and no objects
 OPTIONS = [(group, option) for group, options in GROUPS.items() for option in options]
-ROOTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("*.yaml")}
+ROOTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("[!_]*.yaml")}
 MANY = {
     group
     for root in ROOTS.values()
@@ -38,6 +38,14 @@ MANY = {
 
 def raw(group, option):
     return yaml.safe_load((CONF / group / f"{option}.yaml").read_text()) or {}
+
+
+def whole(group, option):
+    """What a file says together with the part that all of its group share."""
+    node = raw(group, option)
+    shared = [word for word in node.get("defaults", ()) if str(word).startswith("/_")]
+    parts = [CONF / f"{word[1:].removesuffix('@_here_')}.yaml" for word in shared]
+    return {k: v for part in parts for k, v in yaml.safe_load(part.read_text()).items()} | node
 
 
 def kinds_of_data():
@@ -57,11 +65,11 @@ def kinds_of_data():
 
 
 # a file of differences to a whole configuration, not of one object
-DIFFERENCES = {"experiment", "setting", "pair", "sweep", "debug"}
+DIFFERENCES = set(groups.DIFFERENCES)
 SUBSETS = ("pytorch_lightning.", "torch.optim.")
 # objects that are arguments of the data module; their files say so by their package
-OF_DATA = ("view", "sampling", "hold_out")
-MODELS, DATA, PAIRS = GROUPS["model"], GROUPS["data"], GROUPS["pair"]
+OF_DATA = groups.OF_DATA
+MODELS, DATA = GROUPS["model"], GROUPS["data"]
 KINDS_OF_DATA = kinds_of_data()
 KNOWN = {
     g.removeprefix("optional ")
@@ -73,15 +81,6 @@ KNOWN = {
 
 def chosen(group, option):
     """Overrides that choose one option as a user would."""
-    if group == "pair":
-        return next(
-            [f"data={d}", f"model={m}"] for d in DATA for m in MODELS if f"{d}_{m}" == option
-        )
-    if group == "setting":
-        return [
-            f"data={option}",
-            f"model={next(m for m in MODELS if f'{option}_{m}' not in PAIRS)}",
-        ]
     if group == "posterior":
         return [f"posterior={option}", f"model={model_for(option)}"]
     new = "" if group in KNOWN else "+"
@@ -187,24 +186,6 @@ def test_options_that_do_not_fit_the_data_are_refused_before_it_is_read(config, 
         checked_and_built()
 
 
-@pytest.mark.parametrize("option", GROUPS["pair"])
-def test_every_pair_belongs_to_a_data_set_and_a_model(option):
-    assert option in {f"{data}_{model}" for data in DATA for model in MODELS}
-
-
-@pytest.mark.parametrize("option", GROUPS["setting"])
-def test_every_setting_belongs_to_a_data_set(option):
-    assert option in DATA
-
-
-@pytest.mark.parametrize(("group", "option"), [o for o in OPTIONS if o[0] in ("pair", "setting")])
-def test_settings_and_pairs_reach_the_configuration(config, group, option):
-    said = OmegaConf.create((CONF / group / f"{option}.yaml").read_text())
-    composed = config(*chosen(group, option))
-    merged = OmegaConf.merge(composed, said)
-    assert OmegaConf.to_container(merged) == OmegaConf.to_container(composed)
-
-
 @pytest.mark.parametrize("data", KINDS_OF_DATA)
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, model):
@@ -278,7 +259,7 @@ def objects():
     for group, option in OPTIONS:
         if group in DIFFERENCES:
             continue
-        node = raw(group, option)
+        node = whole(group, option)
         if "_target_" in node:
             yield pytest.param(f"config.{group}", node, id=f"{group}-{option}")
         for name, entry in node.items():
@@ -373,13 +354,19 @@ def target(composed, group):
         (["model=autoencoder"], {"model": "Autoencoder", "posterior": "Point"}),
         (["model=autoencoder", "posterior=full"], {"posterior": "FullGaussian"}),
         (["posterior=full", "model=autoencoder"], {"posterior": "FullGaussian"}),
-        (["data=synthetic_linear"], {"network": "linear", "likelihood": "Gaussian"}),
-        (["data=synthetic_linear", "network=mlp"], {"network": "mlp", "likelihood": "Gaussian"}),
+        (["data=synthetic_linear"], {"network": "mlp", "likelihood": "Gaussian"}),
+        (
+            ["data=synthetic_linear", "network=linear"],
+            {"network": "linear", "likelihood": "Gaussian"},
+        ),
+        (["experiment=synthetic_linear"], {"network": "linear", "likelihood": "Gaussian"}),
+        (["experiment=synthetic_linear", "network=mlp"], {"network": "mlp"}),
+        (["experiment=synthetic_linear", "data=dsprites"], {"data": "DSpritesDataModule"}),
         (["data=synthetic_linear", "likelihood=bernoulli"], {"likelihood": "Bernoulli"}),
         (["data=synthetic_nonlinear"], {"network": "mlp", "likelihood": "Gaussian"}),
         (
             ["data=synthetic_linear", "model=autoencoder"],
-            {"network": "linear", "posterior": "Point"},
+            {"network": "mlp", "posterior": "Point"},
         ),
     ],
 )
@@ -388,23 +375,70 @@ def test_the_shell_beats_a_groups_own_choice(config, overrides, expected):
     assert {group: target(composed, group) for group in expected} == expected
 
 
-def test_the_shell_beats_settings_and_pairs(config):
+def test_the_shell_beats_presets(config):
     composed = config(
-        "data=synthetic_linear", "model.beta=7", "latent_dim=5", "trainer.max_steps=3"
+        "experiment=synthetic_linear", "model.beta=7", "latent_dim=5", "trainer.max_steps=3"
     )
     assert (composed.model.beta, composed.latent_dim, composed.trainer.max_steps) == (7, 5, 3)
 
 
-def test_a_pair_is_only_for_its_two(config):
-    assert config("data=synthetic_linear", "model=beta_vae").model.beta == 1e-4
-    assert config("data=synthetic_nonlinear", "model=beta_vae").model.beta == 1e-3
-    assert config("data=dsprites", "model=beta_vae").model.beta == 4.0
+@pytest.mark.parametrize(
+    ("option", "method"),
+    [
+        ("synthetic_linear", {"beta": 1e-4, "latent_dim": 2, "max_steps": 20000}),
+        ("synthetic_nonlinear", {"beta": 1e-3, "latent_dim": 2, "max_steps": 20000}),
+        ("synthetic_mlp", {"beta": 1e-2, "latent_dim": 3, "max_steps": 20000}),
+        ("synthetic_moebius", {"beta": 1e-2, "latent_dim": 3, "max_steps": 20000}),
+        ("synthetic_orthogonal", {"beta": 1e-2, "latent_dim": 3, "max_steps": 20000}),
+        ("tiny", {"beta": 4.0, "latent_dim": 4, "max_steps": 200}),
+        ("mnist", {"beta": None, "latent_dim": 6, "max_steps": 5000}),
+        ("fashion_mnist", {"beta": None, "latent_dim": 6, "max_steps": 5000}),
+        ("digits", {"beta": None, "latent_dim": 10, "max_steps": 5000}),
+    ],
+)
+def test_presets_choose_data_and_method(config, option, method):
+    composed = config(f"experiment={option}")
+    assert composed.data == config(f"data={option}").data
+    got = {"beta": composed.model.get("beta"), "latent_dim": composed.latent_dim}
+    assert got | {"max_steps": composed.trainer.max_steps} == method
 
 
 def test_default_job_anneals_and_the_plain_method_does_not(config):
     assert config().model.initial_beta > config().model.beta
     assert config("model=beta_vae").model.initial_beta is None
-    assert config("data=tiny").model.initial_beta is None  # computed sets name their own method
+    assert config("model=beta_vae").model.beta == 4.0
+    assert config("experiment=tiny").model.initial_beta is None
+
+
+# a data set chooses what its observations force, and no method
+FORCED = {"data", "network", "likelihood"}
+
+
+@pytest.mark.parametrize("words", [(), ("model=factor_vae", "latent_dim=7")])
+def test_every_data_set_has_the_same_method(config, words):
+    """So that ``-m data=dsprites,shapes3d`` compares one method on two data sets."""
+    chosen = OmegaConf.to_container(config(*words))
+    for option in DATA:
+        composed = OmegaConf.to_container(config(*words, f"data={option}"))
+        composed["trainer"]["precision"] = chosen["trainer"]["precision"]
+        assert {k: v for k, v in composed.items() if k not in FORCED} == {
+            k: v for k, v in chosen.items() if k not in FORCED
+        }, option
+
+
+@pytest.mark.parametrize("option", DATA)
+def test_a_data_set_chooses_only_what_its_observations_force(config, tmp_path, option):
+    """One choice for each shape of observations: vectors, small images, 64 x 64 images."""
+    said = [entry for entry in raw("data", option).get("defaults", ()) if isinstance(entry, dict)]
+    choices = {k.split("@")[0].removeprefix("override /"): v for e in said for k, v in e.items()}
+    if option in ("arrays", "image_folder"):  # whose shape the user knows
+        assert choices == {}
+        return
+    shape = build(resolved(config(f"data={option}"))["data"], "data").image_shape
+    expected = {"network": "mlp_60_40_20", "likelihood": "gaussian", "trainer": "float32"}
+    if len(shape) == 3:
+        expected = {} if shape[1:] == (64, 64) else {"network": "mlp_400_500"}
+    assert choices == expected
 
 
 def test_the_seed_reaches_data_and_the_split_stays(config):

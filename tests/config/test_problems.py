@@ -313,7 +313,7 @@ def test_mistake_is_named(config, words, message):
     ],
 )
 def test_what_was_accepted_in_silence(config, words, message):
-    text = told(config(*(["data=tiny"] if "model" in words[0] else []), *words))
+    text = told(config(*(["experiment=tiny"] if "model" in words[0] else []), *words))
     assert text.startswith("1 mistake in the configuration:\n")
     assert message in text
 
@@ -325,7 +325,7 @@ def test_views_that_are_advised_give_what_is_said(name):
 
 
 def test_a_group_of_many_that_is_no_mapping(config):
-    composed = config("data=tiny")
+    composed = config("experiment=tiny")
     composed.callbacks = 3
     assert "config.callbacks: 3 was given; choose options of the group, or []" in told(composed)
 
@@ -353,10 +353,10 @@ def test_a_paper_that_is_none(config, word, told):
 
 
 def test_members_need_seeds_and_a_run_an_end(config):
-    text = told(config("data=tiny", "seed=4294967295", "ensemble.size=2"))
+    text = told(config("experiment=tiny", "seed=4294967295", "ensemble.size=2"))
     assert "config.seed: 4294967295 leaves no seeds for 2 members" in text
-    check(config("data=tiny", "seed=4294967294", "ensemble.size=2"))
-    endless = ("data=tiny", "trainer.max_steps=-1", "trainer.max_epochs=-1")
+    check(config("experiment=tiny", "seed=4294967294", "ensemble.size=2"))
+    endless = ("experiment=tiny", "trainer.max_steps=-1", "trainer.max_epochs=-1")
     assert "nothing else ends the run" in told(config(*endless))
     check(config(*endless, "trainer.max_time=00:01:00:00"))
     stopping = "pytorch_lightning.callbacks.EarlyStopping"
@@ -391,4 +391,4 @@ def test_members_need_seeds_and_a_run_an_end(config):
     ],
 )
 def test_objects_of_another_kind_are_named(config, words, message):
-    assert message in told(config("data=tiny", *words))
+    assert message in told(config("experiment=tiny", *words))

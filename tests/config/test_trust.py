@@ -26,7 +26,7 @@ from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import _movable
 from vaescope.report.comparison.page import compare
 
-SMALL = ("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]")
+SMALL = ("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]")
 # where a stored configuration is built from, as dotted keys; a number: in a list
 PLACES = (
     *("network", "likelihood", "prior", "posterior", "optimizer", "model", "data"),

@@ -155,7 +155,13 @@ def decays(optimizer, model):
 
 
 def test_all_weights_decay_but_biases_and_codebook(config):
-    words = ("data=tiny", "model=qlae", "latent_dim=3", "network=mlp", "network.encoder_sizes=[7]")
+    words = (
+        "experiment=tiny",
+        "model=qlae",
+        "latent_dim=3",
+        "network=mlp",
+        "network.encoder_sizes=[7]",
+    )
     plain = resolved(config(*words, "network.decoder_sizes=[6]", "model.weight_decay=0.25"))
     model = build_model(plain, (2, 3))
     optimizer = model.configure_optimizers()

@@ -9,7 +9,7 @@ from vaescope.cli import main
 from vaescope.config.build import register_schemas
 
 TINY = (
-    "data=tiny",
+    "experiment=tiny",
     "network=mlp_60_40_20",
     "latent_dim=3",
     "schedule_steps=20",  # so that a run that is made longer is the longer run

@@ -23,7 +23,7 @@ for number, words in enumerate(json.load(sys.stdin)):
     found.append((code, text, bad_input.verdict(code, text, folder)))
 json.dump(found, sys.stdout)
 """
-TRAIN = ("train", "data=tiny", "network=linear", "logger=[csv]", "threads=1")
+TRAIN = ("train", "experiment=tiny", "network=linear", "logger=[csv]", "threads=1")
 
 # words -> what the message has to hold
 REFUSED = {

@@ -15,7 +15,7 @@ def trained(config, tmp_path):
 
     def make(beta, latent_dim=2):
         words = (
-            *("data=synthetic_linear", "trainer=float32", "logger=[]"),
+            *("experiment=synthetic_linear", "trainer=float32", "logger=[]"),
             *(f"model.beta={beta}", f"latent_dim={latent_dim}", "data.batch_size=1024"),
             *("optimizer.lr=0.02", "trainer.max_steps=4000", "callbacks=[evaluation,checkpoint]"),
             *("callbacks.evaluation.every_n_steps=4000", "callbacks.checkpoint.every_n_steps=4000"),

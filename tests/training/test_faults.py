@@ -54,7 +54,9 @@ def test_nothing_to_resume(tiny, tmp_path):
 
 
 def test_all_mistakes_on_the_command_line_at_once(shell, tmp_path):
-    done = shell("train", "data=tiny", "+model.btea=3", "latent_dim=0", "posterior=point", code=1)
+    done = shell(
+        "train", "experiment=tiny", "+model.btea=3", "latent_dim=0", "posterior=point", code=1
+    )
     assert "2 mistakes in the configuration" in done.stderr
     assert "takes no 'btea'; did you mean 'beta'?" in done.stderr
     assert "config.latent_dim: 0 is not an integer from 1 to 4,096" in done.stderr
@@ -87,7 +89,7 @@ def test_missing_and_damaged_checkpoints(tiny, tmp_path, shell):
 
 
 def test_failing_job_leaves_its_error_and_the_others_go_on(shell, tmp_path):
-    words = ("data=tiny", "trainer.max_steps=3", "logger=[csv]", "model.beta=1,-1,2")
+    words = ("experiment=tiny", "trainer.max_steps=3", "logger=[csv]", "model.beta=1,-1,2")
     done = shell("train", "-m", *words, "hydra.sweep.dir=sweep", "data.batch_size=8", code=1)
     assert "2 of 3 jobs finished" in done.stdout
     assert "config.model.beta: -1 is not" in (tmp_path / "sweep" / "1" / "error.txt").read_text()
@@ -178,6 +180,6 @@ def test_time_limit_leaves_a_look_and_a_checkpoint_of_the_end(tiny, tmp_path):
 
 
 def test_job_refused_by_its_data_leaves_error_txt(shell, tmp_path):
-    shell("train", "data=tiny", "data.batch_size=1000", "hydra.run.dir=run", code=1)
+    shell("train", "experiment=tiny", "data.batch_size=1000", "hydra.run.dir=run", code=1)
     assert "batch_size" in (tmp_path / "run" / "error.txt").read_text()
     assert "nothing to continue" in shell("train", "resume=run", code=2).stderr

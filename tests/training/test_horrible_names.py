@@ -68,14 +68,14 @@ def test_pages_and_pictures_of_a_data_set(command, tmp_path):
     ],
 )
 def test_names_that_no_record_can_hold_are_refused(command, tmp_path, words, told):
-    assert told in command("train", "data=tiny", *words, code=2).err
+    assert told in command("train", "experiment=tiny", *words, code=2).err
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_hydra_takes_for_a_link_is_refused(command, tmp_path, monkeypatch):
     (tmp_path / "${x}").mkdir()
     monkeypatch.chdir(tmp_path / "${x}")
-    assert "would be taken for a link" in command("train", "data=tiny", code=2).err
+    assert "would be taken for a link" in command("train", "experiment=tiny", code=2).err
 
 
 def test_what_a_stranger_wrote_is_text_in_a_comparison(command, tmp_path):
@@ -110,7 +110,12 @@ def test_what_a_stranger_wrote_is_text_in_a_comparison(command, tmp_path):
 
 
 def test_a_run_with_an_objective_is_continued(command, tmp_path):
-    words = ("data=tiny", *SMALL, "callbacks.checkpoint.every_n_steps=1", "objective=val/loss")
+    words = (
+        "experiment=tiny",
+        *SMALL,
+        "callbacks.checkpoint.every_n_steps=1",
+        "objective=val/loss",
+    )
     command("train", *words, "hydra.run.dir=run")
     command("train", "resume=run", "trainer.max_steps=3")
     rows = json.loads((tmp_path / "run" / "objective.json").read_text())["rows"]

@@ -13,7 +13,14 @@ STEPS = ("trainer.max_steps=6", "trainer=float32", "callbacks=[evaluation,checkp
 
 def curve(config, folder, *words):
     folder.mkdir()
-    overrides = ("data=tiny", "logger=[]", "threads=1", *STEPS, *words, f"output_dir='{folder}'")
+    overrides = (
+        "experiment=tiny",
+        "logger=[]",
+        "threads=1",
+        *STEPS,
+        *words,
+        f"output_dir='{folder}'",
+    )
     train(config("latent_dim=3", *overrides))
     return json.loads((folder / "scores.json").read_text())["rows"][0]
 

@@ -45,7 +45,7 @@ def losses(plain, num_steps, seed=0):
 @pytest.mark.parametrize("method", METHODS)
 def test_golden_loss_curve(config, method, update_golden):
     """A change of these numbers has to be explained in the CHANGELOG."""
-    words = ("data=tiny", f"model={method}", "latent_dim=4", *LENGTHS.get(method, ()))
+    words = ("experiment=tiny", f"model={method}", "latent_dim=4", *LENGTHS.get(method, ()))
     plain = resolved(config(*words))
     curve = losses(plain, 20)
     path = GOLDEN / f"{method}.txt"
@@ -56,7 +56,12 @@ def test_golden_loss_curve(config, method, update_golden):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_method_learns_the_tiny_set(config, method):
-    words = ("data=tiny", "network=mlp", "network.encoder_sizes=[64]", "network.decoder_sizes=[64]")
+    words = (
+        "experiment=tiny",
+        "network=mlp",
+        "network.encoder_sizes=[64]",
+        "network.decoder_sizes=[64]",
+    )
     words = (*words, f"model={method}", "latent_dim=3", *LENGTHS.get(method, ()))
     curve = losses(resolved(config(*words)), 150)
     assert sum(curve[-10:]) < 0.5 * sum(curve[:10])

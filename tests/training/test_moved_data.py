@@ -52,7 +52,7 @@ def test_moved_files_are_named_to_evaluate_as_to_resume(run, command, tmp_path):
 
 
 def test_data_without_such_files_say_so(command, tmp_path):
-    command("train", "data=tiny", *SMALL, "hydra.run.dir=run")
+    command("train", "experiment=tiny", *SMALL, "hydra.run.dir=run")
     words = ("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]")
     told = command(*words, "data.path=a.npy", code=1).err
     assert "data.path=a.npy was given, but the run's data, TinySquaresDataModule, have no" in told

@@ -19,7 +19,14 @@ from vaescope.scores import direction_of
 from vaescope.scores.objective import objective_keys, told_to_sweeper
 
 TINY = (
-    *("data=tiny", "network=linear", "latent_dim=2", "logger=[]", "threads=1", "callbacks=[]"),
+    *(
+        "experiment=tiny",
+        "network=linear",
+        "latent_dim=2",
+        "logger=[]",
+        "threads=1",
+        "callbacks=[]",
+    ),
     *("trainer.accelerator=cpu", "statistics=[disentanglement]", "trainer.max_steps=2"),
 )
 

@@ -26,7 +26,7 @@ def run(tmp_path_factory):
 
     register_schemas()
     folder = tmp_path_factory.mktemp("run")
-    words = ("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", *WORDS)
+    words = ("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", *WORDS)
     words = (*words, "trainer.accelerator=cpu", "threads=1", f"output_dir='{folder}'")
     with initialize_config_dir(config_dir(), version_base="1.3", job_name="test"):
         config = compose("train", list(words))

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 import pytest
 
 SWEEP = (
-    *("train", "-m", "data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]"),
+    *("train", "-m", "experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]"),
     *("callbacks=[]", "statistics=[disentanglement,alignment]", "trainer.max_steps=3"),
     *("trainer.accelerator=cpu", "threads=1", "hydra.sweep.dir=runs"),
 )

@@ -109,7 +109,7 @@ def test_vector_data_and_points_are_reported_too(tiny, tmp_path, data, model):
 
 
 def test_sweep_of_two_is_two_wandb_runs(shell, tmp_path):
-    words = ("data=tiny", "network=linear", "trainer.max_steps=3", "model=vae,beta_vae")
+    words = ("experiment=tiny", "network=linear", "trainer.max_steps=3", "model=vae,beta_vae")
     shell("train", "-m", *words, "hydra.sweep.dir=sweep", WANDB_MODE="offline")
     runs = sorted(tmp_path.glob("sweep/*/wandb/offline-run-*/*.wandb"))
     assert [path.parents[2].name for path in runs] == ["0", "1"]

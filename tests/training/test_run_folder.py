@@ -25,7 +25,7 @@ from vaescope.run_folder import locking as run_folder
 
 QUICK = ("statistics=[latents]", "callbacks.checkpoint.every_n_steps=3")
 COMMAND = (
-    *("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
+    *("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
     *("callbacks.progress.bar=false", "trainer.accelerator=cpu", "trainer.max_steps=6"),
     "statistics=[latents]",
 )

@@ -22,7 +22,7 @@ from vaescope.reproduction.runner import make_runs
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 RUN = (
-    *("data=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
+    *("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
     *("callbacks.progress.bar=false", "callbacks.evaluation.every_n_steps=5"),
     *("callbacks.checkpoint.every_n_steps=8", "trainer.max_steps=19", "trainer.accelerator=cpu"),
     "statistics=[latents,polarized]",  # one reads the evaluations of the whole run

@@ -63,9 +63,8 @@ def _own_settings(file: Path) -> dict[str, Any]:
     """What a file and the ones that it builds on set by themselves, without links to the root."""
     node = OmegaConf.load(file)
     assert isinstance(node, DictConfig)
-    bases = [
-        name for name in node.get("defaults", ()) if isinstance(name, str) and name != "_self_"
-    ]
+    words = [word for word in node.get("defaults", ()) if isinstance(word, str)]
+    bases = [word for word in words if word != "_self_" and word[:1] != "/"]
     own: dict[str, Any] = {}
     for name in bases:
         own |= _own_settings(file.with_name(f"{name}.yaml"))

@@ -26,11 +26,12 @@ register_schemas()
 
 def _program(config: DictConfig) -> Any:
     from vaescope.config.check import check
+    from vaescope.config.choices import choices_made
     from vaescope.experiment.training import train  # imports torch: not for --help and --cfg
 
-    again = HydraConfig.get().mode is RunMode.MULTIRUN
+    again, chosen = HydraConfig.get().mode is RunMode.MULTIRUN, choices_made()
     if config.objective is None:
-        return train(config, again=again)
+        return train(config, again=again, chosen=chosen)
     check(config)
     callback = {
         "_target_": "vaescope.callbacks.Objective",
@@ -41,7 +42,7 @@ def _program(config: DictConfig) -> Any:
     if config.callbacks is None:
         config.callbacks = {}
     OmegaConf.update(config, "callbacks.objective", callback, force_add=True)
-    return _objective(config, train(config, again=again))
+    return _objective(config, train(config, again=again, chosen=chosen))
 
 
 def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[float, ...]:

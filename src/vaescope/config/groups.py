@@ -32,7 +32,7 @@ GROUPS = (
     Group("prior", "prior", ("vaescope.distributions.priors",), ("posteriors",)),
     Group("likelihood", "likelihood", ("vaescope.distributions.likelihoods",), ("nll",)),
     Group("optimizer", "optimiser", ("torch.optim",), ("step", "zero_grad"), trains=True),
-    Group("trainer", "trainer", ("pytorch_lightning",), ("fit",), trains=True),
+    Group("trainer", "trainer", ("pytorch_lightning",), ("fit",)),
     Group(
         "statistics", "statistic", ("vaescope.statistics",), ("__call__",), many=True, trains=True
     ),
@@ -58,7 +58,7 @@ MANY = tuple(group for group in GROUPS if group.many)
 # groups whose option is an argument of the data module: data.view, data.sampling, data.hold_out
 OF_DATA = ("view", "sampling", "hold_out")
 # groups whose option is a file of differences to a whole configuration
-DIFFERENCES = ("setting", "pair", "experiment", "sweep", "debug")
+DIFFERENCES = ("experiment", "sweep", "debug")
 # groups of which no option need be chosen: view=null
 OPTIONAL = (*OF_DATA, *DIFFERENCES)
 NAMES = (*(group.name for group in GROUPS), *OPTIONAL)

@@ -24,6 +24,7 @@ from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.observations import CheckObservations
 from vaescope.config.build import build, resolved, save_yaml
 from vaescope.config.check import check
+from vaescope.config.choices import Choices, told
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.errors import Mistakes, TrainingDivergedError
@@ -51,7 +52,9 @@ log = logging.getLogger(__name__)
 Model = LatentModel | Ensemble
 
 
-def train(config: DictConfig, *, again: bool = False) -> list[dict[str, Any]]:
+def train(
+    config: DictConfig, *, again: bool = False, chosen: Choices | None = None
+) -> list[dict[str, Any]]:
     """Train, measure and report one model, or an ensemble; or continue to.
 
     A run goes on with ``resume``, or if its folder holds it unfinished with the same settings.
@@ -59,6 +62,7 @@ def train(config: DictConfig, *, again: bool = False) -> list[dict[str, Any]]:
     Args:
         config: composed ``train.yaml``.
         again: whether a finished run with the same settings gives its scores instead of an error.
+        chosen: what its data set and its method chose, for the log.
 
     Returns:
         Rows of ``scores.json``: the final scores on the test part, one row a seed.
@@ -79,12 +83,15 @@ def train(config: DictConfig, *, again: bool = False) -> list[dict[str, Any]]:
         saved = begun(plain, folder, OmegaConf.is_interpolation(config.trainer, "precision"))
         rows = finished_rows(plain, folder, saved, again)
         if rows is None:
-            rows = _train(plain, folder, saved, OmegaConf.is_interpolation(config.data, "seed"))
+            follows = OmegaConf.is_interpolation(config.data, "seed")
+            rows = _train(plain, folder, saved, follows, chosen or {})
         log.info("report: %s", folder / "report.html")
         return rows
 
 
-def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> list[dict[str, Any]]:
+def _train(
+    plain: Plain, folder: Path, saved: Plain | None, follows: bool, chosen: Choices
+) -> list[dict[str, Any]]:
     """Make the updates that are missing, then measure and report.
 
     Args:
@@ -92,6 +99,7 @@ def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> li
         folder: of the run.
         saved: state to go on from.
         follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
+        chosen: what its data set and its method chose.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     threads = set_threads(plain["threads"])
@@ -107,6 +115,8 @@ def _train(plain: Plain, folder: Path, saved: Plain | None, follows: bool) -> li
     trainer, model, data = _build(plain, follows, begin)
     if saved is not None:
         check_fits(saved, plain, model)
+    if chosen:
+        log.info("%s", told(chosen, data.image_shape))
     log.info("precision: %s", plain["trainer"]["precision"])
     _prepare(model, plain)
     for logger in trainer.loggers:
