@@ -18,7 +18,7 @@ from vaescope.data.files.checksums import (
     require_undamaged,
 )
 from vaescope.data.files.npy_cache import convert
-from vaescope.data.sets.own.images import converted
+from vaescope.data.sets.own.datamodule import converted
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, maps_path
 from vaescope.errors import DataError
 

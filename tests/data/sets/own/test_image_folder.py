@@ -220,10 +220,10 @@ def test_a_folder_has_to_hold_pictures(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "at least 1, or null"),
-        ({"size": 6.5}, "at least 1, or null"),
-        ({"size": 10**9}, "at most 8192"),
-        ({"channels": 2}, "choose 3"),
+        ({"size": 0}, "from 1 to 8,192 or null"),
+        ({"size": 6.5}, "from 1 to 8,192 or null"),
+        ({"size": 10**9}, "from 1 to 8,192 or null"),
+        ({"channels": 2}, "channels=2: give one of 1, 3"),
         ({"canvas": "nothing"}, "choose a grey value 0..255, or a colour"),
         ({"factor_values": "f.csv", "factor_names": "a"}, r"give a list: data.factor_names=\[a\]"),
         ({"canvas": 256}, "choose a grey value"),

@@ -11,7 +11,7 @@ import numpy as np
 from vaescope.data.files.array_files import Header, array_pieces, is_npy
 from vaescope.data.files.image_files import resized
 from vaescope.data.files.npy_cache import MappedArray
-from vaescope.data.sets.own.images import converted, facts
+from vaescope.data.sets.own.datamodule import converted, size_and_time
 from vaescope.data.sets.own.layouts import guessed_layout, require_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.errors import ConfigError
@@ -113,7 +113,7 @@ class ImagesInFile:
         channels, height, width = self.image_shape
         about = {
             "file": str(self.path.resolve()),
-            "size_and_time": facts(self.path),
+            "size_and_time": size_and_time(self.path),
             "key": self.key,
             "black": self.values.black,
             "white": self.values.white,

@@ -1,7 +1,7 @@
 """A user's own images or vectors in an npy, npz or HDF5 file."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,28 +9,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import FactorDataset
-from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import Header, headers, is_npy, read_array
 from vaescope.data.files.csv_files import SUFFIXES as TEXT_SUFFIXES
 from vaescope.data.files.csv_files import csv_columns
-from vaescope.data.files.verification import FileCheck, check_converted, check_source
 from vaescope.data.sets.own.array_images import ImagesInFile
+from vaescope.data.sets.own.datamodule import OwnDataModule, OwnImages, OwnVectors, beside
 from vaescope.data.sets.own.factor_table import FactorTable, array_columns, factor_table
-from vaescope.data.sets.own.images import (
-    OwnImages,
-    OwnVectors,
-    beside,
-    checked_size,
-    require_factor_values,
-    required_path,
-)
 from vaescope.data.sets.own.layouts import checked_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError, DataError
-from vaescope.ranges import Real, Side
+from vaescope.ranges import Real
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +28,7 @@ _NAMES = ("images", "imgs", "image", "observations", "x", "data")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ArraysDataModule(FactorDataModule):
+class ArraysDataModule(OwnDataModule):
     """Batches of your own images or vectors: a file, and if you have them values of factors.
 
     Images are `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, vectors floats `[N, X]`; ``layout``
@@ -55,26 +44,18 @@ class ArraysDataModule(FactorDataModule):
             no factors are known.
         factor_names: of the columns; of a csv file, those that are factors, all others are left
             out. None: the names of the csv file, or factor_0, factor_1, ...
-        factor_kinds: ordinal, circular, categorical or continuous, of each column; None: whole
-            numbers are ordinal, however they are stored, others continuous, text and truth values
-            categorical. Continuous values are scaled from
-            their range to [0, 1], all others numbered from 0 in rising order.
         black: value of a black pixel; None: 0.
         white: value of a white pixel; None: 255 of integers, 1 of floats and booleans.
         layout: a letter for each axis of the images, in their order: N images, H rows, W columns, C
             channels; MATLAB's is often HWN or HWCN. Of vectors NX or XN. None: N comes first, and
             channels are where there are at most 4.
-        size: side of the images in pixels, by an antialiased bilinear filter; None: they are not
-            resized.
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
-    The other arguments are those of ``FactorDataModule``.
+    The other arguments are those of ``OwnDataModule``.
 
     Raises:
         ConfigError: a setting cannot work.
     """
 
-    dataset_class = OwnImages
     data_source = DataSource(
         option="arrays",
         images="your npz, npy, h5 or mat (7.3): `data.path=FILE`",
@@ -82,36 +63,22 @@ class ArraysDataModule(FactorDataModule):
         note="`data.factor_values=KEY` or another file",
     )
 
-    path: str | Path | None = None
     images: str | None = None
-    factor_values: str | None = None
-    factor_names: Sequence[str] | None = None
-    factor_kinds: Sequence[str] | None = None
     black: Real | None = None
     white: Real | None = None
     layout: str | None = None
-    size: Side | None = None
-    data_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
         self._pixel_values = PixelValues(self.black, self.white)
         self.layout = None if self.layout is None else checked_layout(self.layout)
-        checked_size(self.size)
-        names, kinds = self.factor_names, self.factor_kinds
-        require_factor_values(self.factor_values, factor_names=names, factor_kinds=kinds)
         super().__post_init__()
-
-    @property
-    def factors(self) -> Factors:
-        """What the images vary in; the values are read, the images are not."""
-        return self._factor_table.factors
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image, ``(C, H, W)`` or ``(X,)``, from the file's header."""
         return self._images.image_shape
 
-    def build(self) -> FactorDataset:
+    def build(self) -> OwnImages:
         """The data set, converted first if that is needed and this is its first use."""
         images, table = self._images, self._factor_table
         source = f"{images.path} ({images.key}, {images.header})"
@@ -135,27 +102,18 @@ class ArraysDataModule(FactorDataModule):
             torch.from_numpy(np.ascontiguousarray(vectors)), table.factors, source, table.values
         )
 
-    def verify(self) -> Iterator[FileCheck]:
-        """The file, read anew and held against what training gets; its converted images."""
-        images, dataset = self._images, self.build()
-        assert isinstance(dataset, OwnImages)
-        if dataset.mapped is None:
-            yield FileCheck(
-                images.path, f"{len(dataset)} vectors were read, all numbers are finite"
-            )
-        else:
-            yield check_source(images.path, dataset.mapped, images.pieces)
-            if dataset.mapped.path != images.path:
-                yield check_converted(dataset.mapped.path)
+    def pieces(self, start: int) -> Iterator[np.ndarray]:
+        """Images uint8 `[b, H, W, C]` from row ``start`` on, read anew."""
+        yield from self._images.pieces(start)
 
     @cached_property
     def _images(self) -> ImagesInFile:
-        path = required_path(self.path, "file")
+        path = self._given_path
         found = headers(path)
         key = _images_key(found, path) if self.images is None else self.images
         if key not in found:
             raise ConfigError(f"images={key!r} was given, but {path} has {_listed(found)}")
-        return ImagesInFile(*(path, key, found[key], self._pixel_values, self.layout, self.size))
+        return ImagesInFile(path, key, found[key], self._pixel_values, self.layout, self.size)
 
     @cached_property
     def _factor_table(self) -> FactorTable:

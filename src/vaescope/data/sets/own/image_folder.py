@@ -12,22 +12,17 @@ from typing import Literal
 
 import numpy as np
 
-from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.factors import Factors
 from vaescope.data.files.csv_files import csv_columns
 from vaescope.data.files.image_files import Decoder, Notes, colour_of, image_size, in_pieces
 from vaescope.data.files.image_folders import checked_suffixes, list_images
-from vaescope.data.files.verification import FileCheck, check_converted, check_source
-from vaescope.data.sets.own.factor_table import FactorTable, factor_table
-from vaescope.data.sets.own.images import (
+from vaescope.data.sets.own.datamodule import (
+    OwnDataModule,
     OwnImages,
     beside,
-    checked_size,
     converted,
-    facts,
-    require_factor_values,
-    required_path,
+    size_and_time,
 )
+from vaescope.data.sets.own.factor_table import FactorTable, factor_table
 from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Grey, Side
@@ -38,7 +33,7 @@ _VERSION = 2  # of the conversion
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ImageFolderDataModule(FactorDataModule):
+class ImageFolderDataModule(OwnDataModule):
     """Batches of your own pictures in a folder, with a csv file of factors or without.
 
     The pictures are decoded once, to ``data_dir/arrays``, and made square.
@@ -51,25 +46,20 @@ class ImageFolderDataModule(FactorDataModule):
             known.
         file_column: its column of the pictures' paths below the folder.
         factor_names: those of its columns that are factors; None: all but ``file_column``.
-        factor_kinds: ordinal, circular, categorical or continuous, of each factor; None: whole
-            numbers are ordinal, however they are stored, others continuous, text and truth values
-            categorical. Continuous values are scaled from
-            their range to [0, 1], all others numbered from 0 in rising order.
         size: side of the images in pixels, by an antialiased bilinear filter; None: the pictures
             are not resized and must be of one size.
         channels: 3 (red, green, blue) or 1 (grey).
         canvas: what lies behind transparent pictures: a grey value 0..255, or a colour by its name
             or as ``#rrggbb``.
         suffixes: how the names of pictures end, in small or capital letters; any that Pillow reads.
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
-    The other arguments are those of ``FactorDataModule``.
+    The other arguments are those of ``OwnDataModule``.
 
     Raises:
         ConfigError: a setting cannot work.
     """
 
-    dataset_class = OwnImages
+    kind_of_path = "folder"
     data_source = DataSource(
         option="image_folder",
         images="your pictures: `data.path=FOLDER`",
@@ -77,31 +67,16 @@ class ImageFolderDataModule(FactorDataModule):
         note="columns of a csv: `data.factor_values=FILE.csv`",
     )
 
-    path: str | Path | None = None
-    factor_values: str | None = None
     file_column: str = "file"
-    factor_names: Sequence[str] | None = None
-    factor_kinds: Sequence[str] | None = None
     size: Side | None = 64
     channels: Literal[1, 3] = 3
     canvas: str | Grey = "black"
     suffixes: Sequence[str] = ("png", "jpg", "jpeg")
-    data_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
-        if self.channels not in (1, 3):
-            raise ConfigError(f"channels={self.channels} was given; choose 3 (colour) or 1 (grey)")
-        checked_size(self.size)
         self._colour = colour_of(self.canvas)
         self.suffixes = checked_suffixes(self.suffixes)
-        names, kinds = self.factor_names, self.factor_kinds
-        require_factor_values(self.factor_values, factor_names=names, factor_kinds=kinds)
         super().__post_init__()
-
-    @property
-    def factors(self) -> Factors:
-        """What the images vary in; the csv file is read, the pictures are not."""
-        return self._factor_table.factors
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -115,7 +90,7 @@ class ImageFolderDataModule(FactorDataModule):
         folder, table = self._folder, self._factor_table
         _, height, width = self.image_shape
         shape = (len(self._files), height, width, self.channels)
-        listing = json.dumps([(name, *facts(folder / name)) for name in self._files])
+        listing = json.dumps([(name, *size_and_time(folder / name)) for name in self._files])
         about = {
             "folder": str(folder.resolve()),
             "files": hashlib.sha256(listing.encode()).hexdigest(),
@@ -125,29 +100,25 @@ class ImageFolderDataModule(FactorDataModule):
             "version": _VERSION,
         }
         notes = Notes()
-        mapped = converted(
-            *(shape, partial(self._pieces, notes), about, folder.resolve().name, self.data_dir)
-        )
+        decoded = partial(self._decoded, notes)
+        mapped = converted(shape, decoded, about, folder.resolve().name, self.data_dir)
         for what, count in notes.counts.items():
             log.warning("%s: %s of %s pictures %s", folder, count, shape[0], self._told(what))
         source = f"{len(self._files)} pictures in {folder} as {mapped.path.name}"
         return OwnImages(mapped, table.factors, source, table.values)
 
-    def verify(self) -> Iterator[FileCheck]:
-        """The pictures, read anew and held against what training gets; their converted images."""
-        mapped = self.build().mapped
-        assert mapped is not None
-        yield check_source(self._folder, mapped, partial(self._pieces, Notes()))
-        yield check_converted(mapped.path)
+    def pieces(self, start: int) -> Iterator[np.ndarray]:
+        """Images uint8 `[b, H, W, C]` from row ``start`` on, decoded anew."""
+        yield from self._decoded(Notes(), start)
 
     @property
     def _folder(self) -> Path:
-        folder = required_path(self.path, "folder")
+        folder = self._given_path
         if not folder.is_dir():
             raise DataError(f"there is no folder {folder}; check data.path")
         return folder
 
-    def _pieces(self, notes: Notes, start: int) -> Iterator[np.ndarray]:
+    def _decoded(self, notes: Notes, start: int) -> Iterator[np.ndarray]:
         folder = self._folder
         _, height, width = self.image_shape
         decoder = Decoder(
