@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.dropout import _DropoutNd
 
+from vaescope.minibatch import Batch, on_tensors
 from vaescope.models import LatentModel
 from vaescope.models.base import batches_before, num_images_of
 from vaescope.models.schedules import warn_of_unfinished_schedules
@@ -89,12 +91,10 @@ class Ensemble(pl.LightningModule):
         model.seed = self.seeds[number]
         return model.train(self.training)
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The method's terms of every member, each ``[S]``; the arguments have S rows in front."""
         now = torch.tensor(step) if self._compiled else step  # a number would be compiled in
-        return self._program(self._weights(), dict(batch), now, dict(noise))
+        return self._program(self._weights(), batch, now, dict(noise))
 
     def compile_terms(self) -> None:
         """Let torch compile the batched program."""
@@ -106,18 +106,20 @@ class Ensemble(pl.LightningModule):
     def _program(
         self,
         weights: dict[str, Tensor],
-        batch: dict[str, Tensor],
+        batch: Batch,
         step: int | Tensor,
         noise: dict[str, Tensor],
     ) -> dict[str, Tensor]:
         def of_one(
-            weights: dict[str, Tensor], batch: dict[str, Tensor], noise: dict[str, Tensor]
+            weights: dict[str, Tensor], batch: Batch, noise: dict[str, Tensor]
         ) -> dict[str, Tensor]:
             return functional_call(self.stacked, weights, (batch, step, noise))
 
         if self.batched:
-            return vmap(of_one)(weights, batch, noise)
-        parts = zip(*(_by_member(stacks) for stacks in (weights, batch, noise)), strict=True)
+            axes = on_tensors(lambda _: 0, batch)  # None, where there is no tensor
+            return vmap(of_one, in_dims=(0, axes, 0))(weights, batch, noise)
+        batches = [on_tensors(itemgetter(number), batch) for number in range(len(self.seeds))]
+        parts = zip(_by_member(weights), batches, _by_member(noise), strict=True)
         each = [of_one(*part) for part in parts]
         return {name: torch.stack([terms[name] for terms in each]) for name in each[0]}
 
@@ -171,11 +173,11 @@ class Ensemble(pl.LightningModule):
         stacks = {name: np.stack([noise[name] for noise in each]) for name in each[0]}
         return {name: torch.from_numpy(stack).to(like) for name, stack in stacks.items()}
 
-    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; every member's terms, and the weights, go to the callbacks beside it."""
         step, size = self.global_step, len(self.seeds)
-        rows = {name: value.unflatten(0, (size, -1)) for name, value in batch.items()}
-        noise = self.noise_for(rows["image"].shape[1], batches_before(self, batch_idx))
+        rows = on_tensors(lambda column: column.unflatten(0, (size, -1)), batch)
+        noise = self.noise_for(rows.image.shape[1], batches_before(self, batch_idx))
         terms = self.terms(rows, step, noise)
         losses = self.stacked.loss(terms, step)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:

@@ -37,7 +37,7 @@ def loop(method: str, settings: argparse.Namespace) -> Callable[[], tuple[float,
             if step == settings.warmup:
                 start = now()
             batch = data.dataset.gather(batches.plan(step))
-            noise = model.noise_for(len(batch["image"]), step)
+            noise = model.noise_for(len(batch.image), step)
             with torch.autocast("cpu", torch.bfloat16, enabled=low):
                 loss = model.loss(model.terms(batch, step, noise), step)
             optimizer.zero_grad()

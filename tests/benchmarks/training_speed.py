@@ -119,7 +119,7 @@ def main() -> None:
     head("Training speed; best round, ratios: median (and range) over rounds", vars(settings))
     dataset = DSprites(cache=True)
     dataset._packed.sum()  # into the page cache
-    images = dataset.batch(torch.arange(0, len(dataset), 37))["image"]  # 82 MB as uint8
+    images = dataset.batch(torch.arange(0, len(dataset), 37)).image  # 82 MB as uint8
     images = images.to(settings.device, torch.uint8)
     for precision, layout in product(settings.precisions, settings.layouts):
         measure(settings, precision, layout, images)

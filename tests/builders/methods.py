@@ -8,6 +8,7 @@ import torch
 
 from vaescope import models, networks
 from vaescope.distributions.likelihoods import Gaussian, Likelihood
+from vaescope.minibatch import Batch, Known
 from vaescope.models import BetaVAE, LatentModel, Parts, SemiSupervised
 
 for _module in pkgutil.walk_packages(models.__path__, "vaescope.models."):
@@ -65,13 +66,13 @@ def batch_of(network="mlp", seed=0, size=4):
     generator = torch.Generator().manual_seed(100 + seed)
     shape = (size, *NETWORKS[network][0])
     image = torch.rand(shape, generator=generator, dtype=torch.float64)
-    return {
-        "image": image,
-        "image_2": torch.rand(shape, generator=generator, dtype=torch.float64),
-        "factors": torch.randint(0, 3, (size, 2), generator=generator),
-        "changed": torch.rand(size, 2, generator=generator) < 0.5,
-        "image_3": torch.rand(shape, generator=generator, dtype=torch.float64),
-        "label": torch.arange(size) % 3,
-        "factor_labels": torch.arange(size)[:, None] / size,
-        "index": torch.arange(size),
-    }
+    second = torch.rand(shape, generator=generator, dtype=torch.float64)
+    factors = torch.randint(0, 3, (size, 2), generator=generator)
+    known = Known(
+        changed=torch.rand(size, 2, generator=generator) < 0.5,
+        label=torch.arange(size) % 3,
+        factor_labels=torch.arange(size)[:, None] / size,
+    )
+    third = torch.rand(shape, generator=generator, dtype=torch.float64)
+    partners = (Batch(second, factors), Batch(third, factors))
+    return Batch(image, factors, torch.arange(size), partners, known)

@@ -16,6 +16,7 @@ from vaescope.config.check import GIVEN_BY_CODE, RESERVED, check, problems
 from vaescope.config.targets import located
 from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_model
+from vaescope.minibatch import Batch, Known
 from vaescope.statistics import GroupStatistic
 
 CONF = Path(config_dir())
@@ -197,16 +198,10 @@ def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, mode
     made = build_model(plain, shape)
     image = torch.rand(2, *shape)
     made.num_images = 100
-    batch = {
-        "image": image,
-        "image_2": torch.rand(2, *shape),
-        "image_3": torch.rand(2, *shape),
-        "factors": torch.zeros(2, 2),
-        "changed": torch.zeros(2, 2, dtype=torch.bool),
-        "label": torch.arange(2),
-        "factor_labels": torch.zeros(2, 2),
-        "index": torch.arange(2),
-    }
+    factors = torch.zeros(2, 2)
+    known = Known(torch.arange(2), None, torch.zeros(2, 2, dtype=torch.bool), torch.zeros(2, 2))
+    partners = tuple(Batch(torch.rand(2, *shape), factors) for _ in range(2))
+    batch = Batch(image, factors, torch.arange(2), partners, known)
     assert made.loss(made.terms(batch, 0, made.noise_for(2, 0)), 0).isfinite()
     assert made.decode_mean(made.encode(image).mean).shape == image.shape
     assert isinstance(made.configure_optimizers(), torch.optim.Optimizer)

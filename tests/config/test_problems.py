@@ -306,8 +306,14 @@ def test_mistake_is_named(config, words, message):
         (["trainer.precision=bf16"], "bf16 is short for bf16-mixed: write that"),
         (["trainer.precision='64'"], "64 is short for 64-true: write that"),
         (["trainer.precision=bf16-true"], "it would round latents and losses as well"),
-        (["model=ada_gvae", "~view"], "learns from image_2, which single images do not have"),
-        (["model=triplet_vae", "view=pairs_strict"], "image_3, which this view does not have"),
+        (
+            ["model=ada_gvae", "~view"],
+            "from a second image, which single images do not have",
+        ),
+        (
+            ["model=triplet_vae", "view=pairs_strict"],
+            "third image, which this view does not have",
+        ),
         (["model=tcl", "view=pairs_strict"], "choose view=groups or view=labels, or another"),
         (["model=s2_beta_vae", "~view"], "choose view=labelled, or another method"),
     ],

@@ -86,7 +86,7 @@ def test_our_own_errors_stay_what_they_are():
 @pytest.mark.parametrize(
     "error",
     [
-        KeyError("image_3"),
+        KeyError("third"),
         TypeError("'int' object is not iterable"),
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         ValueError("a statistic was wrong"),

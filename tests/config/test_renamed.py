@@ -62,5 +62,5 @@ def test_a_checkpoint_with_old_names_gives_its_model(tmp_path):
     }
     torch.save(content, tmp_path / "last.ckpt")
     loaded, _ = load_model(tmp_path / "last.ckpt")
-    image = data.dataset.batch(data.rows["test"][:2])["image"]
+    image = data.dataset.batch(data.rows["test"][:2]).image
     assert torch.equal(loaded.encode(image).mean, model.eval().encode(image).mean)

@@ -4,6 +4,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from builders.minibatches import columns
 from vaescope.data import (
     DSprites,
     DSpritesDataModule,
@@ -35,9 +36,9 @@ class Recorder(pl.LightningModule):
         self.seen = []
 
     def training_step(self, batch):
-        assert batch["image"].shape == (len(batch["index"]), 1, 64, 64)
-        self.seen.append(batch["index"].tolist())
-        return self.weight * batch["image"].mean()
+        assert batch.image.shape == (len(batch.rows), 1, 64, 64)
+        self.seen.append(batch.rows.tolist())
+        return self.weight * batch.image.mean()
 
     def validation_step(self, batch):
         pass
@@ -78,7 +79,7 @@ def expected_batches(count, seed=3):
     datamodule = TinySquaresDataModule(seed=seed)
     datamodule.setup()
     batches = datamodule.epoch_batches()
-    return [batches.plan(step)["index"].tolist() for step in range(count)]
+    return [batches.plan(step).rows.tolist() for step in range(count)]
 
 
 def test_epoch_batches_are_a_permutation_of_each_epoch():
@@ -112,7 +113,7 @@ def test_batches_of_members_are_their_own_one_after_the_other():
     assert len(batches) == len(members[0]) == 6
     for step in (19, 0, 7):
         own = [EpochBatches(index, 8, seed).indices(step).tolist() for seed in (2, 3)]
-        assert batches.plan(step)["index"].tolist() == own[0] + own[1]
+        assert batches.plan(step).rows.tolist() == own[0] + own[1]
 
 
 @pytest.mark.parametrize("batch_size", [0, 51])
@@ -206,9 +207,9 @@ def test_images_gathered_on_the_device_are_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(TinySquaresDataModule, "gathers_on_device", True)
     assert run(tmp_path, datamodule) == expected_batches(30)
     loaded = next(iter(datamodule.train_dataloader()))
-    assert set(loaded) == {"index"}
+    assert set(columns(loaded)) == {"rows"}
     gathered = datamodule.on_after_batch_transfer(loaded, 0)
-    assert torch.equal(gathered["image"], TinySquares().batch(loaded["index"])["image"])
+    assert torch.equal(gathered.image, TinySquares().batch(loaded.rows).image)
 
 
 def test_split_is_disjoint_and_shared_among_seeds():
@@ -237,7 +238,7 @@ def test_held_out_loaders_give_their_rows_in_order(name):
     datamodule = TinySquaresDataModule(batch_size=8)
     datamodule.setup()
     loader = getattr(datamodule, f"{name}_dataloader")()
-    batches = [batch["index"] for batch in loader]
+    batches = [batch.rows for batch in loader]
     assert [len(batch) for batch in batches] == [8, 8, 3]
     assert torch.equal(torch.cat(batches), datamodule.rows[name])
 
@@ -293,8 +294,8 @@ def test_every_module_explains_itself_before_reading_data(module):
         _ = datamodule.dataset
     datamodule.setup()
     batch = next(iter(datamodule.train_dataloader()))
-    assert batch["image"].shape == (datamodule.batch_size, *datamodule.image_shape)
-    assert batch["factors"].shape == (datamodule.batch_size, len(datamodule.factors))
+    assert batch.image.shape == (datamodule.batch_size, *datamodule.image_shape)
+    assert batch.factors.shape == (datamodule.batch_size, len(datamodule.factors))
     assert datamodule.dataset.source
 
 

@@ -12,6 +12,7 @@ from torch.func import jacrev, vmap
 from builders.methods import STEP, batch_of, made, summands
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, divergence
+from vaescope.minibatch import Batch, Known
 from vaescope.models import (
     DIPVAE,
     IVAE,
@@ -55,7 +56,7 @@ def random_q(seed, size=5, latents=3):
 @pytest.mark.parametrize(("step", "capacity"), [(0, 0.0), (5, 12.5), (10, 25.0), (99, 25.0)])
 def test_capacity_rises_linearly_and_holds_the_kl(step, capacity):
     model = made(AnnealedVAE, DiagonalGaussian, anneal_steps=10, gamma=3.0)
-    kl = model.encode(batch_of()["image"]).kl().sum(1).mean().item()
+    kl = model.encode(batch_of().image).kl().sum(1).mean().item()
     assert terms_of(model, step)["capacity_gap"].item() == pytest.approx(3 * abs(kl - capacity))
     terms = model.terms(batch_of(), step, model.noise_for(4, step))
     assert terms["kl"].item() == pytest.approx(kl)  # told beside it, with no part in the loss
@@ -76,7 +77,7 @@ def test_with_weights_of_one_the_parts_are_a_kl_of_the_sample():
     for estimator in ("mss", "mws", "mss_legacy"):
         model = made(BetaTCVAE, DiagonalGaussian, beta=1.0, estimator=estimator)
         terms = terms_of(model)
-        q = model.encode(batch_of()["image"])
+        q = model.encode(batch_of().image)
         z = q.rsample(model.noise_for(4, STEP)["z"])
         sampled = Normal(q.mean, q.variance.sqrt()).log_prob(z) - Normal(0, 1).log_prob(z)
         parts = sum(value for name, value in terms.items() if name != "reconstruction")
@@ -87,7 +88,7 @@ def test_the_batch_estimator_is_that_of_disentanglement_lib():
     """KL + (beta - 1) TC, TC up to its constant (D - 1) log B."""
     model = made(BetaTCVAE, DiagonalGaussian, beta=4.0, estimator="batch")
     terms = terms_of(model)
-    q = model.encode(batch_of()["image"])
+    q = model.encode(batch_of().image)
     z = q.rsample(model.noise_for(4, STEP)["z"])
     log_q = np.array(
         [
@@ -138,10 +139,10 @@ def test_factor_vae_is_the_loop_of_two_optimisers():
         together.loss(together.terms(batch, step, noise), step).backward()
         one.step()
 
-        q = apart.encode(batch["image"])
+        q = apart.encode(batch.image)
         z = q.rsample(noise["z"])
         log_odds = apart.discriminator(z)
-        loss = apart.nll(z, batch["image"]) + q.kl().sum(1).mean()
+        loss = apart.nll(z, batch.image) + q.kl().sum(1).mean()
         loss = loss + 5 * (log_odds[:, 0] - log_odds[:, 1]).mean()
         columns = [z[noise["permutation"][:, j].long(), j] for j in range(3)]
         permuted = torch.stack(columns, 1).detach()
@@ -174,7 +175,7 @@ def test_permutations_are_of_the_batch_and_differ_between_latents():
 def test_covariance_terms_against_numpy(kind, posterior):
     model = made(DIPVAE, posterior, kind=kind, lambda_od=2.0, lambda_d_factor=3.0)
     terms = terms_of(model)
-    q = model.encode(batch_of()["image"])
+    q = model.encode(batch_of().image)
     expected = np.cov(q.mean.detach().numpy(), rowvar=False, bias=True)
     if kind == "ii":
         for row in range(4):
@@ -227,7 +228,7 @@ def decoder_jacobian(model, z, of=None):
 @pytest.mark.parametrize("likelihood", [Gaussian, Bernoulli])
 def test_l1_of_the_jacobian_of_the_image_against_reverse_mode(likelihood):
     model = made(JL1VAE, DiagonalGaussian, likelihood, gamma=0.5, anneal_steps=10)
-    q = model.encode(batch_of()["image"])
+    q = model.encode(batch_of().image)
     z = q.rsample(model.noise_for(4, STEP)["z"])
     jacobian = decoder_jacobian(model, z)
     if likelihood is Bernoulli:  # of sigmoid(logits)
@@ -245,7 +246,7 @@ def test_l1_of_the_jacobian_of_the_image_against_reverse_mode(likelihood):
 def test_determinant_of_the_surrogate_against_reverse_mode(family, likelihood):
     kind = {"likelihood": Bernoulli} if likelihood == "bernoulli" else {}
     model = made(RegularisedAutoencoder, Point, beta=2.0, family=family, **kind)
-    h = model.encode(batch_of()["image"]).mean
+    h = model.encode(batch_of().image).mean
     jacobian = decoder_jacobian(model, h)
     curvature = model.likelihood.curvature(model.decode(h)).flatten(1)
     precision = (
@@ -260,7 +261,7 @@ def test_determinant_of_the_surrogate_against_reverse_mode(family, likelihood):
 
 def test_cosines_against_reverse_mode_and_zero_for_orthogonal_columns():
     model = made(OrthogonalAutoencoder, Point, weight=2.0, likelihood=Bernoulli)
-    z = model.encode(batch_of()["image"]).mean
+    z = model.encode(batch_of().image).mean
     columns = decoder_jacobian(model, z, model.decode_mean)
     unit = columns / columns.norm(dim=1, keepdim=True)
     cosines = torch.einsum("bxi,bxj->bij", unit, unit)
@@ -283,13 +284,13 @@ def test_cosines_against_reverse_mode_and_zero_for_orthogonal_columns():
 def test_gaussian_likelihood_with_its_own_variance(variance):
     model = made(SigmaVAE, DiagonalGaussian, variance=variance)
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    z = model.encode(batch["image"]).rsample(noise["z"])
+    z = model.encode(batch.image).rsample(noise["z"])
     decoded = model.decode_mean(z)
-    known = {0.3: 0.3, "learned": 1.0, "optimal": (batch["image"] - decoded).square().mean()}
+    known = {0.3: 0.3, "learned": 1.0, "optimal": (batch.image - decoded).square().mean()}
     deviation = torch.as_tensor(known[variance]).double().sqrt()
     if variance != 0.3:  # the soft floor at log sigma = -6
         deviation = (-6 + torch.nn.functional.softplus(deviation.log() + 6)).exp()
-    expected = -Normal(decoded, deviation).log_prob(batch["image"]).flatten(1).sum(1).mean()
+    expected = -Normal(decoded, deviation).log_prob(batch.image).flatten(1).sum(1).mean()
     torch.testing.assert_close(model.terms(batch, STEP, noise)["reconstruction"], expected)
 
 
@@ -334,7 +335,8 @@ def test_a_pair_of_equal_images_that_share_all_is_a_vae():
     model = made(GroupVAE, DiagonalGaussian, shared="labels", beta=2.0)
     same = made(BetaVAE, DiagonalGaussian, beta=2.0)
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    batch |= {"image_2": batch["image"], "changed": torch.zeros(4, 3, dtype=torch.bool)}
+    unchanged = Known(changed=torch.zeros(4, 3, dtype=torch.bool))
+    batch = batch._replace(partners=(Batch(batch.image, batch.factors),), known=unchanged)
     noise["z_2"] = noise["z"]
     found, expected = (summands(one, batch, STEP, noise) for one in (model, same))
     assert {n: v.item() for n, v in found.items()} == numbers(
@@ -359,9 +361,9 @@ def test_slow_vae_is_the_sum_of_its_parts():
     model = made(SlowVAE, DiagonalGaussian, beta=2.0, gamma=3.0, rate=4.0)
     batch, noise = batch_of(), model.noise_for(4, STEP)
     terms = summands(model, batch, STEP, noise)
-    q, q2 = model.encode(batch["image"]), model.encode(batch["image_2"])
-    rec = model.nll(q.rsample(noise["z"]), batch["image"])
-    rec = rec + model.nll(q2.rsample(noise["z_2"]), batch["image_2"])
+    q, q2 = model.encode(batch.image), model.encode(batch.partners[0].image)
+    rec = model.nll(q.rsample(noise["z"]), batch.image)
+    rec = rec + model.nll(q2.rsample(noise["z_2"]), batch.partners[0].image)
     torch.testing.assert_close(terms["reconstruction"], rec)
     torch.testing.assert_close(terms["kl"], (q.kl() + q2.kl()).sum(1).mean())
     there = laplace_cross_entropy(q.mean - q2.mean, q.variance.sqrt(), 4.0)
@@ -390,7 +392,7 @@ def test_transition_of_slow_vae_against_quadrature(transition):
     model = made(SlowVAE, DiagonalGaussian, gamma=3.0, rate=4.0, transition=transition)
     batch = batch_of()
     found = model.terms(batch, STEP, model.noise_for(4, STEP))["transition"].item()
-    posteriors = [model.encode(batch[name]) for name in ("image", "image_2")]
+    posteriors = [model.encode(images.image) for images in (batch, batch.partners[0])]
     means, deviations = ([getattr(q, n).detach() for q in posteriors] for n in ("mean", "variance"))
     deviations = [variance.sqrt() for variance in deviations]
     two_way, entropies = 0.0, 0.0
@@ -416,7 +418,7 @@ def test_pcl_logit_and_cross_entropy():
         for weights in (model.w1, model.w2, model.b, model.a, model.m):
             weights.normal_(generator=torch.Generator().manual_seed(0))
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    h, h2 = model.encode(batch["image"]).mean, model.encode(batch["image_2"]).mean
+    h, h2 = model.encode(batch.image).mean, model.encode(batch.partners[0].image).mean
 
     def logit(row, before):
         change = sum(
@@ -439,7 +441,7 @@ def test_ivae_with_a_prior_that_says_nothing_is_a_vae_and_with_a_sharp_one_the_p
     batch, noise = batch_of(), model.noise_for(4, STEP)
     with torch.no_grad():
         model.label_prior.weight.zero_()
-    q = model.encode(batch["image"])
+    q = model.encode(batch.image)
     variance = 1 / (1 + 1 / q.variance)
     mean = variance * q.mean / q.variance
     expected = kl_divergence(Normal(mean, variance.sqrt()), Normal(0.0, 1.0)).sum(1).mean()

@@ -20,6 +20,7 @@ from torch.distributions import (
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from builders.methods import LIKELIHOODS, METHODS, NETWORKS, STEP, batch_of, made
+from builders.minibatches import columns
 from vaescope import models
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.distributions.posteriors import (
@@ -30,6 +31,7 @@ from vaescope.distributions.posteriors import (
     Point,
     Posterior,
 )
+from vaescope.minibatch import Batch, on_tensors
 from vaescope.models import (
     IVAE,
     VAE,
@@ -68,7 +70,8 @@ class TestEveryMethod:
     def test_terms_are_pure(self, method, posterior, likelihood):
         model, batch = made(method, posterior, likelihood), batch_of()
         noise = model.noise_for(4, STEP)
-        kept = [t.clone() for t in (*batch.values(), *noise.values(), *model.state_dict().values())]
+        of_batch = columns(batch).values()
+        kept = [t.clone() for t in (*of_batch, *noise.values(), *model.state_dict().values())]
         state = torch.get_rng_state()
         first = model.terms(batch, STEP, noise)
         model.terms(batch, STEP + 50, noise)  # a counter would move
@@ -76,7 +79,7 @@ class TestEveryMethod:
         assert torch.equal(torch.get_rng_state(), state)
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first)
-        now = [*batch.values(), *noise.values(), *model.state_dict().values()]
+        now = [*of_batch, *noise.values(), *model.state_dict().values()]
         assert all(torch.equal(a, b) for a, b in zip(kept, now, strict=True))
 
     def test_terms_are_finite_scalars_with_the_reconstruction(self, method, posterior, likelihood):
@@ -86,8 +89,8 @@ class TestEveryMethod:
         assert all(value.shape == () and value.isfinite() for value in terms.values())
         assert "reconstruction" in terms
         if method not in OTHER_RECONSTRUCTIONS:
-            z = model.encode(batch["image"]).rsample(noise["z"])
-            expected = model.likelihood.nll(model.decode(z), batch["image"]).mean()
+            z = model.encode(batch.image).rsample(noise["z"])
+            expected = model.likelihood.nll(model.decode(z), batch.image).mean()
             torch.testing.assert_close(terms["reconstruction"], expected)
 
     def test_every_weight_has_a_finite_gradient(self, method, posterior, likelihood):
@@ -131,11 +134,11 @@ class TestEveryMethod:
         def loss(*arguments):
             return members[0].loss(terms(*arguments), STEP)
 
-        stacked = (
-            {k: torch.stack([b[k] for b in many]) for k in many[0]} for many in (batches, noises)
-        )
-        arguments = (weights, buffers, *stacked)
-        together, slopes = vmap(terms)(*arguments), vmap(grad(loss))(*arguments)
+        batch = on_tensors(lambda *each: torch.stack(each), *batches)
+        noise = {name: torch.stack([each[name] for each in noises]) for name in noises[0]}
+        arguments = (weights, buffers, batch, noise)
+        axes = (0, 0, on_tensors(lambda _: 0, batch), 0)
+        together, slopes = vmap(terms, axes)(*arguments), vmap(grad(loss), axes)(*arguments)
         losses = members[0].loss(together, STEP)  # one of each seed
         for i, (member, batch, noise) in enumerate(zip(members, batches, noises, strict=True)):
             alone = member.terms(batch, STEP, noise)
@@ -171,7 +174,7 @@ def test_noise_is_standard_normal():
 @every_case
 def test_low_precision_networks_give_posteriors_in_single_precision(method, posterior, likelihood):
     model = made(method, posterior, likelihood).bfloat16()
-    image = batch_of()["image"].bfloat16()
+    image = batch_of().image.bfloat16()
     q = model.encode(image)
     assert q.mean.dtype == torch.float32
     assert model.decode(q.mean.bfloat16()).dtype == torch.float32
@@ -179,7 +182,7 @@ def test_low_precision_networks_give_posteriors_in_single_precision(method, post
 
 def by_hand(model, batch, noise):
     """Reconstruction and KL with torch.distributions alone."""
-    parameters, dim = model.encoder(batch["image"]), model.latent_dim
+    parameters, dim = model.encoder(batch.image), model.latent_dim
     mean, rest = parameters[:, :dim], parameters[:, dim:]
     prior = Independent(Normal(torch.zeros_like(mean), 1.0), 1)
     at = Normal(0.0, 1.0).cdf(noise["z"])
@@ -201,7 +204,7 @@ def by_hand(model, batch, noise):
     else:
         q = Independent(Normal(mean, (rest / 2).exp()), 1)
         z = q.base_dist.icdf(at)
-    output, image = model.decoder(z).flatten(1), batch["image"].flatten(1)
+    output, image = model.decoder(z).flatten(1), batch.image.flatten(1)
     if isinstance(model.likelihood, Bernoulli):
         nll = -Coin(logits=output, validate_args=False).log_prob(image).sum(1)
     else:
@@ -381,7 +384,7 @@ def expected_loss(model, image):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_vae_of_diagonal_covariance_sees_rotations_of_its_optimal_axes(seed):
     """With orthogonal decoder columns and best variances, every rotation costs (Hadamard)."""
-    model, image = made(VAE, DiagonalGaussian, Gaussian, "linear"), batch_of("linear")["image"]
+    model, image = made(VAE, DiagonalGaussian, Gaussian, "linear"), batch_of("linear").image
     decoder = model.decoder[0].weight
     lengths = torch.tensor([3.0, 1.5, 0.4]).double()
     decoder.data = torch.linalg.qr(decoder.data)[0] * lengths
@@ -406,5 +409,5 @@ def test_a_vae_of_diagonal_covariance_sees_rotations_of_its_optimal_axes(seed):
 
 def monte_carlo_loss(model, image, draws=4000):
     images = image.repeat(draws, 1)
-    terms = model.terms({"image": images}, 0, model.noise_for(len(images), 0))
+    terms = model.terms(Batch(images, images), 0, model.noise_for(len(images), 0))
     return sum(terms.values()).item()

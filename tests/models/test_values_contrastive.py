@@ -10,12 +10,13 @@ from scipy.special import expit, log_softmax
 
 from builders.methods import STEP, batch_of, made
 from vaescope.distributions.posteriors import Point
+from vaescope.minibatch import Batch, Known
 from vaescope.models import TCL, InfoNCE
 from vaescope.models.info_nce import cross_entropy_of_pairs, similarities
 
 
 def terms_of(model, batch):
-    return model.terms(batch, STEP, model.noise_for(len(batch["image"]), STEP))
+    return model.terms(batch, STEP, model.noise_for(len(batch.image), STEP))
 
 
 def outputs(model, image):
@@ -37,7 +38,7 @@ FORMULAS = {
 def test_info_nce_against_numpy(similarity, symmetric):
     model = made(InfoNCE, Point, similarity=similarity, temperature=0.3, symmetric=symmetric)
     batch = batch_of(size=6)
-    h, h2 = (outputs(model, batch[name]) for name in ("image", "image_2"))
+    h, h2 = (outputs(model, images.image) for images in (batch, batch.partners[0]))
     if similarity != "cosine":
         sides = torch.tensor([0.5, 2.0, 3.0]).double()
         model.log_side.data = sides.log()
@@ -61,9 +62,10 @@ def test_codes_that_are_all_alike_cost_log_b(similarity):
 @pytest.mark.parametrize("similarity", FORMULAS)
 def test_codes_that_tell_every_pair_cost_nothing(similarity):
     model, batch = made(InfoNCE, Point, similarity=similarity, temperature=1e-9), batch_of()
-    batch["image_2"] = batch["image"]
+    batch = batch._replace(partners=(batch,))
     assert terms_of(model, batch)["contrast"].item() == pytest.approx(0, abs=1e-9)
-    batch["image_2"] = batch["image"].roll(1, 0)  # each finds a wrong one
+    wrong = Batch(batch.image.roll(1, 0), batch.factors)
+    batch = batch._replace(partners=(wrong,))
     assert terms_of(model, batch)["contrast"].item() > 10
 
 
@@ -102,7 +104,7 @@ def test_only_l1_sees_a_rotation_of_the_true_codes():
 
 
 def test_codes_lie_in_the_box_or_on_the_sphere():
-    image = 100 * batch_of(size=50)["image"]
+    image = 100 * batch_of(size=50).image
     model = made(InfoNCE, Point, similarity="l2")
     model.log_side.data = torch.tensor([0.5, 1.0, 4.0]).double().log()
     reach = model.encode(image).mean.abs().amax(0) / torch.tensor([0.25, 0.5, 2.0])
@@ -130,14 +132,14 @@ def test_options_that_info_nce_does_not_have_are_refused(symbols, message):
 
 def test_tcl_is_the_cross_entropy_of_absolute_features():
     model, batch = made(TCL, Point, num_labels=4), batch_of(size=6)
-    signed = outputs(model, batch["image"])
+    signed = outputs(model, batch.image)
     assert (signed < 0).any()
     weights, bias = (p.detach().numpy() for p in model.regression.parameters())
     logits = np.abs(signed) @ weights.T + bias
-    chosen = log_softmax(logits, axis=1)[np.arange(6), batch["label"].numpy()]
+    chosen = log_softmax(logits, axis=1)[np.arange(6), batch.known.label.numpy()]
     assert terms_of(model, batch)["cross_entropy"].item() == pytest.approx(-chosen.mean())
     np.testing.assert_allclose(
-        model.encode(batch["image"]).mean.detach().numpy(), np.abs(signed), rtol=1e-12
+        model.encode(batch.image).mean.detach().numpy(), np.abs(signed), rtol=1e-12
     )
 
 
@@ -156,7 +158,7 @@ def test_a_regression_that_knows_nothing_costs_the_log_of_the_number_of_labels()
         weights.data.zero_()
     assert terms_of(model, batch)["cross_entropy"].item() == pytest.approx(math.log(5), rel=1e-12)
     model.regression.bias.data[2] = 60.0  # sure, and right
-    batch["label"] = torch.full((6,), 2)
+    batch = batch._replace(known=Known(label=torch.full((6,), 2)))
     assert terms_of(model, batch)["cross_entropy"].item() == pytest.approx(0, abs=1e-12)
 
 

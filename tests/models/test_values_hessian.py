@@ -11,6 +11,7 @@ from torch import nn
 from builders.methods import STEP, batch_of, made
 from vaescope.distributions.likelihoods import Bernoulli
 from vaescope.distributions.posteriors import DiagonalGaussian
+from vaescope.minibatch import Batch
 from vaescope.models import BetaVAE, HessianVAE
 
 SIGNS = torch.tensor(list(itertools.product([-1.0, 1.0], repeat=3)), dtype=torch.float64)  # [8, 3]
@@ -57,12 +58,12 @@ def off_diagonal(hessian, scale=1.0):
 
 
 def same_image(size):
-    return batch_of()["image"][:1].expand(size, -1, -1)
+    return batch_of().image[:1].expand(size, -1, -1)
 
 
 def hessian_term(model, image, **noise):
     noise = {"z": torch.zeros(len(image), 3).double(), **noise}
-    return model.terms({"image": image}, STEP, noise)["hessian"].item()
+    return model.terms(Batch(image, image), STEP, noise)["hessian"].item()
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.7])
@@ -82,7 +83,7 @@ def test_penalty_of_all_sign_vectors_and_its_reduction(reduction, reduce):
     model = with_decoder(decoder, reduction=reduction, num_draws=8)
     signs = SIGNS.unsqueeze(1).expand(8, 4, 3)
     expected = 8 / 7 * reduce(2 * off_diagonal(decoder.hessian)[0]).item()
-    found = hessian_term(model, batch_of()["image"], signs=signs)  # H is the same everywhere
+    found = hessian_term(model, batch_of().image, signs=signs)  # H is the same everywhere
     assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -90,10 +91,9 @@ def test_maxima_are_taken_image_by_image_and_averaged():
     decoder = Quadratic(seed=2)
     noise = {"signs": torch.stack([SIGNS[[0, 0, 1, 2]], SIGNS[[1, 2, 2, 2]]])}
     model = with_decoder(decoder, reduction="max")
-    whole = hessian_term(model, batch_of()["image"], **noise)
+    whole = hessian_term(model, batch_of().image, **noise)
     each = [
-        hessian_term(model, batch_of()["image"][[i]], signs=noise["signs"][:, [i]])
-        for i in range(4)
+        hessian_term(model, batch_of().image[[i]], signs=noise["signs"][:, [i]]) for i in range(4)
     ]
     assert len({round(value, 6) for value in each}) == 4  # the last draws no difference
     assert whole == pytest.approx(np.mean(each))
@@ -117,7 +117,7 @@ def normalised_share(model, image):
 def test_normalised_penalty_is_the_share_off_the_diagonal():
     decoder = Quadratic(seed=3)
     model = with_decoder(decoder, normalised=True, reduction="mean", num_draws=216)
-    image = batch_of(size=6)["image"]
+    image = batch_of(size=6).image
     scale = sampled_codes(model, image)[0].std(0, correction=0)
     off, whole = off_diagonal(decoder.hessian, scale)
     found = normalised_share(model, image)
@@ -128,7 +128,7 @@ def test_normalised_penalty_is_the_share_off_the_diagonal():
 def test_normalised_penalty_does_not_see_scales_of_latents_and_output():
     decoder = Quadratic(seed=4)
     model = with_decoder(decoder, normalised=True, reduction="mean", num_draws=216)
-    image = batch_of(size=6)["image"]
+    image = batch_of(size=6).image
     before = normalised_share(model, image)
     factor = torch.tensor([0.2, 3.0, 1.0]).double()
     with torch.no_grad():
@@ -147,7 +147,7 @@ def test_normalised_penalty_does_not_see_scales_of_latents_and_output():
 def test_normalised_penalty_goes_from_0_to_1(off_diagonal_weight, expected):
     decoder = Quadratic(seed=5, off_diagonal=off_diagonal_weight)
     model = with_decoder(decoder, normalised=True, reduction="mean", num_draws=216)
-    assert normalised_share(model, batch_of()["image"]) == pytest.approx(expected, abs=1e-6)
+    assert normalised_share(model, batch_of().image) == pytest.approx(expected, abs=1e-6)
 
 
 def test_normalised_penalty_pools_the_images_before_it_divides():
@@ -160,7 +160,7 @@ def test_normalised_penalty_pools_the_images_before_it_divides():
 
     decoder = Flat(seed=6)
     model = with_decoder(decoder, normalised=True, reduction="mean", num_draws=216, epsilon=1e-3)
-    image = batch_of(size=6)["image"]
+    image = batch_of(size=6).image
     z = sampled_codes(model, image)[0]
     negative = (z[:, 0] < 0).sum().item()
     assert 0 < negative < 6
@@ -212,7 +212,8 @@ def test_autocast_does_not_reach_the_differences():
     model.decoder = nn.Sequential(smooth, nn.Tanh(), nn.Linear(50, 6), model.decoder[-1])
     with torch.no_grad():
         smooth.weight.mul_(0.3)
-    batch = {"image": batch_of()["image"].float()}
+    image = batch_of().image.float()
+    batch = Batch(image, image)
     noise = model.noise_for(4, STEP)
     exact = model.terms(batch, STEP, noise)["hessian"].item()
     with torch.autocast("cpu", torch.bfloat16):

@@ -66,7 +66,7 @@ def test_all_pairs_of_the_mean_codes_are_in_the_loss(posterior):
     model = made(HausdorffVAE, posterior, beta=2.0, gamma=3.0, num_pairs=None)
     batch, noise = batch_of(), model.noise_for(4, STEP)
     terms = summands(model, batch, STEP, noise)
-    mean = model.encode(batch["image"]).mean
+    mean = model.encode(batch.image).mean
     expected = 3 * sum(by_loops(mean, i, j) for i, j in [(0, 1), (0, 2), (1, 2)])
     assert terms.pop("support").item() == pytest.approx(expected)
     same = summands(made(BetaVAE, posterior, beta=2.0), batch, STEP, noise)
@@ -76,7 +76,7 @@ def test_all_pairs_of_the_mean_codes_are_in_the_loss(posterior):
 def test_drawn_pairs_are_distinct_all_of_them_in_time_and_on_average_their_share():
     model = made(HausdorffVAE, DiagonalGaussian, latent_dim=4, num_pairs=2)
     batch = batch_of()
-    mean = model.encode(batch["image"]).mean
+    mean = model.encode(batch.image).mean
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     of_pair = [by_loops(mean, i, j) for i, j in pairs]
     counts = np.zeros(6)
@@ -110,7 +110,7 @@ def test_scale_term_against_numpy():
     model = made(HausdorffVAE, DiagonalGaussian, delta=2.0)
     batch = batch_of()
     terms = summands(model, batch, STEP, model.noise_for(4, STEP))
-    mean = model.encode(batch["image"]).mean
+    mean = model.encode(batch.image).mean
     assert terms["scale"].item() == pytest.approx(2 * missing_deviation(mean).item())
 
 

@@ -64,22 +64,22 @@ def test_straight_through_has_the_values_exactly_and_the_gradient_of_the_identit
 
 def test_encode_gives_codes_from_the_codebook_alone():
     model, batch = with_spread_codes(), batch_of(size=32)
-    mean = model.encode(batch["image"]).mean
+    mean = model.encode(batch.image).mean
     assert all(torch.isin(mean[:, j], model.codebook[j]).all() for j in range(3))
     assert mean.unique().numel() > 10
-    assert not torch.isin(raw_codes(model, batch["image"]), model.codebook).any()
+    assert not torch.isin(raw_codes(model, batch.image), model.codebook).any()
 
 
 def test_terms_are_the_published_loss_times_the_number_of_pixels():
     model, batch = with_spread_codes(commitment=0.02, quantisation=0.03), batch_of()
     terms = model.terms(batch, STEP, model.noise_for(4, STEP))
-    z = raw_codes(model, batch["image"]).detach().numpy()
+    z = raw_codes(model, batch.image).detach().numpy()
     book = model.codebook.detach().numpy()
     values = np.array(
         [[book[j][np.abs(book[j] - z[b, j]).argmin()] for j in range(3)] for b in range(4)]
     )
     output = model.decoder(torch.tensor(values)).detach()
-    per_pixel = (output - batch["image"]).square().mean().item()
+    per_pixel = (output - batch.image).square().mean().item()
     per_latent = np.mean((z - values) ** 2)
     assert per_latent > 1e-4
     assert terms["reconstruction"].item() == pytest.approx(6 * per_pixel)
@@ -116,7 +116,7 @@ def test_each_term_moves_what_it_should():
 def test_codebook_gradient_is_the_pull_of_the_codes_that_chose_a_value():
     model, batch = with_spread_codes(quantisation=0.5), batch_of(size=8)
     summands(model, batch, STEP, model.noise_for(8, STEP))["quantisation"].backward()
-    z, book = raw_codes(model, batch["image"]).detach(), model.codebook.detach()
+    z, book = raw_codes(model, batch.image).detach(), model.codebook.detach()
     expected = torch.zeros_like(book)
     for b in range(8):
         for j in range(3):
@@ -128,9 +128,9 @@ def test_codebook_gradient_is_the_pull_of_the_codes_that_chose_a_value():
 def test_encoder_gradient_is_that_of_an_autoencoder_at_the_quantised_codes():
     model, batch = with_spread_codes(commitment=0.0), batch_of()
     model.terms(batch, STEP, {})["reconstruction"].backward()
-    z = raw_codes(model, batch["image"])
+    z = raw_codes(model, batch.image)
     code = nearest_values(z, model.codebook).detach().requires_grad_()
-    slope = torch.autograd.grad(model.nll(code, batch["image"]), code)[0]
+    slope = torch.autograd.grad(model.nll(code, batch.image), code)[0]
     weights = list(model.encoder.parameters())
     expected = torch.autograd.grad((slope * z).sum(), weights)
     for own, other in zip(weights, expected, strict=True):

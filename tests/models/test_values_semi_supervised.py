@@ -11,6 +11,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from builders.methods import METHODS, STEP, batch_of, made
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Batch, on_tensors
 from vaescope.models import (
     DIPVAE,
     AnnealedVAE,
@@ -194,7 +195,11 @@ def semi(inner="beta_vae", posterior=DiagonalGaussian, **symbols):
 
 def batch_with(labels=2, size=4, seed=0):
     batch = batch_of(size=size, seed=seed)
-    return batch | {"factor_labels": batch["factors"][:, :labels].double() / 3}
+    return with_labels(batch, batch.factors[:, :labels].double() / 3)
+
+
+def with_labels(batch, labels):
+    return batch._replace(known=batch.known._replace(factor_labels=labels))
 
 
 def test_the_sum_is_the_inner_loss_and_the_weighted_regulariser():
@@ -204,12 +209,12 @@ def test_the_sum_is_the_inner_loss_and_the_weighted_regulariser():
     inner = made(BetaVAE, DiagonalGaussian, beta=2.0).terms(batch, STEP, noise)
     assert terms.keys() == inner.keys() | {"supervised"}
     assert all(torch.equal(terms[name], value) for name, value in inner.items())
-    mean = model.encode(batch["image_2"]).mean
-    expected = by_hand("xent", {}, mean.detach(), batch["factor_labels"])
+    mean = model.encode(batch.partners[0].image).mean
+    expected = by_hand("xent", {}, mean.detach(), batch.known.factor_labels)
     assert terms["supervised"].item() == pytest.approx(expected, rel=1e-10)
     alone = inner["reconstruction"].item() + 2 * inner["kl"].item()
     assert model.loss(terms, STEP).item() == pytest.approx(alone + 7 * expected)
-    other = batch | {"image_2": batch["image_3"]}
+    other = batch._replace(partners=batch.partners[1:])
     changed = model.terms(other, STEP, noise)
     assert [n for n in terms if not torch.equal(terms[n], changed[n])] == ["supervised"]
 
@@ -260,7 +265,7 @@ def test_stacked_members_give_what_each_gives_alone(regulariser):
     symbols = {"regulariser": regulariser, "factor_sizes": sizes}
     members = [semi("factor_vae", seed=seed, **symbols) for seed in range(3)]
     batches = [batch_with(seed=seed) for seed in range(3)]
-    batches[1]["factor_labels"][:, 1] = math.nan
+    batches[1].known.factor_labels[:, 1] = math.nan
     noises = [member.noise_for(4, STEP) for member in members]
     weights, _ = stack_module_state(members)
 
@@ -268,8 +273,9 @@ def test_stacked_members_give_what_each_gives_alone(regulariser):
         terms = functional_call(members[0], weights, (batch, STEP, noise))
         return members[0].loss(terms, STEP)
 
-    stacks = ({k: torch.stack([b[k] for b in many]) for k in many[0]} for many in (batches, noises))
-    slopes = vmap(grad(loss))(weights, *stacks)
+    batch = on_tensors(lambda *each: torch.stack(each), *batches)
+    noise = {name: torch.stack([each[name] for each in noises]) for name in noises[0]}
+    slopes = vmap(grad(loss), (0, on_tensors(lambda _: 0, batch), 0))(weights, batch, noise)
     for i, (member, batch, noise) in enumerate(zip(members, batches, noises, strict=True)):
         member.loss(member.terms(batch, STEP, noise), STEP).backward()
         for name, value in member.named_parameters():
@@ -336,8 +342,8 @@ def test_supervised_encoder_and_decoder_learn_apart():
     slopes = torch.autograd.grad(terms["supervised"], [*encoder, *decoder], allow_unused=True)
     assert all(slope.any() for slope in slopes[: len(encoder)])
     assert all(slope is None for slope in slopes[len(encoder) :])
-    mean = model.encode(batch["image_2"]).mean.detach()
-    expected = by_hand("xent", {}, mean, batch["factor_labels"])
+    mean = model.encode(batch.partners[0].image).mean.detach()
+    expected = by_hand("xent", {}, mean, batch.known.factor_labels)
     assert terms["supervised"].item() == pytest.approx(expected, rel=1e-10)
 
 
@@ -347,8 +353,8 @@ def test_batches_that_do_not_fit_are_refused_in_one_sentence(method):
     noise = model.noise_for(4, 0)
     batch = batch_with()
     with pytest.raises(ConfigError, match="labelled images; choose view=labelled"):
-        model.terms({"image": batch["image"]}, 0, noise)
-    many = batch | {"factor_labels": torch.zeros(4, 5)}
+        model.terms(Batch(batch.image, batch.factors), 0, noise)
+    many = with_labels(batch, torch.zeros(4, 5))
     with pytest.raises(ConfigError, match=r"latent_dim=3: the 5 .* choose latent_dim=5 or more"):
         model.terms(many, 0, noise)
     model = method(regulariser="embed", factor_sizes=[3, 3, 3])
@@ -358,7 +364,7 @@ def test_batches_that_do_not_fit_are_refused_in_one_sentence(method):
 
 def test_an_inner_method_of_pairs_does_not_take_labelled_images_for_partners():
     model = made(SemiSupervised, DiagonalGaussian, unsupervised=GroupVAE)
-    with pytest.raises(KeyError, match="image_2"):
+    with pytest.raises(IndexError):
         model.terms(batch_with(), 0, model.noise_for(4, 0))
 
 

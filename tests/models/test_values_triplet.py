@@ -8,15 +8,26 @@ import torch
 
 from builders.methods import STEP, batch_of, made, summands
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian
+from vaescope.minibatch import Batch
 from vaescope.models import VAE, BetaVAE, TripletVAE
 from vaescope.models.triplet_vae import triplet_hinge
 
-NAMES = (("image", "z"), ("image_2", "z_2"), ("image_3", "z_3"))
+NAMES = ("z", "z_2", "z_3")
+
+
+def images_of(batch):
+    return (batch, *batch.partners)
+
+
+def with_partners(batch, *images):
+    partners = tuple(Batch(image, batch.factors) for image in images)
+    return batch._replace(partners=partners)
 
 
 def mean_of_three(model, batch, noise):
     """Terms of an ordinary method, the mean over the images of a triplet."""
-    each = [summands(model, {"image": batch[x]}, STEP, {"z": noise[z]}) for x, z in NAMES]
+    pairs = zip(images_of(batch), NAMES, strict=True)
+    each = [summands(model, images, STEP, {"z": noise[z]}) for images, z in pairs]
     return {name: sum(terms[name] for terms in each) / 3 for name in each[0]}
 
 
@@ -24,7 +35,8 @@ def mean_of_three(model, batch, noise):
 def test_an_inactive_hinge_leaves_the_mean_of_three_elbos(posterior):
     model, same = made(TripletVAE, posterior, alpha=7.0, margin=0.0), made(VAE, posterior)
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    batch["image_2"] = batch["image"]  # no distance, and any other is farther
+    # no distance, and any other is farther
+    batch = with_partners(batch, batch.image, batch.partners[1].image)
     terms, expected = summands(model, batch, STEP, noise), mean_of_three(same, batch, noise)
     assert terms["triplet"].item() == 0
     for name, value in expected.items():
@@ -51,7 +63,7 @@ def test_beta_weighs_the_kl_alone():
 def test_the_hinge_against_numpy(norm):
     model = made(TripletVAE, DiagonalGaussian, alpha=2.5, margin=0.02, norm=norm)
     batch, noise = batch_of(size=12), model.noise_for(12, STEP)
-    a, p, n = (model.encode(batch[name]).mean.detach().numpy() for name, _ in NAMES)
+    a, p, n = (model.encode(x.image).mean.detach().numpy() for x in images_of(batch))
     gaps = np.linalg.norm(a - p, norm, axis=1) - np.linalg.norm(a - n, norm, axis=1) + 0.02
     assert (gaps > 0).any()
     assert (gaps < 0).any()
@@ -76,7 +88,7 @@ def test_closed_forms_of_the_hinge(norm, margin, expected):
 def test_a_triplet_of_one_image_costs_the_margin_and_has_finite_gradients(norm):
     model = made(TripletVAE, DiagonalGaussian, alpha=2.0, margin=0.5, norm=norm)
     batch, noise = batch_of(), model.noise_for(4, STEP)
-    batch |= {"image_2": batch["image"], "image_3": batch["image"]}
+    batch = with_partners(batch, batch.image, batch.image)
     triplet = summands(model, batch, STEP, noise)["triplet"]
     assert triplet.item() == pytest.approx(1.0, rel=1e-12)
     triplet.backward()

@@ -338,9 +338,9 @@ class TestViews:
         module.setup()
         batch = module.dataset.gather(module.epoch_batches().plan(0))
         made = tuples(batch, module.dataset.factors, 5)
-        assert torch.equal(made.images[:, 1], batch["image_2"][:5])
+        assert torch.equal(made.images[:, 1], batch.partners[0].image[:5])
         for caption, changed, second in zip(
-            made.captions, batch["changed"], batch["factors_2"], strict=False
+            made.captions, batch.known.changed, batch.partners[0].factors, strict=False
         ):
             told = dict(part.rsplit(" → ", 1) for part in caption.split(", "))
             positions = changed.nonzero().flatten().tolist()
@@ -355,7 +355,7 @@ class TestViews:
         batch = module.dataset.gather(module.epoch_batches().plan(0))
         made = tuples(batch, THREE, 12)
         assert made.images.shape[:2] == (2, 4)
-        rows = batch["index"].view(2, 4)
+        rows = batch.rows.view(2, 4)
         assert made.captions == [f"shared: {label}" for label in labels[rows[:, 0]].tolist()]
         assert (labels[rows] == labels[rows[:, :1]]).all()
 

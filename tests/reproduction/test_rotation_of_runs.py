@@ -9,6 +9,7 @@ from torch import nn
 from vaescope.alignment import predicted_rise
 from vaescope.distributions.likelihoods import Gaussian
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point
+from vaescope.minibatch import Batch
 from vaescope.models import Autoencoder, BetaVAE, Parts
 from vaescope.reproduction.cvpr2019.rotation import (
     rotation_curve,
@@ -50,7 +51,11 @@ def model(posterior, seed=0, variance=None, curved=False):
 
 def run(*models):
     image = torch.rand((200, 2), generator=torch.Generator().manual_seed(0)) - 0.5
-    return SimpleNamespace(models=models, step=0, batch=lambda count: {"image": image[:count]})
+
+    def batch(count):
+        return Batch(image[:count], image[:count])
+
+    return SimpleNamespace(models=models, step=0, batch=batch)
 
 
 def test_a_linear_model_pays_the_prediction():

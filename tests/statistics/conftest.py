@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaescope.data import FactorDataset, Factors, Viewed
+from vaescope.data import EvaluationBatches, FactorDataset, Factors
 from vaescope.distributions.likelihoods import Gaussian
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.models import VAE, Autoencoder, BetaVAE, Parts
@@ -72,8 +72,7 @@ def held_out():
         dataset = Grid()
         index = torch.arange(len(dataset))
         model = make_model(*args, **kept)
-        return encode_split(
-            model, Viewed(dataset, None, 0), index, split=split, step=step, num_jacobians=50
-        )
+        batches = EvaluationBatches(dataset, None, 0)
+        return encode_split(model, batches, index, split=split, step=step, num_jacobians=50)
 
     return at

@@ -27,7 +27,7 @@ TRAIN = ("train", "experiment=tiny", "network=linear", "logger=[csv]", "threads=
 
 # words -> what the message has to hold
 REFUSED = {
-    "view=null model=ada_gvae": "learns from image_2",
+    "view=null model=ada_gvae": "learns from a second image",
     "hydra.run.dir=../file/run": "is a file",
     "hydra.run.dir=../file": "a file",
     "output_dir=../file/run": "is a file",

@@ -24,7 +24,7 @@ def trained(config, tmp_path):
         row = train(config(*words, f"output_dir='{tmp_path}'"))[0]
         model, _ = load_model(tmp_path / "checkpoints" / "last.ckpt")
         points = SyntheticLinear()
-        images = points.batch(torch.arange(len(points)))["image"]
+        images = points.batch(torch.arange(len(points))).image
         with torch.no_grad():
             q = model.encode(images)
         optimum = linear_vae_optimum(torch.cov(images.T.double()), beta, latent_dim)

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from vaescope.errors import ConfigError, DataError, RunFolderError, TrainingDive
 from vaescope.experiment.assembly import build_ensemble, load_model, load_models, seeded_model
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
+from vaescope.minibatch import Batch, on_tensors
 from vaescope.networks import mlp
 from vaescope.statistics import EncodedSplit
 
@@ -60,10 +62,12 @@ def test_every_network_has_the_same_gradients(tiny, tmp_path, network):
     ensemble = build_ensemble(plain, (1, 64, 64)).double()
     image = torch.rand(2, 3, 1, 64, 64, dtype=torch.float64)
     noise = ensemble.noise_for(3, 0)
-    ensemble.terms({"image": image}, 0, noise)["reconstruction"].sum().backward()
+    batch = Batch(image, torch.zeros(2, 3, 0))
+    ensemble.terms(batch, 0, noise)["reconstruction"].sum().backward()
     for number, member in enumerate(ensemble.members()):
         own = {"z": noise["z"][number]}
-        member.terms({"image": image[number]}, 0, own)["reconstruction"].backward()
+        of_member = on_tensors(itemgetter(number), batch)
+        member.terms(of_member, 0, own)["reconstruction"].backward()
         for name, weights in member.named_parameters():
             stacked = ensemble.stacked.get_parameter(name).grad[number]
             torch.testing.assert_close(stacked, weights.grad, rtol=1e-9, atol=1e-12)

@@ -30,9 +30,8 @@ def losses(plain, num_steps, seed=0):
     batches = data.epoch_batches()
     curve = []
     for step in range(num_steps):
-        batch = data.dataset.gather(batches.plan(step))
-        batch |= {k: v.double() for k, v in batch.items() if k.startswith("image")}
-        terms = model.terms(batch, step, model.noise_for(len(batch["image"]), step))
+        batch = data.dataset.gather(batches.plan(step)).like(next(model.parameters()))
+        terms = model.terms(batch, step, model.noise_for(len(batch.image), step))
         loss = model.loss(terms, step)
         optimizer.zero_grad()
         loss.backward()

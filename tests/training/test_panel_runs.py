@@ -44,10 +44,10 @@ def test_scores_of_a_run_are_the_panels_of_its_codes(run):
     model, _ = load_model(folder / "checkpoints" / "last.ckpt")
     data = build_data(plain)
     batch = data.dataset.batch(data.held_out("test", len(data.rows["test"])))
-    codes = model.encode(batch["image"]).mean.detach()
+    codes = model.encode(batch.image).mean.detach()
     kinds = data.dataset.factors.kinds
     found = score_panel(
-        codes, batch["factors"], kinds=kinds, scores=DEFAULT_SCORES, repeats=2, costly_repeats=2
+        codes, batch.factors, kinds=kinds, scores=DEFAULT_SCORES, repeats=2, costly_repeats=2
     )
     for name, measured in found.items():
         assert row[f"test/{name}"] == pytest.approx(measured.score, abs=1e-4), name

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from builders.minibatches import columns
 from vaescope.config.build import resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError
@@ -61,8 +62,8 @@ def test_resumed_run_sees_the_batches_of_an_unbroken_run(tiny, tmp_path, batches
     train(tiny(broken, *words, "trainer.max_steps=20", f"resume='{broken}'"))
     assert [step for step, _ in unbroken] == [step for step, _ in batches] == list(range(20))
     for (_, a), (_, b) in zip(unbroken, batches, strict=True):
-        assert a.keys() == b.keys()
-        assert all(torch.equal(column, b[key]) for key, column in a.items())
+        assert columns(a).keys() == columns(b).keys()
+        assert all(torch.equal(column, columns(b)[key]) for key, column in columns(a).items())
     a, b = saved(whole)["state_dict"], saved(broken)["state_dict"]
     assert all(torch.equal(weights, b[key]) for key, weights in a.items())
     about = [(folder / "factors.json").read_text() for folder in (whole, broken)]
@@ -77,7 +78,9 @@ def test_an_ensemble_trains_each_member_on_the_pairs_of_its_seed(tiny, tmp_path,
         batches.clear()
         train(tiny(tmp_path / str(seed), *words, f"seed={seed}"))
         for (_, both), (_, own) in zip(together, batches, strict=True):
-            assert {"image_2", "factors_2", "index_2", "changed"} < both.keys() == own.keys()
+            both, own = columns(both), columns(own)
+            paired = {f"partners.0.{name}" for name in ("image", "factors", "rows")}
+            assert paired | {"known.changed"} < both.keys() == own.keys()
             for key, column in own.items():
                 assert torch.equal(both[key].unflatten(0, (2, -1))[member], column)
 
@@ -91,8 +94,8 @@ def test_held_out_combinations_are_not_trained_on_and_can_be_measured(
     held_out = data.rows["held_out"]
     assert len(held_out) == 4 * 2 * 8  # position_y and size in their upper halves
     for _, batch in batches:
-        for name in ("index", "index_2"):
-            assert not torch.isin(batch[name], held_out).any()
+        for images in (batch, batch.partners[0]):
+            assert not torch.isin(images.rows, held_out).any()
     about = json.loads((tmp_path / "run" / "factors.json").read_text())
     assert about["rows"] == {"train": 102, "val": 13, "test": 13, "held_out": 64}
     checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"

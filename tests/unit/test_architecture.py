@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
-LEAVES = {"errors", "memory", "ranges", "streams", "factor_kinds", "tensor_checks"}
+LEAVES = {"errors", "memory", "ranges", "streams", "factor_kinds", "tensor_checks", "minibatch"}
 TEXTS = {"errors", "escaping", "files"}
 
 # room of vaescope -> rooms that it may import besides itself
@@ -38,6 +38,7 @@ ARROWS = {
     "scores": {"errors"},
     "stopping": set(),
     "streams": set(),
+    "minibatch": set(),
     "tensor_checks": set(),
     "distributions": LEAVES,
     "networks": LEAVES,
@@ -46,7 +47,7 @@ ARROWS = {
     "panel": LEAVES | {"alignment", "metrics", "scores"},
     "data": LEAVES | {"files"},
     "models": LEAVES | {"distributions", "networks"},
-    "ensemble": {"models", "streams"},
+    "ensemble": {"minibatch", "models", "streams"},
     "statistics": LEAVES | {"alignment", "data", "distributions", "metrics", "models", "panel"},
     "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config"},

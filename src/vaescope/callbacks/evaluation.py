@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaescope.callbacks.publish import publish
 from vaescope.callbacks.updates import made_update
-from vaescope.data import FactorDataModule, Viewed
+from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.errors import TrainingDivergedError
 from vaescope.models import LatentModel
@@ -139,7 +139,7 @@ class Evaluation(pl.Callback):
         """The split as each member encodes it, its codes kept for the next evaluation."""
         index = data.held_out("val", min(self.num_samples, len(data.rows["val"])))
         drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
-        viewed = Viewed(data.dataset, data.view, data.split_seed)
+        viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
         num_kept = max((drift.num_samples for drift in drifts), default=0)
         for model in module.members():
             encoded = encode_split(

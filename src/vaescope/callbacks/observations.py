@@ -25,7 +25,7 @@ class CheckObservations(pl.Callback):
         if not isinstance(one.likelihood, Bernoulli):
             return
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
-        image = data.dataset.batch(data.rows["train"][:_LOOKED_AT])["image"]
+        image = data.dataset.batch(data.rows["train"][:_LOOKED_AT]).image
         low, high = (float(bound) for bound in image.aminmax())
         if low < 0 or high > 1:
             raise ConfigError(

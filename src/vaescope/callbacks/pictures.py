@@ -8,7 +8,7 @@ import torch
 from annotated_types import Interval
 from pytorch_lightning.loggers import WandbLogger
 
-from vaescope.data import FactorDataModule, Viewed
+from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.files import replacing
 from vaescope.models import LatentModel
@@ -53,7 +53,7 @@ class Pictures(pl.Callback):
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
         index = data.held_out("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
-        single = Viewed(data.dataset, None, data.split_seed)
+        single = EvaluationBatches(data.dataset, None, data.split_seed)
         encoded = encode_split(model, single, index, split="val", step=step, num_losses=0)
         if encoded.kl is not None and encoded.by_latent:
             weight, unit = encoded.kl.mean(0), "nats"
@@ -66,7 +66,7 @@ class Pictures(pl.Callback):
         labels = [f"z{j}  {weight[j]:.2f} {unit}" for j in order]
         which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""
         title = f"{which}each latent from {-self.extent:g} to {self.extent:g}, by {unit}"
-        images = data.dataset.batch(index[: self.num_images])["image"].to(torch.float32)
+        images = data.dataset.batch(index[: self.num_images]).image.to(torch.float32)
         figures = {
             "traversals": traversal_figure(rows, labels, title, extent=self.extent),
             "reconstructions": reconstruction_figure(model, images.cpu()),

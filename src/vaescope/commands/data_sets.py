@@ -86,5 +86,5 @@ def render(config: DictConfig) -> None:
     path = Path(plain["output_dir"]) / "images.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     title = f"{len(rows)} of {len(module.dataset)}: {module.dataset.source}"
-    save_figure(sheet_figure(batch["image"], title), path, "png")
+    save_figure(sheet_figure(batch.image, title), path, "png")
     print(f"{path}: {len(rows)} random observations, {module.dataset.source}")

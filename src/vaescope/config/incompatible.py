@@ -12,12 +12,12 @@ from vaescope.ranges import Seed, fits
 
 # options of the group ``view`` to advise, and what each gives; of several that are alike, the first
 VIEWS = {
-    "pairs_locatello": {"image_2"},
-    "transitions_laplace": {"image_2"},
-    "triplets": {"image_2", "image_3"},
-    "groups": {"image_2", "label"},
-    "labels": {"label"},
-    "labelled": {"image_2", "factor_labels"},
+    "pairs_locatello": {"a second image"},
+    "transitions_laplace": {"a second image"},
+    "triplets": {"a second image", "a third image"},
+    "groups": {"a second image", "a label"},
+    "labels": {"a label"},
+    "labelled": {"a second image", "its labels"},
 }
 _LATENT_DIM = get_type_hints(TrainSchema, include_extras=True)["latent_dim"]
 # optimisers that treat each weight by itself, so that stacked members do not touch each other

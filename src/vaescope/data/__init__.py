@@ -1,6 +1,6 @@
 """Data sets, most of them with known generative factors, and their batches."""
 
-from vaescope.data.batches import EpochBatches
+from vaescope.data.batches import EpochBatches, EvaluationBatches
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
@@ -58,7 +58,6 @@ from vaescope.data.shifts.combinations import Extrapolation, Hull, Interpolation
 from vaescope.data.shifts.correlated import Confounder, CorrelatedFactors
 from vaescope.data.sources import DataSource, Publication
 from vaescope.data.stored import StoredDataset
-from vaescope.data.viewed import Viewed
 from vaescope.data.views.groups import Groups, Labels
 from vaescope.data.views.labelled import Labelled
 from vaescope.data.views.pairs import Pairs, Triplets
@@ -87,6 +86,7 @@ __all__ = [
     "Digits",
     "DigitsDataModule",
     "EpochBatches",
+    "EvaluationBatches",
     "Extrapolation",
     "FactorDataModule",
     "FactorDataset",
@@ -139,7 +139,6 @@ __all__ = [
     "Triplets",
     "UniformTransitions",
     "Verification",
-    "Viewed",
     "XYObject",
     "XYObjectDataModule",
     "XYSquares",

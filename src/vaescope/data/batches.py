@@ -1,9 +1,4 @@
-"""Which rows make which training batch: a pure function of seed and step.
-
-A plan is what a batch will be gathered from: row numbers ``index``; with nuisance also ``draw``,
-the numbers that it follows from; with a view further images, ``index_2`` (or ``factors_2``, where
-images are computed), and what the view knows of them, such as ``changed``.
-"""
+"""Which rows make which training batch: a pure function of seed and step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -13,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
-from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Batch, Plan, on_tensors
 from vaescope.streams import stream
 
 
@@ -81,7 +77,7 @@ class WeightedBatches:
 
 
 class View(Protocol):
-    """Further images of each batch; see ``vaescope.data.views``."""
+    """Partners and labels of the images of each batch; see ``vaescope.data.views``."""
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse a data set or a batch size that the view cannot serve.
@@ -90,12 +86,12 @@ class View(Protocol):
             ConfigError: it cannot.
         """
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
         """The plan of a batch that begins with the rows ``index`` `[B]`.
 
         Args:
             index: row numbers int64 `[B]` of the pool.
-            pool: what further images may be taken from.
+            pool: what partners may be taken from.
             rng: source of the random numbers of this batch.
         """
 
@@ -106,8 +102,8 @@ class PlannedBatches:
     Args:
         batches: the rows.
         dataset: the data set they are of.
-        view: adds further images; None: single images.
-        pool: what these may be taken from; shared by the members of an ensemble.
+        view: adds partners and labels; None: single images.
+        pool: what partners may be taken from; shared by the members of an ensemble.
     """
 
     def __init__(
@@ -122,18 +118,15 @@ class PlannedBatches:
     def __len__(self) -> int:
         return len(self.batches)
 
-    def plan(self, step: int) -> dict[str, Tensor]:
-        """``index`` int64 `[B]` and what belongs to it, for training step ``step`` (from 0)."""
-        seed, planned = self.batches.seed, {"index": self.batches.indices(step)}
+    def plan(self, step: int) -> Plan:
+        """What is gathered for training step ``step`` (from 0)."""
+        seed, plan = self.batches.seed, Plan(self.batches.indices(step))
         if self.view is not None:
-            rng = stream(seed, "view", step)
-            planned = self.view(planned["index"], self.pool, rng)
+            assert plan.rows is not None
+            plan = self.view(plan.rows, self.pool, stream(seed, "view", step))
         if self.dataset.has_nuisance:
-            rng = stream(seed, "draw", step)
-            for name in [name for name in planned if name.startswith("index")]:
-                drawn = rng.integers(2**62, size=len(planned[name]))
-                planned[name.replace("index", "draw")] = torch.from_numpy(drawn)
-        return planned
+            plan = plan.with_draws(stream(seed, "draw", step))
+        return plan
 
 
 class MemberBatches:
@@ -149,10 +142,37 @@ class MemberBatches:
     def __len__(self) -> int:
         return len(self.members[0])
 
-    def plan(self, step: int) -> dict[str, Tensor]:
-        """``index`` int64 `[S * B]` and what belongs to it, for step ``step`` (from 0)."""
+    def plan(self, step: int) -> Plan:
+        """All members' plans for step ``step`` (from 0), `[S * B]` rows."""
         plans = [batches.plan(step) for batches in self.members]
-        return {name: torch.cat([plan[name] for plan in plans]) for name in plans[0]}
+        planned: Plan = on_tensors(lambda *columns: torch.cat(columns), *plans)
+        return planned
+
+
+class EvaluationBatches:
+    """Batches of given rows with the partners and labels that the view gives them in training.
+
+    Args:
+        dataset: the data set, on any device; any of its rows may be a partner.
+        view: adds partners and labels; None: nothing does.
+        seed: of the partners; the same ones for the same rows at every evaluation.
+    """
+
+    def __init__(self, dataset: FactorDataset, view: View | None, seed: int) -> None:
+        self.dataset, self.view, self.seed = dataset, view, seed
+        self._pool = Pool(dataset, torch.arange(len(dataset)))
+
+    def batch(self, index: Tensor, number: int) -> Batch:
+        """The rows ``index`` `[B]` as a method is trained on them.
+
+        Args:
+            index: row numbers int64 `[B]`; a view of groups replaces some of them.
+            number: of the batch, so that each has random numbers of its own.
+        """
+        if self.view is None:
+            return self.dataset.batch(index)
+        rng = stream(self.seed, "view of held out", number)
+        return self.dataset.gather(self.view(index, self._pool, rng))
 
 
 class StepSampler(SequentialSampler):
@@ -197,7 +217,7 @@ class OrderedBatches(SequentialSampler):
         return iter(self.batches)
 
 
-class BatchLoader(DataLoader[Batch]):
+class BatchLoader(DataLoader[Any]):
     """Loader whose data set receives the row numbers of a whole batch at once.
 
     Args:
@@ -206,7 +226,7 @@ class BatchLoader(DataLoader[Batch]):
         num_workers: worker processes; the batches do not depend on it.
     """
 
-    def __init__(self, dataset: Dataset[Batch], sampler: Any, num_workers: int) -> None:
+    def __init__(self, dataset: Dataset[Any], sampler: Any, num_workers: int) -> None:
         super().__init__(
             dataset,
             sampler=sampler,
@@ -223,11 +243,11 @@ class BatchLoader(DataLoader[Batch]):
         """Nothing to load."""
 
 
-class RowNumbers(Dataset[Batch]):
-    """Stand-in for a data set that lives on the accelerator: passes the plan through."""
+class PlanOnly(Dataset[Plan]):
+    """Stand-in for a data set that lives on the accelerator, where batches are gathered later."""
 
-    def __getitem__(self, index: Tensor | dict[str, Tensor]) -> Batch:
-        return index if isinstance(index, dict) else {"index": index}
+    def __getitem__(self, index: Tensor | Plan) -> Plan:
+        return index if isinstance(index, Plan) else Plan(index)
 
 
 def _require_batch_size(batch_size: int, num_examples: int) -> None:

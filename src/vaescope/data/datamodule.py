@@ -16,12 +16,12 @@ from vaescope.data.batches import (
     MemberBatches,
     OrderedBatches,
     PlannedBatches,
-    RowNumbers,
+    PlanOnly,
     StepSampler,
     View,
     WeightedBatches,
 )
-from vaescope.data.dataset import Batch, FactorDataset
+from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.pool import Pool
@@ -29,6 +29,7 @@ from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.sources import DataSource
 from vaescope.data.split import checked_split, draw_split
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Batch, Plan
 from vaescope.ranges import Count, Seed, Share, Workers, check_fields
 from vaescope.streams import stream
 
@@ -37,7 +38,7 @@ from vaescope.streams import stream
 class FactorDataModule(pl.LightningDataModule):
     """Batches of a ``FactorDataset``; equal for equal seeds, whatever the device or workers.
 
-    Batches are dicts of ``image``, ``factors`` and ``index``. Training that is stopped and resumed
+    Batches are ``vaescope.minibatch.Batch``. Training that is stopped and resumed
     sees the batches of an unbroken run. A subclass names its ``dataset_class``; what that has for
     options is copied from its fields to those of the subclass.
 
@@ -50,7 +51,7 @@ class FactorDataModule(pl.LightningDataModule):
         placement: where the images lie: ``device``, on the accelerator that trains; ``host``,
             packed or memory-mapped on the CPU's side; ``auto``, on the accelerator if half of its
             free memory holds them. Workers share them in any case.
-        view: further images of each training batch: pairs, triplets or groups; None: single ones.
+        view: partners and labels of the images of a batch: pairs, triplets or groups; None: none.
         sampling: how often training sees each combination; None: each row once per epoch.
         hold_out: combinations that only the part ``held_out`` has; None: that part is empty.
 
@@ -239,7 +240,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """The batch, gathered now where only row numbers were transferred."""
-        return batch if "image" in batch else self.dataset.gather(batch)
+        return self.dataset.gather(batch) if isinstance(batch, Plan) else batch
 
     def planned_images(self, num_images: int) -> float:
         """Number of images this run trains on, repetitions counted; 0 without a trainer.
@@ -277,7 +278,7 @@ class FactorDataModule(pl.LightningDataModule):
                 "trainer.devices=1 and start the runs of a sweep side by side"
             )
         if self.gathers_on_device:
-            return BatchLoader(RowNumbers(), sampler, num_workers=0)
+            return BatchLoader(PlanOnly(), sampler, num_workers=0)
         return BatchLoader(self.dataset, sampler, self.num_workers)
 
     def _draw_split(self, n: int) -> dict[str, Tensor]:

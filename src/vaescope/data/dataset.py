@@ -1,7 +1,7 @@
 """Data sets as vectorised functions from factor values to images."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,12 +13,11 @@ from torch.utils.data import Dataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.sources import DataSource
+from vaescope.minibatch import Batch, Plan, on_tensors
 from vaescope.ranges import check_fields
 
-Batch = dict[str, Tensor]
 
-
-class FactorDataset(Dataset[Batch]):
+class FactorDataset(Dataset[Any]):
     """Images (or vectors) made by known factors, served in whole batches.
 
     A subclass sets the attributes and writes ``__len__`` and ``images``; where rows are not all
@@ -152,55 +151,36 @@ class FactorDataset(Dataset[Batch]):
         return self.images(self.values(index))
 
     def batch(self, index: Tensor, draw: Tensor | None = None) -> Batch:
-        """Rows ``index`` `[B]` as one batch.
+        """Rows ``index`` int64 `[B]` in 0..len-1, without partners.
 
         Args:
-            index: int64 row numbers `[B]` in 0..len-1.
+            index: row numbers.
             draw: int64 `[B]` that chooses what is no factor; None: the row's own, always the same.
-
-        Returns:
-            ``image`` float32 `[B, *image_shape]`, ``factors`` `[B, K]`, ``index`` int64 `[B]`.
         """
-        index = index.to(self.device)
-        draw = index if draw is None else draw.to(self.device)
-        return {
-            "image": self.images_at(index, draw),
-            "factors": self.values(index),
-            "index": index,
-        }
+        return self.gather(Plan(index, draw))
 
-    def gather(self, planned: Mapping[str, Tensor]) -> Batch:
-        """The batch that a plan asks for, see ``vaescope.data.batches``.
+    def gather(self, plan: Plan) -> Batch:
+        """The images that a plan asks for, their factor values and what is known of them."""
+        if plan.rows is None:
+            assert plan.factors is not None
+            rows, values = None, plan.factors.to(self.device)
+            image = self.images(values)
+        else:
+            rows = plan.rows.to(self.device)
+            draw = rows if plan.draw is None else plan.draw.to(self.device)
+            image, values = self.images_at(rows, draw), self.values(rows)
+        partners = tuple(self.gather(partner) for partner in plan.partners)
+        known = on_tensors(lambda column: column.to(self.device), plan.known)
+        return Batch(image, values, rows, partners, known)
 
-        Args:
-            planned: ``index`` and possibly ``draw``; for every further image of a row ``index_2``,
-                ``index_3`` (or ``factors_2``, ... where images are computed); anything else
-                reaches the batch as it is.
-
-        Returns:
-            ``image``, ``factors``, ``index``; then ``image_2``, ``factors_2``, ...
-        """
-        batch = self.batch(planned["index"], planned.get("draw"))
-        for name, column in planned.items():
-            what, _, number = name.partition("_")
-            if not number.isdigit():
-                batch.setdefault(name, column.to(self.device))
-            elif what == "index":
-                other = self.batch(column, planned.get(f"draw_{number}"))
-                batch |= {f"{key}_{number}": value for key, value in other.items()}
-            elif what == "factors":
-                values = column.to(self.device)
-                batch |= {name: values, f"image_{number}": self.images(values)}
-        batch.pop("draw", None)
-        return batch
-
-    def __getitem__(self, index: int | Tensor | Mapping[str, Tensor]) -> Batch:
-        if isinstance(index, Mapping):
+    def __getitem__(self, index: int | Tensor | Plan) -> Any:
+        if isinstance(index, Plan):
             return self.gather(index)
         if isinstance(index, Tensor) and index.ndim:
             return self.batch(index)
         row = range(len(self))[int(index)]  # raises IndexError, which ends iteration
-        return {name: column[0] for name, column in self.batch(torch.tensor([row])).items()}
+        batch = self.batch(torch.tensor([row]))
+        return {"image": batch.image[0], "factors": batch.factors[0], "index": torch.tensor(row)}
 
     @property
     def num_bytes(self) -> int:

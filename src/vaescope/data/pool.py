@@ -1,4 +1,4 @@
-"""What the further images of a batch are taken from, and the search for those that it holds."""
+"""Rows found by their factor values, and the draw of partners for the images of a batch."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -10,8 +10,9 @@ from torch import Tensor
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError, DataError
+from vaescope.minibatch import Known, Plan
 
-# how often a further image that training may not show is drawn anew before that is an error
+# how often a partner that training may not show is drawn anew before that is an error
 TRIES = 1000
 
 # factor values `[n, K]` and a source of random numbers -> P proposals for each `[n, P, K]`, and
@@ -90,10 +91,8 @@ class Pool:
         return self.rows[order], combinations[order]
 
 
-def draw_further(
-    index: Tensor, pool: Pool, rng: np.random.Generator, propose: Propose
-) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
-    """P further images for every row of a batch, of factor values that ``propose`` draws.
+def draw_partners(index: Tensor, pool: Pool, rng: np.random.Generator, propose: Propose) -> Plan:
+    """P partners for every row of a batch, of factor values that ``propose`` draws.
 
     Where the pool holds no image of a proposal, all of that row's are drawn anew: what comes out
     is distributed like the proposals, given that the pool holds them.
@@ -105,8 +104,7 @@ def draw_further(
         propose: draws factor values.
 
     Returns:
-        The plan: ``index``, and ``index_2``, ... (``factors_2``, ... where factors are continuous);
-        factor values of the rows `[B, K]`; of their further images `[B, P, K]`.
+        The plan, which knows what ``changed``; continuous partners are planned by their values.
 
     Raises:
         ConfigError: factors are continuous, but the images are not computed from them.
@@ -118,39 +116,42 @@ def draw_further(
             "own rows only; choose view=null or a data set that computes its images"
         )
     start = pool.values_of(index)
-    further, found = _search(start, pool, rng, propose)
-    name, columns = ("factors", further) if pool.factors.has_continuous else ("index", found)
-    partners = {f"{name}_{p + 2}": columns[:, p] for p in range(columns.shape[1])}
-    plan = {key: torch.from_numpy(column) for key, column in partners.items()}
-    return {"index": index, **plan}, start, further
+    values, rows = _search(start, pool, rng, propose)
+    partners = (
+        [Plan(factors=torch.from_numpy(column)) for column in values.swapaxes(0, 1)]
+        if pool.factors.has_continuous
+        else [Plan(torch.from_numpy(column)) for column in rows.T]
+    )
+    changed = torch.from_numpy(values[:, 0] != start)
+    return Plan(index, partners=tuple(partners), known=Known(changed=changed))
 
 
 def _search(
     start: np.ndarray, pool: Pool, rng: np.random.Generator, propose: Propose
 ) -> tuple[np.ndarray, np.ndarray]:
     """Proposals `[B, P, K]` that the pool holds, and their rows `[B, P]`."""
-    further, found, fits = _look_up(start, pool, rng, propose)
+    partners, found, fits = _look_up(start, pool, rng, propose)
     again = np.flatnonzero(~fits)
     for _ in range(TRIES):
         if not again.size:
             break
-        further[again], found[again], fits = _look_up(start[again], pool, rng, propose)
+        partners[again], found[again], fits = _look_up(start[again], pool, rng, propose)
         again = again[~fits]
     if again.size:
         raise _nothing_found(start[again[0]], pool)
-    return further, found
+    return partners, found
 
 
 def _look_up(
     start: np.ndarray, pool: Pool, rng: np.random.Generator, propose: Propose
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Proposals `[n, P, K]`, their rows `[n, P]` and whether they will do `[n]`."""
-    further, fits = propose(start, rng)
+    partners, fits = propose(start, rng)
     if pool.factors.has_continuous:
-        found = np.zeros(further.shape[:2], dtype=np.int64)
-        return further, found, fits & pool.admits(further).all(1)
-    found = pool.find(further, rng)
-    return further, found, fits & (found >= 0).all(1)
+        found = np.zeros(partners.shape[:2], dtype=np.int64)
+        return partners, found, fits & pool.admits(partners).all(1)
+    found = pool.find(partners, rng)
+    return partners, found, fits & (found >= 0).all(1)
 
 
 def _nothing_found(values: np.ndarray, pool: Pool) -> DataError:

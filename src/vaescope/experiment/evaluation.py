@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from vaescope.callbacks import history_of, scores_of_members
 from vaescope.config.build import build, resolved
 from vaescope.config.check import check
-from vaescope.data import FactorDataModule, Viewed
+from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
 from vaescope.experiment.codes_file import read_codes
@@ -171,7 +171,7 @@ def final_scores(
         raise ConfigError(f"split={split!r}: choose val, test or held_out")
     num_samples = min(num_samples, len(data.rows[split]))
     index = data.held_out(split, num_samples)
-    viewed = Viewed(data.dataset, data.view, data.split_seed)
+    viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
     models = list(models)
     for model in models:
         model.num_images = len(data.rows["train"])

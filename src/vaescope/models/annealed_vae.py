@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
@@ -55,15 +56,13 @@ class AnnealedVAE(LatentModel):
         """C, at which the KL is held."""
         return {"kl": self.capacity(step)}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and |KL - C(step)|, z drawn from q; the KL by itself."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         kl = self.kl(q).sum(-1).mean()
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": kl,
             "capacity_gap": (kl - self.capacity(step)).abs(),
         }

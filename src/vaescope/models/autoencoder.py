@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel
 
 
@@ -20,9 +21,7 @@ class Autoencoder(LatentModel):
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) at the code z of x."""
-        q = self.encode(batch["image"])
-        return {"reconstruction": self.nll(q.mean, batch["image"])}
+        q = self.encode(batch.image)
+        return {"reconstruction": self.nll(q.mean, batch.image)}

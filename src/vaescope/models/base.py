@@ -20,6 +20,8 @@ from vaescope.distributions.posteriors import (
     Posterior,
 )
 from vaescope.distributions.priors import Prior, StandardNormal
+from vaescope.errors import ConfigError
+from vaescope.minibatch import Batch
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.schedules import (
     schedule_length,
@@ -132,13 +134,11 @@ class LatentModel(pl.LightningModule):
             )
         return None
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Named scalars without their weights; a pure function of networks and arguments.
 
         Args:
-            batch: ``image [B, ...]``, ``factors [B, K]`` and whatever the data's views add.
+            batch: images ``[B, ...]``, and whatever the data's view adds.
             step: number of updates made so far, for targets that move.
             noise: all random numbers, as ``noise_for`` draws them.
 
@@ -178,9 +178,7 @@ class LatentModel(pl.LightningModule):
         """Number of updates of a schedule: ``anneal_steps`` or, if None, a share of the run."""
         return schedule_length(anneal_steps, share, self.schedule_steps)
 
-    def forward(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``terms``, so that ``torch.func.functional_call`` reaches it."""
         return self.terms(batch, step, noise)
 
@@ -248,10 +246,10 @@ class LatentModel(pl.LightningModule):
         """``noise_for`` from any generator; a method that needs more noise extends this."""
         return {"z": rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)}
 
-    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; terms, weights and targets go to the callbacks beside it."""
         step, number = self.global_step, batches_before(self, batch_idx)
-        terms = self.terms(batch, step, self.noise_for(len(batch["image"]), number))
+        terms = self.terms(batch, step, self.noise_for(len(batch.image), number))
         loss = self.loss(terms, step)
         return {
             "loss": loss,
@@ -267,6 +265,17 @@ class LatentModel(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one optimiser over all weights."""
         return self.make_optimizer(self.parameters())
+
+
+def given(column: Tensor | None, view: str) -> Tensor:
+    """What a method is told of a batch's images.
+
+    Raises:
+        ConfigError: the batch does not have it; the ``view`` to choose is named.
+    """
+    if column is None:
+        raise ConfigError(f"the method needs labelled images; choose view={view}")
+    return column
 
 
 def batches_before(module: pl.LightningModule, batch_idx: int) -> int:

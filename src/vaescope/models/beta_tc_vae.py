@@ -11,6 +11,7 @@ from vaescope.distributions.posteriors import (
     FullGaussian,
     Posterior,
 )
+from vaescope.minibatch import Batch
 from vaescope.models.aggregate import Estimator, aggregate_densities
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import NonNegative, in_range
@@ -72,13 +73,11 @@ class BetaTCVAE(LatentModel):
             "dimensionwise_kl": self.gamma,
         }
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and the parts of the KL, z drawn from q."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
-        reconstruction = self.nll(z, batch["image"])
+        reconstruction = self.nll(z, batch.image)
         of_z = aggregate_densities(q, z, self.data_size, self.estimator)
         if self.estimator == "batch":
             return {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
@@ -56,14 +57,12 @@ class BetaVAE(LatentModel):
         """The paper's beta."""
         return {"kl": self.beta_at(step)}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and KL(q(z|x) || p(z)), z drawn from q."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": self.kl(q).sum(-1).mean(),
         }
 

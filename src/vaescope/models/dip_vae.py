@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import NonNegative, in_range
 
@@ -46,11 +47,9 @@ class DIPVAE(LatentModel):
         """lambda_od and lambda_d; the KL has 1."""
         return {"off_diagonal": self.lambda_od, "diagonal": self.lambda_d}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) + KL and the squared distances of C from the identity."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         covariance = covariance_of(q.mean)
         if self.kind == "ii":
@@ -58,7 +57,7 @@ class DIPVAE(LatentModel):
         diagonal = covariance.diagonal()
         off_diagonal = covariance - torch.diag_embed(diagonal)
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": self.kl(q).sum(-1).mean(),
             "off_diagonal": off_diagonal.square().sum(),
             "diagonal": (diagonal - 1).square().sum(),

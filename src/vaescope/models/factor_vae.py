@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.networks import discriminator
 from vaescope.ranges import Decay, Depth, NonNegative, Width, in_range
@@ -57,16 +58,14 @@ class FactorVAE(LatentModel):
         """gamma; the KL has 1, and the discriminator a loss of its own."""
         return {"aggregate_total_correlation": self.gamma}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z), KL and TC for the VAE, and the adversary's cross-entropy."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         logits = functional_call(self.discriminator, _fixed(self.discriminator), (z,)).float()
         total_correlation = (logits[:, 0] - logits[:, 1]).mean()
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": self.kl(q).sum(-1).mean(),
             "aggregate_total_correlation": total_correlation,
             "discriminator": self._adversary(z.detach(), noise["permutation"]),

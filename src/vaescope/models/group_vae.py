@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vaescope.distributions.posteriors import DiagonalGaussian, Posterior, divergence
-from vaescope.models.base import LatentModel, Parts
+from vaescope.minibatch import Batch
+from vaescope.models.base import LatentModel, Parts, given
 from vaescope.ranges import NonNegative, in_range
 
 Averaging = Literal["gvae", "ml_vae"]
@@ -37,7 +38,7 @@ class GroupVAE(LatentModel):
     shared, where GVAE and ML-VAE have one for the group.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2",)
+    needs: ClassVar[tuple[str, ...]] = ("a second image",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "the posteriors of shared latents are averaged as normal ones"
 
@@ -62,18 +63,17 @@ class GroupVAE(LatentModel):
         """The paper's beta."""
         return {"kl": self.beta}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and KL, each the mean of both images."""
-        q, q2 = self.encode(batch["image"]), self.encode(batch["image_2"])
+        q, q2 = self.encode(batch.image), self.encode(batch.partners[0].image)
         if self.shared == "adaptive":
             shared = nearer_half(divergence(q, q2))
         else:
-            shared = unchanged_latents(batch["changed"], self.latent_dim)
+            changed = given(batch.known.changed, "pairs_locatello")
+            shared = unchanged_latents(changed, self.latent_dim)
         q, q2 = averaged(q, q2, shared, self.averaging)
-        first = self.nll(q.rsample(noise["z"]), batch["image"])
-        second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
+        first = self.nll(q.rsample(noise["z"]), batch.image)
+        second = self.nll(q2.rsample(noise["z_2"]), batch.partners[0].image)
         kl = 0.5 * (self.kl(q) + self.kl(q2)).sum(-1).mean()
         return {"reconstruction": 0.5 * (first + second), "kl": kl}
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import Count, NonNegative, in_range
 
@@ -60,15 +61,13 @@ class HausdorffVAE(LatentModel):
         weights = {"kl": self.beta, "support": self.gamma}
         return weights | {"scale": self.delta} if self.delta else weights
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z), KL, distances of supports, and the scale if it has a weight."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         every = torch.triu_indices(self.latent_dim, self.latent_dim, 1, device=q.mean.device)
         distances = hausdorff_distances(q.mean, every[:, noise["pairs"].long()])
         terms = {
-            "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),
+            "reconstruction": self.nll(q.rsample(noise["z"]), batch.image),
             "kl": self.kl(q).sum(-1).mean(),
             "support": distances.sum(),
         }

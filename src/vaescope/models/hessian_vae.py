@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import Draws, NonNegative, Positive, in_range
 
@@ -82,15 +83,13 @@ class HessianVAE(LatentModel):
         """The paper's beta and gamma."""
         return {"kl": self.beta, "hessian": self.gamma}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z), KL and penalty, z drawn from q."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         curvature = self._curvature(z.detach(), self._directions(z.detach(), noise))
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": self.kl(q).sum(-1).mean(),
             "hessian": self._penalty(curvature),
         }

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import Positive, in_range
 
@@ -39,7 +40,7 @@ class InfoNCE(LatentModel):
     ``symmetric`` is not the paper's.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2",)
+    needs: ClassVar[tuple[str, ...]] = ("a second image",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
@@ -61,16 +62,14 @@ class InfoNCE(LatentModel):
         if similarity != "cosine":
             self.log_side = nn.Parameter(torch.zeros(parts.latent_dim))
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cross-entropy of the partners, and the decoder's own reconstruction."""
-        h, h2 = self.encode(batch["image"]).mean, self.encode(batch["image_2"]).mean
+        h, h2 = self.encode(batch.image).mean, self.encode(batch.partners[0].image).mean
         logits = similarities(h, h2, self.similarity) / self.temperature
         contrast = cross_entropy_of_pairs(logits)
         if self.symmetric:
             contrast = 0.5 * (contrast + cross_entropy_of_pairs(logits.mT))
-        return {"contrast": contrast, "reconstruction": self.nll(h.detach(), batch["image"])}
+        return {"contrast": contrast, "reconstruction": self.nll(h.detach(), batch.image)}
 
     def encode(self, image: Tensor) -> Point:
         """Codes of images ``[B, ...]``, in the box or on the sphere."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import Real, in_range
 
@@ -37,15 +38,13 @@ class InfoVAE(LatentModel):
         """1 - alpha, and alpha + lambda - 1."""
         return {"kl": 1 - self.alpha, "mmd": self.alpha + self.lambda_ - 1}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z), KL and the discrepancy of the batch's codes from draws of the prior."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         mmd = maximum_mean_discrepancy(z, self.prior.sample(noise["prior"]))
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": self.kl(q).sum(-1).mean(),
             "mmd": mmd,
         }

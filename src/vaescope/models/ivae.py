@@ -6,7 +6,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import DiagonalGaussian, Posterior, divergence
-from vaescope.models.base import LatentModel, Parts
+from vaescope.minibatch import Batch
+from vaescope.models.base import LatentModel, Parts, given
 from vaescope.ranges import Labels, NonNegative, in_range
 
 
@@ -26,7 +27,7 @@ class IVAE(LatentModel):
     true posterior, so that images without a label have a code, too.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("label",)
+    needs: ClassVar[tuple[str, ...]] = ("a label",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "its prior and posterior are normal, latent by latent"
     any_prior: ClassVar[bool] = False
@@ -42,14 +43,13 @@ class IVAE(LatentModel):
         """The paper's beta."""
         return {"kl": self.beta}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
-        prior = DiagonalGaussian.from_parameters(self.label_prior(batch["label"]), self.latent_dim)
-        q = product(self.encode(batch["image"]), prior)
+        label = given(batch.known.label, "labels")
+        prior = DiagonalGaussian.from_parameters(self.label_prior(label), self.latent_dim)
+        q = product(self.encode(batch.image), prior)
         return {
-            "reconstruction": self.nll(q.rsample(noise["z"]), batch["image"]),
+            "reconstruction": self.nll(q.rsample(noise["z"]), batch.image),
             "kl": divergence(q, prior).sum(-1).mean(),
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import jacobian_columns
 from vaescope.models.schedules import linear_schedule
@@ -56,15 +57,13 @@ class JL1VAE(LatentModel):
         gamma = linear_schedule(0.0, self.gamma, self.schedule_end, step)
         return {"kl": self.beta_at(step), "jacobian_l1": gamma}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z), KL and |J|_1 at the sampled code."""
-        q = self.encode(batch["image"])
+        q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         _, columns = jacobian_columns(self.decode_mean, z.detach())
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "kl": self.kl(q).sum(-1).mean(),
             "jacobian_l1": columns.abs().sum((1, 2)).mean(),
         }

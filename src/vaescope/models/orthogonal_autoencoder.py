@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.ranges import NonNegative, in_range
@@ -42,11 +43,9 @@ class OrthogonalAutoencoder(LatentModel):
         """That of the cosines."""
         return {"cosines": self.weight}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and the squared cosines of the columns of d x_hat / d z."""
-        z = self.encode(batch["image"]).mean
+        z = self.encode(batch.image).mean
         output, columns = jacobian_columns(self.decode, z)
         g = gram(columns, self.likelihood.pixel_metric(output))
         lengths = g.diagonal(dim1=1, dim2=2)
@@ -54,6 +53,6 @@ class OrthogonalAutoencoder(LatentModel):
         squared_cosines = g.square() / (lengths.unsqueeze(1) * lengths.unsqueeze(2) + tiny)
         distinct = 1 - torch.eye(z.shape[-1], dtype=g.dtype, device=g.device)
         return {
-            "reconstruction": self.nll(z, batch["image"]),
+            "reconstruction": self.nll(z, batch.image),
             "cosines": (squared_cosines * distinct).sum((1, 2)).mean(),
         }

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 
 
@@ -29,7 +30,7 @@ class PCL(LatentModel):
     batch norm and PCA whitening; the random partner is another pair's first image.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2",)
+    needs: ClassVar[tuple[str, ...]] = ("a second image",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
@@ -42,16 +43,14 @@ class PCL(LatentModel):
         self.a = nn.Parameter(torch.zeros(()))
         self.m = nn.Parameter(torch.zeros(()))
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cross-entropy of real and random pairs, and the decoder's own reconstruction."""
-        before, now = self.encode(batch["image"]).mean, self.encode(batch["image_2"]).mean
+        before, now = self.encode(batch.image).mean, self.encode(batch.partners[0].image).mean
         elsewhere = before[noise["permutation"].long()]
         real, random = self.logit(now, before), self.logit(now, elsewhere)
         return {
             "contrast": 0.5 * (F.softplus(-real) + F.softplus(random)).mean(),
-            "reconstruction": self.nll(before.detach(), batch["image"]),
+            "reconstruction": self.nll(before.detach(), batch.image),
         }
 
     def logit(self, now: Tensor, before: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import Classes, NonNegative, in_range
 
@@ -75,11 +76,9 @@ class QuantisedAutoencoder(LatentModel):
             "quantisation": self.quantisation * self.size,
         }
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|c), and how far the encoder's output and the codebook are from each other."""
-        image = batch["image"]
+        image = batch.image
         z = super().encode(image).mean
         values = nearest_values(z, self.codebook)
         return {

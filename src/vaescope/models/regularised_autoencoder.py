@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.ranges import Positive, in_range
@@ -51,11 +52,9 @@ class RegularisedAutoencoder(LatentModel):
         """The paper's beta of both."""
         return {"code": self.beta, "log_determinant": self.beta}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|g(h)), half the squared norm of the code and half the log-determinant."""
-        h = self.encode(batch["image"]).mean
+        h = self.encode(batch.image).mean
         output, columns = jacobian_columns(self.decode, h)
         precision = gram(columns, self.likelihood.curvature(output)) / self.beta
         precision = precision + torch.eye(h.shape[-1], dtype=h.dtype, device=h.device)
@@ -64,7 +63,7 @@ class RegularisedAutoencoder(LatentModel):
         else:
             log_det = precision.diagonal(dim1=1, dim2=2).log().sum(1)
         return {
-            "reconstruction": self.nll(h, batch["image"]),
+            "reconstruction": self.nll(h, batch.image),
             "code": 0.5 * h.square().sum(1).mean(),
             "log_determinant": 0.5 * log_det.mean(),
         }

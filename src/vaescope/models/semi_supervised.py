@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from vaescope.distributions.posteriors import Point, Posterior
-from vaescope.models.base import LatentModel, Parts
+from vaescope.minibatch import Batch
+from vaescope.models.base import LatentModel, Parts, given
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.supervision import (
     Anneal,
     Regulariser,
     Supervision,
     annealed,
-    labelled_images,
 )
 from vaescope.ranges import Labels, NonNegative, Steps, in_range
 
@@ -45,7 +45,7 @@ class SemiSupervised(LatentModel):
     ``Supervision`` for what its published code does otherwise.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2", "factor_labels")
+    needs: ClassVar[tuple[str, ...]] = ("a second image", "its labels")
 
     @in_range
     def __init__(
@@ -80,14 +80,13 @@ class SemiSupervised(LatentModel):
             return getattr(self.unsupervised, name)
         return super().__getattr__(name)
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The inner method's terms of the unlabelled images, and R_sup."""
-        image, labels = labelled_images(batch)
-        unlabelled = {name: value for name, value in batch.items() if name not in _OF_LABELLED}
+        labels = given(batch.known.factor_labels, "labelled")
+        unlabelled = batch._replace(partners=(), known=batch.known._replace(factor_labels=None))
         terms = self.unsupervised.terms(unlabelled, step, noise)
-        return terms | {"supervised": self.supervision(self.encode(image).mean, labels)}
+        mean = self.encode(batch.partners[0].image).mean
+        return terms | {"supervised": self.supervision(mean, labels)}
 
     def weights(self, step: int) -> dict[str, float]:
         """The inner method's, and gamma_sup."""
@@ -165,7 +164,7 @@ class Supervised(LatentModel):
     Differs: the decoder sees mu, not a draw from a posterior whose variance nothing trains.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2", "factor_labels")
+    needs: ClassVar[tuple[str, ...]] = ("a second image", "its labels")
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "labels train no variance"
     any_prior: ClassVar[bool] = False
@@ -181,16 +180,12 @@ class Supervised(LatentModel):
         super().__init__(parts)
         self.supervision = Supervision(regulariser, factor_sizes)
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """R_sup of the labelled images, and -log p(x|z) of the unlabelled ones for the decoder."""
-        image, labels = labelled_images(batch)
-        z = self.encode(batch["image"]).mean.detach()
+        labels = given(batch.known.factor_labels, "labelled")
+        z = self.encode(batch.image).mean.detach()
+        mean = self.encode(batch.partners[0].image).mean
         return {
-            "reconstruction": self.nll(z, batch["image"]),
-            "supervised": self.supervision(self.encode(image).mean, labels),
+            "reconstruction": self.nll(z, batch.image),
+            "supervised": self.supervision(mean, labels),
         }
-
-
-_OF_LABELLED = ("index_2", "image_2", "factors_2", "factor_labels")

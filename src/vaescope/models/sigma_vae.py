@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import Positive, in_range
 
@@ -45,11 +46,9 @@ class SigmaVAE(LatentModel):
         """1 with a fixed variance; with a moving one the KL has no weight that could be told."""
         return None
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log N(x; x_hat, sigma^2 I) + KL(q(z|x) || p(z)), z drawn from q."""
-        image = batch["image"]
+        image = batch.image
         q = self.encode(image)
         error = (image - self.decode_mean(q.rsample(noise["z"]))).square()
         log_sigma = self._log_sigma(error.mean())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.distributions.posteriors import DiagonalGaussian, Posterior
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import NonNegative, Positive, in_range
 
@@ -37,7 +38,7 @@ class SlowVAE(LatentModel):
     it adds their cross-entropies, and so makes half as much of the posteriors' widths.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2",)
+    needs: ClassVar[tuple[str, ...]] = ("a second image",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
     only_these: ClassVar[str] = "its divergence of moments is that of normal distributions"
 
@@ -61,13 +62,11 @@ class SlowVAE(LatentModel):
         """The paper's beta and gamma."""
         return {"kl": self.beta, "transition": self.gamma}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Both reconstructions, the KL to the prior, and the transition."""
-        q, q2 = self.encode(batch["image"]), self.encode(batch["image_2"])
-        first = self.nll(q.rsample(noise["z"]), batch["image"])
-        second = self.nll(q2.rsample(noise["z_2"]), batch["image_2"])
+        q, q2 = self.encode(batch.image), self.encode(batch.partners[0].image)
+        first = self.nll(q.rsample(noise["z"]), batch.image)
+        second = self.nll(q2.rsample(noise["z_2"]), batch.partners[0].image)
         prior = 0.5 * (self.kl(q) + self.kl(q2)).sum(-1).mean()
         change = q.mean - q2.mean
         cross = laplace_cross_entropy(change, q.variance.sqrt(), self.rate)

@@ -1,6 +1,6 @@
 """How far codes are from known factors: the regularisers of semi-supervised methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -128,14 +128,3 @@ def annealed(gamma: float, anneal: Anneal, anneal_steps: int, step: int) -> floa
     if anneal == "fine_tune":
         return gamma * (step >= anneal_steps)
     return gamma
-
-
-def labelled_images(batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The labelled images ``[B, ...]`` of a batch and their labels ``[B, K]``.
-
-    Raises:
-        ConfigError: the batch has none.
-    """
-    if "factor_labels" not in batch:
-        raise ConfigError("the method needs labelled images; choose view=labelled")
-    return batch["image_2"], batch["factor_labels"]

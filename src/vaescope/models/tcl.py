@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point, Posterior
-from vaescope.models.base import LatentModel, Parts
+from vaescope.minibatch import Batch
+from vaescope.models.base import LatentModel, Parts, given
 from vaescope.ranges import Classes, in_range
 
 
@@ -32,7 +33,7 @@ class TCL(LatentModel):
     are the sources' |s| up to a linear map, and not theirs one by one.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("label",)
+    needs: ClassVar[tuple[str, ...]] = ("a label",)
     posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
     only_these: ClassVar[str] = "it has no noise and no KL"
     any_prior: ClassVar[bool] = False
@@ -43,14 +44,12 @@ class TCL(LatentModel):
         self.num_labels = num_labels
         self.regression = nn.Linear(parts.latent_dim, num_labels)
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cross-entropy of the labels, and the decoder's own reconstruction."""
-        h = self.encode(batch["image"]).mean
+        h, label = self.encode(batch.image).mean, given(batch.known.label, "labels")
         return {
-            "cross_entropy": F.cross_entropy(self.regression(h), batch["label"]),
-            "reconstruction": self.nll(h.detach(), batch["image"]),
+            "cross_entropy": F.cross_entropy(self.regression(h), label),
+            "reconstruction": self.nll(h.detach(), batch.image),
         }
 
     def encode(self, image: Tensor) -> Point:

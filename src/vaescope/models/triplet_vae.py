@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Parts
 from vaescope.ranges import NonNegative, in_range
 
@@ -15,8 +16,8 @@ from vaescope.ranges import NonNegative, in_range
 class TripletVAE(LatentModel):
     """TVAE: mean reconstruction + beta times mean KL of three images + alpha times a hinge.
 
-    The hinge is max(0, |mu - mu_2| - |mu - mu_3| + margin) of the posterior means: ``image_2`` is
-    the positive and ``image_3`` the negative. The view ``triplets`` gives them in this order, the
+    The hinge is max(0, |mu - mu_2| - |mu - mu_3| + margin) of the posterior means: the second image
+    is the positive and the third the negative. The view ``triplets`` gives them in this order, the
     one that is nearer in its factors first, which need not share a class with the image.
 
     Args:
@@ -33,7 +34,7 @@ class TripletVAE(LatentModel):
     their factors, the paper's by class; both weights and the norm are options.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("image_2", "image_3")
+    needs: ClassVar[tuple[str, ...]] = ("a second image", "a third image")
 
     @in_range
     def __init__(
@@ -54,11 +55,9 @@ class TripletVAE(LatentModel):
         """The paper's beta and alpha."""
         return {"kl": self.beta, "triplet": self.alpha}
 
-    def terms(
-        self, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z) and KL, each the mean of three images, and the hinge of their means."""
-        images = torch.cat([batch["image"], batch["image_2"], batch["image_3"]])
+        images = torch.cat([part.image for part in (batch, *batch.partners)])
         q = self.encode(images)
         z = q.rsample(torch.cat([noise["z"], noise["z_2"], noise["z_3"]]))
         hinge = triplet_hinge(*q.mean.chunk(3), norm=self.norm, margin=self.margin)

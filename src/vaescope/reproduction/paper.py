@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from vaescope.data import FactorDataModule
 from vaescope.experiment.assembly import build_data, load_models
+from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
 from vaescope.reproduction.claims import Claim
 from vaescope.reproduction.results import Result, Results
@@ -30,7 +30,7 @@ class Opened:
     data: FactorDataModule
     step: int
 
-    def batch(self, num_samples: int) -> dict[str, Tensor]:
+    def batch(self, num_samples: int) -> Batch:
         """A batch of the test part."""
         count = min(num_samples, len(self.data.rows["test"]))
         return self.data.dataset.batch(self.data.held_out("test", count))

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from vaescope.alignment import active_by_mean, decoder_grams
-from vaescope.data import FactorDataset, Viewed
+from vaescope.data import EvaluationBatches, FactorDataset
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.metrics import HeldOutCodes
+from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
 
@@ -101,7 +102,7 @@ class EncodedSplit(Codes):
 
     def images(self, count: int) -> Tensor:
         """The first images as the encoder gets them, ``[at most count, ...]``; made when asked."""
-        image = self.dataset.batch(self.index[:count])["image"]
+        image = self.dataset.batch(self.index[:count]).image
         return image.to(next(self.model.parameters()))
 
     @torch.no_grad()
@@ -111,7 +112,7 @@ class EncodedSplit(Codes):
         self.model.eval()
         means = []
         for chunk in index.split(_images_at_a_time(self.dataset)):
-            image = self.dataset.batch(chunk)["image"].to(next(self.model.parameters()))
+            image = self.dataset.batch(chunk).image.to(next(self.model.parameters()))
             means.append(self.model.encode(image).mean.cpu())
         self.model.train(training)
         return torch.cat(means)
@@ -143,7 +144,7 @@ class EncodedSplit(Codes):
 @torch.no_grad()
 def encode_split(
     model: LatentModel,
-    viewed: Viewed,
+    viewed: EvaluationBatches,
     index: Tensor,
     *,
     split: str,
@@ -165,19 +166,19 @@ def encode_split(
     Returns:
         The encoded split.
     """
-    training, dataset = model.training, viewed.dataset
+    training, dataset, like = model.training, viewed.dataset, next(model.parameters())
     batch_size = _images_at_a_time(dataset)
     model.eval()
     codes, drawn, losses = HeldOutCodes(), [], []
     for number, chunk in enumerate(index.split(batch_size)):
-        batch = _of_type(dataset.batch(chunk), model)
-        q = model.encode(batch["image"])
-        codes.update(q.mean.cpu(), batch["factors"].cpu())
+        batch = dataset.batch(chunk).like(like)
+        q = model.encode(batch.image)
+        codes.update(q.mean.cpu(), batch.factors.cpu())
         noise = model.noise_for(len(chunk), number, use="held out codes")
         drawn.append(_numbers_of(model, q, noise["z"]))
         if num_losses is None or number * batch_size < num_losses:
-            shown = batch if viewed.view is None else _of_type(viewed.batch(chunk, number), model)
-            noise = model.noise_for(len(shown["image"]), number, use="held out")
+            shown = batch if viewed.view is None else viewed.batch(chunk, number).like(like)
+            noise = model.noise_for(len(shown.image), number, use="held out")
             losses.append((len(chunk), _losses(model, shown, step, noise)))
     model.train(training)
     mean, factors = codes.compute()
@@ -205,15 +206,6 @@ def _images_at_a_time(dataset: FactorDataset) -> int:
     return max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
 
 
-def _of_type(batch: Mapping[str, Tensor], model: LatentModel) -> dict[str, Tensor]:
-    """The batch on the model's device, its images in the type of the weights."""
-    like = next(model.parameters())
-    return {
-        name: value.to(like) if name.startswith("image") else value.to(like.device)
-        for name, value in batch.items()
-    }
-
-
 def _numbers_of(model: LatentModel, q: Posterior, noise: Tensor) -> dict[str, Tensor]:
     """Samples, and variances and KL where the posterior has them, on the CPU."""
     numbers = {"sampled": q.rsample(noise)}
@@ -223,7 +215,7 @@ def _numbers_of(model: LatentModel, q: Posterior, noise: Tensor) -> dict[str, Te
 
 
 def _losses(
-    model: LatentModel, batch: Mapping[str, Tensor], step: int, noise: Mapping[str, Tensor]
+    model: LatentModel, batch: Batch, step: int, noise: Mapping[str, Tensor]
 ) -> dict[str, float]:
     """Terms of one batch, their loss at this step and that at the end of all schedules."""
     end = max(step, model.schedule_end)

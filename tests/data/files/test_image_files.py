@@ -267,7 +267,7 @@ def test_what_was_done_to_pictures_is_told_once(tmp_path, caplog):
             path=tmp_path, batch_size=1, size=None, channels=1, canvas=canvas
         )
         module.setup()
-        levels.append(module.dataset.batch(torch.arange(4))["image"][:, 0, 0, 0] * 255)
+        levels.append(module.dataset.batch(torch.arange(4)).image[:, 0, 0, 0] * 255)
         assert f"3 of 4 pictures transparent, now on the canvas {canvas}" in caplog.text
         caplog.clear()
     assert torch.stack(levels).tolist() == [[255, 0, 0, 0], [255] * 4, [255, 128, 128, 128]]

@@ -390,12 +390,12 @@ class TestStoredDataset:
         rows = torch.tensor([11, 0, 7])
         batch = dataset.batch(rows)
         assert (len(dataset), dataset.image_shape) == (12, (1, 2, 3))
-        assert batch["image"].dtype == torch.float32
+        assert batch.image.dtype == torch.float32
         expected = IMAGES[rows.numpy()].transpose(0, 3, 1, 2) / np.float32(255)
-        assert np.array_equal(batch["image"].numpy(), expected)
-        assert batch["factors"].tolist() == [[3, 2], [0, 0], [2, 1]]
-        assert torch.equal(dataset.images(batch["factors"]), batch["image"])
-        assert torch.equal(dataset.rows(batch["factors"], rng), rows)
+        assert np.array_equal(batch.image.numpy(), expected)
+        assert batch.factors.tolist() == [[3, 2], [0, 0], [2, 1]]
+        assert torch.equal(dataset.images(batch.factors), batch.image)
+        assert torch.equal(dataset.rows(batch.factors, rng), rows)
 
     def test_channels_come_first(self):
         pixels = torch.arange(24, dtype=torch.uint8).view(1, 2, 4, 3)
@@ -409,7 +409,7 @@ class TestStoredDataset:
         assert torch.equal(dataset.values(torch.arange(12)), table)
         first = [next(m for m in range(12) if torch.equal(table[m], row)) for row in table]
         assert first != list(range(12))
-        assert torch.equal(dataset.images(table), dataset.batch(torch.tensor(first))["image"])
+        assert torch.equal(dataset.images(table), dataset.batch(torch.tensor(first)).image)
         rows = dataset.rows(table, rng)
         assert torch.equal(table[rows], table)
 
@@ -437,7 +437,7 @@ class TestStoredDataset:
     def test_continuous_factors_have_values_only(self, mapped, rng):
         table = torch.rand(12, 1)
         dataset = StoredDataset(mapped, Factors(("z",), (0,), ("continuous",)), "toy", table)
-        assert torch.equal(dataset.batch(torch.tensor([4]))["factors"], table[4:5])
+        assert torch.equal(dataset.batch(torch.tensor([4])).factors, table[4:5])
         with pytest.raises(ValueError, match="continuous"):
             dataset.rows(table, rng)
 
@@ -527,9 +527,7 @@ class TestConvertedDataset:
         first = Toy(tmp_path)
         (tmp_path / folder / "toy.bin").unlink()  # no longer needed
         for dataset in (first, Toy(tmp_path)):
-            assert np.array_equal(
-                dataset.batch(torch.arange(12))["image"][:, 0] * 255, IMAGES[..., 0]
-            )
+            assert np.array_equal(dataset.batch(torch.arange(12)).image[:, 0] * 255, IMAGES[..., 0])
             assert dataset.path == tmp_path / "toys" / "toys-v1.npy"
             assert dataset.source == f"Toy: toy.bin as toys-v1.npy (sha256 {SHA256[:16]})"
         assert Toy.asked == 1
@@ -610,8 +608,8 @@ class TestConvertedDataset:
         assert datamodule.image_shape == (1, 2, 3)
         datamodule.setup()
         batch = next(iter(datamodule.train_dataloader()))
-        expected = IMAGES[batch["index"].numpy()].transpose(0, 3, 1, 2) / np.float32(255)
-        assert np.array_equal(batch["image"].numpy(), expected)
+        expected = IMAGES[batch.rows.numpy()].transpose(0, 3, 1, 2) / np.float32(255)
+        assert np.array_equal(batch.image.numpy(), expected)
 
     def test_the_record_is_readable(self, tmp_path):
         self.put(tmp_path / "toys")

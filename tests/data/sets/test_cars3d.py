@@ -71,10 +71,10 @@ def test_images_have_the_factors_of_their_rows(folder, side, method):
     made = Cars3D(folder, side, method)
     batch = made.batch(ROWS)
     assert made.image_shape == (3, side, side)
-    assert batch["image"].dtype == torch.float32
-    assert np.array_equal(read(batch["image"], 3), batch["factors"].numpy())
-    assert np.array_equal(batch["factors"].numpy(), miniature.numbers())
-    assert np.array_equal(batch["image"].numpy(), pixels(side, method))
+    assert batch.image.dtype == torch.float32
+    assert np.array_equal(read(batch.image, 3), batch.factors.numpy())
+    assert np.array_equal(batch.factors.numpy(), miniature.numbers())
+    assert np.array_equal(batch.image.numpy(), pixels(side, method))
     assert np.array_equal(read(made.images(torch.tensor([[3, 5, 6]])), 3), [[3, 5, 6]])
     assert "nips2015-analogy-data.tar.gz" in made.source
 
@@ -89,19 +89,19 @@ def test_every_way_of_resizing_has_its_own_file(folder):
 @pytest.mark.parametrize("place", [".", "cars3d", "cars"])
 def test_an_unpacked_archive_will_do(folder, unpacked, place):
     unpacked(folder / place)
-    assert np.array_equal(Cars3D(folder).batch(ROWS)["image"].numpy(), pixels(64, "lanczos"))
+    assert np.array_equal(Cars3D(folder).batch(ROWS).image.numpy(), pixels(64, "lanczos"))
 
 
 def test_cars_moved_out_of_their_folder_will_do(folder, unpacked):
     unpacked(folder)
     (folder / "data" / "cars").rename(folder / "cars")  # as disentanglement_lib's script does
-    assert np.array_equal(Cars3D(folder).batch(ROWS)["image"].numpy(), pixels(64, "lanczos"))
+    assert np.array_equal(Cars3D(folder).batch(ROWS).image.numpy(), pixels(64, "lanczos"))
 
 
 def test_the_archive_may_be_removed_afterwards(folder, archive):
-    first = Cars3D(folder).batch(ROWS)["image"]
+    first = Cars3D(folder).batch(ROWS).image
     archive.unlink()
-    assert torch.equal(Cars3D(folder).batch(ROWS)["image"], first)
+    assert torch.equal(Cars3D(folder).batch(ROWS).image, first)
 
 
 @pytest.mark.parametrize("start", [0, 1, 8, 13, 191, 192])
@@ -192,7 +192,7 @@ def test_another_content_is_refused(folder, trusted, changed, told):
 
 def test_what_other_programs_leave_in_archives_is_passed_over(folder, trusted):
     trusted({"data/cars/._car_001_mesh.mat": b"Mac OS X", "data/cars/readme.txt": b"..."})
-    assert np.array_equal(Cars3D(folder).batch(ROWS)["image"].numpy(), pixels(64, "lanczos"))
+    assert np.array_equal(Cars3D(folder).batch(ROWS).image.numpy(), pixels(64, "lanczos"))
 
 
 def test_unknown_options_are_refused(tmp_path):
@@ -212,7 +212,7 @@ def test_the_module_explains_itself_before_reading_files(folder, side):
     module.setup()
     assert module.dataset.image_shape == module.image_shape
     batch = next(iter(module.train_dataloader()))
-    assert np.array_equal(read(batch["image"], 3), batch["factors"].numpy())
+    assert np.array_equal(read(batch.image, 3), batch.factors.numpy())
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):

@@ -57,19 +57,19 @@ def test_pictures_and_latents_belong_together(put, packed):
     made = Causal3DIdent(put(packed))
     assert len(made) == NUM
     batch = made.batch(torch.arange(NUM))
-    image = (batch["image"] * 255).round()
+    image = (batch.image * 255).round()
     assert image.shape == (NUM, 3, 64, 64)
     for row, (part, number, position) in enumerate(rows()):
         shown = causal3dident.pixels(part, number, position)[0, 0]
         assert (image[row, 0] == shown[0]).all()
         assert (image[row, 1] == shown[1]).all()
-        assert batch["factors"][row, 0] == number
+        assert batch.factors[row, 0] == number
         raw = causal3dident.raw_latents(part, number)[position]
-        assert np.allclose(batch["factors"][row, 1:], (raw + 1) / 2, atol=1e-7)
+        assert np.allclose(batch.factors[row, 1:], (raw + 1) / 2, atol=1e-7)
     downwards = (torch.arange(64) + 0.5) * 224 / 64 - 0.5
     assert (image[:, 2, 3:-3] - downwards[3:-3, None]).abs().max() <= 0.5
-    assert batch["factors"].dtype == torch.float32
-    assert 0 <= batch["factors"][:, 1:].min() < 0.1 < 0.9 < batch["factors"][:, 1:].max() <= 1
+    assert batch.factors.dtype == torch.float32
+    assert 0 <= batch.factors[:, 1:].min() < 0.1 < 0.9 < batch.factors[:, 1:].max() <= 1
 
 
 def test_archives_and_folders_are_the_same_set(put, tmp_path):
@@ -110,7 +110,7 @@ def test_how_to_fetch_the_files_is_told(tmp_path):
 def test_the_module_splits_both_parts(put):
     module = Causal3DIdentDataModule(data_dir=put(), batch_size=16)
     module.setup()
-    assert next(iter(module.train_dataloader()))["factors"].shape == (16, 11)
+    assert next(iter(module.train_dataloader())).factors.shape == (16, 11)
     assert sum(map(len, module.rows.values())) == NUM
 
 

@@ -41,7 +41,7 @@ def ramp(side, cropped):
     ("crop", "height", "width"), [(None, 218, 178), (140, 140, 140), (148, 148, 148)]
 )
 def test_pictures_are_cut_resized_and_in_the_order_of_their_names(put, crop, height, width, zipped):
-    images = CelebA(put(zipped), crop).batch(ROWS)["image"] * 255
+    images = CelebA(put(zipped), crop).batch(ROWS).image * 255
     assert images.shape == (4, 3, 64, 64)
     inner = slice(3, 61)  # at the edge the filter has less to average over
     red, green, blue = (images[:, c, inner, inner].numpy() for c in range(3))
@@ -54,12 +54,12 @@ def test_pictures_are_cut_resized_and_in_the_order_of_their_names(put, crop, hei
 
 def test_every_crop_has_its_own_file_and_the_published_ones_are_needed_once(put):
     folder = put()
-    first = {crop: CelebA(folder, crop).batch(ROWS)["image"] for crop in (None, 140, 148)}
+    first = {crop: CelebA(folder, crop).batch(ROWS).image for crop in (None, 140, 148)}
     for name in ("img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"):
         (folder / "celeba" / name).unlink()
     for crop, images in first.items():
         again = CelebA(folder, crop)
-        assert torch.equal(again.batch(ROWS)["image"], images)
+        assert torch.equal(again.batch(ROWS).image, images)
         assert again.attributes.shape == (70, 40)
     assert not torch.equal(first[140], first[148])
 
@@ -96,18 +96,18 @@ def test_the_publishers_own_folders_are_found(put, name):
 def test_there_are_no_factors(put):
     made = CelebA(put())
     batch = made.batch(ROWS)
-    assert (batch["factors"].shape, batch["factors"].dtype) == ((4, 0), torch.int64)
+    assert (batch.factors.shape, batch.factors.dtype) == ((4, 0), torch.int64)
     with pytest.raises(ValueError, match="batch"):
-        made.images(batch["factors"])
+        made.images(batch.factors)
     with pytest.raises(ValueError, match="batch"):
-        made.rows(batch["factors"], np.random.default_rng(0))
+        made.rows(batch.factors, np.random.default_rng(0))
 
 
 def test_a_worker_is_sent_no_images(put):
     made = CelebA(put())
     sent = pickle.dumps(made)
     assert len(sent) < 20_000 < made.num_bytes
-    assert torch.equal(pickle.loads(sent).batch(ROWS)["image"], made.batch(ROWS)["image"])
+    assert torch.equal(pickle.loads(sent).batch(ROWS).image, made.batch(ROWS).image)
 
 
 def test_the_module_knows_its_shape_before_there_are_files(put):
@@ -116,7 +116,7 @@ def test_the_module_knows_its_shape_before_there_are_files(put):
     module = CelebADataModule(data_dir=put(), crop=140, batch_size=16)
     module.setup()
     batch = next(iter(module.train_dataloader()))
-    assert batch["image"].shape == (16, 3, 64, 64)
+    assert batch.image.shape == (16, 3, 64, 64)
     assert (len(module.rows["train"]), len(module.rows["test"])) == (56, 7)
     assert "crop140" in module.dataset.source
 

@@ -18,13 +18,13 @@ def test_pixels_and_labels_are_those_of_scikit_learn():
     dataset = Digits()
     assert len(dataset) == 1797
     batch = dataset.batch(ROWS)
-    image = batch["image"]
+    image = batch.image
     assert (image.shape, image.dtype) == ((1797, 1, 8, 8), torch.float32)
     assert np.array_equal(image[:, 0].numpy() * 16, bundled.images)
     assert (image.min(), image.max()) == (0, 1)
     assert np.array_equal(dataset.labels.numpy(), bundled.target)
     assert dataset.labels.dtype == torch.int64
-    assert (batch["factors"].shape, batch["factors"].dtype) == ((1797, 0), torch.int64)
+    assert (batch.factors.shape, batch.factors.dtype) == ((1797, 0), torch.int64)
     assert "scikit-learn" in dataset.source
 
 
@@ -40,7 +40,7 @@ def test_larger_digits_are_interpolated_bilinearly(size):
     assert dataset.image_shape == (1, size, size)
     weights = interpolation(size)
     small = load_digits().images / 16
-    image = dataset.batch(ROWS)["image"][:, 0]
+    image = dataset.batch(ROWS).image[:, 0]
     np.testing.assert_allclose(image.numpy(), weights @ small @ weights.T, rtol=0, atol=1e-6)
     assert image.min() >= 0
     assert image.max() <= 1
@@ -54,8 +54,8 @@ def test_the_module_knows_its_shape_and_serves_batches(size):
     assert len(module.factors) == 0
     module.setup()
     batch = next(iter(module.train_dataloader()))
-    assert batch["image"].shape == (32, *module.image_shape)
-    assert torch.equal(batch["image"], Digits(size).batch(batch["index"])["image"])
+    assert batch.image.shape == (32, *module.image_shape)
+    assert torch.equal(batch.image, Digits(size).batch(batch.rows).image)
 
 
 def test_no_image_is_made_of_factors():

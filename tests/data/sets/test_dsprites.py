@@ -48,11 +48,11 @@ def test_packed_images_equal_rendered_ones(packed_dir, some_rows):
     packed, rendered = DSprites(packed_dir, cache=None), DSprites(packed_dir, cache=False)
     assert packed.num_bytes == 377_487_360
     one, two = packed.batch(some_rows), rendered.batch(some_rows)
-    assert one["image"].shape == (200, 1, 64, 64)
-    assert one["image"].dtype == torch.float32
+    assert one.image.shape == (200, 1, 64, 64)
+    assert one.image.dtype == torch.float32
     for key in ("image", "factors", "index"):
         assert torch.equal(one[key], two[key])
-    assert torch.equal(packed.images(one["factors"]), two["image"])
+    assert torch.equal(packed.images(one.factors), two.image)
     assert packed.source == rendered.source == "rendered exactly (vaescope renderer 1)"
 
 
@@ -116,7 +116,7 @@ def test_a_published_file_is_used_and_packed_once(
     monkeypatch.setattr(dsprites_files, "file_checksum", lambda *_: pytest.fail("read again"))
     monkeypatch.setattr(dsprites_files, "read_images", lambda *_: pytest.fail("read again"))
     for dataset in (unpacked, first, DSprites(tmp_path)):
-        images = dataset.batch(rows)["image"]
+        images = dataset.batch(rows).image
         assert np.array_equal(images[:, 0].numpy(), few["imgs"][rows.numpy()])
         assert torch.equal(dataset.images(FACTORS.values(rows)), images)
         assert f"{dsprites_files.STEM}.{suffix}" in dataset.source

@@ -28,7 +28,7 @@ EVERY_SET = pytest.mark.parametrize("dataset", SETS)
 
 @pytest.fixture
 def sprites(some_rows):
-    return DSprites(cache=False).batch(some_rows)["image"].numpy() == 1
+    return DSprites(cache=False).batch(some_rows).image.numpy() == 1
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def draws(some_rows):
 
 
 def images(dataset, rows, draws):
-    made = dataset(cache=False).batch(rows, draws)["image"]
+    made = dataset(cache=False).batch(rows, draws).image
     assert made.shape == (len(rows), 3, 64, 64)
     assert made.dtype == torch.float32
     return made.numpy()
@@ -172,9 +172,9 @@ def test_an_image_follows_from_row_and_draw_alone(dataset, some_rows, draws):
     assert not torch.equal(one, made.images_at(some_rows[7:8], draws[8:9]))
     # evaluation: the row's own, also when asked by factor values
     own = made.batch(some_rows)
-    assert torch.equal(own["image"], made.images_at(some_rows, some_rows))
-    assert torch.equal(own["image"], made.images(own["factors"]))
-    assert torch.equal(own["factors"], DSprites.factors.values(some_rows))
+    assert torch.equal(own.image, made.images_at(some_rows, some_rows))
+    assert torch.equal(own.image, made.images(own.factors))
+    assert torch.equal(own.factors, DSprites.factors.values(some_rows))
 
 
 def test_training_sees_new_colours_and_evaluation_the_same():
@@ -182,13 +182,14 @@ def test_training_sees_new_colours_and_evaluation_the_same():
     module.setup()
     plan = module.epoch_batches().plan(3)
     first, again = module.dataset.gather(plan), module.dataset.gather(plan)
-    assert torch.equal(first["image"], again["image"])
-    later = module.dataset.gather(module.epoch_batches().plan(4) | {"index": plan["index"]})
-    assert torch.equal(first["image"] > 0, later["image"] > 0)
-    assert len(torch.cat([first["image"], later["image"]]).amax((2, 3)).unique(dim=0)) == 100
+    assert torch.equal(first.image, again.image)
+    later = module.epoch_batches().plan(4)._replace(rows=plan.rows)
+    later = module.dataset.gather(later)
+    assert torch.equal(first.image > 0, later.image > 0)
+    assert len(torch.cat([first.image, later.image]).amax((2, 3)).unique(dim=0)) == 100
     held_out = [next(iter(module.val_dataloader())) for _ in range(2)]
-    assert torch.equal(held_out[0]["image"], held_out[1]["image"])
-    assert torch.equal(held_out[0]["image"], module.dataset.batch(torch.arange(50))["image"])
+    assert torch.equal(held_out[0].image, held_out[1].image)
+    assert torch.equal(held_out[0].image, module.dataset.batch(torch.arange(50)).image)
 
 
 def test_the_module_explains_itself_before_it_is_built(tmp_path):
@@ -222,7 +223,7 @@ def test_the_users_file_gives_the_sprites(dataset, published):
     assert f"published file {dsprites_files.STEM}.npz" in made.source
     rows = torch.tensor([5, 99])
     one = np.broadcast_to(pixels[rows.numpy(), None], (2, 3, 64, 64))
-    image = made.batch(rows)["image"].numpy()
+    image = made.batch(rows).image.numpy()
     black = np.zeros((2, 1, 64, 64), np.float32)
     background = made.embed(torch.from_numpy(black), rows).numpy()
     assert np.array_equal(image[~one], background[~one])
@@ -241,7 +242,7 @@ def test_a_copy_for_another_process_opens_the_packed_file_again(tmp_path, monkey
     for dataset in (DSprites(tmp_path), NoisyDSprites(tmp_path)):
         size, copy = size_of_copy(dataset)
         assert size < 2000  # not the 1.3 MB of the packed images, nor the 8 MB of the tables
-        assert torch.equal(copy.batch(rows)["image"], dataset.batch(rows)["image"])
+        assert torch.equal(copy.batch(rows).image, dataset.batch(rows).image)
         assert (copy.source, copy.num_bytes) == (dataset.source, dataset.num_bytes)
     content = pickle.dumps(dataset)
     (tmp_path / "dsprites-rendered-v1.npy").unlink()
@@ -254,5 +255,5 @@ def test_a_copy_for_another_process_renders_the_same(dataset, some_rows):
     made = dataset(cache=False)
     size, copy = size_of_copy(made)
     assert size < 2000 + (3 * 274 * 221 * 4 if dataset is ScreamDSprites else 0)
-    assert torch.equal(copy.batch(some_rows)["image"], made.batch(some_rows)["image"])
+    assert torch.equal(copy.batch(some_rows).image, made.batch(some_rows).image)
     assert copy.num_bytes == made.num_bytes

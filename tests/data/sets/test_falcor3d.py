@@ -44,13 +44,13 @@ def test_rows_are_the_combinations_in_order(small, tmp_path):
     assert n == made.factors.num_combinations == 2 ** len(made.factors)
     rows = torch.arange(n)
     batch = made.batch(rows)
-    assert torch.equal(batch["factors"], made.factors.values(rows))
-    image = (batch["image"] * 255).round().int()
+    assert torch.equal(batch.factors, made.factors.values(rows))
+    image = (batch.image * 255).round().int()
     assert image.shape == (n, 3, 64, 64)
     assert torch.equal(image[:, 0] + 256 * image[:, 1], rows.int()[:, None, None].expand(n, 64, 64))
     middle = image[:, 2, :, 2:-2]  # two pixels of 0, 1, ..., 127 each: 0.5, 2.5, ...
     assert (middle - (2 * torch.arange(2, 62) + 0.5)).abs().max() <= 0.5
-    assert torch.equal(made.images(batch["factors"][5:9]), batch["image"][5:9])
+    assert torch.equal(made.images(batch.factors[5:9]), batch.image[5:9])
 
 
 def test_labels_say_what_a_picture_shows(small, tmp_path, place):
@@ -68,7 +68,7 @@ def test_a_worker_is_sent_no_images_and_the_folder_is_needed_once(small, tmp_pat
     assert len(pickle.dumps(made)) < 10_000 < made.num_bytes
     place.rename(tmp_path / "away")
     again = small.DATASET(tmp_path)
-    assert torch.equal(again.batch(torch.arange(3))["image"], made.batch(torch.arange(3))["image"])
+    assert torch.equal(again.batch(torch.arange(3)).image, made.batch(torch.arange(3)).image)
 
 
 @pytest.mark.parametrize("module", [Falcor3DDataModule, Isaac3DDataModule])

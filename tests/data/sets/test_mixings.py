@@ -302,11 +302,11 @@ def test_sizes_are_known_before_setup_and_true(module, d, n):
     assert data.dataset.image_shape == shape
     assert data.dataset.computes
     batch = next(iter(data.train_dataloader()))
-    assert batch["image"].shape == (64, *shape)
-    assert batch["image"].dtype == batch["factors"].dtype == torch.float32
-    assert batch["factors"].shape == (64, d)
+    assert batch.image.shape == (64, *shape)
+    assert batch.image.dtype == batch.factors.dtype == torch.float32
+    assert batch.factors.shape == (64, d)
     with pytest.raises(ValueError, match="continuous"):
-        factors.index(batch["factors"])
+        factors.index(batch.factors)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -314,9 +314,9 @@ def test_vectors_are_the_maps_of_their_factors(module):
     dataset = module(num_points=500, num_observations=4).build()
     rows = torch.tensor([3, 499, 3])
     batch = dataset.batch(rows)
-    expected = dataset.mixing(batch["factors"].double())
-    torch.testing.assert_close(batch["image"].double(), expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(dataset.images(batch["factors"]), batch["image"])
+    expected = dataset.mixing(batch.factors.double())
+    torch.testing.assert_close(batch.image.double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(dataset.images(batch.factors), batch.image)
     other = torch.full((1, 3), 0.5)  # any values, not only those of a row
     torch.testing.assert_close(dataset.images(other).double(), dataset.mixing(other.double()))
 
@@ -333,7 +333,7 @@ def test_points_fill_the_cube_and_do_not_repeat(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_standard_vectors_keep_the_contrast(module):
     plain, standard = (module(num_points=3000, standardise=s).build() for s in (False, True))
-    vectors = standard.batch(torch.arange(3000))["image"].double()
+    vectors = standard.batch(torch.arange(3000)).image.double()
     torch.testing.assert_close(vectors.mean(0), torch.zeros(3).double(), rtol=0, atol=1e-5)
     assert vectors.var(0).mean().item() == pytest.approx(1, abs=1e-4)
     points = cube(50, 3)
@@ -346,7 +346,7 @@ def test_standard_vectors_keep_the_contrast(module):
 def test_a_set_follows_from_its_data_seed_and_not_from_the_runs(module):
     def vectors(**options):
         dataset = module(num_points=50, **options).build()
-        return dataset.batch(torch.arange(50))["image"]
+        return dataset.batch(torch.arange(50)).image
 
     assert torch.equal(vectors(), vectors(seed=7))
     assert not torch.allclose(vectors(), vectors(data_seed=1))
@@ -365,8 +365,8 @@ def test_the_float32_copy_has_the_contrast_to_single_precision(kind, c_ima):
 
 def test_a_data_set_moves_whole_and_pickles(tmp_path):
     dataset = SyntheticMoebiusDataModule(num_points=100).build()
-    expected = dataset.batch(torch.arange(100))["image"]
+    expected = dataset.batch(torch.arange(100)).image
     torch.save(dataset, tmp_path / "set.pt")
     again = torch.load(tmp_path / "set.pt", weights_only=False)
-    assert torch.equal(again.to("cpu").batch(torch.arange(100))["image"], expected)
+    assert torch.equal(again.to("cpu").batch(torch.arange(100)).image, expected)
     assert dataset.to("meta").images(torch.rand(5, 3)).device.type == "meta"

@@ -73,14 +73,14 @@ def test_training_and_test_images_make_one_set(put, tmp_path, dataset, folder, z
     assert len(made) == 50
     rows = torch.tensor([49, 0, 30, 29])
     batch = made.batch(rows)
-    assert batch["image"].dtype == torch.float32
+    assert batch.image.dtype == torch.float32
     expected = PIXELS[rows.numpy(), None] / np.float32(255)
-    assert np.array_equal(batch["image"].numpy(), expected)
-    assert (batch["factors"].shape, batch["factors"].dtype) == ((4, 0), torch.int64)
-    assert torch.equal(batch["index"], rows)
+    assert np.array_equal(batch.image.numpy(), expected)
+    assert (batch.factors.shape, batch.factors.dtype) == ((4, 0), torch.int64)
+    assert torch.equal(batch.rows, rows)
     assert made.labels.dtype == torch.uint8
     assert made.labels.tolist() == LABELS.tolist()
-    assert made[7]["image"].shape == (1, 28, 28)
+    assert made[7].image.shape == (1, 28, 28)
     assert made.num_bytes == 50 * 28 * 28 + 50  # bytes, not floats
     assert str(place) in made.source
     assert "train-images-idx3-ubyte" in made.source
@@ -160,8 +160,8 @@ def test_the_module_explains_itself_before_reading_files(put, tmp_path, module):
     datamodule.setup()
     assert [len(rows) for rows in datamodule.rows.values()] == [40, 5, 5, 0]
     batch = next(iter(datamodule.train_dataloader()))
-    assert batch["image"].shape == (8, 1, 28, 28)
-    assert batch["factors"].shape == (8, 0)
+    assert batch.image.shape == (8, 1, 28, 28)
+    assert batch.factors.shape == (8, 0)
 
 
 def test_the_command_verifies(put, tmp_path, config, capsys):
@@ -206,7 +206,7 @@ def test_debians_files():
     assert made.labels.bincount().tolist() == [7000] * 10
     assert made.labels[:4].tolist() == [9, 0, 0, 3]
     assert made.num_bytes == 70_000 * 785
-    image = made.batch(torch.arange(60_000))["image"]
+    image = made.batch(torch.arange(60_000)).image
     # of the training part, as often used for normalisation
     assert image.mean().item() == pytest.approx(0.2860, abs=1e-4)
     assert image.std().item() == pytest.approx(0.3530, abs=1e-4)

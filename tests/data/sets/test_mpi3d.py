@@ -55,8 +55,8 @@ def test_images_have_the_factors_of_their_rows(folder, variant):
     assert torch.equal(made.values(rows), values)
     expected = miniature.images(variant).transpose(0, 3, 1, 2) / np.float32(255)
     batch = made.batch(rows)
-    assert batch["image"].dtype == torch.float32
-    assert np.array_equal(batch["image"].numpy(), expected)
+    assert batch.image.dtype == torch.float32
+    assert np.array_equal(batch.image.numpy(), expected)
     assert np.array_equal(made.images(values[37:39]).numpy(), expected[37:39])
     assert VARIANTS[variant].title in made.source
     assert VARIANTS[variant].file.name in made.source
@@ -72,10 +72,10 @@ def test_the_variants_have_their_own_converted_files(folder):
 @ALL
 def test_the_file_may_be_removed_afterwards(folder, variant):
     rows = torch.arange(128)
-    first = MPI3D(folder, variant).batch(rows)["image"]
+    first = MPI3D(folder, variant).batch(rows).image
     for path in (folder / "mpi3d").glob("*.npz"):
         path.unlink()
-    assert torch.equal(MPI3D(folder, variant).batch(rows)["image"], first)
+    assert torch.equal(MPI3D(folder, variant).batch(rows).image, first)
 
 
 @pytest.mark.parametrize("compressed", [True, False])
@@ -86,7 +86,7 @@ def test_arrays_may_be_spread_over_axes_and_stored_plainly(folder, monkeypatch, 
         images = images.reshape(*miniature.SIZES, 64, 64, 3)
     save = np.savez_compressed if compressed else np.savez
     replaced(folder, monkeypatch, "real", lambda path: save(path, images=images, other=images[0]))
-    made = MPI3D(folder, "real").batch(torch.arange(192))["image"]
+    made = MPI3D(folder, "real").batch(torch.arange(192)).image
     expected = miniature.images("real").transpose(0, 3, 1, 2) / np.float32(255)
     assert np.array_equal(made.numpy(), expected)
 
@@ -154,7 +154,7 @@ def test_a_file_without_a_checksum_is_checked_by_its_archives_own(folder, monkey
         with pytest.raises(DataError, match=r"CRC.*fetch it again"):
             MPI3D(folder, "complex")
     path.write_bytes(good)
-    made = MPI3D(folder, "complex").batch(torch.arange(128))["image"]
+    made = MPI3D(folder, "complex").batch(torch.arange(128)).image
     assert np.array_equal(made.numpy(), whole.transpose(0, 3, 1, 2) / np.float32(255))
 
 
@@ -204,7 +204,7 @@ def test_files_are_found_as_other_programs_name_them(folder, variant, name, plac
     moved = folder / place / name
     moved.parent.mkdir(exist_ok=True)
     file_of(folder, variant).rename(moved)
-    made = MPI3D(folder, variant).batch(torch.arange(128))["image"]
+    made = MPI3D(folder, variant).batch(torch.arange(128)).image
     expected = miniature.images(variant)[:128].transpose(0, 3, 1, 2) / np.float32(255)
     assert np.array_equal(made.numpy(), expected)
 
@@ -234,8 +234,8 @@ def test_the_module_explains_itself_before_reading_files(folder, variant):
     module.setup()
     assert module.dataset.factors == module.factors
     batch = next(iter(module.train_dataloader()))
-    expected = miniature.images(variant)[batch["index"].numpy()]
-    assert np.array_equal(np.rint(batch["image"].numpy() * 255), expected.transpose(0, 3, 1, 2))
+    expected = miniature.images(variant)[batch.rows.numpy()]
+    assert np.array_equal(np.rint(batch.image.numpy() * 255), expected.transpose(0, 3, 1, 2))
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):

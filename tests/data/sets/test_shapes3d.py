@@ -45,10 +45,10 @@ def test_the_published_set():
 def test_images_have_the_factors_of_their_rows(folder):
     made = Shapes3D(folder)
     batch = made.batch(ROWS)
-    assert batch["image"].dtype == torch.float32
-    assert np.array_equal(batch["image"].numpy(), PIXELS.transpose(0, 3, 1, 2) / np.float32(255))
-    assert np.array_equal(read(batch["image"], 6), batch["factors"].numpy())
-    assert np.array_equal(batch["factors"].numpy(), miniature.numbers())
+    assert batch.image.dtype == torch.float32
+    assert np.array_equal(batch.image.numpy(), PIXELS.transpose(0, 3, 1, 2) / np.float32(255))
+    assert np.array_equal(read(batch.image, 6), batch.factors.numpy())
+    assert np.array_equal(batch.factors.numpy(), miniature.numbers())
     assert "3dshapes.h5" in made.source
     assert np.array_equal(
         read(made.images(torch.tensor([[1, 0, 1, 0, 1, 3]])), 6), [[1, 0, 1, 0, 1, 3]]
@@ -64,9 +64,9 @@ def test_other_programs_places_are_looked_into(folder, place):
 
 
 def test_the_file_may_be_removed_afterwards(folder):
-    first = Shapes3D(folder).batch(ROWS)["image"]
+    first = Shapes3D(folder).batch(ROWS).image
     (folder / "shapes3d" / "3dshapes.h5").unlink()
-    assert torch.equal(Shapes3D(folder).batch(ROWS)["image"], first)
+    assert torch.equal(Shapes3D(folder).batch(ROWS).image, first)
 
 
 @pytest.mark.parametrize("start", [0, 1, 24, 47, 48, 127, 128])
@@ -179,7 +179,7 @@ def test_the_module_explains_itself_before_reading_files(folder):
     module.setup()
     assert [len(rows) for rows in module.rows.values()][:3] == [102, 13, 13]
     batch = next(iter(module.train_dataloader()))
-    assert np.array_equal(read(batch["image"], 6), batch["factors"].numpy())
+    assert np.array_equal(read(batch.image, 6), batch.factors.numpy())
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):

@@ -87,7 +87,7 @@ def test_every_frame_is_matched_with_the_factors_that_it_was_made_of(dataset, ma
 
 def test_frames_look_like_ours(dataset, matched, frames):
     # none of the 53 is left out
-    error = (dataset.batch(matched)["image"] - frames).abs().mean((1, 2, 3))
+    error = (dataset.batch(matched).image - frames).abs().mean((1, 2, 3))
     assert len(error) == 53
     assert error.mean() < 0.015
     assert error.max() < 0.025
@@ -101,7 +101,7 @@ def test_means_of_the_channels_are_the_published_ones(dataset):
         hues = np.stack([rng.permutation(10) for _ in range(3)], axis=1)
         columns.append(hues @ [48_000, 4_800, 480] + geometry)
     rows = torch.from_numpy(np.concatenate(columns))
-    means = torch.stack([dataset.batch(r)["image"].mean((0, 2, 3)) for r in rows.split(480)])
+    means = torch.stack([dataset.batch(r).image.mean((0, 2, 3)) for r in rows.split(480)])
     assert means.mean(0).numpy() == pytest.approx(OFFICIAL_MEANS.numpy(), rel=0.01)
 
 
@@ -110,7 +110,7 @@ def test_factors_and_images(dataset):
     assert dataset.values(torch.tensor([479_999])).tolist() == [[9, 9, 9, 7, 3, 14]]
     assert dataset.values(torch.tensor([1])).tolist() == [[0, 0, 0, 0, 0, 1]]
     assert "not Shapes3D" in dataset.source
-    image = dataset.batch(torch.tensor([0, 123_456, 479_999]))["image"]
+    image = dataset.batch(torch.tensor([0, 123_456, 479_999])).image
     assert (image.shape, image.dtype) == ((3, 3, 64, 64), torch.float32)
     assert 0 <= image.min() < image.max() <= 1
 
@@ -254,7 +254,7 @@ def test_maps_are_computed_once(folder, dataset, monkeypatch):
     monkeypatch.setattr(shapes3d_like, "geometry_maps", lambda: pytest.fail("computed again"))
     again = Shapes3DLike(folder)
     rows = torch.tensor([5, 77_777])
-    assert torch.equal(again.batch(rows)["image"], dataset.batch(rows)["image"])
+    assert torch.equal(again.batch(rows).image, dataset.batch(rows).image)
     assert [path.name for path in folder.glob("*.npy")] == ["shapes3d_like-v2.npy"]
 
 
@@ -264,7 +264,7 @@ def test_without_cache_nothing_is_written(tmp_path, maps, dataset, monkeypatch):
     other = Shapes3DLike(tmp_path / "data", cache=False)
     assert not (tmp_path / "data").exists()
     rows = torch.tensor([5, 77_777])
-    assert torch.equal(other.batch(rows)["image"], dataset.batch(rows)["image"])
+    assert torch.equal(other.batch(rows).image, dataset.batch(rows).image)
 
 
 def test_a_damaged_file_says_delete_it(tmp_path, folder):
@@ -303,5 +303,5 @@ def test_the_module_serves_the_set(folder):
     module = Shapes3DLikeDataModule(data_dir=folder, batch_size=8)
     module.setup()
     batch = next(iter(module.train_dataloader()))
-    assert batch["image"].shape == (8, 3, 64, 64)
-    assert torch.equal(module.dataset.images(batch["factors"]), batch["image"])
+    assert batch.image.shape == (8, 3, 64, 64)
+    assert torch.equal(module.dataset.images(batch.factors), batch.image)

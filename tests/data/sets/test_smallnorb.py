@@ -60,11 +60,11 @@ def test_the_published_set():
 def test_images_have_the_factors_of_their_rows(folder, method):
     made = SmallNORB(folder, method)
     batch = made.batch(ROWS)
-    assert batch["image"].dtype == torch.float32
-    assert batch["image"].shape == (160, 1, 64, 64)
-    assert np.array_equal(batch["factors"].numpy(), NUMBERS)
-    assert np.array_equal(read(batch["image"], 5), NUMBERS)
-    assert np.array_equal(batch["image"].numpy(), pixels(method))
+    assert batch.image.dtype == torch.float32
+    assert batch.image.shape == (160, 1, 64, 64)
+    assert np.array_equal(batch.factors.numpy(), NUMBERS)
+    assert np.array_equal(read(batch.image, 5), NUMBERS)
+    assert np.array_equal(batch.image.numpy(), pixels(method))
     assert np.array_equal(read(made.images(torch.tensor([[4, 0, 1, 3, 1]])), 5), [[4, 0, 1, 3, 1]])
     assert not made.has_nuisance
     assert all(name in made.source for name in NAMES)
@@ -78,23 +78,23 @@ def test_a_draw_chooses_the_toy_where_it_is_no_factor(folder):
     rows = torch.arange(80).repeat(50)
     draws = torch.from_numpy(np.random.default_rng(0).integers(2**62, size=4000))
     batch = made.batch(rows, draws)
-    seen = read(batch["image"], 5)
-    assert np.array_equal(batch["factors"].numpy(), seen[:, OTHERS])
-    assert np.array_equal(batch["factors"][:80].numpy(), grid((5, 2, 4, 2)))
+    seen = read(batch.image, 5)
+    assert np.array_equal(batch.factors.numpy(), seen[:, OTHERS])
+    assert np.array_equal(batch.factors[:80].numpy(), grid((5, 2, 4, 2)))
     toys = seen[:, 1]
     assert abs(toys.mean() - 0.5) < 5 * 0.5 / 4000**0.5
     by_row = toys.reshape(50, 80)
     assert (by_row.min(0) == 0).all()
     assert (by_row.max(0) == 1).all()  # every toy of every row is seen
-    assert torch.equal(made.batch(rows, draws)["image"], batch["image"])
+    assert torch.equal(made.batch(rows, draws).image, batch.image)
 
 
 def test_without_draws_a_row_has_always_the_same_toy_but_rows_differ(folder):
     made = SmallNORB(folder, instance=False)
     rows = torch.arange(80)
-    seen = read(made.batch(rows)["image"], 5)
+    seen = read(made.batch(rows).image, 5)
     assert np.array_equal(read(made.images(made.values(rows)), 5), seen)
-    assert np.array_equal(read(made.batch(rows.flip(0))["image"], 5), seen[::-1])
+    assert np.array_equal(read(made.batch(rows.flip(0)).image, 5), seen[::-1])
     # neighbouring draws tell nothing of each other: runs of a fair coin
     runs = 1 + (np.diff(seen[:, 1]) != 0).sum()
     assert 25 < runs < 56
@@ -131,15 +131,15 @@ def test_decompressed_files_will_do(folder, place):
         (folder / "smallnorb" / name).unlink()
         (folder / place / name.removesuffix(".gz")).write_bytes(content)
     made = SmallNORB(folder)
-    assert np.array_equal(made.batch(ROWS)["image"].numpy(), pixels("lanczos"))
+    assert np.array_equal(made.batch(ROWS).image.numpy(), pixels("lanczos"))
     assert made.source.count("(not checked)") == len(NAMES)
 
 
 def test_the_files_may_be_removed_afterwards(folder):
-    first = SmallNORB(folder).batch(ROWS)["image"]
+    first = SmallNORB(folder).batch(ROWS).image
     for name in NAMES:
         (folder / "smallnorb" / name).unlink()
-    assert torch.equal(SmallNORB(folder).batch(ROWS)["image"], first)
+    assert torch.equal(SmallNORB(folder).batch(ROWS).image, first)
 
 
 @pytest.mark.parametrize("start", [0, 1, 50, 99, 159])
@@ -238,10 +238,10 @@ def test_the_module_explains_itself_before_reading_files(folder, instance):
     module.setup()
     assert module.dataset.factors == module.factors
     batches = module.epoch_batches()
-    assert ("draw" in batches.plan(0)) != instance
+    assert (batches.plan(0).draw is None) == instance
     batch = next(iter(module.train_dataloader()))
-    seen = read(batch["image"], 5)
-    assert np.array_equal(seen if instance else seen[:, OTHERS], batch["factors"].numpy())
+    seen = read(batch.image, 5)
+    assert np.array_equal(seen if instance else seen[:, OTHERS], batch.factors.numpy())
 
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):

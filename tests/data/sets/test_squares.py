@@ -32,8 +32,8 @@ def test_default_squares_tile_the_image():
             image[channel, 8 * y : 8 * y + 8, 8 * x : 8 * x + 8] = 1
     assert np.array_equal(dataset.images(values).numpy(), expected)
     batch = dataset.batch(dataset.factors.index(values))
-    assert np.array_equal(batch["image"].numpy(), expected)
-    assert torch.equal(batch["factors"], values)
+    assert np.array_equal(batch.image.numpy(), expected)
+    assert torch.equal(batch.factors, values)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_sizes_share_their_centre():
 @pytest.mark.parametrize("dataset", [XYSquares(), XYObject()], ids=["squares", "object"])
 def test_images_are_all_different(dataset):
     rows = torch.from_numpy(np.random.default_rng(0).choice(len(dataset), 1000, replace=False))
-    image = dataset.batch(rows)["image"]
+    image = dataset.batch(rows).image
     assert len(image.flatten(1).unique(dim=0)) == 1000
 
 
@@ -162,7 +162,7 @@ def test_a_module_knows_its_factors_before_setup(module, arguments, sizes):
     assert made.image_shape == (3, 64, 64)
     made.setup()
     assert made.dataset.factors == made.factors
-    assert next(iter(made.train_dataloader()))["image"].shape == (4, 3, 64, 64)
+    assert next(iter(made.train_dataloader())).image.shape == (4, 3, 64, 64)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from vaescope.errors import ConfigError
 
 
 def all_images(dataset):
-    return dataset.batch(torch.arange(len(dataset)))["image"].double()
+    return dataset.batch(torch.arange(len(dataset))).image.double()
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.2, 2.0])
@@ -37,9 +37,9 @@ def test_linear_rotation_is_by_45_degrees_about_its_axis():
 def test_linear_vectors_are_the_mixing_of_the_factors():
     dataset = SyntheticLinear(num_points=100)
     batch = dataset.batch(torch.tensor([3, 99]))
-    torch.testing.assert_close(batch["image"], batch["factors"] @ dataset.mixing.T)
-    torch.testing.assert_close(dataset.images(batch["factors"]), batch["image"])
-    assert torch.equal(dataset[3]["image"], batch["image"][0])
+    torch.testing.assert_close(batch.image, batch.factors @ dataset.mixing.T)
+    torch.testing.assert_close(dataset.images(batch.factors), batch.image)
+    assert torch.equal(dataset[3]["image"], batch.image[0])
 
 
 def test_nonlinear_is_curved_bounded_and_repeatable():
@@ -72,7 +72,7 @@ def test_tiny_squares_are_squares_of_the_given_size_and_place():
     dataset = TinySquares()
     assert len(dataset) == 192
     batch = dataset.batch(torch.arange(192))
-    image, factors = batch["image"], batch["factors"]
+    image, factors = batch.image, batch.factors
     assert image.shape == (192, 1, 64, 64)
     assert set(image.unique().tolist()) == {0.0, 1.0}
     side = 8 + 6 * factors[:, 2]

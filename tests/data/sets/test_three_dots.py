@@ -28,13 +28,13 @@ def apart(values, radius=RADIUS):
 
 def test_whole_dots_have_the_area_of_discs(dataset):
     batch = dataset.batch(torch.arange(3000))
-    darkness = (1 - batch["image"]).double().sum((1, 2, 3))
-    whole = apart(batch["factors"])
+    darkness = (1 - batch.image).double().sum((1, 2, 3))
+    whole = apart(batch.factors)
     assert whole.sum() > 500
     assert (darkness[whole] / (3 * math.pi * RADIUS**2) - 1).abs().max() < 1e-5
     assert darkness.max() <= 3 * math.pi * RADIUS**2 * (1 + 1e-5)
-    assert batch["image"].shape == (3000, 1, 64, 64)
-    assert (batch["image"].min(), batch["image"].max()) == (0, 1)
+    assert batch.image.shape == (3000, 1, 64, 64)
+    assert (batch.image.min(), batch.image.max()) == (0, 1)
 
 
 def test_dots_are_where_their_factors_say(dataset):
@@ -67,7 +67,7 @@ def test_covered_shares_are_areas(radius):
 
 @pytest.mark.parametrize("radius", np.random.default_rng(3).uniform(0.01, 0.5, 20).tolist())
 def test_no_radius_gives_a_number_that_is_none(radius):
-    image = ThreeDots(num_points=4, radius=radius).batch(torch.arange(4))["image"]
+    image = ThreeDots(num_points=4, radius=radius).batch(torch.arange(4)).image
     assert image.isfinite().all()
 
 
@@ -138,9 +138,9 @@ def test_the_module_serves_them():
     assert module.image_shape == (1, 64, 64)
     module.setup()
     batch = next(iter(module.train_dataloader()))
-    assert torch.equal(batch["image"], module.dataset.images(batch["factors"]))
-    expected = ThreeDots(num_points=100, data_seed=3).values(batch["index"])
-    assert torch.equal(batch["factors"], expected)
+    assert torch.equal(batch.image, module.dataset.images(batch.factors))
+    expected = ThreeDots(num_points=100, data_seed=3).values(batch.rows)
+    assert torch.equal(batch.factors, expected)
 
 
 @pytest.mark.parametrize(

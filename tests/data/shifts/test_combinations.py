@@ -145,11 +145,11 @@ def test_training_never_shows_what_is_held_out(hold_out, view):
     data = TinySquaresDataModule(hold_out=hold_out, view=view, batch_size=8)
     data.setup()
     for batch in data.train_dataloader():
-        shown = [column for name, column in batch.items() if name.startswith("factors")]
+        shown = [part.factors for part in (batch, *batch.partners)]
         assert len(shown) == {None: 1, Pairs: 2, Triplets: 3}[view and type(view)]
         assert not any(hold_out.mask(values, data.factors).any() for values in shown)
-        rows = [column for name, column in batch.items() if name.startswith("index")]
-        assert all(torch.isin(index, data.rows["train"]).all() for index in rows)
+        for part in (batch, *batch.partners):
+            assert torch.isin(part.rows, data.rows["train"]).all()
 
 
 def test_the_split_of_the_rest_does_not_depend_on_seeds():

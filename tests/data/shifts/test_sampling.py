@@ -81,7 +81,7 @@ def test_training_shows_rows_as_often_as_the_formula_says():
     data = TinySquaresDataModule(batch_size=150, sampling=sampling)
     data.setup()
     batches, rows = data.epoch_batches(), data.rows["train"]
-    drawn = torch.cat([batches.plan(step)["index"] for step in range(400)])
+    drawn = torch.cat([batches.plan(step).rows for step in range(400)])
     found = drawn.bincount(minlength=192)
     assert found[torch.cat([data.rows["val"], data.rows["test"]])].sum() == 0
     values = data.dataset.values(rows).double()
@@ -195,6 +195,6 @@ def test_continuous_points_may_be_correlated():
     data = SyntheticLinearDataModule(num_points=20_000, sampling=CorrelatedFactors([[0, 1]], 0.1))
     data.setup()
     batches = data.epoch_batches()
-    index = torch.cat([batches.plan(step)["index"] for step in range(50)])
+    index = torch.cat([batches.plan(step).rows for step in range(50)])
     a, b = data.dataset.values(index).unbind(1)
     assert float(torch.corrcoef(torch.stack([a, b]))[0, 1]) > 0.9

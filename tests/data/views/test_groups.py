@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from builders.minibatches import columns
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
@@ -32,12 +33,12 @@ class Grid(FactorDataset):
 def test_groups_share_a_factor_and_begin_with_the_batch(rng):
     pool, index = Pool(Grid(), torch.arange(60)), torch.from_numpy(rng.integers(0, 60, 60))
     plan = Groups("angle", 3)(index, pool, rng)
-    assert plan.keys() == {"index", "group", "label"}
-    assert plan["group"].tolist() == [g for g in range(20) for _ in range(3)]
-    assert torch.equal(plan["index"][::3], index[:20])
-    assert torch.equal(plan["label"], FACTORS.values(plan["index"])[:, 1])
-    assert (plan["label"].view(20, 3) == plan["label"].view(20, 3)[:, :1]).all()
-    assert all(column.dtype == torch.int64 for column in plan.values())
+    assert columns(plan).keys() == {"rows", "known.group", "known.label"}
+    assert plan.known.group.tolist() == [g for g in range(20) for _ in range(3)]
+    assert torch.equal(plan.rows[::3], index[:20])
+    assert torch.equal(plan.known.label, FACTORS.values(plan.rows)[:, 1])
+    assert (plan.known.label.view(20, 3) == plan.known.label.view(20, 3)[:, :1]).all()
+    assert all(column.dtype == torch.int64 for column in columns(plan).values())
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -47,10 +48,10 @@ def test_members_of_a_group_are_drawn_as_training_shows_them(rng, weighted):
     pool = Pool(Grid(), rows, weights)
     for first in rows[[0, 20, 44]]:
         plan = Groups("shape", N)(first.repeat(N), pool, rng)
-        others = np.bincount(plan["index"][1:].numpy(), minlength=60)
+        others = np.bincount(plan.rows[1:].numpy(), minlength=60)
         expected = np.zeros(60)
         expected[rows.numpy()] = 1 if weights is None else weights.numpy()
-        expected *= (FACTORS.values(torch.arange(60))[:, 3] == plan["label"][0]).numpy()
+        expected *= (FACTORS.values(torch.arange(60))[:, 3] == plan.known.label[0]).numpy()
         assert not others[expected == 0].any()
         cells = expected > 0
         expected = expected[cells] / expected.sum() * (N - 1)
@@ -70,11 +71,11 @@ def test_groups_by_class_need_no_factors(rng):
     view = Groups("label", 4)
     view.check(dataset.factors, 24)
     plan = view(rows[:24], Pool(dataset, rows), rng)
-    assert torch.equal(labels[plan["index"]], plan["label"])
-    assert torch.isin(plan["index"], rows).all()
+    assert torch.equal(labels[plan.rows], plan.known.label)
+    assert torch.isin(plan.rows, rows).all()
     batch = dataset.gather(plan)
-    assert torch.equal(batch["label"], plan["label"])
-    assert torch.equal(batch["group"], plan["group"])
+    assert torch.equal(batch.known.label, plan.known.label)
+    assert torch.equal(batch.known.group, plan.known.group)
     with pytest.raises(ConfigError, match=r"no classes.*'size', 'angle'"):
         view(torch.arange(8), Pool(Grid(), torch.arange(60)), rng)
 
@@ -105,8 +106,8 @@ def test_labels_leave_the_batch_as_it_is(rng, by, column):
     rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
     index = rows[torch.from_numpy(rng.integers(0, 45, 30))]
     plan = Labels(by)(index, Pool(Grid(), rows), rng)
-    assert torch.equal(plan["index"], index)
-    assert torch.equal(plan["label"], FACTORS.values(index)[:, column])
+    assert torch.equal(plan.rows, index)
+    assert torch.equal(plan.known.label, FACTORS.values(index)[:, column])
 
 
 def test_labels_are_classes_where_there_are_no_factors(rng):
@@ -115,7 +116,7 @@ def test_labels_are_classes_where_there_are_no_factors(rng):
     table = torch.zeros(20, 0, dtype=torch.int64)
     made = StoredDataset(pixels, Factors((), (), ()), "drawn in a test", table, labels)
     plan = Labels()(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
-    assert plan["label"].tolist() == [2, 1]
+    assert plan.known.label.tolist() == [2, 1]
     with pytest.raises(ConfigError, match=r"'label' has 3 values; give model\.num_labels=3"):
         Labels(num_labels=2)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
     Labels(num_labels=3)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)

@@ -5,14 +5,14 @@ import pytest
 import torch
 from scipy.stats import binomtest, chisquare
 
-from vaescope.data.batches import EpochBatches, MemberBatches, PlannedBatches
+from builders.minibatches import columns
+from vaescope.data.batches import EpochBatches, EvaluationBatches, MemberBatches, PlannedBatches
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
 from vaescope.data.shifts.correlated import CorrelatedFactors
 from vaescope.data.stored import StoredDataset
-from vaescope.data.viewed import Viewed
 from vaescope.data.views.labelled import Labelled
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
@@ -41,11 +41,11 @@ def plan_of(view, pool=None, count=120, seed=3, step=0):
 
 
 def set_of(plan):
-    return set(plan["index_2"].tolist())
+    return set(plan.partners[0].rows.tolist())
 
 
 def label_by_row(plan):
-    return dict(zip(plan["index_2"].tolist(), plan["factor_labels"].tolist(), strict=True))
+    return dict(zip(plan.partners[0].rows.tolist(), plan.known.factor_labels.tolist(), strict=True))
 
 
 # which rows
@@ -61,8 +61,8 @@ def test_labelled_rows_are_a_fixed_set_of_training_rows(rng):
     assert len(fixed) == 20
     assert fixed <= set(rows.tolist())
     assert all(set_of(plan) == fixed for plan in plans)
-    assert not torch.equal(plans[0]["index_2"], plans[1]["index_2"])
-    assert not torch.equal(plans[0]["index_2"], plans[2]["index_2"])
+    assert not torch.equal(plans[0].partners[0].rows, plans[1].partners[0].rows)
+    assert not torch.equal(plans[0].partners[0].rows, plans[2].partners[0].rows)
     assert set_of(plan_of(Labelled(20), Pool(Grid(), rows))) == fixed
     assert set_of(plan_of(Labelled(20, seed=1), pool)) != fixed
     assert set_of(plan_of(Labelled(10), pool)) < fixed
@@ -70,7 +70,7 @@ def test_labelled_rows_are_a_fixed_set_of_training_rows(rng):
 
 def test_no_row_comes_twice_before_all_have_come_once():
     for step in range(5):
-        count = np.bincount(plan_of(Labelled(50), count=120, step=step)["index_2"].numpy())
+        count = np.bincount(plan_of(Labelled(50), count=120, step=step).partners[0].rows.numpy())
         assert sorted(set(count[count > 0])) == [2, 3]
         assert (count == 3).sum() == 20
         assert len(set_of(plan_of(Labelled(50), count=30, step=step))) == 30
@@ -78,14 +78,18 @@ def test_no_row_comes_twice_before_all_have_come_once():
 
 def test_every_row_is_labelled_as_often_as_every_other():
     pool = Pool(Grid(), torch.arange(180))
-    drawn = [plan_of(Labelled(30, seed=seed), pool, count=30)["index_2"] for seed in range(400)]
+    drawn = [
+        plan_of(Labelled(30, seed=seed), pool, count=30).partners[0].rows for seed in range(400)
+    ]
     assert chisquare(np.bincount(torch.cat(drawn).numpy(), minlength=180)).pvalue > 1e-4
 
 
 def test_rows_are_labelled_as_often_as_training_shows_them():
     weights = torch.tensor([0.0, 1.0, 3.0]).double().repeat(60)
     pool = Pool(Grid(), torch.arange(180), weights)
-    drawn = torch.cat([plan_of(Labelled(1, seed=s), pool, count=1)["index_2"] for s in range(800)])
+    drawn = torch.cat(
+        [plan_of(Labelled(1, seed=s), pool, count=1).partners[0].rows for s in range(800)]
+    )
     count = np.bincount(drawn.numpy() % 3, minlength=3)
     assert count[0] == 0
     assert binomtest(int(count[2]), 800, 0.75).pvalue > 1e-4
@@ -104,9 +108,9 @@ def test_plans_follow_from_seed_and_step_and_members_share_the_set():
         other = TinySquaresDataModule(view=Labelled(10), seed=seed)
         other.setup()
         alone = other.epoch_batches().plan(4)
-        for name, column in alone.items():
-            assert torch.equal(together[name].unflatten(0, (2, -1))[half], column)
-    halves = together["index_2"].unflatten(0, (2, -1))
+        for name, column in columns(alone).items():
+            assert torch.equal(columns(together)[name].unflatten(0, (2, -1))[half], column)
+    halves = together.partners[0].rows.unflatten(0, (2, -1))
     assert set(halves[0].tolist()) == set(halves[1].tolist())
 
 
@@ -119,24 +123,25 @@ def test_batches_do_not_depend_on_workers_or_on_where_they_are_gathered(monkeypa
     here, workers = batches(0), batches(2)
     monkeypatch.setattr(TinySquaresDataModule, "gathers_on_device", True)
     for batch, of_worker, of_device in zip(here, workers, batches(0), strict=True):
-        assert batch.keys() == of_worker.keys() == of_device.keys()
-        for name, column in batch.items():
-            for other in (of_worker, of_device):
+        others = [columns(other) for other in (of_worker, of_device)]
+        assert columns(batch).keys() == others[0].keys() == others[1].keys()
+        for name, column in columns(batch).items():
+            for other in others:
                 torch.testing.assert_close(other[name], column, rtol=0, atol=0, equal_nan=True)
-        assert torch.equal(batch["image_2"], TinySquares().images(batch["factors_2"]))
+        assert torch.equal(batch.partners[0].image, TinySquares().images(batch.partners[0].factors))
 
 
 def test_labels_belong_to_their_images_and_looks_label_other_rows():
     data = TinySquaresDataModule(view=Labelled(40))
     data.setup()
     training = data.dataset.gather(data.epoch_batches().plan(0))
-    look = Viewed(data.dataset, data.view, seed=0).batch(data.rows["val"], 0)
+    look = EvaluationBatches(data.dataset, data.view, seed=0).batch(data.rows["val"], 0)
     for batch in (training, look):
-        expected = batch["factors_2"] / torch.tensor(TinySquares.factors.sizes)
-        torch.testing.assert_close(batch["factor_labels"], expected)
-    assert torch.equal(look["index"], data.rows["val"])
+        expected = batch.partners[0].factors / torch.tensor(TinySquares.factors.sizes)
+        torch.testing.assert_close(batch.known.factor_labels, expected)
+    assert torch.equal(look.rows, data.rows["val"])
     again = data.dataset.gather(data.epoch_batches().plan(0))  # the look has not moved the set
-    assert torch.equal(again["index_2"], training["index_2"])
+    assert torch.equal(again.partners[0].rows, training.partners[0].rows)
 
 
 def test_labels_follow_the_sampling():
@@ -144,7 +149,7 @@ def test_labels_follow_the_sampling():
     data = TinySquaresDataModule(view=Labelled(15), sampling=sampling)
     data.setup()
     batch = data.dataset.gather(data.epoch_batches().plan(0))
-    x, y = batch["factors_2"][:, 0], batch["factors_2"][:, 1]
+    x, y = batch.partners[0].factors[:, 0], batch.partners[0].factors[:, 1]
     assert (x - y).abs().float().mean() < 1.5  # 21 / 8 if they were independent
 
 
@@ -156,8 +161,8 @@ def test_nuisance_of_labelled_images_is_drawn_anew():
     view, pool = Labelled(1), Pool(Noisy(), rows)
     planned = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), view, pool)
     plan = planned.plan(0)
-    assert len(set(plan["draw_2"].tolist())) == 8
-    assert Noisy().gather(plan)["image_2"].shape == (8, 1)
+    assert len(set(plan.partners[0].draw.tolist())) == 8
+    assert Noisy().gather(plan).partners[0].image.shape == (8, 1)
 
 
 # what the labels say
@@ -165,16 +170,16 @@ def test_nuisance_of_labelled_images_is_drawn_anew():
 
 def test_perfect_labels_are_shares_of_the_size():
     plan = plan_of(Labelled(60))
-    labels = plan["factor_labels"]
+    labels = plan.known.factor_labels
     assert labels.dtype == torch.float32
-    torch.testing.assert_close(labels, FACTORS.values(plan["index_2"]) / SIZES)
+    torch.testing.assert_close(labels, FACTORS.values(plan.partners[0].rows) / SIZES)
     assert (labels >= 0).all()
     assert (labels <= 1 - 1 / SIZES + 1e-6).all()
 
 
 def test_binned_labels_are_the_bins_of_an_outer_histogram():
     plan = plan_of(Labelled(180, "binned"))
-    labels, values = plan["factor_labels"], FACTORS.values(plan["index_2"])
+    labels, values = plan.known.factor_labels, FACTORS.values(plan.partners[0].rows)
     edges = np.linspace(0, 15, 6)  # 15 values in 5 bins
     bins = np.digitize(values[:, 1].numpy(), edges) - 1
     np.testing.assert_allclose(labels[:, 1].numpy(), bins / 5, rtol=1e-6)
@@ -197,13 +202,13 @@ def test_noisy_labels_are_wrong_as_often_as_they_should_and_stay_so():
     assert label_by_row(plan_of(first, step=0)) == label_by_row(plan_of(resumed, step=7))
     assert label_by_row(plan_of(first, step=0)) != label_by_row(plan_of(Labelled(40)))
     same = plan_of(Labelled(40, "noisy", probability=0.0))
-    assert torch.equal(same["factor_labels"], plan_of(Labelled(40))["factor_labels"])
+    assert torch.equal(same.known.factor_labels, plan_of(Labelled(40)).known.factor_labels)
 
 
 def test_permuted_labels_rename_the_values_of_each_factor():
     plan = plan_of(Labelled(180, "permuted"), count=180)
-    names = (plan["factor_labels"] * SIZES).round().long()
-    values = FACTORS.values(plan["index_2"])
+    names = (plan.known.factor_labels * SIZES).round().long()
+    values = FACTORS.values(plan.partners[0].rows)
     for position, size in enumerate(FACTORS.sizes):
         pairs = set(zip(values[:, position].tolist(), names[:, position].tolist(), strict=True))
         assert len(pairs) == size
@@ -215,11 +220,11 @@ def test_partial_labels_know_the_same_few_factors_that_vary():
     known = set()
     for seed in range(12):
         plan = plan_of(Labelled(30, "partial", seed=seed))
-        labels = plan["factor_labels"]
+        labels = plan.known.factor_labels
         columns = (~labels.isnan()).any(0)
         assert torch.equal(columns, (~labels.isnan()).all(0))
         assert columns.sum() == 2
-        expected = FACTORS.values(plan["index_2"]) / SIZES
+        expected = FACTORS.values(plan.partners[0].rows) / SIZES
         torch.testing.assert_close(labels[:, columns], expected[:, columns])
         known.add(tuple(columns.nonzero().flatten().tolist()))
     assert known == {(0, 1), (0, 3), (1, 3)}  # never the constant one
@@ -233,7 +238,7 @@ def test_continuous_factors_are_their_own_labels(rng, labeller):
     view = Labelled(50, labeller, num_bins=4, probability=1.0)
     view.check(factors, 8)
     plan = plan_of(view, Pool(dataset, torch.arange(50)), count=50)
-    labels, values = plan["factor_labels"], table[plan["index_2"]]
+    labels, values = plan.known.factor_labels, table[plan.partners[0].rows]
     a = {
         "perfect": values[:, 0],
         "binned": (values[:, 0] * 4).floor() / 4,

@@ -8,6 +8,7 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, laplace
 
+from builders.minibatches import columns
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
@@ -68,8 +69,8 @@ def test_a_high_rate_moves_one_factor_by_one_step(rng):
     pool = Pool(Grid(), torch.arange(60))
     index = torch.from_numpy(rng.integers(0, 60, 1000))
     plan = LaplaceTransitions(rate=1e4)(index, pool, rng)
-    a, b = FACTORS.values(index), FACTORS.values(plan["index_2"])
-    assert (plan["changed"].sum(1) == 1).all()
+    a, b = FACTORS.values(index), FACTORS.values(plan.partners[0].rows)
+    assert (plan.known.changed.sum(1) == 1).all()
     step = (a - b).abs().sum(1)
     round_the_circle = (a[:, 1] - b[:, 1]).abs() == 4
     assert ((step == 1) | round_the_circle).all()
@@ -107,16 +108,16 @@ def test_pairs_have_the_distribution_of_the_definition_given_the_rows(rng, rate,
     chance = chances(rate, old)
     assert chance.sum() == pytest.approx(1)
     chance *= np.isin(np.arange(60), rows.numpy())
-    found = np.bincount(plan["index_2"].numpy(), minlength=60)
+    found = np.bincount(plan.partners[0].rows.numpy(), minlength=60)
     assert not found[chance == 0].any()
     expected = chance[chance > 0] / chance.sum() * N
     common = expected > 5
     cells = [[*c[common], c[~common].sum()] for c in (found[chance > 0], expected)]
     cells = [c if expected[~common].size else c[:-1] for c in cells]
     assert chisquare(*cells).pvalue > 1e-4
-    after = FACTORS.values(plan["index_2"])
-    assert torch.equal(plan["changed"], after != FACTORS.values(index))
-    assert plan["changed"].any(1).all()
+    after = FACTORS.values(plan.partners[0].rows)
+    assert torch.equal(plan.known.changed, after != FACTORS.values(index))
+    assert plan.known.changed.any(1).all()
     assert (after[:, 3] == old[3]).all()
 
 
@@ -139,8 +140,8 @@ def test_continuous_factors_move_by_their_scale(rng):
     dataset = SyntheticLinear(2000)
     index = torch.arange(2000)
     plan = LaplaceTransitions(rate=2.0, continuous_scale=0.02)(index, Pool(dataset, index), rng)
-    assert plan["changed"].all()
-    before, after = dataset.values(index), plan["factors_2"]
+    assert plan.known.changed.all()
+    before, after = dataset.values(index), plan.partners[0].factors
     assert after.dtype == torch.float32
     inside = ((before > 0.2) & (before < 0.8)).all(1)
     step = (after - before)[inside]
@@ -153,10 +154,11 @@ def test_uniform_transitions_are_strict_pairs(k):
     pool, index = Pool(Grid(), torch.arange(60)), torch.arange(60)
     a = UniformTransitions(k)(index, pool, np.random.default_rng(1))
     b = Pairs(k, "strict")(index, pool, np.random.default_rng(1))
-    assert all(torch.equal(a[name], b[name]) for name in ("index_2", "changed"))
+    assert columns(a).keys() == columns(b).keys()
+    assert all(torch.equal(column, columns(b)[name]) for name, column in columns(a).items())
     if k is not None:
-        assert (a["changed"].sum(1) == k).all()
-    assert a["changed"][:, 3].any()  # categories change, too
+        assert (a.known.changed.sum(1) == k).all()
+    assert a.known.changed[:, 3].any()  # categories change, too
 
 
 @pytest.mark.parametrize(

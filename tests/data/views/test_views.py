@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from builders.minibatches import columns
 from vaescope.data.batches import EpochBatches, MemberBatches, PlannedBatches
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
@@ -96,19 +97,19 @@ def test_pairs_have_the_distribution_of_their_policy_given_the_rows(rng, policy,
         chance[row] = chance_of(policy, k, old, new)
     if not subset:
         assert chance.sum() == pytest.approx(1)
-    assert fits(np.bincount(plan["index_2"].numpy(), minlength=60), chance / chance.sum())
+    assert fits(np.bincount(plan.partners[0].rows.numpy(), minlength=60), chance / chance.sum())
 
 
 @pytest.mark.parametrize("view", [Pairs(), Pairs(2, "uniform"), Pairs(2, "strict")])
 def test_what_changed_is_what_differs_and_the_rest_is_shared(rng, pool, view):
     index = some_rows(rng)
     plan = view(index, pool, rng)
-    assert plan.keys() == {"index", "index_2", "changed"}
-    assert torch.equal(plan["index"], index)
-    a, b = FACTORS.values(index), FACTORS.values(plan["index_2"])
-    assert torch.equal(plan["changed"], a != b)
-    assert not plan["changed"][:, 2].any()  # it has one value
-    count = plan["changed"].sum(1)
+    assert columns(plan).keys() == {"rows", "partners.0.rows", "known.changed"}
+    assert torch.equal(plan.rows, index)
+    a, b = FACTORS.values(index), FACTORS.values(plan.partners[0].rows)
+    assert torch.equal(plan.known.changed, a != b)
+    assert not plan.known.changed[:, 2].any()  # it has one value
+    count = plan.known.changed.sum(1)
     assert int(count.max()) == 2
     if view.policy == "strict":
         assert (count == 2).all()
@@ -126,10 +127,11 @@ def test_further_images_are_training_images_whatever_the_random_numbers(rng, vie
         index = rows[some_rows(rng, 50, 40)]
         plan = view(index, pool, stream(3, "view", step))
         again = view(index, pool, stream(3, "view", step))
+        plan, again = columns(plan), columns(again)
         assert plan.keys() == again.keys()
         for name, column in plan.items():
             assert torch.equal(column, again[name])
-            if name.startswith("index"):
+            if name.endswith("rows"):
                 assert torch.isin(column, rows).all()
 
 
@@ -140,7 +142,7 @@ def test_a_table_with_gaps_and_repeats_gives_pairs_each_repeat_as_often(rng):
     pool = Pool(dataset, torch.arange(5))
     plan = Pairs(1, "strict")(torch.zeros(N, dtype=torch.int64), pool, rng)
     # (0, 1) or (1, 0): proposed as often as each other, the former in two rows
-    assert fits(np.bincount(plan["index_2"].numpy(), minlength=5), [0, 0.25, 0.25, 0.5, 0])
+    assert fits(np.bincount(plan.partners[0].rows.numpy(), minlength=5), [0, 0.25, 0.25, 0.5, 0])
     with pytest.raises(DataError, match=r"'a': 2, 'b': 2.*data.split=null"):
         Pairs(1, "strict")(torch.tensor([0, 4]), pool, rng)
 
@@ -149,13 +151,13 @@ def test_continuous_factors_are_computed_where_images_are(rng):
     dataset = SyntheticLinear(1000)
     index = some_rows(rng, 500, 1000)
     plan = Pairs(1, "strict")(index, Pool(dataset, torch.arange(1000)), rng)
-    assert plan.keys() == {"index", "factors_2", "changed"}
-    assert (plan["changed"].sum(1) == 1).all()
-    assert plan["factors_2"].dtype == torch.float32
+    assert columns(plan).keys() == {"rows", "partners.0.factors", "known.changed"}
+    assert (plan.known.changed.sum(1) == 1).all()
+    assert plan.partners[0].factors.dtype == torch.float32
     batch = dataset.gather(plan)
-    assert torch.equal(batch["image_2"], dataset.images(plan["factors_2"]))
-    assert torch.equal(batch["factors_2"] != batch["factors"], plan["changed"])
-    moved = plan["factors_2"][plan["changed"]]
+    assert torch.equal(batch.partners[0].image, dataset.images(plan.partners[0].factors))
+    assert torch.equal(batch.partners[0].factors != batch.factors, plan.known.changed)
+    moved = plan.partners[0].factors[plan.known.changed]
     assert fits(torch.histc(moved, 10, 0, 1).numpy(), np.full(10, 0.1))
 
 
@@ -168,8 +170,8 @@ def test_computed_images_are_never_of_held_out_values(view):
         batches = data.epoch_batches()
         for step in range(10):
             plan = batches.plan(step)
-            shown = [data.dataset.values(plan["index"])]
-            shown += [column for name, column in plan.items() if name.startswith("factors")]
+            shown = [data.dataset.values(plan.rows)]
+            shown += [partner.factors for partner in plan.partners]
             assert len(shown) > 1
             assert not any(hold_out.mask(values, data.factors).any() for values in shown)
 
@@ -203,8 +205,8 @@ def test_distance_is_the_sum_over_factors(a, b, expected):
 
 def test_triplets_have_the_nearer_image_first_and_no_ties(rng, pool):
     plan = Triplets()(some_rows(rng), pool, rng)
-    assert plan.keys() == {"index", "index_2", "index_3"}
-    a, near, far = (FACTORS.values(column).numpy() for column in plan.values())
+    assert len(plan.partners) == 2
+    a, near, far = (FACTORS.values(part.rows).numpy() for part in (plan, *plan.partners))
     gap = factor_distance(a, far, FACTORS) - factor_distance(a, near, FACTORS)
     assert (gap > 1e-6).all()
     assert (near != a).any(1).all()
@@ -243,10 +245,11 @@ def test_plans_are_a_function_of_seed_and_step(view):
     plans = [straight.epoch_batches().plan(step) for step in range(12)]
     batches = jumping.epoch_batches()
     for step in (11, 0, 7, 3):
-        assert batches.plan(step).keys() == plans[step].keys()
-        assert all(torch.equal(c, plans[step][n]) for n, c in batches.plan(step).items())
-    other = jumping.epoch_batches(seed=6).plan(0)
-    assert any(not torch.equal(column, other[name]) for name, column in plans[0].items())
+        found, expected = columns(batches.plan(step)), columns(plans[step])
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(column, expected[name]) for name, column in found.items())
+    other = columns(jumping.epoch_batches(seed=6).plan(0))
+    assert any(not torch.equal(column, other[name]) for name, column in columns(plans[0]).items())
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -257,8 +260,8 @@ def test_members_of_an_ensemble_have_the_plans_of_their_own_seeds(view):
     assert members.members[0].pool is members.members[1].pool
     for step in (9, 0):
         together = members.plan(step)
-        alone = [data.epoch_batches(seed).plan(step) for seed in (2, 3)]
-        for name, column in together.items():
+        alone = [columns(data.epoch_batches(seed).plan(step)) for seed in (2, 3)]
+        for name, column in columns(together).items():
             halves = column.unflatten(0, (2, -1))
             assert torch.equal(halves[0], alone[0][name])
             assert torch.equal(halves[1], alone[1][name])
@@ -277,13 +280,12 @@ def test_batches_do_not_depend_on_workers_or_on_where_they_are_gathered(view, mo
     device = batches(0)
     dataset = TinySquares()
     for batch, of_worker, of_device in zip(here, workers, device, strict=True):
-        assert batch.keys() == of_worker.keys() == of_device.keys()
-        for name, column in batch.items():
-            assert torch.equal(column, of_worker[name])
-            assert torch.equal(column, of_device[name])
-            if name.startswith("image"):
-                factors = batch[name.replace("image", "factors")]
-                assert torch.equal(column, dataset.images(factors))
+        others = [columns(other) for other in (of_worker, of_device)]
+        assert columns(batch).keys() == others[0].keys() == others[1].keys()
+        for name, column in columns(batch).items():
+            assert all(torch.equal(column, other[name]) for other in others)
+        for part in (batch, *batch.partners):
+            assert torch.equal(part.image, dataset.images(part.factors))
 
 
 def test_nuisance_of_every_image_is_its_own():
@@ -293,8 +295,8 @@ def test_nuisance_of_every_image_is_its_own():
     rows = torch.arange(60)
     planned = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), Pairs(), Pool(Noisy(), rows))
     plan = planned.plan(0)
-    assert {"draw", "draw_2"} <= plan.keys()
-    assert not torch.equal(plan["draw"], plan["draw_2"])
+    assert {"draw", "partners.0.draw"} <= columns(plan).keys()
+    assert not torch.equal(plan.draw, plan.partners[0].draw)
     grouped = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), Groups("shape", 4), planned.pool)
-    assert len(grouped.plan(0)["draw"]) == 8
-    assert not {"draw", "draw_2"} & Noisy().gather(plan).keys()
+    assert len(grouped.plan(0).draw) == 8
+    assert not any(name.endswith("draw") for name in columns(Noisy().gather(plan)))

@@ -10,6 +10,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.data.selection import position_of
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Known, Plan
 from vaescope.ranges import AtLeastTwo, Count, in_range
 
 
@@ -30,7 +31,7 @@ class Groups:
     https://arxiv.org/abs/1705.08841, section 3. Differs: groups of one size.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("image_2", "label")
+    gives: ClassVar[tuple[str, ...]] = ("a second image", "a label")
 
     @in_range
     def __init__(self, by: str, size: AtLeastTwo) -> None:
@@ -49,19 +50,17 @@ class Groups:
             )
         require_labels(self.by, factors)
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index``, ``group`` (0, 0, ..., 1, 1, ...) and ``label``, the shared value, `[B]`."""
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """Rows, their ``group`` (0, 0, ..., 1, 1, ...) and ``label``, the shared value, `[B]`."""
         if self._members is None or self._members.pool is not pool:
             self._members = _Members(pool, labels_of(pool, self.by))
         first = np.searchsorted(pool.rows, index[: len(index) // self.size].numpy())
         others = self._members.draw(first, self.size - 1, rng)
         places = np.concatenate([first[:, None], others], axis=1)
-        planned = {
-            "index": pool.rows[places].ravel(),
-            "group": np.arange(len(first)).repeat(self.size),
-            "label": self._members.labels[first].repeat(self.size),
-        }
-        return {name: torch.from_numpy(column) for name, column in planned.items()}
+        group = torch.arange(len(first)).repeat_interleave(self.size)
+        label = torch.from_numpy(self._members.labels[first].repeat(self.size))
+        rows = torch.from_numpy(pool.rows[places].ravel())
+        return Plan(rows, known=Known(label=label, group=group))
 
 
 class Labels:
@@ -75,7 +74,7 @@ class Labels:
     Source: none, ours.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("label",)
+    gives: ClassVar[tuple[str, ...]] = ("a label",)
 
     @in_range
     def __init__(self, by: str | None = None, num_labels: Count | None = None) -> None:
@@ -104,14 +103,14 @@ class Labels:
     def _name(self, factors: Factors) -> str:
         return self.by or next(iter(factors.names), "label")
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index`` and its ``label`` int64 `[B]`."""
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """The rows ``index`` and their ``label`` int64 `[B]`."""
         if self._pool is not pool:
             name = self._name(pool.factors)
             self._pool, self._labels = pool, labels_of(pool, name)
             self._require_known(int(self._labels.max()) + 1, name)
         places = np.searchsorted(pool.rows, index.cpu().numpy())
-        return {"index": index, "label": torch.from_numpy(self._labels[places])}
+        return Plan(index, known=Known(label=torch.from_numpy(self._labels[places])))
 
 
 def require_labels(by: str, factors: Factors) -> None:

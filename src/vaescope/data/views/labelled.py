@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.data.factors import Factors
 from vaescope.data.pool import Pool
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Known, Plan
 from vaescope.ranges import Bins, Count, Probability, Seed, in_range
 from vaescope.streams import stream
 
@@ -47,7 +48,7 @@ class Labelled:
     code also fixes the nuisance of labelled images.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("image_2", "factor_labels")
+    gives: ClassVar[tuple[str, ...]] = ("a second image", "its labels")
 
     @in_range
     def __init__(
@@ -88,8 +89,8 @@ class Labelled:
                 f"more than one value; choose 1..{varying}"
             )
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index``, labelled ``index_2`` `[B]` and their ``factor_labels`` float32 `[B, K]`.
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """The rows ``index``, a labelled partner of each and its ``factor_labels`` `[B, K]`.
 
         A label is value / size, in [0, 1 - 1/size]; of a continuous factor its value; NaN: unknown.
         """
@@ -101,12 +102,8 @@ class Labelled:
         rounds = -(-len(index) // self.num_labelled)
         order = rng.permuted(np.tile(np.arange(self.num_labelled), (rounds, 1)), axis=1)
         drawn = torch.from_numpy(order.ravel()[: len(index)])
-        chosen = self._chosen
-        return {
-            "index": index,
-            "index_2": chosen.rows[drawn],
-            "factor_labels": chosen.labels[drawn],
-        }
+        known = Known(factor_labels=self._chosen.labels[drawn])
+        return Plan(index, partners=(Plan(self._chosen.rows[drawn]),), known=known)
 
     def _rows(self, pool: Pool) -> np.ndarray:
         """The labelled rows int64 `[num_labelled]`.

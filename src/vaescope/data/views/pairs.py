@@ -8,12 +8,12 @@ A correlated ``sampling`` concerns the first images: what a view changes, it cha
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool, draw_further
+from vaescope.data.pool import Pool, draw_partners
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Plan
 from vaescope.ranges import Count, in_range
 
 POLICIES = ("locatello", "uniform", "strict")
@@ -38,7 +38,7 @@ class Pairs:
     image is no training image are drawn anew.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("image_2",)
+    gives: ClassVar[tuple[str, ...]] = ("a second image",)
 
     @in_range
     def __init__(
@@ -63,8 +63,8 @@ class Pairs:
                 f"choose 1..{len(varying)}"
             )
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index``, ``index_2`` or ``factors_2``, and ``changed`` bool `[B, K]`: what differs."""
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
         factors = pool.factors
 
         def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -76,8 +76,7 @@ class Pairs:
             other = np.where(chosen, other_values(values, factors, rng), values)
             return other[:, None], (other != values).sum(1) == count
 
-        plan, start, further = draw_further(index, pool, rng, propose)
-        return plan | {"changed": torch.from_numpy(further[:, 0] != start)}
+        return draw_partners(index, pool, rng, propose)
 
     def _count(self, n: int, num_factors: int, rng: np.random.Generator) -> np.ndarray:
         """Number of factors that are drawn anew `[n]`."""
@@ -88,7 +87,7 @@ class Pairs:
 
 
 class Triplets:
-    """An image, one that is near it in its factors and one that is far: ``index_2``, ``index_3``.
+    """An image, one that is near it in its factors and one that is far.
 
     Both differ from the first in a number of factors drawn from 1..K, K being the factors with more
     than one value, each changed to another value uniformly; the nearer one by ``factor_distance``
@@ -97,7 +96,7 @@ class Triplets:
     Source: none, ours.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("image_2", "image_3")
+    gives: ClassVar[tuple[str, ...]] = ("a second image", "a third image")
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse factors that cannot be compared.
@@ -107,8 +106,8 @@ class Triplets:
         """
         require_factors(factors)
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index``, then ``index_2``, ``index_3`` or ``factors_2``, ``factors_3``."""
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """The rows ``index`` `[B]` and two partners of each, the nearer one first."""
         factors = pool.factors
         num_factors = len(require_factors(factors))
 
@@ -122,7 +121,7 @@ class Triplets:
             apart = np.abs(distance[:, 0] - distance[:, 1]) > 1e-6  # sums of the same shares
             return np.take_along_axis(other.reshape(len(values), 2, -1), near, 1), apart
 
-        return draw_further(index, pool, rng, propose)[0]
+        return draw_partners(index, pool, rng, propose)
 
 
 def require_factors(factors: Factors) -> list[int]:

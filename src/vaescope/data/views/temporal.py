@@ -5,13 +5,13 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool, draw_further
+from vaescope.data.pool import Pool, draw_partners
 from vaescope.data.views.pairs import Pairs, require_factors
 from vaescope.errors import ConfigError
+from vaescope.minibatch import Plan
 from vaescope.ranges import Count, Positive, in_range
 
 
@@ -36,7 +36,7 @@ class LaplaceTransitions:
     factors and their scale are ours; pairs whose second image is no training image are drawn anew.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("image_2",)
+    gives: ClassVar[tuple[str, ...]] = ("a second image",)
 
     @in_range
     def __init__(self, rate: Positive = 1.0, continuous_scale: Positive = 0.1) -> None:
@@ -55,8 +55,8 @@ class LaplaceTransitions:
                 "choose view=transitions_uniform"
             )
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index``, ``index_2`` or ``factors_2``, and ``changed`` bool `[B, K]`: what differs."""
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
         factors = pool.factors
         moving = self._moving(factors)
 
@@ -72,8 +72,7 @@ class LaplaceTransitions:
                 later[stuck, position] = moved
             return later[:, None], (later != values).any(1)
 
-        plan, start, further = draw_further(index, pool, rng, propose)
-        return plan | {"changed": torch.from_numpy(further[:, 0] != start)}
+        return draw_partners(index, pool, rng, propose)
 
     def _step(
         self,
@@ -117,7 +116,7 @@ class UniformTransitions:
     second image is no training image are drawn anew.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("image_2",)
+    gives: ClassVar[tuple[str, ...]] = ("a second image",)
 
     @in_range
     def __init__(self, k: Count | None = None) -> None:
@@ -131,8 +130,8 @@ class UniformTransitions:
         """
         self._pairs.check(factors, batch_size)
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> dict[str, Tensor]:
-        """``index``, ``index_2`` or ``factors_2``, and ``changed`` bool `[B, K]`: what differs."""
+    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+        """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
         return self._pairs(index, pool, rng)
 
 

@@ -1,13 +1,13 @@
 """Rows of images in which one factor goes through its values and the others stay."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
+from vaescope.minibatch import Batch
 from vaescope.report.data.lookup import Lookup
 from vaescope.streams import stream
 
@@ -121,24 +121,23 @@ class Tuples:
     captions: list[str]
 
 
-def tuples(batch: dict[str, Any], factors: Factors, count: int) -> Tuples:
+def tuples(batch: Batch, factors: Factors, count: int) -> Tuples:
     """The first ``count`` pairs, triplets or groups of a gathered batch."""
-    others = sorted(key for key in batch if key.startswith("image_"))
-    if "group" in batch:
-        size = int((batch["group"] == batch["group"][0]).sum())
-        images = batch["image"].unflatten(0, (-1, size))[:count]
-        labels = batch["label"][::size][:count].tolist()
-        return Tuples(images, [f"shared: {label}" for label in labels])
-    images = torch.stack([batch[key][:count] for key in ("image", *others)], dim=1)
+    group, label = batch.known.group, batch.known.label
+    if group is not None and label is not None:
+        size = int((group == group[0]).sum())
+        images = batch.image.unflatten(0, (-1, size))[:count]
+        return Tuples(images, [f"shared: {label}" for label in label[::size][:count].tolist()])
+    images = torch.stack([part.image[:count] for part in (batch, *batch.partners)], dim=1)
     captions = []
     for row in range(len(images)):
-        first = batch["factors"][row]
-        parts = []
-        for key in others:
-            number = key.removeprefix("image_")
-            told = _changes(first, batch[f"factors_{number}"][row], factors)
-            parts.append(f"{number}: {told}" if len(others) > 1 else told)
-        captions.append("; ".join(parts))
+        changes = [
+            _changes(batch.factors[row], partner.factors[row], factors)
+            for partner in batch.partners
+        ]
+        if len(changes) > 1:
+            changes = [f"{number}: {told}" for number, told in enumerate(changes, start=2)]
+        captions.append("; ".join(changes))
     return Tuples(images, captions)
 
 

@@ -105,7 +105,7 @@ def _rises(
     model: LatentModel, run: Opened, angles: np.ndarray, num_draws: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Rise of each image's loss at each angle, and the rise predicted ``[N, A]``."""
-    image, beta = run.batch(256)["image"].double(), model.beta_at(run.step)
+    image, beta = run.batch(256).image.double(), model.beta_at(run.step)
     with torch.no_grad():
         posterior = model.encode(image)
     half = stream(model.seed, "rotation").standard_normal((num_draws // 2, *posterior.mean.shape))

@@ -30,7 +30,7 @@ def closed_forms(run: Opened, num_samples: int = 200) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     if run.models[0].posterior is not DiagonalGaussian:
         return {}
-    images = run.batch(5000)["image"]
+    images = run.batch(5000).image
     for model in run.models:
         posterior = model.encode(images)
         active = active_by_mean(posterior.mean)
@@ -56,7 +56,7 @@ def _is_linear(model: LatentModel) -> bool:
 
 
 def _against_pca(model: LatentModel, posterior: DiagonalGaussian, run: Opened) -> dict[str, float]:
-    images = run.data.dataset.batch(run.data.rows["train"])["image"].double()
+    images = run.data.dataset.batch(run.data.rows["train"]).image.double()
     beta = float(model.beta_at(run.step) or 0)
     optimum = linear_vae_optimum(torch.cov(images.T), beta, model.latent_dim)
     jacobian = decoder_jacobian(model.decode, posterior.mean[:1])[0].double()
@@ -75,8 +75,8 @@ def embeddings(run: Opened, num_models: int = 4, num_samples: int = 800) -> list
     return [
         {
             "seed": model.seed,
-            "codes": model.encode(batch["image"]).mean[:, :2].numpy(),
-            "factors": batch["factors"].numpy(),
+            "codes": model.encode(batch.image).mean[:, :2].numpy(),
+            "factors": batch.factors.numpy(),
         }
         for model in run.models[:num_models]
     ]
@@ -91,7 +91,7 @@ def sorted_traversals(run: Opened, num_latents: int = 5, extent: float = 2.5) ->
         -extent, 0 and +extent.
     """
     model = run.models[0]
-    posterior = model.encode(run.batch(300)["image"])
+    posterior = model.encode(run.batch(300).image)
     sigma = posterior.variance.sqrt().mean(0)
     order = sigma.argsort()[:num_latents].tolist()
     centre = posterior.mean.mean(0)

@@ -75,8 +75,8 @@ def test_every_form_of_colour_gives_the_same_images(file, write, form):
     made = opened(write(file, COLOURS[form]))
     assert made.image_shape == (3, H, W)
     expected = COLOUR.transpose(0, 3, 1, 2) / np.float32(255)
-    assert np.array_equal(made.batch(ALL)["image"].numpy(), expected)
-    assert np.array_equal(made.batch(torch.tensor([7, 2]))["image"].numpy(), expected[[7, 2]])
+    assert np.array_equal(made.batch(ALL).image.numpy(), expected)
+    assert np.array_equal(made.batch(torch.tensor([7, 2])).image.numpy(), expected[[7, 2]])
 
 
 @pytest.mark.parametrize("write", FILES)
@@ -84,7 +84,7 @@ def test_every_form_of_colour_gives_the_same_images(file, write, form):
 def test_every_form_of_grey_gives_the_same_images(file, write, form):
     made = opened(write(file, GREYS[form]))
     assert made.image_shape == (1, H, W)
-    assert np.array_equal(made.batch(ALL)["image"].numpy(), GREY[:, None] / np.float32(255))
+    assert np.array_equal(made.batch(ALL).image.numpy(), GREY[:, None] / np.float32(255))
 
 
 @pytest.mark.parametrize("write", FILES)
@@ -99,7 +99,7 @@ def test_every_form_of_grey_gives_the_same_images(file, write, form):
 )
 def test_white_may_be_another_number(file, write, images, white):
     made = opened(write(file, images), white=white)
-    assert np.array_equal(made.batch(ALL)["image"].numpy(), (GREY > 99)[:, None])
+    assert np.array_equal(made.batch(ALL).image.numpy(), (GREY > 99)[:, None])
 
 
 @pytest.mark.parametrize("write", FILES)
@@ -107,7 +107,7 @@ def test_zeros_and_ones_are_not_taken_for_black_and_white_unasked(file, write):
     path = write(file, (GREY > 99).astype(np.uint8))
     with pytest.raises(DataError, match=r"say data\.white=1"):
         opened(path)
-    assert opened(path, white=255).batch(ALL)["image"].max() == torch.tensor(1 / 255)
+    assert opened(path, white=255).batch(ALL).image.max() == torch.tensor(1 / 255)
 
 
 @pytest.mark.parametrize("write", FILES)
@@ -139,7 +139,7 @@ def test_pixels_beyond_black_and_white_are_refused_and_the_advice_works(
     made = opened(path, **said)
     low, high = said.get("black", 0), said.get("white", 1)
     expected = np.rint((images.astype(np.float64) - low) / (high - low) * 255)
-    found = made.batch(ALL)["image"].numpy()[:, 0] * 255
+    found = made.batch(ALL).image.numpy()[:, 0] * 255
     assert np.abs(found - expected).max() < 1e-3
 
 
@@ -159,7 +159,7 @@ def test_rounding_beyond_black_and_white_is_no_fault(file, dtype):
     noise = np.float64(max(1e-7, np.finfo(dtype).eps))
     images[0, 0, :2] = -noise, 1 + noise
     made = opened(write_npy(file, images))
-    found = (made.batch(ALL)["image"][:, 0] * 255).numpy()
+    found = (made.batch(ALL).image[:, 0] * 255).numpy()
     assert np.array_equal(found[1:], GREY[1:])
     assert found[0, 0, :2].tolist() == [0, 255]
     images[3, 1, 1] = 1.01
@@ -187,14 +187,14 @@ def test_four_channels_may_be_transparency(file, caplog):
 def test_one_value_of_black_is_enough(file):
     images = (GREY / 127.5 - 1).astype(np.float32)
     made = opened(write_npy(file, images), black=-1)
-    assert np.array_equal(np.rint(made.batch(ALL)["image"][:, 0].numpy() * 255), GREY)
+    assert np.array_equal(np.rint(made.batch(ALL).image[:, 0].numpy() * 255), GREY)
 
 
 def test_pixels_are_looked_at_piece_by_piece(file, monkeypatch):
     monkeypatch.setattr(array_files, "_BYTES_AT_ONCE", 3 * 2 * H * W)
     dark = GREY.astype(np.int16)
     dark[3:6] = 1  # a piece that has only 0 and 1
-    assert opened(write_npz(file, dark)).batch(ALL)["image"][4].max() < 0.01
+    assert opened(write_npz(file, dark)).batch(ALL).image[4].max() < 0.01
     dark[7] = 256
     with pytest.raises(DataError, match=r"\.\.256, the first beyond in row 7, expected 0\.\.255"):
         opened(write_npz(file, dark))
@@ -219,7 +219,7 @@ def test_other_files_are_converted_once(file, tmp_path, monkeypatch, write):
     write(file, COLOUR[::-1])
     changed = opened(path, data_dir=tmp_path / "data")
     assert changed._mapped.path != made._mapped.path
-    assert torch.equal(changed.batch(ALL)["image"], made.batch(ALL.flip(0))["image"])
+    assert torch.equal(changed.batch(ALL).image, made.batch(ALL.flip(0)).image)
 
 
 @pytest.mark.parametrize("images", [COLOUR, COLOUR.transpose(0, 3, 1, 2), GREY, COLOUR / 255])
@@ -238,7 +238,7 @@ def test_workers_give_the_same_batches(file):
     for workers in (0, 2):
         module = ArraysDataModule(path=path, batch_size=4, num_workers=workers)
         module.setup()
-        seen.append(torch.cat([batch["image"] for batch in module.train_dataloader()]))
+        seen.append(torch.cat([batch.image for batch in module.train_dataloader()]))
     assert torch.equal(*seen)
     assert len(seen[0]) == 16
 
@@ -282,7 +282,7 @@ def test_a_conversion_that_was_stopped_goes_on(file, monkeypatch):
 def test_images_are_found_by_their_name(file, name):
     np.savez(file.with_suffix(".npz"), **{name: GREY, "masks": GREY + 1})
     made = opened(file.with_suffix(".npz"))
-    assert np.array_equal(made.batch(ALL)["image"].numpy(), GREY[:, None] / np.float32(255))
+    assert np.array_equal(made.batch(ALL).image.numpy(), GREY[:, None] / np.float32(255))
 
 
 def test_images_are_found_by_their_axes(file):
@@ -306,7 +306,7 @@ def test_vectors_stay_as_they_are(file, write, dtype):
     vectors = np.random.default_rng(1).normal(0, 9, (N, 7)).astype(dtype)
     made = opened(write(file, vectors))
     assert made.image_shape == (7,)
-    image = made.batch(torch.tensor([5, 0]))["image"].numpy()
+    image = made.batch(torch.tensor([5, 0])).image.numpy()
     assert image.dtype == np.float32
     assert np.array_equal(image, vectors[[5, 0]].astype(np.float32))
     assert made.num_bytes == 4 * 7 * N
@@ -323,7 +323,7 @@ def test_vectors_may_be_columns_and_have_no_size(file):
     vectors = np.random.default_rng(1).normal(size=(7, N)).astype(np.float32)
     made = opened(write_npy(file, vectors), layout="xn")
     assert (len(made), made.image_shape) == (N, (7,))
-    assert np.array_equal(made.batch(ALL)["image"].numpy(), vectors.T)
+    assert np.array_equal(made.batch(ALL).image.numpy(), vectors.T)
     with pytest.raises(ConfigError, match=r"size=8 was given, but .* holds vectors"):
         opened(write_npy(file, vectors), size=8)
 
@@ -341,7 +341,7 @@ def test_the_endings_of_names_may_be_written_otherwise(file, suffix):
     write = {".NPZ": write_npz, ".NPY": write_npy}.get(suffix, write_h5)
     for images in (COLOUR, COLOUR / 255):
         write(file, images).rename(path)
-        found = opened(path).batch(ALL)["image"].numpy()
+        found = opened(path).batch(ALL).image.numpy()
         assert np.array_equal(found, COLOUR.transpose(0, 3, 1, 2) / np.float32(255))
         with pytest.raises(ConfigError, match="has the arrays"):
             opened(path, images="nothing")

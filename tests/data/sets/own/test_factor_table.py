@@ -73,13 +73,13 @@ def test_every_form_of_factors_gives_the_same_values(file, tmp_path, kind):
     assert np.array_equal(made.values(ALL).numpy(), expected)
     row = torch.tensor([13])
     assert made.rows(made.values(row), np.random.default_rng(0)).tolist() == [13]
-    assert torch.equal(made.images(made.values(row)), made.batch(row)["image"])
+    assert torch.equal(made.images(made.values(row)), made.batch(row).image)
 
 
 def test_without_factors_there_are_none(file):
     made = opened(write_npy(file, GREY))
     assert len(made.factors) == 0
-    values = made.batch(ALL)["factors"]
+    values = made.batch(ALL).factors
     assert (values.shape, values.dtype) == ((N, 0), torch.int64)
     with pytest.raises(ValueError, match="without factors"):
         made.rows(values, np.random.default_rng(0))

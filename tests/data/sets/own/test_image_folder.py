@@ -41,15 +41,15 @@ def test_pictures_belong_to_the_lines_of_the_csv_file(folder):
     batch = made.batch(ALL)
     expected = torch.from_numpy(arrays.images()).permute(0, 3, 1, 2) / 255
     # they are twice as large and were made smaller again
-    distance = torch.cdist(batch["image"].flatten(1), expected.flatten(1))
+    distance = torch.cdist(batch.image.flatten(1), expected.flatten(1))
     assert torch.equal(distance.argmin(1), ALL)
-    assert (batch["image"] - expected).abs().mean() < 0.01
+    assert (batch.image - expected).abs().mean() < 0.01
     column, row, brightness = arrays.values().T
-    assert np.array_equal(batch["factors"][:, 0], (column - 10) // 2)
-    assert np.allclose(batch["factors"][:, 1], row / row.max())
+    assert np.array_equal(batch.factors[:, 0], (column - 10) // 2)
+    assert np.allclose(batch.factors[:, 1], row / row.max())
     tints = {"bright": 0, "dark": 1, "medium": 2}
     of_row = [tints[image_folder.TINTS[str(value)]] for value in brightness]
-    assert batch["factors"][:, 2].tolist() == of_row
+    assert batch.factors[:, 2].tolist() == of_row
 
 
 def test_columns_may_be_chosen_and_be_circular(folder):
@@ -75,7 +75,7 @@ def test_without_a_csv_file_rows_are_in_the_order_of_names(folder):
     names = sorted(row["file"] for row in image_folder.rows())
     order = [int(name[2:5]) for name in names]
     expected = torch.from_numpy(arrays.images()[order]).permute(0, 3, 1, 2) / 255
-    assert (made.batch(ALL)["image"] - expected).abs().mean() < 0.01
+    assert (made.batch(ALL).image - expected).abs().mean() < 0.01
     with pytest.raises(ValueError, match="without factors"):
         made.images(torch.zeros(1, 0))
 
@@ -85,12 +85,12 @@ def test_size_and_channels(folder):
     assert made.image_shape == (1, 128, 128)
     first = sorted(row["file"] for row in image_folder.rows())[0]
     grey = np.asarray(Image.open(folder / first).convert("L")) / np.float32(255)
-    assert np.array_equal(made[0]["image"][0].numpy(), grey)
+    assert np.array_equal(made[0].image[0].numpy(), grey)
     small = opened(folder, size=16)
     assert small.image_shape == (3, 16, 16)
-    exact = opened(folder, size=None).batch(ALL)["image"]
+    exact = opened(folder, size=None).batch(ALL).image
     pooled = torch.nn.functional.avg_pool2d(exact, 8)
-    assert (small.batch(ALL)["image"] - pooled).abs().mean() < 0.01
+    assert (small.batch(ALL).image - pooled).abs().mean() < 0.01
 
 
 def test_pictures_are_decoded_once(folder, tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_pictures_are_decoded_once(folder, tmp_path, monkeypatch):
     Image.new("RGB", (128, 128), (1, 2, 3)).save(folder / "a" / "002.png")
     changed = opened(folder, data_dir=tmp_path / "data")
     assert changed._mapped.path != path
-    assert sum((changed.batch(ALL)["image"] != made.batch(ALL)["image"]).flatten(1).any(1)) == 1
+    assert sum((changed.batch(ALL).image != made.batch(ALL).image).flatten(1).any(1)) == 1
     assert opened(folder, data_dir=tmp_path / "data", size=32)._mapped.path != path
 
 
@@ -198,8 +198,8 @@ def test_a_file_may_be_called_by_a_number(tmp_path):
     (tmp_path / "f.csv").write_text("\n".join(lines))
     made = opened(tmp_path, factor_values="f.csv", channels=1, size=None)
     batch = made.batch(torch.arange(3))
-    assert torch.equal(batch["factors"][:, 0], torch.tensor([2, 0, 1]))
-    assert torch.allclose(batch["image"].mean((1, 2, 3)) * 255, torch.tensor([100.0, 0, 50]))
+    assert torch.equal(batch.factors[:, 0], torch.tensor([2, 0, 1]))
+    assert torch.allclose(batch.image.mean((1, 2, 3)) * 255, torch.tensor([100.0, 0, 50]))
 
 
 def test_the_shape_is_known_without_a_folder_and_the_rest_is_asked_for():

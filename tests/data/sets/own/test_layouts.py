@@ -74,7 +74,7 @@ def test_every_layout_that_is_said_is_read(tmp_path, layout):
         path = write(tmp_path / f"mine{suffix}", in_order(original, layout))
         made = opened(path, layout=layout.lower())
         assert made.image_shape == expected.shape[1:]
-        assert np.array_equal(made.batch(ALL)["image"].numpy(), expected)
+        assert np.array_equal(made.batch(ALL).image.numpy(), expected)
 
 
 @pytest.mark.parametrize("layout", ["HWN", "HWCN", "CNHW"])
@@ -85,7 +85,7 @@ def test_pieces_are_rows_in_every_layout(tmp_path, monkeypatch, layout, suffix):
     array = in_order(original, layout)
     path = tmp_path / f"mine{suffix}"
     _ = write_matlab(path, images=array) if suffix == ".mat" else write(path, array)
-    found = opened(path, layout=layout).batch(ALL)["image"].numpy() * 255
+    found = opened(path, layout=layout).batch(ALL).image.numpy() * 255
     assert np.array_equal(np.rint(found), original.transpose(0, 3, 1, 2))
     axis = layout.index("N")
     pieces = list(array_files.array_pieces(path, next(iter(array_files.headers(path))), 3, axis))
@@ -161,7 +161,7 @@ def test_matlab_files_have_their_axes_as_in_matlab(tmp_path, dtype):
     made = opened(path, layout="HWCN", factor_values="latents")
     assert made.factors.kinds == ("ordinal", "ordinal")
     assert np.array_equal(made.values(ALL).numpy(), values)
-    found = made.batch(ALL)["image"].numpy() * 255
+    found = made.batch(ALL).image.numpy() * 255
     assert np.array_equal(np.rint(found), original.transpose(0, 3, 1, 2))
     with pytest.raises(ConfigError, match=r"data\.layout=HWCN if it holds 20 images of 6 x 5 with"):
         opened(path, images="images")
@@ -195,7 +195,7 @@ def test_images_of_any_channels_are_resized(tmp_path, channels, dtype):
     stored = original if dtype == np.uint8 else (original / 255).astype(dtype)
     made = opened(write(tmp_path / "a.npy", stored), size=32, layout="NHWC")
     assert made.image_shape == (channels, 32, 32)
-    found = np.rint(made.batch(torch.arange(3))["image"].numpy() * 255)
+    found = np.rint(made.batch(torch.arange(3)).image.numpy() * 255)
     for row in range(3):
         for channel in range(channels):
             plane = Image.fromarray(original[row, :, :, channel])
@@ -207,5 +207,5 @@ def test_a_size_that_images_have_changes_nothing(tmp_path):
     original = RNG.integers(0, 256, (N, 8, 8, 3), dtype=np.uint8)
     path = write(tmp_path / "a.npy", original)
     same, other = opened(path, size=8), opened(path)
-    assert torch.equal(same.batch(ALL)["image"], other.batch(ALL)["image"])
+    assert torch.equal(same.batch(ALL).image, other.batch(ALL).image)
     assert opened(path, size=16)._mapped.path != same._mapped.path
