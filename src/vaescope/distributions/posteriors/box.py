@@ -6,8 +6,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from vaescope.distributions.posteriors.independent import IndependentLatents
 
-class Box:
+
+class Box(IndependentLatents):
     """Independent uniform distributions of the latents on intervals inside (-1, 1).
 
     Args:
@@ -20,11 +22,6 @@ class Box:
     def __init__(self, mean: Tensor, half_width: Tensor) -> None:
         self.mean = mean
         self.half_width = half_width
-
-    @staticmethod
-    def num_parameters(latent_dim: int) -> int:
-        """Numbers that an encoder must give for one image: 2 D."""
-        return 2 * latent_dim
 
     @classmethod
     def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
@@ -51,13 +48,3 @@ class Box:
         distance, width = self.mean.abs(), self.half_width
         around_zero = (distance.square() + width.square()) / (2 * width)
         return torch.where(distance < width, around_zero, distance)
-
-    def kl(self) -> Tensor:
-        """KL(q || N(0, I)) of each latent in nats, ``[..., D]``; at least 0."""
-        squared = self.mean.square() + self.variance
-        return 0.5 * (squared + math.log(2 * math.pi)) - self.entropy()
-
-    @property
-    def covariance(self) -> Tensor:
-        """Posterior covariance ``[..., D, D]``, diagonal."""
-        return torch.diag_embed(self.variance)

@@ -6,35 +6,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from vaescope.distributions.posteriors.independent import MeanAndLogVariance
 
-class DiagonalGaussian:
+
+class DiagonalGaussian(MeanAndLogVariance):
     """N(mean, diag(exp(log_variance))): independent latents, the choice of nearly every VAE.
-
-    Args:
-        mean: ``[..., D]``.
-        log_variance: ``[..., D]``, natural logarithm.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B. Differs: none.
     """
-
-    def __init__(self, mean: Tensor, log_variance: Tensor) -> None:
-        self.mean = mean
-        self.log_variance = log_variance
-
-    @staticmethod
-    def num_parameters(latent_dim: int) -> int:
-        """Numbers that an encoder must give for one image: 2 D."""
-        return 2 * latent_dim
-
-    @classmethod
-    def from_parameters(cls, parameters: Tensor, latent_dim: int) -> Self:
-        """Read the posterior off the encoder's output ``[..., 2 D]``: means, then log-variances."""
-        return cls(*parameters.split(latent_dim, dim=-1))
-
-    @property
-    def variance(self) -> Tensor:
-        """Posterior variance of each latent, ``[..., D]``."""
-        return self.log_variance.exp()
 
     def rsample(self, noise: Tensor) -> Tensor:
         """Reparametrised sample ``[..., D]`` from standard normal noise of the same shape."""
@@ -56,16 +35,6 @@ class DiagonalGaussian:
         """Log-density of each latent's marginal at ``z [..., D]`` in nats, ``[..., D]``."""
         scaled = (z - self.mean).square() / self.variance
         return -0.5 * (scaled + self.log_variance + math.log(2 * math.pi))
-
-    @property
-    def marginals(self) -> "DiagonalGaussian":
-        """Each latent by itself: the same posterior."""
-        return self
-
-    @property
-    def covariance(self) -> Tensor:
-        """Posterior covariance ``[..., D, D]``, diagonal."""
-        return torch.diag_embed(self.variance)
 
 
 class FullGaussian:
