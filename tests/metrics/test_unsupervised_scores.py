@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaescope.metrics.information.information_matrix import pairwise_information
-from vaescope.metrics.unsupervised.linear_separability import separability
+from vaescope.metrics.unsupervised.sepin import separability
 from vaescope.metrics.unsupervised.supports import factorised_support, support_distances
 from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness
 from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation

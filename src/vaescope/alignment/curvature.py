@@ -1,4 +1,4 @@
-"""How steeply a decoder's loss curves over the width of a posterior, not at its mean alone."""
+"""Curvature (Hessian) of the reconstruction loss by the code, averaged over a posterior."""
 
 from collections.abc import Callable
 
@@ -40,6 +40,13 @@ def posterior_curvature(
     Source: Opper & Archambeau 2009, "The Variational Gaussian Approximation Revisited",
     https://doi.org/10.1162/neco.2008.08-07-592, the condition on the variances. Differs: the
     average is over given draws.
+
+    Example:
+        >>> q = DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
+        >>> square = lambda output, image: (output - image).square().sum(1)
+        >>> one = torch.ones(1, 1)
+        >>> posterior_curvature(lambda z: 3 * z, square, one, q, one[None]).item()
+        18.0
     """
     if not isinstance(posterior, DiagonalGaussian):
         given = type(posterior).__name__

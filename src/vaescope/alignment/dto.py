@@ -1,4 +1,4 @@
-"""Distance to orthogonality: how far the decoder's local axes are from the latent axes."""
+"""Distance to orthogonality (DtO): how far the decoder's local axes are from the latent axes."""
 
 from functools import cache
 
@@ -19,6 +19,10 @@ def right_singular_vectors(gram: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, eq. 29 (V of J = U S V^T).
     Differs: from J^T J, so values below 1e-8 of the largest are lost.
+
+    Example:
+        >>> right_singular_vectors(torch.tensor([[[4.0, 0.0], [0.0, 9.0]]]))[1].tolist()
+        [[3.0, 2.0]]
     """
     check_squares("gram", gram)
     squares, vectors = torch.linalg.eigh(gram.double())
@@ -36,6 +40,10 @@ def nearest_signed_permutation(vectors: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, P(V) of eq. 29. Differs: the
     paper's mixed-integer program is solved as the assignment problem on |V| that it equals.
+
+    Example:
+        >>> nearest_signed_permutation(torch.tensor([[[0.6, -0.8], [0.8, 0.6]]])).tolist()
+        [[[0.0, -1.0], [1.0, 0.0]]]
     """
     check_squares("vectors", vectors)
     columns = [linear_sum_assignment(v, maximize=True)[1] for v in vectors.abs().cpu().numpy()]
@@ -61,6 +69,10 @@ def distance_to_orthogonality(vectors: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, "Variational Autoencoders Pursue PCA Directions (by Accident)",
     https://arxiv.org/abs/1812.06775, eq. 29. Differs: none.
+
+    Example:
+        >>> distance_to_orthogonality(torch.tensor([[[0.0, -1.0], [1.0, 0.0]]])).item()
+        0.0
     """
     return torch.linalg.matrix_norm(vectors - nearest_signed_permutation(vectors))
 
@@ -80,6 +92,10 @@ def haar_chance(dim: int, num_samples: int = 10_000, seed: int = 0) -> tuple[flo
 
     Source: Mezzadri 2007, https://arxiv.org/abs/math-ph/0609050, random orthogonal matrices.
     Differs: his correction of signs is left out, because DtO ignores signs.
+
+    Example:
+        >>> round(haar_chance(2, num_samples=1000)[0], 1)
+        0.5
     """
     if dim < 1 or num_samples < 1:
         raise ValueError(f"dim = {dim} and num_samples = {num_samples}, but both must be positive")

@@ -1,4 +1,4 @@
-"""What a diagonal posterior costs, and how far the decoder is from free of that cost."""
+"""Hadamard gap: what a diagonal posterior costs, and how far a decoder is from free of it."""
 
 import math
 
@@ -28,6 +28,10 @@ def hadamard_gap(gram: Tensor, beta: float) -> Tensor:
     Source: derived from Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Theorem 1
     (Hadamard's inequality), and Kumar & Poole 2020, https://arxiv.org/abs/2002.00041. Differs:
     the difference of their two optima; neither paper reports it.
+
+    Example:
+        >>> round(hadamard_gap(torch.tensor([[[2.0, 1.0], [1.0, 2.0]]]), beta=1.0).item(), 3)
+        0.059
     """
     return beta * ima_contrast(_posterior_precision(gram, beta))
 
@@ -52,6 +56,12 @@ def deterministic_surrogate(
 
     Source: Kumar & Poole 2020, "On Implicit Regularization in beta-VAEs",
     https://arxiv.org/abs/2002.00041, the deterministic objective. Differs: none.
+
+    Example:
+        >>> nll, mean, gram = torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None]
+        >>> loss = deterministic_surrogate(nll, mean, gram, 1.0, diagonal=True)
+        >>> round(loss.item(), 3)
+        1.693
     """
     if mean.ndim != 2 or nll.shape != mean.shape[:1] or gram.shape[:-1] != mean.shape:
         raise misfit("[N], [N, D] and [N, D, D]", nll=nll, mean=mean, gram=gram)
@@ -74,6 +84,10 @@ def gram_deviation(gram: Tensor) -> Tensor:
     Source: the orthogonality of Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Theorem 1.
     Differs: not the paper's statistic, which is `distance_to_orthogonality`; well defined where
     singular values are equal.
+
+    Example:
+        >>> gram_deviation(torch.tensor([[[1.0, 0.5], [0.5, 1.0]]])).item()
+        0.5
     """
     check_squares("gram", gram)
     dim = gram.shape[2]
@@ -102,6 +116,10 @@ def isometry_deviation(gram: Tensor, variance: Tensor, beta: float) -> Tensor:
     Source: Nakagawa et al. 2021, "Quantitative Understanding of VAE as a Non-linearly Scaled
     Isometric Embedding", https://arxiv.org/abs/2007.15190, the orthonormality of the scaled
     derivatives. Differs: theirs is the optimum, this is the distance to it.
+
+    Example:
+        >>> isometry_deviation(4 * torch.eye(2)[None], torch.full((1, 2), 0.25), beta=1.0).item()
+        0.0
     """
     check_squares("gram", gram)
     if variance.shape != gram.shape[:2]:

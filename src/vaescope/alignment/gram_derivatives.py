@@ -1,4 +1,4 @@
-"""Do the decoder's singular values depend on their own latents alone?"""
+"""Off-axis derivatives: do the decoder's singular values depend on their own latents alone?"""
 
 from collections.abc import Callable
 
@@ -54,6 +54,10 @@ def off_axis_derivatives(
     Source: Allen 2024, "Unpicking Data at the Seams", https://arxiv.org/abs/2410.22559: s_j is to
     depend on z_j alone. Differs: theirs is the condition, this is the derivative it sets to 0;
     exact, by first-order perturbation of the eigenvalues of J^T H J.
+
+    Example:
+        >>> off_axis_derivatives(torch.exp, torch.zeros(1, 2)).tolist()  # s_j = exp(z_j)
+        [[[1.0, 0.0], [0.0, 1.0]]]
     """
     check_codes(codes)
     room, dim = room_for(decode, codes, memory_mb), codes.shape[1]
@@ -77,6 +81,10 @@ def off_axis_share(derivatives: Tensor) -> Tensor:
         1 - 1 / D if a singular value depends on every latent alike.
 
     Source: as `off_axis_derivatives`. Differs: the share is ours.
+
+    Example:
+        >>> round(off_axis_share(torch.tensor([[[1.0, 1.0], [0.0, 1.0]]])).item(), 3)
+        0.333
     """
     check_squares("derivatives", derivatives)
     largest = derivatives.double().abs().amax((1, 2), keepdim=True)

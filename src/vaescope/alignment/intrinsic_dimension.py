@@ -29,6 +29,10 @@ def mle_dimension(points: Tensor, *, neighbours: int = 20) -> float:
     https://papers.nips.cc/paper/2004/hash/74934548253bcab8490ebd74afed7031-Abstract.html, eq. 8;
     MacKay & Ghahramani 2005, https://www.inference.org.uk/mackay/dimension/. Differs: the inverse
     is averaged over points, as the latter say; duplicates, at distance 0, are dropped.
+
+    Example:
+        >>> round(mle_dimension(torch.linspace(0, 1, 100)[:, None], neighbours=5), 1)
+        1.3
     """
     if neighbours < 2:
         raise ValueError(f"neighbours = {neighbours}, but at least 2 are needed")
@@ -55,6 +59,11 @@ def two_nn_dimension(points: Tensor, *, discard: float = 0.1) -> float:
 
     Source: Facco et al. 2017, https://doi.org/10.1038/s41598-017-11873-y, the TWO-NN algorithm.
     Differs: duplicates are dropped.
+
+    Example:
+        >>> points = torch.rand(500, 2, generator=torch.Generator().manual_seed(0))
+        >>> round(two_nn_dimension(points))
+        2
     """
     if not 0 <= discard < 1:
         raise ValueError(f"discard = {discard}, but a share from 0 to below 1 is needed")
@@ -94,6 +103,10 @@ def fondue(
     Source: Bonheme & Grzes 2022, https://arxiv.org/abs/2209.12806, FONDUE. Differs: theirs doubles
     n after each success, up to the least failing n known; once there is one, this bisects. Theirs
     has no ``max_dim`` and estimates the dimensions itself.
+
+    Example:
+        >>> fondue(lambda n: 0.0 if n <= 7 else 1.0, 4, threshold=0.5)
+        7
     """
     _check_search(data_dimension, threshold, max_dim)
     passes, fails = 0, max_dim + 1

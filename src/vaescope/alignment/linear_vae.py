@@ -1,4 +1,4 @@
-"""Closed forms of the linear VAE, where every alignment claim can be checked exactly."""
+"""Linear VAE: the closed form of its optimum, which is that of probabilistic PCA."""
 
 from dataclasses import dataclass
 
@@ -43,6 +43,10 @@ def linear_vae_optimum(covariance: Tensor, beta: float, latent_dim: int) -> Line
 
     Source: Lucas et al. 2019, "Don't Blame the ELBO!", https://arxiv.org/abs/1911.02469, with noise
     variance beta / 2. Differs: stated for a weight beta instead of a noise variance.
+
+    Example:
+        >>> linear_vae_optimum(torch.tensor([[4.0, 0.0], [0.0, 0.5]]), 2.0, 2).num_active
+        1
     """
     if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
         raise misfit("[X, X]", covariance=covariance)
@@ -69,6 +73,10 @@ def axis_cosines(decoder_columns: Tensor, axes: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
     the paper compares by eye.
+
+    Example:
+        >>> axis_cosines(torch.tensor([[0.0, 2.0], [3.0, 0.0]]), torch.eye(2)).tolist()
+        [1.0, 1.0]
     """
     if decoder_columns.ndim != 2 or axes.ndim != 2 or len(decoder_columns) != len(axes):
         raise misfit("[X, D] and [X, K]", decoder_columns=decoder_columns, axes=axes)

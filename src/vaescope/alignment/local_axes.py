@@ -1,4 +1,4 @@
-"""Principal axes of the data around each point."""
+"""Local PCA: principal axes of the data around each point."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -67,6 +67,12 @@ def local_principal_axes(
     Source: Kambhatla & Leen 1997, "Dimension Reduction by Local Principal Component Analysis",
     https://doi.org/10.1162/neco.1997.9.7.1493. Differs: neighbourhoods in given coordinates instead
     of cells of the data space; slopes of a local regression instead of the covariance.
+
+    Example:
+        >>> codes = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0))
+        >>> data = codes * torch.tensor([5.0, 1.0])
+        >>> local_principal_axes(data, codes, codes[:1], neighbours=9).axes.abs().round().tolist()
+        [[[1.0, 0.0], [0.0, 1.0]]]
     """
     for name, values in (("data", data), ("coordinates", coordinates), ("points", points)):
         check_matrix(name, values)
@@ -100,6 +106,10 @@ def whitening(codes: Tensor) -> Tensor:
     Returns:
         Matrix A [D, R], float64, A A^T the covariance (divided by N), R its rank; R is 0 for
         constant codes.
+
+    Example:
+        >>> whitening(torch.tensor([[-2.0], [2.0]])).abs().tolist()
+        [[2.0]]
     """
     check_matrix("codes", codes)
     shifted = codes.double() - codes[:1].double()  # the mean of equal numbers is off by rounding

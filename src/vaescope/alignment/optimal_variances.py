@@ -1,4 +1,4 @@
-"""What the optimum asks of posterior variances and Jacobian columns, and by how much it fails."""
+"""Optimal posterior variances for a decoder, and the IMA contrast of its columns."""
 
 import torch
 from torch import Tensor
@@ -24,6 +24,10 @@ def variance_relation(variance: Tensor, gram_diagonal: Tensor, beta: float) -> T
     Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, its diagonal; for the
     squared error Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: theirs is the
     optimum, this is the ratio to it; exact for a decoder linear over the posterior's width.
+
+    Example:
+        >>> variance_relation(torch.tensor([[0.25]]), torch.tensor([[3.0]]), beta=1.0).item()
+        1.0
     """
     if variance.shape != gram_diagonal.shape:
         raise misfit("equal shapes [N, D]", variance=variance, gram_diagonal=gram_diagonal)
@@ -45,6 +49,10 @@ def ima_contrast(gram: Tensor) -> Tensor:
 
     Source: Gresele et al. 2021, https://arxiv.org/abs/2106.05200, c_IMA. Differs: none;
     computed on columns of unit length, so that scale cannot overflow.
+
+    Example:
+        >>> round(ima_contrast(torch.tensor([[[2.0, 1.0], [1.0, 2.0]]])).item(), 3)
+        0.144
     """
     check_squares("gram", gram)
     norms = gram.double().diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()

@@ -1,4 +1,4 @@
-"""A decoder's columns beside local principal axes of the data, and codes beside global ones."""
+"""Agreement with PCA: decoder columns and local principal axes, codes and global components."""
 
 import torch
 from scipy.linalg import eigh
@@ -30,6 +30,10 @@ def local_axis_cosines(jacobian: Tensor, axes: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA, taken
     locally. Differs: the paper compares by eye.
+
+    Example:
+        >>> local_axis_cosines(torch.tensor([[[0.0, 2.0], [3.0, 0.0]]]), torch.eye(2)[None]).item()
+        1.0
     """
     products, gram = _products(jacobian, axes)
     norms = gram.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
@@ -54,6 +58,10 @@ def rotated_axis_cosines(
 
     Source: Mezzadri 2007, https://arxiv.org/abs/math-ph/0609050, random orthogonal matrices.
     Differs: his correction of signs is left out, because |cosine| ignores signs.
+
+    Example:
+        >>> round(rotated_axis_cosines(torch.eye(2)[None], torch.eye(2)[None]).item(), 1)
+        0.9
     """
     if num_rotations < 1:
         raise ValueError(f"num_rotations = {num_rotations}, but at least 1 is needed")
@@ -86,6 +94,12 @@ def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the comparison with PCA. Differs:
     the paper compares by eye.
+
+    Example:
+        >>> codes = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> data = codes * torch.tensor([5.0, 1.0])
+        >>> pca_correlations(codes, data).round(decimals=3).tolist()
+        [1.0, 1.0]
     """
     check_matrix("codes", codes, 2)
     check_matrix("data", data, 2)

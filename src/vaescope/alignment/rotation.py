@@ -1,4 +1,4 @@
-"""What a rotation of the latent space costs: nothing by design, except for diagonal posteriors."""
+"""Rotations of the latent space: their cost is 0, except for diagonal posteriors."""
 
 import math
 from collections.abc import Callable
@@ -32,6 +32,10 @@ def plane_rotation(dim: int, i: int, j: int, angle: float) -> Tensor:
 
     Source: Golub & Van Loan 2013, "Matrix Computations", section 5.1.8. Differs: the sign of the
     angle, here counterclockwise.
+
+    Example:
+        >>> plane_rotation(2, 0, 1, math.pi / 2).round().tolist()
+        [[0.0, -1.0], [1.0, 0.0]]
     """
     if not (0 <= i < dim and 0 <= j < dim and i != j):
         raise ValueError(f"i = {i} and j = {j}, but two different latents of {dim} are needed")
@@ -73,6 +77,11 @@ def rotated_posterior(
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the argument on rotations; Bishop
     2006, "Pattern Recognition and Machine Learning", section 10.1.2, the diagonal of the precision.
     Differs: the paper has no such experiment.
+
+    Example:
+        >>> q = DiagonalGaussian(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))
+        >>> rotated_posterior(q, plane_rotation(2, 0, 1, math.pi / 2)).mean.round().tolist()
+        [[0.0, 1.0]]
     """
     if not isinstance(posterior, DiagonalGaussian | FullGaussian):
         given = type(posterior).__name__
@@ -136,6 +145,12 @@ def rotated_losses(
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the argument on rotations.
     Differs: the paper argues, this measures; an autoencoder's loss is the reconstruction loss.
+
+    Example:
+        >>> square = lambda output, image: (output - image).square().sum(1)
+        >>> q, image = Point(torch.ones(1, 2)), torch.zeros(1, 2)
+        >>> rotated_losses(lambda z: z, square, image, q, torch.eye(2)).item()
+        2.0
     """
     turn = _checked_rotation(rotation, posterior.mean)
 
@@ -186,6 +201,12 @@ def predicted_rise(curvature: Tensor, rotation: Tensor, beta: float) -> Tensor:
     Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, the second-order loss of a
     beta-VAE; Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: neither states the
     rise; it is the difference of the loss at its optimal variances.
+
+    Example:
+        >>> turn = plane_rotation(2, 0, 1, math.pi / 4)
+        >>> curvature = torch.tensor([[[3.0, 0.0], [0.0, 0.0]]])
+        >>> round(predicted_rise(curvature, turn, beta=1.0).item(), 3)
+        0.223
     """
     squares = _checked_stack("curvature", curvature, curvature[..., 0])
     turn = _checked_rotation(rotation, squares[..., 0])

@@ -1,4 +1,4 @@
-"""How alike two sets of codes of the same images are: seeds, epochs, or codes and factors."""
+"""Similarity of codes: MCC, linear regression, Procrustes and CKA, of seeds, epochs or factors."""
 
 from collections.abc import Callable
 
@@ -26,6 +26,11 @@ def matched_correlation(a: Tensor, b: Tensor, *, rank: bool = False) -> float:
 
     Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336; Khemakhem et al. 2020,
     https://arxiv.org/abs/1907.04809. Differs: D and E may differ; theirs are equal.
+
+    Example:
+        >>> a = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> round(matched_correlation(a, -2 * a.flip(1)), 3)
+        1.0
     """
     return float(correlation_match(a, b, rank=rank)[2].mean())
 
@@ -46,6 +51,11 @@ def mean_correlation(codes: Tensor, factors: Tensor, *, rank: bool = False) -> f
     Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336; Klindt et al. 2021,
     https://arxiv.org/abs/2007.10930, for fewer latents than factors. Differs: constant factors are
     left out; a factor without a latent has 0, not the correlation of a column of noise.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> round(mean_correlation(factors[:, :1], factors), 3)  # one of two factors
+        0.5
     """
     varies = (factors != factors[:1]).any(0)
     found = correlation_match(codes, factors.to(codes), rank=rank)[2]
@@ -65,6 +75,11 @@ def correlation_match(a: Tensor, b: Tensor, *, rank: bool = False) -> tuple[Tens
         M = min(D, E). The match has the largest sum of |r|. Constant latents correlate 0.
 
     Source: as `matched_correlation`. Differs: none.
+
+    Example:
+        >>> a = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> correlation_match(a, a.flip(1))[1].tolist()
+        [1, 0]
     """
     a, b = _same_images(a, b)
     if rank:
@@ -97,6 +112,11 @@ def linear_alignment(a: Tensor, b: Tensor) -> float:
 
     Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414, linear regression in table 1.
     Differs: an intercept; a may be rank-deficient.
+
+    Example:
+        >>> a = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> round(linear_alignment(a[:, :1], a), 3)
+        0.5
     """
     a, b = _same_images(a, b)
     b = scaled(b)
@@ -120,6 +140,11 @@ def orthogonal_alignment(a: Tensor, b: Tensor) -> float:
 
     Source: Schonemann 1966, https://doi.org/10.1007/BF02289451, the orthogonal Procrustes problem.
     Differs: shift and scale are fitted too; the value is what the fit explains, not the map.
+
+    Example:
+        >>> a = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> round(orthogonal_alignment(a, 5 * a.flip(1)), 3)
+        1.0
     """
     a, b = (scaled(codes) for codes in _same_images(a, b))
     common = torch.linalg.svdvals(a.mT @ b).sum().square()
@@ -141,6 +166,11 @@ def centred_kernel_alignment(a: Tensor, b: Tensor) -> float:
 
     Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414, section 3, linear CKA.
     Differs: none; the biased estimate, 1 for any codes where D and E reach N.
+
+    Example:
+        >>> a = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> round(centred_kernel_alignment(a[:, :1], a), 3)
+        0.707
     """
     a, b = (scaled(codes) for codes in _same_images(a, b))
     norms = torch.linalg.matrix_norm(a.mT @ a) * torch.linalg.matrix_norm(b.mT @ b)
@@ -158,6 +188,11 @@ def pairwise(codes: Tensor, score: Score) -> Tensor:
     Returns:
         ``score(codes[i], codes[j])`` at [i, j], float64 [S, S] on the CPU; the diagonal is 1 by
         definition, also for a constant set.
+
+    Example:
+        >>> a = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+        >>> pairwise(torch.stack([a, -a]), matched_correlation).round(decimals=3).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
     if codes.ndim != 3 or 0 in codes.shape:
         raise misfit("a non-empty [S, N, D]", codes=codes)

@@ -1,4 +1,4 @@
-"""The decoder's local spectrum: are column lengths singular values, and in the variances' order?"""
+"""Singular values of the decoder: are they its column norms, and in the variances' order?"""
 
 import torch
 from scipy.stats import rankdata
@@ -18,6 +18,10 @@ def norm_spectrum_error(gram: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, Theorem 1: at the optimum the
     norms are the singular values. Differs: theirs is the optimum, this is the distance to it.
+
+    Example:
+        >>> norm_spectrum_error(torch.tensor([[[4.0, 0.0], [0.0, 9.0]]])).item()
+        0.0
     """
     values = right_singular_vectors(gram)[1].flip(-1)
     error = (column_norms(gram).sort(-1).values - values).norm(dim=-1)
@@ -39,6 +43,10 @@ def order_agreement(variance: Tensor, gram_diagonal: Tensor) -> Tensor:
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775: the optimal variances of
     Theorem 1 fall with the norms. Differs: theirs is the optimum, this is the agreement with it.
+
+    Example:
+        >>> round(order_agreement(torch.tensor([[0.1, 0.9]]), torch.tensor([[5.0, 1.0]])).item(), 3)
+        1.0
     """
     if variance.ndim != 2 or variance.shape != gram_diagonal.shape or variance.shape[1] < 2:
         needed = "equal shapes [N, D] with D >= 2"

@@ -17,6 +17,10 @@ class Bernoulli:
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, "Bernoulli loss on logits".
     Differs: none.
+
+    Example:
+        >>> round(Bernoulli().nll(torch.zeros(1, 2), torch.ones(1, 2)).item(), 3)  # twice log 2
+        1.386
     """
 
     def nll(self, output: Tensor, image: Tensor) -> Tensor:
@@ -57,6 +61,10 @@ class Gaussian:
 
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, section 3.
     Differs: the variance is an option.
+
+    Example:
+        >>> Gaussian().nll(torch.zeros(1, 2), torch.ones(1, 2)).tolist()
+        [2.0]
     """
 
     @in_range

@@ -1,4 +1,4 @@
-"""One order and one sign of the latents, so that draws and ties follow what the latents hold."""
+"""Canonical order and signs of latents, so that draws and ties do not depend on their numbering."""
 
 import numpy as np
 import torch

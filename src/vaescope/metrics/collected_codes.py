@@ -1,4 +1,4 @@
-"""Collect codes and factors once per evaluation, for every score that needs them."""
+"""torchmetrics: collect codes and factors once per evaluation, for every score that needs them."""
 
 from collections.abc import Callable
 from typing import Any

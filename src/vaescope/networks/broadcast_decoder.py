@@ -46,6 +46,11 @@ def spatial_broadcast(
     Source: Watters et al. 2019, https://arxiv.org/abs/1901.07017, algorithm 1 and the appendix's
     table of architectures. Differs: initialisation is not printed there, ours is Glorot's; images
     below 16 x 16 get three strided convolutions instead of four.
+
+    Example:
+        >>> encoder, decoder = spatial_broadcast((3, 16, 16), num_parameters=6, latent_dim=3)
+        >>> decoder(torch.zeros(2, 3)).shape
+        torch.Size([2, 3, 16, 16])
     """
     colours, _, side = image_shape
     encoder = _encoder(colours, side, channels, num_parameters)

@@ -30,6 +30,11 @@ def discriminator(
 
     Source: Kim & Mnih 2018, https://arxiv.org/abs/1802.05983, appendix B; six hidden layers as in
     disentanglement_lib. Differs: none.
+
+    Example:
+        >>> import torch
+        >>> discriminator(10, num_layers=2, width=16)(torch.zeros(4, 10)).shape
+        torch.Size([4, 2])
     """
     if min(num_layers, width) < 1:
         raise ValueError(f"num_layers={num_layers}, width={width}: each is at least 1")

@@ -48,6 +48,12 @@ def mlp(
 
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, table of
     architectures. Differs: the initialisation is not printed there; PyTorch's is our default.
+
+    Example:
+        >>> import torch
+        >>> encoder, decoder = mlp((1, 8, 8), num_parameters=6, latent_dim=3)
+        >>> decoder(encoder(torch.zeros(2, 1, 8, 8))[:, :3]).shape
+        torch.Size([2, 1, 8, 8])
     """
     _check("encoder", encoder_sizes, encoder_activation)
     _check("decoder", decoder_sizes, decoder_activation)
@@ -83,6 +89,12 @@ def linear(
 
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, synthetic linear
     experiment. Differs: the initialisation is not printed there; PyTorch's is our default.
+
+    Example:
+        >>> import torch
+        >>> encoder, decoder = linear((5,), num_parameters=4, latent_dim=2)
+        >>> decoder(torch.zeros(1, 2)).shape
+        torch.Size([1, 5])
     """
     return mlp(
         image_shape,

@@ -29,6 +29,10 @@ def initialise(network: nn.Module, rule: Initialisation) -> nn.Module:
     Source: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, eq. 16; Saxe,
     McClelland & Ganguli 2014, https://arxiv.org/abs/1312.6120, with gain 1.
     Differs: none.
+
+    Example:
+        >>> initialise(nn.Linear(2, 2), "glorot").bias.tolist()
+        [0.0, 0.0]
     """
     if rule not in get_args(Initialisation):
         raise ValueError(

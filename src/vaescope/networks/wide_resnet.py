@@ -55,6 +55,12 @@ def wide_residual(
     https://arxiv.org/abs/2404.10282. Differs: from the first, the normalisation, for batch
     statistics would tie images together; from the last, dense layers in place of the encoder's
     mean over pixels and of the decoder's constant input with styles, and pre-activation.
+
+    Example:
+        >>> import torch
+        >>> encoder, decoder = wide_residual((1, 8, 8), 6, 3, width=16, num_blocks=1)
+        >>> decoder(torch.zeros(2, 3)).shape
+        torch.Size([2, 1, 8, 8])
     """
     halvings = _halvings(image_shape)
     if width < _GROUP or width % _GROUP:

@@ -17,6 +17,10 @@ class Box(IndependentLatents):
         half_width: ``[..., D]``, in (0, 1].
 
     The family whose KL to a uniform prior is finite: -log half_width for each latent.
+
+    Example:
+        >>> round(Box(torch.zeros(1), torch.ones(1)).variance.item(), 3)
+        0.333
     """
 
     def __init__(self, mean: Tensor, half_width: Tensor) -> None:

@@ -13,6 +13,10 @@ class DiagonalGaussian(MeanAndLogVariance):
     """N(mean, diag(exp(log_variance))): independent latents, the choice of nearly every VAE.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B. Differs: none.
+
+    Example:
+        >>> DiagonalGaussian(torch.tensor([2.0]), torch.zeros(1)).kl().tolist()
+        [2.0]
     """
 
     def rsample(self, noise: Tensor) -> Tensor:
@@ -48,6 +52,10 @@ class FullGaussian:
     covariance". Differs: the encoder's parametrisation of L is ours, the paper states none: twice
     the logarithm of its diagonal, which is the diagonal family's log-variance where nothing
     stands below, and the entries below it.
+
+    Example:
+        >>> FullGaussian(torch.zeros(2), torch.eye(2)).kl().tolist()
+        [0.0, 0.0]
     """
 
     def __init__(self, mean: Tensor, cholesky: Tensor) -> None:
@@ -117,7 +125,13 @@ class FullGaussian:
 
 
 def divergence(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
-    """KL(q || p) of each latent in nats, ``[..., D]``."""
+    """KL(q || p) of each latent in nats, ``[..., D]``.
+
+    Example:
+        >>> q, p = (DiagonalGaussian(torch.tensor([m]), torch.zeros(1)) for m in (0.0, 2.0))
+        >>> divergence(q, p).tolist()
+        [2.0]
+    """
     scaled = (q.variance + (q.mean - p.mean).square()) / p.variance
     return 0.5 * (scaled - 1 + p.log_variance - q.log_variance)
 

@@ -17,6 +17,10 @@ class DiagonalLaplace(MeanAndLogVariance):
 
     Source: Kotz, Kozubowski & Podgorski 2001, "The Laplace distribution", chapter 2. Differs: read
     off by its variance, as the diagonal normal family is.
+
+    Example:
+        >>> DiagonalLaplace(torch.zeros(1), torch.zeros(1)).variance.tolist()
+        [1.0]
     """
 
     @property

@@ -6,7 +6,12 @@ from torch import Tensor
 
 
 class Point:
-    """A single code per image, without noise: the posterior of an autoencoder."""
+    """A single code per image, without noise: the posterior of an autoencoder.
+
+    Example:
+        >>> Point.num_parameters(10)
+        10
+    """
 
     def __init__(self, mean: Tensor) -> None:
         self.mean = mean

@@ -1,4 +1,4 @@
-"""Linear predictions of all factors from all latents at once, from one product of the codes."""
+"""Linear regression and Lasso of all factors on all latents, from one product of the codes."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Logistic probes: how well codes linearly predict the classes of every factor."""
+"""Multinomial logistic regression of every factor on the codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +119,11 @@ def fit_logistic(
     Learning", section 4.3.4; the same minimum as scikit-learn's ``LogisticRegression``. Differs:
     Newton's method to a stated gap, with a penalty and many classes by conjugate gradients in time
     linear in the classes; without a penalty the smallest weights among equal minima.
+
+    Example:
+        >>> classes = torch.arange(2).repeat(20)[:, None]
+        >>> fit_logistic(classes.double(), classes).accuracies(classes.double(), classes).tolist()
+        [1.0]
     """
     if strength is not None and not strength > 0:
         raise ValueError(f"strength = {strength}, but a positive number or None is needed")

@@ -1,4 +1,4 @@
-"""Minimum of the multinomial logistic loss of many classes, in time linear in their number."""
+"""Newton's method by conjugate gradients, for the logistic loss of many classes."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Minimum of the multinomial logistic loss by Newton's method, many label columns at once."""
+"""Newton's method for the multinomial logistic loss, many label columns at once."""
 
 from dataclasses import dataclass
 

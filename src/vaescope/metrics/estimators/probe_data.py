@@ -1,4 +1,4 @@
-"""Codes and factors as probes need them: checked, split, labelled, in an orthonormal basis."""
+"""Rows for probes: codes and factors, checked, split, labelled, in an orthonormal basis."""
 
 import math
 from collections.abc import Sequence

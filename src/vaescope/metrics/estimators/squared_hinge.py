@@ -1,4 +1,4 @@
-"""One-vs-rest support vector machines on one latent each, all at once from prefix sums."""
+"""Linear support vector machines on one latent each, all at once from prefix sums."""
 
 from dataclasses import dataclass
 

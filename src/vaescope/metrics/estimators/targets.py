@@ -1,4 +1,4 @@
-"""What the probes of DCI predict: factors as columns of classes or of values."""
+"""Targets of probes: factors as columns of classes or of values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

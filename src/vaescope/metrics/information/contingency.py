@@ -1,4 +1,4 @@
-"""Counts of values with values of many columns at once, and the information in them."""
+"""Contingency tables of many pairs of columns at once, and the mutual information in them."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,13 @@
-"""Gaps that allow for factors that depend on each other."""
+"""Mutual information gaps for factors that depend on each other: DMIG, XMIG, DLIG.
+
+Example:
+    >>> import torch
+    >>> from vaescope.metrics.information.tables import information_table
+    >>> factors = torch.tensor([[0, 0], [1, 0], [2, 1], [3, 1]])  # the first determines the second
+    >>> table = information_table(factors.double(), factors)
+    >>> [round(float(score(table).score), 3) for score in (dmig, xmig, dlig)]
+    [1.0, 1.0, 1.0]
+"""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""All scores of one table of informations, with what chance and a perfect code reach."""
+"""All scores of one table of informations, each with chance level, ceiling and interval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,6 +78,13 @@ def information_family(
 
     Source: of the scores, see each; interval: Efron & Tibshirani 1993, "An Introduction to the
     Bootstrap", eq. 12.19.
+
+    Example:
+        >>> import torch
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3))
+        >>> found = information_family(factors.double(), factors, repeats=0)["mig"]
+        >>> round(found.score, 3), round(found.ceiling, 3)
+        (1.0, 1.0)
     """
     if repeats < 0 or repeats == 1 or not 0 < level < 1:
         needed = "give 0 or at least 2, and above 0, below 1"

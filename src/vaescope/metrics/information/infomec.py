@@ -88,6 +88,10 @@ def info_modularity(information: Tensor) -> float:
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: the cases above,
     which are divisions by zero there. Chance: above 0, since estimates of no information are
     unequal.
+
+    Example:
+        >>> round(info_modularity(torch.tensor([[0.8, 0.2], [0.0, 1.0]])), 3)
+        0.8
     """
     _check_information(information)
     return _largest_share(information)
@@ -106,6 +110,10 @@ def info_compactness(information: Tensor) -> float:
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: as
     `info_modularity`. Chance: as `info_modularity`.
+
+    Example:
+        >>> round(info_compactness(torch.tensor([[1.0, 0.0], [0.0, 1.0]])), 3)
+        1.0
     """
     _check_information(information)
     return _largest_share(information.T)
@@ -173,6 +181,11 @@ def info_mec(
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: explicitness uses
     all latents, as in the published code, but is 0 without active ones, as in Tripod's.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(6), torch.arange(6))
+        >>> round(info_mec(factors.double(), factors).explicitness, 3)
+        1.0
     """
     codes, factors = checked_rows(codes, factors)
     if information is None:
@@ -229,6 +242,11 @@ def info_explicitness(
     https://arxiv.org/abs/2002.10689. Differs: the default ``null``; the published code stops after
     100 iterations, far from the end if classes can be separated. Chance: about D (C - 1) / (2 N H)
     for C classes of entropy H, since the same rows are scored.
+
+    Example:
+        >>> classes = torch.arange(3).repeat(10)[:, None]
+        >>> info_explicitness(classes.double(), classes).round(decimals=3).tolist()
+        [1.0]
     """
     if null not in ("entropy", "log_k"):
         raise ValueError(f"null = {null!r}, but 'entropy' or 'log_k' is needed")

@@ -1,4 +1,4 @@
-"""Mutual information from distances to nearest neighbours, without bins."""
+"""KSG estimator: mutual information from distances to nearest neighbours, without bins."""
 
 from collections.abc import Sequence
 
@@ -47,6 +47,11 @@ def nearest_information(
     information", https://arxiv.org/abs/cond-mat/0305641, eq. 8. Differs: negative estimates are 0,
     so that N independent rows have about 0.3 / sqrt(N) by chance with k = 3. The neighbours of
     continuous pairs are found on the CPU.
+
+    Example:
+        >>> line = torch.linspace(0, 1, 100)[:, None]
+        >>> round(float(nearest_information(line, line)), 3)
+        3.677
     """
     regressed = continuous_columns(factors, kinds)
     angular = angle_columns(factors, kinds)

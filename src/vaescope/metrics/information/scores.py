@@ -1,6 +1,13 @@
-"""Scores that are read off a table of informations: one latent per factor, one factor per latent.
+"""Scores of a table of informations: MIG, MIG-sup, JEMMIG, DCIMIG, modularity and more.
 
 All take an `InformationTable` of one sample or, at the same price, of R resamplings of it.
+
+Example:
+    >>> from vaescope.metrics.information.tables import information_table
+    >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3))
+    >>> table = information_table(factors.double(), factors)
+    >>> [round(float(score(table).score), 3) for score in (mig, rmig, mig_sup, modularity)]
+    [1.0, 1.242, 1.0, 1.0]
 """
 
 import math

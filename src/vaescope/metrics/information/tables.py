@@ -1,4 +1,4 @@
-"""What the scores of information share: one table of informations and entropies per sample."""
+"""Tables of mutual informations and entropies, of a sample, its shuffles and its resamples."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,6 +60,11 @@ def information_table(
 
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359 (``"dlib"``); Roth et al. 2023,
     https://arxiv.org/abs/2210.07347, public code (``"dcf"``). Differs: none.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3))
+        >>> information_table(factors.double(), factors).information.round(decimals=2).tolist()
+        [[1.39, 0.0], [0.0, 1.1]]
     """
     binned, labels = binned_pair(codes, factors, kinds=kinds, bins=bins, convention=convention)
     return table_of_labels(binned, labels, bins)

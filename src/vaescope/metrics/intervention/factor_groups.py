@@ -1,4 +1,4 @@
-"""Rows of a pool of encoded images that share a factor's value, drawn without a loop."""
+"""Rows grouped by the value of a factor, and random draws from the groups without a loop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -72,6 +72,11 @@ def beta_vae_score(
     that pairs often are one row twice. The ceiling is 1, also for rotated codes, for latents
     that mix factors and if one factor is not encoded, since the classifier may combine features;
     small scales are held back by the penalty.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3))
+        >>> beta_vae_score(factors.double(), factors, train_points=200, eval_points=100).score
+        1.0
     """
     _check_at_least(1, batch=batch, train_points=train_points, eval_points=eval_points)
     values = pool_rows(codes, factors)
@@ -159,6 +164,11 @@ def factor_vae_score(
     the most frequent factor, 1/K, and more if N is so small that groups differ by accident. The
     ceiling is 1 for any code in which each latent follows one factor, however many latents share it
     and however much noise they have, up to a rotation by nearly 45 degrees.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3))
+        >>> factor_vae_score(factors.double(), factors, train_votes=200, eval_votes=100).score
+        1.0
     """
     _check_at_least(1, train_votes=train_votes, eval_votes=eval_votes)
     _check_at_least(2, batch=batch, variance_rows=2 if variance_rows is None else variance_rows)

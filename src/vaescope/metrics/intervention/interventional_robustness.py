@@ -1,4 +1,4 @@
-"""Interventional robustness: does a latent stay put while one factor is held fixed?"""
+"""Interventional robustness score (IRS): does a latent stay put while a factor is held fixed?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,6 +72,11 @@ def irs(
     factors without a latent. Chance is 1 minus the quantile of a latent's distances over their
     largest: for Gaussian latents and N = 10,000 about 0.38 at 0.99 and 0.25 at 1. It grows if
     values have few rows.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3))
+        >>> irs(factors.double(), factors).score
+        1.0
     """
     if not 0 <= quantile <= 1:
         raise ValueError(f"quantile = {quantile}, but 0 to 1 is needed")

@@ -1,4 +1,4 @@
-"""Overlap and multiple encoding of factors, from images that differ in one factor (OMES)."""
+"""OMES: overlap and multiple encoding of factors, from images that differ in one factor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +73,11 @@ def omes(
     two draws correlate by about 1 / g. Chance: noise that changes with every factor has
     association 1 everywhere in large groups and so (1/K + 1/D) / 2 at ``alpha`` 0.5; more in small
     ones.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(40), torch.arange(40))
+        >>> round(omes(factors.double(), factors).score, 2)
+        0.99
     """
     if pairs < 2:
         raise ValueError(f"pairs = {pairs}, but at least 2 are needed")

@@ -1,4 +1,4 @@
-"""Chance level and uncertainty of DCI."""
+"""DCI: chance level, bootstrap interval and standard errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +49,12 @@ def dci_chance(
     Returns:
         The means, the null of a permutation test. D and C fall as the number of rows grows, but
         dead latents keep C up: a factor spread over d of D latents has 1 - log d / log D.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(3)).repeat(5, 1)
+        >>> found = dci_chance(factors.double(), factors, factors.double(), factors, probe="linear")
+        >>> 0 <= found.informativeness < 0.2
+        True
     """
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}, but at least one shuffle is needed")

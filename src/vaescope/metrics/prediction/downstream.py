@@ -1,4 +1,4 @@
-"""What codes are good for: accuracy of probes with few labels, shifted factors, missing latents."""
+"""Downstream accuracy of probes: with few labels, under shift, without a factor's latents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,6 +97,11 @@ def label_efficiency(
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.5. Differs: a fixed
     ``C`` instead of cross-validation; no boosted trees; an efficiency is at most 1. Chance is
     returned.
+
+    Example:
+        >>> classes = torch.arange(2).repeat(50)[:, None]
+        >>> label_efficiency(classes.double(), classes, sizes=(10, 50)).scores.tolist()
+        [1.0, 1.0]
     """
     fitted, scored = _shuffled(codes, factors, kinds, test, test_share, seed)
     if not sizes or list(sizes) != sorted(set(sizes)) or sizes[0] < 1:
@@ -146,6 +151,11 @@ def shifted_accuracy(
     Source: disentanglement_lib's strong downstream task, Dittadi et al. 2021,
     https://arxiv.org/abs/2010.14407, for the idea. Differs: the unshifted probe has as many labels
     and is scored on the same rows. Chance: share of the most frequent class.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(20, 1)
+        >>> shifted_accuracy(factors.double(), factors).score
+        1.0
     """
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}, but at least one is needed")
@@ -202,6 +212,12 @@ def reduced_accuracy(
     Source: disentanglement_lib's reduced downstream task (Locatello et al. 2019,
     https://arxiv.org/abs/1811.12359). Differs: logistic probes, importances are given. Chance:
     share of the most frequent class.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(2), torch.arange(2)).repeat(20, 1)
+        >>> found = reduced_accuracy(factors.double(), factors, torch.eye(2))
+        >>> found.others
+        1.0
     """
     fitted, scored = _shuffled(codes, factors, kinds, test, test_share, seed)
     num_latents, num_factors = codes.shape[1], factors.shape[1]

@@ -28,6 +28,11 @@ def unfairness(predictions: Tensor, sensitive: Tensor) -> Tensor:
     values as in the public disentanglement_lib. Differs: values are observed instead of set, which
     is the same if factors are independent; otherwise their dependence counts as unfairness. Chance
     is above 0: about sqrt((C - 1)(P - 1) / (2 pi N)) for P evenly predicted classes.
+
+    Example:
+        >>> labels = torch.tensor([[0], [0], [1], [1]])
+        >>> unfairness(labels, labels).tolist()
+        [[0.5]]
     """
     for name, given in (("predictions", predictions), ("sensitive", sensitive)):
         if given.ndim != 2 or 0 in given.shape or given.is_floating_point():

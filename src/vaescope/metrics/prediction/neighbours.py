@@ -1,4 +1,4 @@
-"""How much better the best latent predicts a factor than the second best, by nearest neighbours."""
+"""Nearest-neighbour score: how much better the best latent predicts than the second best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +68,11 @@ def neighbour_score(
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, eqs. 65-70. Differs: the paper
     does not state the rules for ties, for a single latent and for the clip; ``"excess"`` is ours.
+
+    Example:
+        >>> line = torch.linspace(0, 1, 100)[:, None]
+        >>> round(neighbour_score(line, line, continuous=[True]).score, 2)
+        0.97
     """
     _check(codes, factors, continuous, neighbours, discrete)
     rng = stream(seed, "neighbour_score")
@@ -117,6 +122,11 @@ def neighbour_chance(
     Returns:
         The mean score, the null of a permutation test. Near 0 for regressed factors; for
         classified ones the best of D noisy shares of right answers, above 0 as long as N is small.
+
+    Example:
+        >>> line = torch.linspace(0, 1, 100)[:, None]
+        >>> round(neighbour_chance(line, line, continuous=[True]), 2)
+        0.01
     """
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}, but at least one shuffle is needed")

@@ -1,4 +1,4 @@
-"""DCI-ES: how strong must a probe be to read the factors, and how large is the code?"""
+"""DCI-ES: explicitness (how strong must a probe be?) and size of a code."""
 
 import math
 from collections.abc import Sequence
@@ -72,6 +72,12 @@ def dci_es(
     Fourier features (Rahimi & Recht 2007) as probes and the normalisation of the public code.
     Differs: the weakest probe is linear and the others see the codes, too; equal steps of the
     capacity axis stand for doubled features; one length scale, not one chosen by validation.
+
+    Example:
+        >>> factors = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
+        >>> found = dci_es(factors, factors, factors, factors, capacities=(0, 8))
+        >>> round(found.explicitness, 2), found.size
+        (1.0, 1.0)
     """
     _check(capacities, ridge)
     fitted, scored = train_and_test(codes_train, factors_train, test=(codes_test, factors_test))
@@ -104,6 +110,10 @@ def explicitness_of_losses(losses: Tensor, baselines: Tensor) -> Tensor:
 
     Source: Eastwood et al. 2023, https://arxiv.org/abs/2210.00364, section 4.2, as in its code.
     Differs: none.
+
+    Example:
+        >>> explicitness_of_losses(torch.tensor([[1.0], [0.5], [0.0]]), torch.ones(1)).tolist()
+        [0.0]
     """
     above = losses - losses[-1]
     area = torch.trapezoid(above, dim=0) / (len(losses) - 1)

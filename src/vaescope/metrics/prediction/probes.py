@@ -1,4 +1,4 @@
-"""How much a probe uses each latent to predict each factor, and how well it predicts."""
+"""Probes of DCI: how much each uses a latent to predict a factor, and how well it predicts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How much of each factor's variance codes predict, by least squares or a small net."""
+"""R²: how much of each factor's variance codes predict, by least squares or a small net."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,6 +89,10 @@ def r_squared(predicted: Tensor, truth: Tensor) -> float:
 
     Source: Draper & Smith 1998, "Applied Regression Analysis", section 1.3. Differs: 0 instead of
     an undefined value for a constant truth; several columns are pooled.
+
+    Example:
+        >>> r_squared(torch.tensor([[1.0], [2.0]]), torch.tensor([[1.0], [3.0]]))
+        0.5
     """
     if bool((truth == truth[:1]).all()):
         return 0.0
@@ -129,6 +133,11 @@ def explained_variance(
     Source: linear: Zimmermann et al. 2021, https://arxiv.org/abs/2102.08850; net and angles: Lippe
     et al. 2022, https://arxiv.org/abs/2202.03169. Differs: the first fits and scores the same rows;
     the net's size and its fit are ours. Chance: about -D / N for a linear probe of N rows.
+
+    Example:
+        >>> line = torch.linspace(0, 1, 50)[:, None]
+        >>> round(explained_variance(2 * line, line).score, 3)
+        1.0
     """
     if probe not in ("linear", "mlp"):
         raise ValueError(f"probe = {probe!r}, but 'linear' or 'mlp' is needed")

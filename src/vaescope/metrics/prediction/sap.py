@@ -1,4 +1,4 @@
-"""Separated attribute predictability: is each factor best predicted by one latent alone?"""
+"""SAP: separated attribute predictability, the best latent of a factor less the second best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +48,10 @@ def sap_from_matrix(
 
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3. Differs: a single latent
     is compared with ``chance``.
+
+    Example:
+        >>> sap_from_matrix(torch.tensor([[1.0, 0.5], [0.25, 0.5]])).gaps.tolist()
+        [0.75, 0.0]
     """
     if predictability.ndim != 2 or 0 in predictability.shape:
         raise misfit("[D, K]", predictability=predictability)
@@ -97,6 +101,11 @@ def sap_discrete(
     disentanglement_lib (Locatello et al. 2019, https://arxiv.org/abs/1811.12359). Differs: the
     paper fits thresholds; exact minimum instead of liblinear's tolerance (scores within 0.0005).
     Chance: noise of the best of D accuracies, about sqrt(1 / test rows).
+
+    Example:
+        >>> classes = torch.arange(2).repeat(20)[:, None]
+        >>> sap_discrete(classes.double(), classes).predictability.tolist()
+        [[1.0]]
     """
     if not strength > 0:
         raise ValueError(f"strength = {strength}, but a positive number is needed")
@@ -136,6 +145,11 @@ def sap_continuous(
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3. Differs: none; the limit
     of the variance is that of disentanglement_lib. Chance: below about 2 log(D) / N. Ceiling: 1 for
     latents that are linear in independent factors, less if sampled factors are correlated.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4.0), torch.arange(3.0))
+        >>> round(sap_continuous(factors, factors).score, 3)
+        1.0
     """
     codes, factors = checked_rows(codes, factors, least=2)
     x, y = codes - codes.mean(0), factors.double() - factors.double().mean(0)
@@ -166,6 +180,10 @@ def sap_ceiling(
     Returns:
         Discrete SAP of the code with one latent per factor: its value, standardised. Not a
         strict bound: unevenly spaced codes can be separated better.
+
+    Example:
+        >>> round(sap_ceiling(torch.arange(3).repeat(40)[:, None]), 2)
+        0.38
     """
     checked_rows(factors.double(), factors, least=2)
     mean, std = factors.double().mean(0), factors.double().std(0)

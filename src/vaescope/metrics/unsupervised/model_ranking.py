@@ -1,4 +1,4 @@
-"""Unsupervised disentanglement ranking: do models of several seeds find the same axes?"""
+"""UDR: unsupervised disentanglement ranking, do models of several seeds find the same axes?"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -46,6 +46,11 @@ def udr(
     Source: Duan et al. 2020, https://arxiv.org/abs/1905.12614, section 4; direction of the Lasso
     and shape of the means as in the public disentanglement_lib. Differs: the paper pools both
     sides' latents into one mean; the two agree if the sides have equally many that count.
+
+    Example:
+        >>> codes = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+        >>> udr([codes, codes.flip(1)], torch.ones(2, 3), similarity="spearman").shape
+        torch.Size([2])
     """
     stacked = _stacked(codes)
     informative = _informative(stacked, kl, kl_threshold)

@@ -1,4 +1,4 @@
-"""Factorised support: does every combination of two latents' values occur?"""
+"""Factorised support (FoS): does every combination of two latents' values occur?"""
 
 import torch
 from torch import Tensor
@@ -27,6 +27,11 @@ def support_distances(
     Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347, the pairwise Hausdorff criterion.
     Differs: distances, not their squares. Chance: independent latents do not reach 0, since a batch
     has no row near most combinations; compare with shuffled latents.
+
+    Example:
+        >>> codes = torch.cartesian_prod(torch.arange(2.0), torch.arange(2.0))
+        >>> support_distances(codes, batch=4).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
     check_matrix("codes", codes, 2)
     if batch < 2 or batches < 1:
@@ -57,6 +62,10 @@ def factorised_support(
 
     Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347. Differs: mean over pairs instead of
     their sum, so that numbers of latents compare; otherwise as `support_distances`.
+
+    Example:
+        >>> factorised_support(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))  # (0, 1) is missing
+        1.0
     """
     num = codes.shape[1] if codes.ndim == 2 else 0
     distances = support_distances(

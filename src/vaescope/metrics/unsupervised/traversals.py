@@ -1,4 +1,4 @@
-"""How an attribute changes along a latent: smoothly, and in one direction?"""
+"""Smoothness and monotonicity of an attribute along latent traversals."""
 
 import torch
 from torch import Tensor
@@ -23,6 +23,10 @@ def traversal_smoothness(attributes: Tensor) -> Tensor:
     independent Gaussian values have 0.25 at 5 positions, 0.38 at 11, 0.45 at 21. A straight line
     and an attribute that the latent does not touch both reach the ceiling, so read it beside the
     monotonicity.
+
+    Example:
+        >>> traversal_smoothness(torch.tensor([0.0, 1.0, 2.0, 3.0])).item()
+        1.0
     """
     slopes = _slopes(attributes, 3)
     bends = slopes.diff(dim=-1).abs()
@@ -52,6 +56,10 @@ def traversal_monotonicity(
     Source: Watcharasupat 2021, "Controllable Music", as implemented in latte,
     https://arxiv.org/abs/2112.10638. Differs: NaN there if no step counts. Chance: 0 on average,
     with a standard deviation of sqrt((T + 1) / 3) / (T - 1) for independent values.
+
+    Example:
+        >>> round(traversal_monotonicity(torch.tensor([3.0, 2.0, 2.5, 0.0])).item(), 3)
+        -0.333
     """
     if spacing <= 0 or threshold < 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Scores without factors: how far are the latents from independent?"""
+"""Gaussian Wasserstein correlation: how far the latents are from independent."""
 
 import torch
 from torch import Tensor
@@ -23,6 +23,10 @@ def gaussian_wasserstein_correlation(codes: Tensor, *, normalised: bool = False)
     disentanglement_lib takes the root of an asymmetric product, which turns complex or wrong for a
     singular S. By chance about tr S (D - 1) / (4 N) for independent latents of equal variance;
     unnormalised it falls with the scale of the codes.
+
+    Example:
+        >>> round(gaussian_wasserstein_correlation(torch.tensor([[0.0, 0.0], [1.0, 1.0]])), 3)
+        0.586
     """
     check_matrix("codes", codes, 2)
     shifted = codes.detach().double() - codes[:1].detach().double()

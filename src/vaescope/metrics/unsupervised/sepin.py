@@ -1,4 +1,4 @@
-"""Information of single latents about images that no other latent has (SEPIN)."""
+"""SEPIN: information of single latents about images that no other latent has."""
 
 import math
 from dataclasses import dataclass
@@ -52,6 +52,11 @@ def separability(
     they are equal whenever latents are independent given the image. The ceiling is log N: if the
     other latents already tell all N images apart, ``separability`` is 0, so use as many images as
     possible. Chance is 0: a latent equal to the prior has no information.
+
+    Example:
+        >>> mean = torch.tensor([[-9.0], [9.0]])
+        >>> round(separability(mean, torch.ones(2, 1)).total, 3)  # log 2: the images are told apart
+        0.693
     """
     mean, variance = _checked(mean, variance, samples)
     rows, codes = draw_codes(mean, variance, samples, seed)
