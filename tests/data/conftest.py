@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.data.sets.dsprites.dataset import build_packed
+from vaescope.data.sets.dsprites.packing import build_packed
 
 
 @pytest.fixture(autouse=True)

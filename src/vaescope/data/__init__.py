@@ -2,7 +2,7 @@
 
 from vaescope.data.batches import EpochBatches, EvaluationBatches
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import FactorDataModule, data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
@@ -143,6 +143,7 @@ __all__ = [
     "XYObjectDataModule",
     "XYSquares",
     "XYSquaresDataModule",
+    "data_module_of",
     "default_data_dir",
     "factor_statistics",
     "verify",

@@ -1,9 +1,9 @@
 """Batches of a data set for Lightning: split, order, resumption and placement."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from functools import partial
+from types import new_class
 from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
@@ -242,23 +242,6 @@ class FactorDataModule(pl.LightningDataModule):
         """The batch, gathered now where only row numbers were transferred."""
         return self.dataset.gather(batch) if isinstance(batch, Plan) else batch
 
-    def planned_images(self, num_images: int) -> float:
-        """Number of images this run trains on, repetitions counted; 0 without a trainer.
-
-        Args:
-            num_images: size of the data set.
-        """
-        trainer = self.trainer
-        if trainer is None:
-            return 0
-        batch = self.batch_size * max(1, len(self._member_seeds))
-        if trainer.max_steps >= 0:
-            return trainer.max_steps * batch * trainer.accumulate_grad_batches
-        limit = trainer.limit_train_batches
-        share = limit * self.batch_size if isinstance(limit, int) else limit * num_images
-        epoch = share * max(1, len(self._member_seeds))
-        return epoch * (math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs)
-
     @property
     def _root_device(self) -> torch.device:
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
@@ -292,6 +275,23 @@ class FactorDataModule(pl.LightningDataModule):
                     f"{len(held_out)}; choose other factors or ranges, or hold_out=null"
                 )
         return draw_split(rows, self.split, self.split_seed) | {"held_out": held_out}
+
+
+def data_module_of(
+    kind: type[FactorDataset], base: type[FactorDataModule] = FactorDataModule
+) -> type[FactorDataModule]:
+    """The data module of a data set: it has the set's options and is called like it.
+
+    Args:
+        kind: ``DSprites``, of which ``DSpritesDataModule`` is made.
+        base: what it builds on.
+    """
+    body = {
+        "dataset_class": kind,
+        "__module__": kind.__module__,
+        "__doc__": f"Batches of ``{kind.__name__}``, with its options.",
+    }
+    return new_class(f"{kind.__name__}DataModule", (base,), exec_body=lambda own: own.update(body))
 
 
 def _options_of(kind: type[FactorDataset]) -> tuple[Field[Any], ...]:

@@ -1,12 +1,17 @@
 """Where a data set comes from: publications, licence, files, and the words of tables about it."""
 
 import shlex
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from vaescope.data.files.cache import data_folder
 from vaescope.data.files.published import PublishedFile
+
+_RECORDS = Path(__file__).parent / "sets" / "sources.toml"
 
 
 @dataclass(frozen=True)
@@ -80,3 +85,28 @@ class DataSource:
         )
         looked = " and ".join(dict.fromkeys(str(place) for place in places))
         return f"no {self.title} files: looked for {names} in {looked}; {advice}"
+
+
+def source_of(option: str) -> DataSource:
+    """The record of a data set in ``sets/sources.toml``, by its option of the group ``data``."""
+    record, publications = _record(option), _records()["publications"]
+    return DataSource(
+        option=option,
+        publications=tuple(Publication(**publications[n]) for n in record.pop("publications", ())),
+        files=tuple(PublishedFile(**_tuples(file)) for file in record.pop("files", ())),
+        **_tuples(record),
+    )
+
+
+def _record(option: str) -> dict[str, Any]:
+    own = dict(_records()[option])
+    return _record(own.pop("like")) | own if "like" in own else own
+
+
+@cache
+def _records() -> dict[str, Any]:
+    return tomllib.loads(_RECORDS.read_text(encoding="utf-8"))
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

@@ -42,11 +42,12 @@ def write(folder):
     place.mkdir(parents=True, exist_ok=True)
     variants = {}
     for name, variant in VARIANTS.items():
-        path = place / variant.file.name
+        (file,) = variant.source.files
+        path = place / file.name
         np.savez_compressed(path, images=images(name))
-        checksum = file_checksum(path, "md5") if variant.file.algorithm else ""
-        file = replace(variant.file, checksum=checksum)
-        variants[name] = replace(variant, file=file, sizes=sizes(name))
+        checksum = file_checksum(path, "md5") if file.algorithm else ""
+        source = replace(variant.source, files=(replace(file, checksum=checksum),))
+        variants[name] = replace(variant, source=source, sizes=sizes(name))
     return {"VARIANTS": variants}
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from vaescope.data import DSprites
 from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets.dsprites import files as dsprites_files
-from vaescope.data.sets.dsprites.dataset import build_packed
+from vaescope.data.sets.dsprites.packing import build_packed
 from vaescope.data.sets.dsprites.variants import (
     ColorDSprites,
     ColorDSpritesDataModule,

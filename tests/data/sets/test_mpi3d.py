@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def file_of(folder, variant):
-    return folder / "mpi3d" / VARIANTS[variant].file.name
+    return folder / "mpi3d" / VARIANTS[variant].source.files[0].name
 
 
 def replaced(folder, monkeypatch, variant, write):
@@ -30,20 +30,21 @@ def replaced(folder, monkeypatch, variant, write):
     path = file_of(folder, variant)
     path.unlink()
     write(path)
-    file = replace(mpi3d.VARIANTS[variant].file, checksum=file_checksum(path, "md5"))
-    changed = replace(mpi3d.VARIANTS[variant], file=file)
+    file = replace(mpi3d.VARIANTS[variant].source.files[0], checksum=file_checksum(path, "md5"))
+    source = replace(mpi3d.VARIANTS[variant].source, files=(file,))
+    changed = replace(mpi3d.VARIANTS[variant], source=source)
     monkeypatch.setitem(mpi3d.VARIANTS, variant, changed)
 
 
 def test_the_published_sets():
-    counts = {name: variant.num_images for name, variant in VARIANTS.items()}
+    counts = {name: variant.factors.num_combinations for name, variant in VARIANTS.items()}
     assert counts == {
         **dict.fromkeys(("toy", "realistic", "real"), 1_036_800),
         **dict.fromkeys(("complex", "challenge"), 460_800),
     }
     for variant in VARIANTS.values():
         assert len(variant.factors) == 7
-        assert all(address.startswith("https://") for address in variant.file.addresses)
+        assert all(address.startswith("https://") for address in variant.source.files[0].addresses)
 
 
 @ALL
@@ -58,8 +59,8 @@ def test_images_have_the_factors_of_their_rows(folder, variant):
     assert batch.image.dtype == torch.float32
     assert np.array_equal(batch.image.numpy(), expected)
     assert np.array_equal(made.images(values[37:39]).numpy(), expected[37:39])
-    assert VARIANTS[variant].title in made.source
-    assert VARIANTS[variant].file.name in made.source
+    assert VARIANTS[variant].source.title in made.source
+    assert VARIANTS[variant].source.files[0].name in made.source
 
 
 def test_the_variants_have_their_own_converted_files(folder):
@@ -126,7 +127,7 @@ def test_a_missing_file_says_what_to_do(folder, variant):
         path.unlink()
     with pytest.raises(DataError) as caught:
         MPI3D(folder, variant)
-    assert VARIANTS[variant].file.name in str(caught.value)
+    assert VARIANTS[variant].source.files[0].name in str(caught.value)
     assert f"data fetch data=mpi3d_{variant} " in str(caught.value)
 
 
@@ -229,7 +230,7 @@ def test_the_module_explains_itself_before_reading_files(folder, variant):
     module = MPI3DDataModule(data_dir=folder, variant=variant, batch_size=16)
     assert module.factors == mpi3d.VARIANTS[variant].factors
     assert module.image_shape == (3, 64, 64)
-    assert module.data_source.files == (mpi3d.VARIANTS[variant].file,)
+    assert module.data_source.files == (mpi3d.VARIANTS[variant].source.files[0],)
     assert not list((folder / "mpi3d").glob("*.npy"))
     module.setup()
     assert module.dataset.factors == module.factors

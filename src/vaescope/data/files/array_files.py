@@ -47,8 +47,12 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def headers(path: Path) -> dict[str, Header]:
+def headers(path: Path, title: str = "") -> dict[str, Header]:
     """Headers of all arrays in a file by their keys; that of an npy file by the file's stem.
+
+    Args:
+        path: the file.
+        title: the data set that it is a published file of; empty: it is the user's own.
 
     Raises:
         ConfigError: the file is of another kind.
@@ -56,7 +60,7 @@ def headers(path: Path) -> dict[str, Header]:
     """
     if _suffix(path) not in SUFFIXES:
         raise ConfigError(f"{path} was given; choose a file that ends in {', '.join(SUFFIXES)}")
-    with damage_told(path):
+    with damage_told(path, title):
         if is_npy(path):
             with path.open("rb") as file:
                 return {path.stem: _header(file, path.stat().st_size, "it")}
@@ -67,14 +71,14 @@ def headers(path: Path) -> dict[str, Header]:
         return _hdf5_headers(path)
 
 
-def read_array(path: Path, key: str) -> np.ndarray:
+def read_array(path: Path, key: str, title: str = "") -> np.ndarray:
     """One array as a whole; text in HDF5 files becomes numpy's.
 
     Raises:
         DataError: it is damaged or holds Python objects.
     """
-    headers(path)  # a file that is shorter than it says is not read
-    with damage_told(path):
+    headers(path, title)  # a file that is shorter than it says is not read
+    with damage_told(path, title):
         if is_npy(path):
             return np.load(path, allow_pickle=False)
         if _suffix(path) == ".npz":
@@ -90,7 +94,9 @@ def read_array(path: Path, key: str) -> np.ndarray:
             return np.asarray(node.asstr()[()], dtype=str) if is_text else np.asarray(node)
 
 
-def array_pieces(path: Path, key: str, start: int, axis: int = 0) -> Iterator[np.ndarray]:
+def array_pieces(
+    path: Path, key: str, start: int, axis: int = 0, title: str = ""
+) -> Iterator[np.ndarray]:
     """One array from row ``start`` on, in pieces of about 32 MB that have all its axes.
 
     Args:
@@ -98,15 +104,16 @@ def array_pieces(path: Path, key: str, start: int, axis: int = 0) -> Iterator[np
         key: the array's name in it.
         start: the first row that is wanted.
         axis: which axis counts the rows.
+        title: the data set that it is a published file of; empty: it is the user's own.
 
     Raises:
         DataError: it is cut short or damaged.
     """
-    header = headers(path)[key]
+    header = headers(path, title)[key]
     rows = header.shape[axis]
     at_once = max(1, _BYTES_AT_ONCE // max(1, header.num_bytes // max(1, rows)))
     before: tuple[slice, ...] = (slice(None),) * axis
-    with damage_told(path):
+    with damage_told(path, title):
         if _suffix(path) == ".npz" and not header.fortran and axis == 0:
             yield from _member_rows(path, key, header.shape, header.dtype, start, at_once)
             return

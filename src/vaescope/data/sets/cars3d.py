@@ -10,12 +10,11 @@ from typing import Literal
 import numpy as np
 
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import resized
-from vaescope.data.files.published import PublishedFile
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 _SIDE = 128  # of the published images
@@ -45,31 +44,7 @@ class Cars3D(ConvertedDataset):
     file system lists them.
     """
 
-    data_source = DataSource(
-        option="cars3d",
-        title="Cars3D",
-        publications=(
-            Publication(
-                "Reed et al.",
-                2015,
-                "Deep visual analogy-making",
-                "https://papers.nips.cc/paper/5845-deep-visual-analogy-making",
-            ),
-        ),
-        images="your tar.gz or its folder",
-        licence="not stated",
-        note="option `side=128`",
-        folder="cars3d",
-        other_folders=("cars", "."),
-        files=(
-            PublishedFile(
-                "nips2015-analogy-data.tar.gz",
-                "md5",
-                "4e866a7919c1beedf53964e6f7a23686",
-                addresses=("http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",),
-            ),
-        ),
-    )
+    data_source = source_of("cars3d")
 
     factors = Factors(
         ("elevation", "azimuth", "object_type"),
@@ -153,10 +128,7 @@ class Cars3D(ConvertedDataset):
         return resized(flat, self.side, self.resize)
 
 
-class Cars3DDataModule(FactorDataModule):
-    """Batches of ``Cars3D``."""
-
-    dataset_class = Cars3D
+Cars3DDataModule = data_module_of(Cars3D)
 
 
 def _find_unpacked(places: list[Path]) -> list[Path] | None:

@@ -11,22 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import Decoder, in_pieces
-from vaescope.data.files.published import PublishedFile
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 _TITLE = "Causal3DIdent"
 _SIDE = 224
 _SHAPE = (64, 64, 3)
-_PARTS = {
-    "trainset": "acd98fda30eee75856dbbc7c54a27e45",
-    "testset": "c5d9d32d3737e241a2b12b968275fcb8",
-}
-_ADDRESS = "https://zenodo.org/records/4784282/files"
+_PARTS = ("trainset", "testset")
 _CLASSES = ("teapot", "hare", "dragon", "cow", "armadillo", "horse", "head")
 _LATENTS = (
     *("position_x", "position_y", "position_z"),
@@ -57,27 +52,7 @@ class Causal3DIdent(ConvertedDataset):
     data module.
     """
 
-    data_source = DataSource(
-        option="causal3dident",
-        title=_TITLE,
-        publications=(
-            Publication(
-                "von Kügelgen et al.",
-                2021,
-                "Self-Supervised Learning with Data Augmentations Provably Isolates Content from "
-                "Style, https://arxiv.org/abs/2106.04619",
-                "https://zenodo.org/records/4784282",
-            ),
-        ),
-        images="your archives or folders",
-        licence="CC BY 4.0",
-        folder="causal3dident",
-        other_folders=("Causal3DIdent", "."),
-        files=tuple(
-            PublishedFile(f"{part}.tar.gz", "md5", md5, addresses=(f"{_ADDRESS}/{part}.tar.gz",))
-            for part, md5 in _PARTS.items()
-        ),
-    )
+    data_source = source_of("causal3dident")
 
     factors = Factors(
         names=("class", *_LATENTS),
@@ -121,10 +96,7 @@ class Causal3DIdent(ConvertedDataset):
             start -= num_images
 
 
-class Causal3DIdentDataModule(FactorDataModule):
-    """Batches of ``Causal3DIdent``."""
-
-    dataset_class = Causal3DIdent
+Causal3DIdentDataModule = data_module_of(Causal3DIdent)
 
 
 def _table(path: Path, count: int) -> np.ndarray:

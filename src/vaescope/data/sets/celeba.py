@@ -12,11 +12,11 @@ from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import PublishedFile
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 _HEIGHT, _WIDTH = 218, 178
@@ -64,33 +64,7 @@ class CelebA(ConvertedDataset):
     by the data module, not by ``partition``.
     """
 
-    data_source = DataSource(
-        option="celeba",
-        title="CelebA",
-        publications=(
-            Publication(
-                "Liu et al.",
-                2015,
-                "Deep Learning Face Attributes in the Wild, https://arxiv.org/abs/1411.7766",
-                _PAGE,
-            ),
-        ),
-        images="your zip or its folder",
-        licence="non-commercial research only",
-        note="40 attributes are kept",
-        folder="celeba",
-        other_folders=("CelebA", "."),
-        files=(
-            PublishedFile(
-                f"{_FOLDER}.zip",
-                "md5",
-                "00d2c5bc6d35e252742224ab0c1e8fcb",
-                1_443_490_838,
-                page=_PAGE,
-            ),
-            PublishedFile(_ATTRIBUTES, "md5", "75e246fa4810816ffd6ee81facbd244c", page=_PAGE),
-        ),
-    )
+    data_source = source_of("celeba")
 
     partition_file: ClassVar = PublishedFile(
         "list_eval_partition.txt", "md5", "d32c9cbf5e040fd4025c592c306e6668", page=_PAGE
@@ -192,10 +166,7 @@ class CelebA(ConvertedDataset):
         return numbers
 
 
-class CelebADataModule(FactorDataModule):
-    """Batches of ``CelebA``."""
-
-    dataset_class = CelebA
+CelebADataModule = data_module_of(CelebA)
 
 
 def _names(num_images: int) -> list[str]:

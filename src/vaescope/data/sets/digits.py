@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 
 _SIDE = 8
 _NUM_IMAGES = 1797
@@ -35,20 +35,7 @@ class Digits(FactorDataset):
     are divided by 16, to [0, 1].
     """
 
-    data_source = DataSource(
-        option="digits",
-        publications=(
-            Publication(
-                "Alpaydin & Kaynak",
-                1998,
-                "Optical Recognition of Handwritten Digits",
-                "https://doi.org/10.24432/C50P49",
-            ),
-        ),
-        images="scikit-learn's",
-        licence="CC BY 4.0 (UCI)",
-        note="options `size=32`, `size=64`",
-    )
+    data_source = source_of("digits")
 
     factors = Factors((), (), ())
 
@@ -95,7 +82,4 @@ class Digits(FactorDataset):
         return self._images[index]
 
 
-class DigitsDataModule(FactorDataModule):
-    """Batches of ``Digits``."""
-
-    dataset_class = Digits
+DigitsDataModule = data_module_of(Digits)

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.idx_files import IdxFile, find_files
-from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.verification import FileCheck
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 
 _SIDE = 28
 _NUM_ROWS = {"train": 60_000, "t10k": 10_000}
@@ -25,23 +24,12 @@ _SHAPES = {
     for part, rows in _NUM_ROWS.items()
     for kind, shape in (("images-idx3", (_SIDE, _SIDE)), ("labels-idx1", ()))
 }
-_ZIPPED_NAMES = tuple(f"{name}.gz" for name in _SHAPES)
 
 
 def _files(title: str, md5: tuple[str, ...]) -> tuple[IdxFile, ...]:
     """Images and labels of the training part, then of the test part."""
     pairs = zip(_SHAPES.items(), md5, strict=True)
     return tuple(IdxFile(title, name, shape, digest) for (name, shape), digest in pairs)
-
-
-def _zipped(
-    addresses: tuple[str, ...], md5: tuple[str, ...], sizes: tuple[int, ...]
-) -> tuple[PublishedFile, ...]:
-    """The files as they are published: each compressed, with the md5 of that and its size."""
-    return tuple(
-        PublishedFile(name, "md5", of_file, size, tuple(f"{folder}{name}" for folder in addresses))
-        for name, of_file, size in zip(_ZIPPED_NAMES, md5, sizes, strict=True)
-    )
 
 
 @dataclass(eq=False, repr=False)
@@ -142,35 +130,7 @@ class MNIST(_LabelledImages):
     (the publisher gives none).
     """
 
-    data_source = DataSource(
-        option="mnist",
-        title="MNIST",
-        publications=(
-            Publication(
-                "LeCun et al.",
-                1998,
-                "Gradient-based learning applied to document recognition",
-                "http://yann.lecun.com/exdb/mnist/",
-            ),
-        ),
-        images="your files",
-        licence="CC BY-SA 3.0 (as Keras states it)",
-        folder="mnist",
-        other_folders=("MNIST/raw",),
-        files=_zipped(
-            (
-                "https://storage.googleapis.com/cvdf-datasets/mnist/",
-                "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            ),
-            md5=(
-                "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-                "d53e105ee54ea40749a09fcbcd1e9432",
-                "9fb629c4189551a2d022fa330f9573f3",
-                "ec29112dd5afa0611ce80d1b7f02629c",
-            ),
-            sizes=(9_912_422, 28_881, 1_648_877, 4_542),
-        ),
-    )
+    data_source = source_of("mnist")
 
     files = _files(
         "MNIST",
@@ -200,32 +160,7 @@ class FashionMNIST(_LabelledImages):
     paper; checked by the md5 of the decompressed bytes, for Debian compresses them anew.
     """
 
-    data_source = DataSource(
-        option="fashion_mnist",
-        title="Fashion-MNIST",
-        publications=(
-            Publication(
-                "Xiao et al.",
-                2017,
-                "Fashion-MNIST, https://github.com/zalandoresearch/fashion-mnist",
-                "https://arxiv.org/abs/1708.07747",
-            ),
-        ),
-        images="your files or Debian's",
-        licence="MIT",
-        folder="fashion-mnist",
-        other_folders=("FashionMNIST/raw",),
-        files=_zipped(
-            ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-            md5=(
-                "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-                "25c81989df183df01b3e8a0aad5dffbe",
-                "bef4ecab320f06d8554ea6380940ec79",
-                "bb300cfdad3c16e7a12a480ee83cd310",
-            ),
-            sizes=(26_421_880, 29_515, 4_422_102, 5_148),
-        ),
-    )
+    data_source = source_of("fashion_mnist")
 
     files = _files(
         "Fashion-MNIST",
@@ -240,13 +175,5 @@ class FashionMNIST(_LabelledImages):
     package = "on Debian `apt install dataset-fashion-mnist`; elsewhere "
 
 
-class MNISTDataModule(FactorDataModule):
-    """Batches of ``MNIST``."""
-
-    dataset_class = MNIST
-
-
-class FashionMNISTDataModule(FactorDataModule):
-    """Batches of ``FashionMNIST``."""
-
-    dataset_class = FashionMNIST
+MNISTDataModule = data_module_of(MNIST)
+FashionMNISTDataModule = data_module_of(FashionMNIST)

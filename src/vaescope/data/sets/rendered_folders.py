@@ -7,26 +7,14 @@ import numpy as np
 import torch
 
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.image_files import Decoder, in_pieces
-from vaescope.data.files.published import PublishedFile, find_together
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.files.published import find_together
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 _SIDE = 128
-_PUBLICATIONS = (
-    Publication(
-        "Nie et al.",
-        2020,
-        "Semi-Supervised StyleGAN for Disentanglement Learning, https://arxiv.org/abs/2003.03461",
-        "https://github.com/NVlabs/High-res-disentanglement-datasets",
-    ),
-)
-
-
-def _page(number: str) -> str:
-    return f"https://drive.google.com/file/d/{number} (extract this archive, pictures and all)"
 
 
 class _RenderedFolder(ConvertedDataset):
@@ -110,16 +98,7 @@ class Falcor3D(_RenderedFolder):
     bicubic filter; no checksum is published.
     """
 
-    data_source = DataSource(
-        option="falcor3d",
-        title="Falcor3D",
-        publications=_PUBLICATIONS,
-        images="your folder",
-        licence="CC BY 4.0",
-        folder="falcor3d",
-        other_folders=("falcor3d/Falcor3D_down128", "Falcor3D_down128"),
-        files=(PublishedFile("train-rec.labels", page=_page("1XAQfFK1x6cpN1eiovbP0hVfLTm5SsSoJ")),),
-    )
+    data_source = source_of("falcor3d")
 
     factors = Factors(
         names=(
@@ -148,16 +127,7 @@ class Isaac3D(_RenderedFolder):
     program, whose description names another one that their numbers of levels contradict.
     """
 
-    data_source = DataSource(
-        option="isaac3d",
-        title="Isaac3D",
-        publications=_PUBLICATIONS,
-        images="your folder",
-        licence="CC BY 4.0",
-        folder="isaac3d",
-        other_folders=("isaac3d/Isaac3D_down128", "Isaac3D_down128"),
-        files=(PublishedFile("labels.npy", page=_page("1OmQ1G2wnm6eTsSFGTKFZZAh5D3nQTW1B")),),
-    )
+    data_source = source_of("isaac3d")
 
     factors = Factors(
         names=(
@@ -169,13 +139,5 @@ class Isaac3D(_RenderedFolder):
     )
 
 
-class Falcor3DDataModule(FactorDataModule):
-    """Batches of ``Falcor3D``."""
-
-    dataset_class = Falcor3D
-
-
-class Isaac3DDataModule(FactorDataModule):
-    """Batches of ``Isaac3D``."""
-
-    dataset_class = Isaac3D
+Falcor3DDataModule = data_module_of(Falcor3D)
+Isaac3DDataModule = data_module_of(Isaac3D)

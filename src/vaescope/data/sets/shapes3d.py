@@ -8,16 +8,12 @@ import numpy as np
 import torch
 
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import open_hdf5
 from vaescope.data.files.damage import damage_told
-from vaescope.data.files.published import PublishedFile
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 
-BURGESS_KIM = Publication(
-    "Burgess & Kim", 2018, "3D Shapes", "https://github.com/google-deepmind/3d-shapes"
-)
 _AT_LEAST = 1024  # images in a piece, where chunks are lower
 
 
@@ -36,24 +32,7 @@ class Shapes3D(ConvertedDataset):
     Source: ``data_source``. Differs: none known.
     """
 
-    data_source = DataSource(
-        option="shapes3d",
-        title="Shapes3D",
-        publications=(BURGESS_KIM,),
-        images="your `3dshapes.h5`",
-        licence="Apache-2.0",
-        folder="shapes3d",
-        other_folders=("3dshapes", "."),
-        files=(
-            PublishedFile(
-                "3dshapes.h5",
-                "sha256",
-                "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
-                267_573_662,
-                ("https://storage.googleapis.com/3d-shapes/3dshapes.h5",),
-            ),
-        ),
-    )
+    data_source = source_of("shapes3d")
 
     factors = Factors(
         ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
@@ -94,7 +73,4 @@ class Shapes3D(ConvertedDataset):
             raise ValueError("its labels are not all combinations of the factors in order")
 
 
-class Shapes3DDataModule(FactorDataModule):
-    """Batches of ``Shapes3D``."""
-
-    dataset_class = Shapes3D
+Shapes3DDataModule = data_module_of(Shapes3D)

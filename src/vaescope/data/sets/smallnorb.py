@@ -12,27 +12,18 @@ import torch
 from torch import Tensor
 
 from vaescope.data.converted import ConvertedDataset
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import resized
-from vaescope.data.files.published import PublishedFile
 from vaescope.data.nuisance import uniform
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
-_ADDRESS = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
-_TRAINING = "smallnorb-5x46789x9x18x6x2x96x96-training"
-_TESTING = "smallnorb-5x01235x9x18x6x2x96x96-testing"
 _BYTES, _INTEGERS = 0x1E3D4C55, 0x1E3D4C54  # the format's codes of the type
 _SIDE = 96  # of the published images
 _AT_ONCE = 512  # images
 _INSTANCE = 1  # its place among the factors
-
-
-def _file(part: str, kind: str, num_bytes: int, md5: str) -> PublishedFile:
-    name = f"{part}-{kind}.mat.gz"
-    return PublishedFile(name, "md5", md5, num_bytes, (f"{_ADDRESS}/{name}",))
 
 
 @dataclass(eq=False, repr=False)
@@ -59,32 +50,7 @@ class SmallNORB(ConvertedDataset):
     numbers.
     """
 
-    data_source = DataSource(
-        option="smallnorb",
-        title="smallNORB",
-        publications=(
-            Publication(
-                "LeCun et al.",
-                2004,
-                "Learning Methods for Generic Object Recognition with Invariance to Pose and "
-                "Lighting",
-                "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/",
-            ),
-        ),
-        images="your six files",
-        licence="research only",
-        note="`instance=false`: drawn at random, as disentanglement_lib does",
-        folder="smallnorb",
-        other_folders=("small_norb", "."),
-        files=(
-            _file(_TRAINING, "dat", 131_896_188, "66054832f9accfe74a0f4c36a75bc0a2"),
-            _file(_TRAINING, "cat", 348, "23c8b86101fbf0904a000b43d3ed2fd9"),
-            _file(_TRAINING, "info", 71_052, "51dee1210a742582ff607dfd94e332e3"),
-            _file(_TESTING, "dat", 130_799_817, "e4ad715691ed5a3a5f138751a4ceb071"),
-            _file(_TESTING, "cat", 347, "5aa791cd7e6016cf957ce9bdb93b8603"),
-            _file(_TESTING, "info", 10_428, "a9454f3864d7fd4bb3ea7fc3eb84924e"),
-        ),
-    )
+    data_source = source_of("smallnorb")
 
     factors = Factors(
         ("category", "instance", "elevation", "azimuth", "lighting"),
@@ -192,10 +158,7 @@ class SmallNORB(ConvertedDataset):
         return order
 
 
-class SmallNORBDataModule(FactorDataModule):
-    """Batches of ``SmallNORB``."""
-
-    dataset_class = SmallNORB
+SmallNORBDataModule = data_module_of(SmallNORB)
 
 
 def without_instance(factors: Factors) -> Factors:

@@ -7,10 +7,10 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError
 from vaescope.ranges import Count, Pixels
 
@@ -51,18 +51,7 @@ class XYSquares(FactorDataset):
     ``max_placements`` says more; there it is as many as fit.
     """
 
-    data_source = DataSource(
-        option="xy_squares",
-        publications=(
-            Publication(
-                "Michlo et al.",
-                2022,
-                "Overlooked Implications of the Reconstruction Loss for VAE Disentanglement",
-                "https://arxiv.org/abs/2202.13341",
-            ),
-        ),
-        note="option `spacing` makes positions overlap",
-    )
+    data_source = source_of("xy_squares")
 
     image_shape = (3, _SIDE, _SIDE)
     source = "rendered exactly (vaescope xy squares 1)"
@@ -122,10 +111,7 @@ class XYObject(FactorDataset):
     there, some are half a pixel off.
     """
 
-    data_source = DataSource(
-        option="xy_object",
-        publications=(Publication("Michlo", 2021, "Disent", "https://github.com/nmichlo/disent"),),
-    )
+    data_source = source_of("xy_object")
 
     image_shape = (3, _SIDE, _SIDE)
     source = "rendered exactly (vaescope xy object 1)"
@@ -177,16 +163,8 @@ class XYObject(FactorDataset):
         return square * self._colours[colour][:, :, None, None]
 
 
-class XYSquaresDataModule(FactorDataModule):
-    """Batches of ``XYSquares``."""
-
-    dataset_class = XYSquares
-
-
-class XYObjectDataModule(FactorDataModule):
-    """Batches of ``XYObject``."""
-
-    dataset_class = XYObject
+XYSquaresDataModule = data_module_of(XYSquares)
+XYObjectDataModule = data_module_of(XYObject)
 
 
 def _strips(first: Tensor, size: Tensor | int) -> Tensor:

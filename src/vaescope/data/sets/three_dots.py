@@ -7,10 +7,10 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.sets.synthetic.vectors import Points
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.ranges import Rows
 
 _SIDE = 64
@@ -38,18 +38,7 @@ class ThreeDots(Points):
     shares of it are taken as independent.
     """
 
-    data_source = DataSource(
-        option="three_dots",
-        publications=(
-            Publication(
-                "Rhodes & Lee",
-                2021,
-                "Local Disentanglement in Variational Auto-Encoders Using Jacobian L1 "
-                "Regularization",
-                "https://arxiv.org/abs/2106.02923",
-            ),
-        ),
-    )
+    data_source = source_of("three_dots")
 
     factors = Factors(
         names=("x_1", "y_1", "x_2", "y_2", "x_3", "y_3"),
@@ -108,7 +97,4 @@ def _area_under_arc(x: Tensor, height: Tensor, radius: float) -> Tensor:
     return (x * height + radius**2 * torch.atan2(x, height)) / 2
 
 
-class ThreeDotsDataModule(FactorDataModule):
-    """Batches of ``ThreeDots``."""
-
-    dataset_class = ThreeDots
+ThreeDotsDataModule = data_module_of(ThreeDots)

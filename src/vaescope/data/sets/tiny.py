@@ -6,7 +6,7 @@ from torch import Tensor
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.sources import DataSource
+from vaescope.data.sources import source_of
 from vaescope.ranges import Count
 
 _SIDE = 64
@@ -18,7 +18,7 @@ class TinySquares(FactorDataset):
     The centre is at pixel 11 + 6 position, the half side 4, 7 or 10 pixels: no square is cut.
     """
 
-    data_source = DataSource(option="tiny", images="drawn, for tests")
+    data_source = source_of("tiny")
 
     factors = Factors(
         names=("position_x", "position_y", "size"),

@@ -1,9 +1,9 @@
 """dSprites: rendered exactly, or from the user's own copy of the published file."""
 
-import hashlib
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,26 +13,21 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import FactorDataModule, data_module_of
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.files.cache import data_folder, write_once
-from vaescope.data.files.checksums import read_record, require_undamaged
+from vaescope.data.files.cache import data_folder
+from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.files.verification import FileCheck, check_cached
-from vaescope.data.sets.dsprites import files
+from vaescope.data.sets.dsprites import files, packing
 from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 log = logging.getLogger(__name__)
 
-RENDERED_SHA256 = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
-RENDERED_ONES = 128_328_864
-OFFICIAL_ONES = 128_328_862
-ROW_BYTES = SIDE * SIDE // 8
 # below this many images of a run packing all of them first costs more than it saves
 _WORTH_PACKING = 200_000
-_RENDER_CHUNK = 2048
 
 
 @dataclass(eq=False, repr=False)
@@ -56,20 +51,7 @@ class DSprites(FactorDataset):
     Source: ``data_source``. Differs: the one-valued factor colour is left out.
     """
 
-    data_source = DataSource(
-        option="dsprites",
-        title="dSprites",
-        publications=(
-            Publication(
-                "Matthey et al.", 2017, "dSprites", "https://github.com/deepmind/dsprites-dataset"
-            ),
-        ),
-        images="rendered exactly, or your npz, hdf5",
-        licence="Apache-2.0 (the original)",
-        folder="dsprites",
-        files=(files.PUBLISHED_NPZ,),
-        needed=False,
-    )
+    data_source = source_of("dsprites")
 
     factors = FACTORS
     image_shape = (1, SIDE, SIDE)
@@ -105,7 +87,7 @@ class DSprites(FactorDataset):
         if self._renderer is not None:
             return self._renderer.render(self.values(index)).unsqueeze(1).float()
         if self._on_device is not None:
-            bits = unpack_bits(self._on_device[index])
+            bits = packing.unpack_bits(self._on_device[index])
         else:
             bits = torch.from_numpy(np.unpackbits(self._packed[index.numpy()], axis=1))
         return bits.view(-1, 1, SIDE, SIDE).float()
@@ -139,11 +121,11 @@ class DSprites(FactorDataset):
             DataError: there is no file, or the published one cannot be read.
         """
         folder = data_folder(self.data_dir)
-        packed = [rendered_path(folder)]
+        packed = [packing.rendered_path(folder)]
         file = files.find_file(folder)
         if file is not None:
             yield files.check(file)
-            packed.append(_packed_path(folder, files.checked_checksum(file, None)))
+            packed.append(packing.published_path(folder, files.checked_checksum(file, None)))
         there = [path for path in packed if path.exists()]
         if file is None and not there:
             names = " and ".join(files.KNOWN_CHECKSUMS)
@@ -159,14 +141,16 @@ class DSprites(FactorDataset):
 
     def keep_rendered(self) -> str:
         """Pack all rendered images (377 MB) into ``data_dir``, and compare their checksum."""
-        path = rendered_path(data_folder(self.data_dir))
+        path = packing.rendered_path(data_folder(self.data_dir))
         if not path.exists():
             start = time.perf_counter()
             with tqdm(total=files.NUM_IMAGES, unit="image") as bar:
-                build_packed(path, lambda done, total: bar.update(done - bar.n))
+                packing.build_packed(path, lambda done, total: bar.update(done - bar.n))
             log.info("rendered and packed in %.0f s", time.perf_counter() - start)
-        digest = packed_sha256(path)
-        verdict = "as it should be" if digest == RENDERED_SHA256 else "WRONG: delete the file"
+        digest = packing.packed_sha256(path)
+        verdict = (
+            "as it should be" if digest == packing.RENDERED_SHA256 else "WRONG: delete the file"
+        )
         return f"{path}\n  sha256 of the packed images {digest}: {verdict}"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -175,7 +159,7 @@ class DSprites(FactorDataset):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        if self._kept is None:
+        if state.get("_kept", self) is None:  # loaded, and not from a file
             self._renderer = DSpritesRenderer(self.device)
 
 
@@ -192,117 +176,43 @@ class PackingDataModule(FactorDataModule):
         long = self.planned_images(files.NUM_IMAGES) > _WORTH_PACKING
         return options | {"cache": True} if long and options["cache"] is None else options
 
+    def planned_images(self, num_images: int) -> float:
+        """Number of images this run trains on, repetitions counted; 0 without a trainer.
 
-class DSpritesDataModule(PackingDataModule):
-    """Batches of ``DSprites``."""
-
-    dataset_class = DSprites
-
-
-def build_packed(path: Path, progress: files.Progress | None = None) -> Path:
-    """Path of the rendered set, bit-packed uint8 `[737280, 512]` in npy format; 377 MB.
-
-    Args:
-        path: where it is or shall be.
-        progress: called with (images written, images in all).
-
-    Returns:
-        ``path``.
-
-    Raises:
-        DataError: the disk is full or the folder cannot be written.
-    """
-    return _write_packed(path, render_all, progress)
+        Args:
+            num_images: size of the data set.
+        """
+        trainer = self.trainer
+        if trainer is None:
+            return 0
+        batch = self.batch_size * max(1, len(self._member_seeds))
+        if trainer.max_steps >= 0:
+            return trainer.max_steps * batch * trainer.accumulate_grad_batches
+        limit = trainer.limit_train_batches
+        share = limit * self.batch_size if isinstance(limit, int) else limit * num_images
+        epoch = share * max(1, len(self._member_seeds))
+        return epoch * (math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs)
 
 
-def rendered_path(folder: Path) -> Path:
-    """Where the packed rendered set is kept in a folder of data files."""
-    return folder / f"dsprites-rendered-v{RENDERER_VERSION}.npy"
-
-
-def packed_sha256(path: Path) -> str:
-    """SHA-256, in hexadecimal, of the packed images in ``path`` without the header."""
-    digest = hashlib.sha256()
-    packed = open_packed(path)
-    for start in range(0, len(packed), 65_536):
-        digest.update(packed[start : start + 65_536].data)
-    return digest.hexdigest()
-
-
-def open_packed(path: Path) -> np.ndarray:
-    """Memory-mapped, bit-packed images uint8 `[737280, 512]`, read only.
-
-    Raises:
-        DataError: the file is cut short or is something else.
-    """
-    return _open(path).array
-
-
-def unpack_bits(packed: Tensor) -> Tensor:
-    """Bits `[B, 8 * R]`, uint8, of bytes `[B, R]`, highest bit first; on any device."""
-    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=packed.device)
-    return (packed[..., None] >> shifts & 1).flatten(1)
-
-
-def render_all() -> Iterator[np.ndarray]:
-    """All images in the published order, in pieces uint8 `[b, 64, 64]`."""
-    renderer = DSpritesRenderer()
-    for index in torch.arange(files.NUM_IMAGES).split(_RENDER_CHUNK):
-        yield renderer.render(FACTORS.values(index)).numpy()
-
-
-def _open(path: Path) -> MappedArray:
-    return MappedArray(path, (files.NUM_IMAGES, ROW_BYTES), require_undamaged)
+DSpritesDataModule = data_module_of(DSprites, PackingDataModule)
 
 
 def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
-    path = rendered_path(folder)
+    path = packing.rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
     if "blocks" not in read_record(path):
         log.info("rendering all %d images once into %s (377 MB)", files.NUM_IMAGES, path)
-    return _open(build_packed(path))
+    return packing.open_packed(packing.build_packed(path))
 
 
 def _published(
     file: Path, folder: Path, cache: bool | None
 ) -> tuple[MappedArray | np.ndarray, str]:
     if cache is False:
-        return _pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
+        return packing.pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
     checksum = files.checked_checksum(file, folder / f"{file.name}.checked.json")
-    path = _packed_path(folder, checksum)
-    return _open(_write_packed(path, lambda: files.read_images(file), None)), checksum
-
-
-def _packed_path(folder: Path, checksum: str) -> Path:
-    return folder / f"dsprites-{checksum[:16]}.npy"
-
-
-def _pack(images: np.ndarray) -> np.ndarray:
-    return np.packbits(images.reshape(len(images), -1), axis=1)
-
-
-def _pack_in_memory(pieces: Iterator[np.ndarray]) -> np.ndarray:
-    return np.concatenate([_pack(images) for images in pieces])
-
-
-def _write_packed(
-    path: Path,
-    pieces: Callable[[], Iterator[np.ndarray]],
-    progress: files.Progress | None,
-) -> Path:
-    shape = (files.NUM_IMAGES, ROW_BYTES)
-
-    def write(temporary: Path) -> None:
-        # plain writes: a memory map on a full disk kills the process instead of raising
-        with temporary.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            done = 0
-            for images in pieces():
-                file.write(_pack(images).tobytes())
-                done += len(images)
-                if progress is not None:
-                    progress(done, files.NUM_IMAGES)
-
-    return write_once(path, write, num_bytes=files.NUM_IMAGES * ROW_BYTES + 128)
+    path = packing.published_path(folder, checksum)
+    return packing.open_packed(
+        packing.write_packed(path, lambda: files.read_images(file))
+    ), checksum

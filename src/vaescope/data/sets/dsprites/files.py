@@ -1,20 +1,17 @@
 """The published dSprites files: find, check, read in pieces, compare with the renderer."""
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from vaescope.data.files.array_files import open_hdf5
+from vaescope.data.files.array_files import array_pieces, headers, open_hdf5, read_array
 from vaescope.data.files.checksums import file_checksum, read_facts
-from vaescope.data.files.published import PublishedFile, remember
+from vaescope.data.files.damage import damage_told
+from vaescope.data.files.published import remember
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE, DSpritesRenderer
 from vaescope.errors import DataError
@@ -25,15 +22,8 @@ KNOWN_CHECKSUMS = {
     f"{STEM}.npz": ("md5", "7da33b31b13a06f4b04a70402ce90c2e"),
     f"{STEM}.hdf5": ("sha256", "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb"),
 }
-PUBLISHED_NPZ = PublishedFile(
-    f"{STEM}.npz",
-    *KNOWN_CHECKSUMS[f"{STEM}.npz"],
-    addresses=(
-        f"https://github.com/deepmind/dsprites-dataset/raw/master/{STEM}.npz",
-        f"https://raw.githubusercontent.com/deepmind/dsprites-dataset/master/{STEM}.npz",
-    ),
-)
 NUM_IMAGES = FACTORS.num_combinations
+_TITLE = "dSprites"
 _OFFICIAL_DIFFERS = 2  # pixels of the published file from the renderer's
 _CHUNK = 23_040  # images read at once, 94 MB: the height of a chunk in the hdf5 file
 
@@ -88,9 +78,17 @@ def read_images(path: Path) -> Iterator[np.ndarray]:
     Raises:
         DataError: the file is cut short, damaged or laid out differently.
     """
-    read = _read_hdf5 if path.suffix == ".hdf5" else _read_npz
-    with _damage_explained(path):
-        for images in read(path):
+    with damage_told(path, _TITLE):
+        found = headers(path, _TITLE)["imgs"]
+        _require_layout(path, "imgs", found.shape, (NUM_IMAGES, SIDE, SIDE))
+        if found.fortran or found.dtype != np.uint8:
+            raise DataError(f"{path}: imgs has type {found.dtype}, expected uint8 in C order")
+        read = (
+            _read_hdf5(path)
+            if path.suffix == ".hdf5"
+            else array_pieces(path, "imgs", 0, title=_TITLE)
+        )
+        for images in read:
             if images.max() > 1:
                 raise DataError(
                     f"{path} holds the pixel value {images.max()}; dSprites has only 0 and 1: "
@@ -108,13 +106,9 @@ def read_classes(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is cut short, damaged or laid out differently.
     """
-    with _damage_explained(path):
-        if path.suffix == ".hdf5":
-            with open_hdf5(path) as file:
-                classes = np.asarray(file["latents/classes"])
-        else:
-            with zipfile.ZipFile(path) as archive, archive.open("latents_classes.npy") as member:
-                classes = np.lib.format.read_array(member, allow_pickle=False)
+    with damage_told(path, _TITLE):
+        key = "latents/classes" if path.suffix == ".hdf5" else "latents_classes"
+        classes = read_array(path, key, _TITLE)
         _require_layout(path, "latents_classes", classes.shape, (NUM_IMAGES, 6))
         return classes
 
@@ -209,33 +203,10 @@ def _count_different_pixels(path: Path, progress: Progress | None) -> np.ndarray
     return np.concatenate(counts)
 
 
-def _read_npz(path: Path) -> Iterator[np.ndarray]:
-    with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as member:
-        shape, fortran, dtype = _npy_header(member)
-        _require_layout(path, "imgs", shape, (NUM_IMAGES, SIDE, SIDE))
-        if fortran or dtype != np.uint8:
-            raise DataError(f"{path}: imgs has type {dtype}, expected uint8 in C order")
-        for start in range(0, NUM_IMAGES, _CHUNK):
-            count = min(_CHUNK, NUM_IMAGES - start)
-            content = member.read(count * SIDE * SIDE)
-            if len(content) < count * SIDE * SIDE:
-                raise EOFError(f"imgs ends in image {start + len(content) // (SIDE * SIDE)}")
-            yield np.frombuffer(content, np.uint8).reshape(count, SIDE, SIDE)
-
-
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    major, _ = np.lib.format.read_magic(file)
-    if major == 1:
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
-
-
 def _read_hdf5(path: Path) -> Iterator[np.ndarray]:
     with open_hdf5(path) as file:
-        images = file["imgs"]
-        _require_layout(path, "imgs", images.shape, (NUM_IMAGES, SIDE, SIDE))
         for start in range(0, NUM_IMAGES, _CHUNK):
-            yield np.asarray(images[start : start + _CHUNK], dtype=np.uint8)
+            yield np.asarray(file["imgs"][start : start + _CHUNK])
 
 
 def _require_layout(path: Path, array: str, found: tuple, expected: tuple) -> None:
@@ -244,14 +215,3 @@ def _require_layout(path: Path, array: str, found: tuple, expected: tuple) -> No
             f"{path}: {array} has shape {list(found)}, expected {list(expected)}; this is not "
             "dSprites: fetch the published file again"
         )
-
-
-@contextmanager
-def _damage_explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read, it is cut short, damaged or no dSprites file "
-            f"({type(error).__name__}: {error}); fetch it again"
-        ) from error

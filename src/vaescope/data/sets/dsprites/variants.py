@@ -1,7 +1,6 @@
 """dSprites in colour, on noise and on a picture: variants with randomness that is no factor."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -10,15 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.files.cache import data_folder
 from vaescope.data.files.checksums import file_checksum
 from vaescope.data.files.image_files import open_image
-from vaescope.data.files.published import PublishedFile, find_together
+from vaescope.data.files.published import find_together
 from vaescope.data.files.verification import FileCheck, check_published
 from vaescope.data.nuisance import uniform
 from vaescope.data.sets.dsprites.dataset import DSprites, PackingDataModule
 from vaescope.data.sets.dsprites.renderer import SIDE
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 from vaescope.streams import stream
 
@@ -27,15 +27,6 @@ _THUMBNAIL = (350, 274)
 # height and width that this leaves of the painting, 91 cm by 73.5 cm
 _BACKGROUND = (274, 221)
 _OCTAVES = 5
-_PUBLICATIONS = (
-    Publication(
-        "Locatello et al.",
-        2019,
-        "Challenging Common Assumptions in the Unsupervised Learning of Disentangled "
-        "Representations",
-        "https://arxiv.org/abs/1811.12359",
-    ),
-)
 
 
 class _Variant(DSprites):
@@ -79,14 +70,7 @@ class ColorDSprites(_Variant):
     the same colour.
     """
 
-    data_source = replace(
-        DSprites.data_source,
-        option="color_dsprites",
-        title="Color-dSprites",
-        publications=_PUBLICATIONS,
-        licence="Apache-2.0 (dSprites)",
-        note="the colour is no factor",
-    )
+    data_source = source_of("color_dsprites")
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Coloured sprites float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]`."""
@@ -110,14 +94,7 @@ class NoisyDSprites(_Variant):
     with the same noise.
     """
 
-    data_source = replace(
-        DSprites.data_source,
-        option="noisy_dsprites",
-        title="Noisy-dSprites",
-        publications=_PUBLICATIONS,
-        licence="Apache-2.0 (dSprites)",
-        note="the noise is no factor",
-    )
+    data_source = source_of("noisy_dsprites")
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Sprites float32 `[B, 3, 64, 64]` on noise, of sprites `[B, 1, 64, 64]`."""
@@ -144,22 +121,7 @@ class ScreamDSprites(_Variant):
     the same patch; the picture's last bits depend on the version of Pillow that shrinks it.
     """
 
-    data_source = DataSource(
-        option="scream_dsprites",
-        title="Scream-dSprites",
-        publications=_PUBLICATIONS,
-        images="rendered on your `scream.jpg`, else on a texture that every result names",
-        licence="Apache-2.0 (dSprites), public domain (the painting)",
-        note="patch and colour are no factors",
-        folder="scream",
-        files=(
-            PublishedFile(
-                "scream.jpg",
-                addresses=("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),
-            ),
-        ),
-        needed=False,
-    )
+    data_source = source_of("scream_dsprites")
 
     def load(self) -> None:
         """Read or render the background, then the sprites."""
@@ -241,19 +203,6 @@ def _read_picture(path: Path) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
-class ColorDSpritesDataModule(PackingDataModule):
-    """Batches of ``ColorDSprites``."""
-
-    dataset_class = ColorDSprites
-
-
-class NoisyDSpritesDataModule(PackingDataModule):
-    """Batches of ``NoisyDSprites``."""
-
-    dataset_class = NoisyDSprites
-
-
-class ScreamDSpritesDataModule(PackingDataModule):
-    """Batches of ``ScreamDSprites``."""
-
-    dataset_class = ScreamDSprites
+ColorDSpritesDataModule = data_module_of(ColorDSprites, PackingDataModule)
+NoisyDSpritesDataModule = data_module_of(NoisyDSprites, PackingDataModule)
+ScreamDSpritesDataModule = data_module_of(ScreamDSprites, PackingDataModule)

@@ -17,7 +17,7 @@ from vaescope.data.sets.own.datamodule import OwnDataModule, OwnImages, OwnVecto
 from vaescope.data.sets.own.factor_table import FactorTable, array_columns, factor_table
 from vaescope.data.sets.own.layouts import checked_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues
-from vaescope.data.sources import DataSource
+from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Real
 
@@ -56,12 +56,7 @@ class ArraysDataModule(OwnDataModule):
         ConfigError: a setting cannot work.
     """
 
-    data_source = DataSource(
-        option="arrays",
-        images="your npz, npy, h5 or mat (7.3): `data.path=FILE`",
-        licence="yours",
-        note="`data.factor_values=KEY` or another file",
-    )
+    data_source = source_of("arrays")
 
     images: str | None = None
     black: Real | None = None

@@ -23,7 +23,7 @@ from vaescope.data.sets.own.datamodule import (
     size_and_time,
 )
 from vaescope.data.sets.own.factor_table import FactorTable, factor_table
-from vaescope.data.sources import DataSource
+from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Grey, Side
 
@@ -60,12 +60,7 @@ class ImageFolderDataModule(OwnDataModule):
     """
 
     kind_of_path = "folder"
-    data_source = DataSource(
-        option="image_folder",
-        images="your pictures: `data.path=FOLDER`",
-        licence="yours",
-        note="columns of a csv: `data.factor_values=FILE.csv`",
-    )
+    data_source = source_of("image_folder")
 
     file_column: str = "file"
     size: Side | None = 64

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder, write_once
 from vaescope.data.files.checksums import require_undamaged
 from vaescope.data.files.verification import FileCheck, check_cached
-from vaescope.data.sets.shapes3d import BURGESS_KIM
 from vaescope.data.sets.shapes3d_like.scene import (
     NUM_MAPS,
     ORIENTATIONS,
@@ -24,7 +23,7 @@ from vaescope.data.sets.shapes3d_like.scene import (
     SIDE,
     geometry_maps,
 )
-from vaescope.data.sources import DataSource
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 RENDERER_VERSION = 2  # raised with every change of the maps
@@ -52,11 +51,7 @@ class Shapes3DLike(FactorDataset):
     curved bodies have no facets.
     """
 
-    data_source = DataSource(
-        option="shapes3d_like",
-        publications=(BURGESS_KIM,),
-        images="rendered here after the published pictures, not Shapes3D",
-    )
+    data_source = source_of("shapes3d_like")
 
     factors = Factors(
         names=("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
@@ -102,10 +97,7 @@ class Shapes3DLike(FactorDataset):
         return image.view(-1, *self.image_shape)
 
 
-class Shapes3DLikeDataModule(FactorDataModule):
-    """Batches of ``Shapes3DLike``."""
-
-    dataset_class = Shapes3DLike
+Shapes3DLikeDataModule = data_module_of(Shapes3DLike)
 
 
 def maps_path(folder: Path) -> Path:

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor, nn
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.sets.synthetic.maps import (
     Activation,
@@ -21,22 +21,9 @@ from vaescope.data.sets.synthetic.maps import (
     orthogonal_mixing,
 )
 from vaescope.data.sets.synthetic.vectors import Points
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.ranges import Decay, NonNegative, Positive, Rows, Sources, Width
 from vaescope.streams import stream
-
-_GRESELE = Publication(
-    "Gresele et al.",
-    2021,
-    "Independent mechanism analysis, a new concept?",
-    "https://arxiv.org/abs/2106.05200",
-)
-_REIZINGER = Publication(
-    "Reizinger et al.",
-    2022,
-    "Embrace the Gap: VAEs Perform Independent Mechanism Analysis",
-    "https://arxiv.org/abs/2206.02416",
-)
 
 
 @dataclass(eq=False, repr=False)
@@ -111,11 +98,7 @@ class SyntheticMLP(SyntheticMixing):
     observations than sources; vectors are divided by one number.
     """
 
-    data_source = DataSource(
-        option="synthetic_mlp",
-        publications=(_GRESELE, _REIZINGER),
-        note="option `num_sources`; behind a random network",
-    )
+    data_source = source_of("synthetic_mlp")
 
     name = "synthetic_mlp"
 
@@ -147,11 +130,7 @@ class SyntheticMoebius(SyntheticMixing):
     there may be more observations than sources; vectors are divided by one number.
     """
 
-    data_source = DataSource(
-        option="synthetic_moebius",
-        publications=(_GRESELE, _REIZINGER),
-        note="option `num_sources`; behind a conformal map, c_IMA 0 or `c_ima`",
-    )
+    data_source = source_of("synthetic_moebius")
 
     name = "synthetic_moebius"
 
@@ -179,11 +158,7 @@ class SyntheticOrthogonal(SyntheticMixing):
     Source: ``data_source``. Differs: the map is ours.
     """
 
-    data_source = DataSource(
-        option="synthetic_orthogonal",
-        publications=(_GRESELE,),
-        note="option `num_sources`; behind orthogonal columns, c_IMA 0 or `c_ima`",
-    )
+    data_source = source_of("synthetic_orthogonal")
 
     name = "synthetic_orthogonal"
 
@@ -203,22 +178,9 @@ class SyntheticOrthogonal(SyntheticMixing):
         )
 
 
-class SyntheticMLPDataModule(FactorDataModule):
-    """Batches of ``SyntheticMLP``."""
-
-    dataset_class = SyntheticMLP
-
-
-class SyntheticMoebiusDataModule(FactorDataModule):
-    """Batches of ``SyntheticMoebius``."""
-
-    dataset_class = SyntheticMoebius
-
-
-class SyntheticOrthogonalDataModule(FactorDataModule):
-    """Batches of ``SyntheticOrthogonal``."""
-
-    dataset_class = SyntheticOrthogonal
+SyntheticMLPDataModule = data_module_of(SyntheticMLP)
+SyntheticMoebiusDataModule = data_module_of(SyntheticMoebius)
+SyntheticOrthogonalDataModule = data_module_of(SyntheticOrthogonal)
 
 
 def sources(num_sources: int) -> Factors:

@@ -1,32 +1,22 @@
 """The synthetic vector data of Rolinek, Zietlow and Martius (CVPR 2019)."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.sources import DataSource, Publication
+from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError
 from vaescope.memory import require_memory
 from vaescope.ranges import Positive, Rows, Seed, Width
 from vaescope.streams import stream
 
-_SOURCE = DataSource(
-    publications=(
-        Publication(
-            "Rolinek et al.",
-            2019,
-            "Variational Autoencoders Pursue PCA Directions (by Accident)",
-            "https://arxiv.org/abs/1812.06775",
-        ),
-    ),
-)
 _FACTORS = Factors(("w1", "w2"), (0, 0), ("continuous", "continuous"))
 
 
@@ -88,7 +78,7 @@ class SyntheticLinear(Points):
     Source: ``data_source``. Differs: none known; the points' seed is not published.
     """
 
-    data_source = replace(_SOURCE, option="synthetic_linear", note="option `ratio`")
+    data_source = source_of("synthetic_linear")
 
     factors = _FACTORS
     image_shape = (3,)
@@ -130,7 +120,7 @@ class SyntheticNonlinear(Points):
     here weights ~ N(0, 1/fan_in), biases ~ N(0, 0.15²), tanh on the hidden layer only.
     """
 
-    data_source = replace(_SOURCE, option="synthetic_nonlinear")
+    data_source = source_of("synthetic_nonlinear")
 
     factors = _FACTORS
     image_shape = (6,)
@@ -151,16 +141,8 @@ class SyntheticNonlinear(Points):
         return hidden @ self._weight2.T + self._bias2
 
 
-class SyntheticLinearDataModule(FactorDataModule):
-    """Batches of ``SyntheticLinear``."""
-
-    dataset_class = SyntheticLinear
-
-
-class SyntheticNonlinearDataModule(FactorDataModule):
-    """Batches of ``SyntheticNonlinear``."""
-
-    dataset_class = SyntheticNonlinear
+SyntheticLinearDataModule = data_module_of(SyntheticLinear)
+SyntheticNonlinearDataModule = data_module_of(SyntheticNonlinear)
 
 
 def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:
