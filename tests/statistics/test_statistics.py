@@ -375,8 +375,8 @@ def test_models_are_let_go_before_the_group_is_compared(held_out):
         (lambda: IntrinsicDimension(num_samples=20), "more samples than neighbours"),
         (lambda: Drift(num_samples=2), "num_samples=2"),
         (lambda: Agreement(num_samples=2), "num_samples=2"),
-        (lambda: PanelScores(device="tpu"), "choose auto, cpu or cuda"),
-        (lambda: Agreement(similarity="cosine"), "choose spearman or lasso"),
+        (lambda: PanelScores(device="tpu"), "give one of 'auto', 'cpu', 'cuda'"),
+        (lambda: Agreement(similarity="cosine"), "similarity='cosine': give one of '"),
     ],
 )
 def test_refusals(make, message):

@@ -48,7 +48,8 @@ ARROWS = {
     "data": LEAVES | {"files"},
     "models": LEAVES | {"distributions", "networks"},
     "ensemble": {"minibatch", "models", "streams"},
-    "statistics": LEAVES | {"alignment", "data", "distributions", "metrics", "models", "panel"},
+    "statistics": LEAVES
+    | {"alignment", "data", "distributions", "metrics", "models", "panel", "scores"},
     "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},

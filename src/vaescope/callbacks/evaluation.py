@@ -32,7 +32,7 @@ def scores_of_members(
     scores: dict[int, dict[str, float]] = {}
     codes = []
     for encoded in splits:
-        numbers = encoded.named(encoded.split, encoded.losses)
+        numbers = encoded.named(encoded.losses)
         for statistic in statistics.values():
             if not isinstance(statistic, GroupStatistic):
                 numbers |= _numbers(statistic, encoded)

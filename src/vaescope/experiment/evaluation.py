@@ -48,7 +48,7 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     panel = _panel(plain["metrics"] or DEFAULT_SCORES, plain["num_samples"])
     codes, rows = read_codes(plain["codes"], plain["num_samples"])
     measured = panel.measured(codes)
-    row = {"num_samples": len(codes.mean)} | codes.named("test", as_numbers(measured))
+    row = {"num_samples": len(codes.mean)} | codes.named(as_numbers(measured))
     conventions = {name: found.convention for name, found in measured.items()}
     left_out = panel.tell.messages
     about = {

@@ -1,6 +1,6 @@
 """Score panel: the scores of one set of codes and factors, of any origin, computed together."""
 
-from vaescope.panel.context import Measured, as_numbers, score_names, score_panel
+from vaescope.panel.context import Measured, as_numbers, check_repeats, score_names, score_panel
 from vaescope.panel.metric import PanelMetric
 from vaescope.panel.sample import FEWEST, Sample, looks_transposed
 from vaescope.panel.told import ToldOnce
@@ -17,6 +17,7 @@ __all__ = [
     "Sample",
     "ToldOnce",
     "as_numbers",
+    "check_repeats",
     "looks_transposed",
     "score_names",
     "score_panel",

@@ -128,7 +128,7 @@ def _too_many_classes(sample: Sample) -> NoScoreError | None:
     return None
 
 
-def neighbours(sample: Sample, neighbours: int = 5) -> Numbers:
+def neighbours(sample: Sample, neighbours: int = 5) -> dict[str, float]:
     """Nearest-neighbour score of single latents; all but categorical factors are regressed."""
     found = metrics.neighbour_score(
         *_all(sample), continuous=sample.regressed, neighbours=neighbours
@@ -136,7 +136,7 @@ def neighbours(sample: Sample, neighbours: int = 5) -> Numbers:
     return {"neighbour_score": found.score}
 
 
-def mcc(sample: Sample) -> Numbers:
+def mcc(sample: Sample) -> dict[str, float]:
     """Mean correlation of matched latents and factors whose values stand in a line."""
     lines = _all(sample.lines)
     return {"mcc": mean_correlation(*lines), "mcc_rank": mean_correlation(*lines, rank=True)}

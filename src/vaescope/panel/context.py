@@ -84,6 +84,18 @@ def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def check_repeats(repeats: int, costly_repeats: int) -> None:
+    """Refuse a single repetition, which has no spread, and less than none.
+
+    Raises:
+        ValueError: for such a number.
+    """
+    if min(repeats, costly_repeats) < 0 or 1 in (repeats, costly_repeats):
+        raise ValueError(
+            f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
+        )
+
+
 def score_panel(
     codes: Tensor | np.ndarray,
     factors: Tensor | np.ndarray,
@@ -128,10 +140,7 @@ def score_panel(
     random halves, not all of them; scores of information have a bootstrap of their own.
     """
     names = score_names(scores)
-    if min(repeats, costly_repeats) < 0 or 1 in (repeats, costly_repeats):
-        raise ValueError(
-            f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
-        )
+    check_repeats(repeats, costly_repeats)
     if not 0 < level < 1:
         raise ValueError(f"level={level}: give above 0 and below 1")
     codes, factors = numbers("codes", codes), numbers("factors", factors)

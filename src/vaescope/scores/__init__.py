@@ -15,7 +15,7 @@ from vaescope.scores.lookup import (
     record_of,
 )
 from vaescope.scores.loss_terms import LOSS_TERMS
-from vaescope.scores.record import Family, Score, StatisticRecord
+from vaescope.scores.record import Family, Score
 from vaescope.scores.statistics import STATISTICS
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "STATISTICS",
     "Family",
     "Score",
-    "StatisticRecord",
     "direction_of",
     "heading",
     "in_order",

@@ -65,7 +65,7 @@ def _with_context(score: Score) -> list[Score]:
 # of every run, in the order of tables: losses, and what statistics log
 LOGGED = {
     entry.name: entry
-    for score in (*LOSSES, *(s for statistic in STATISTICS for s in statistic.scores))
+    for score in (*LOSSES, *(score for scores in STATISTICS.values() for score in scores))
     for entry in _with_context(score)
 }
 RECORDS = {**PANEL_SCORES, **LOGGED, **{score.name: score for score in TRAINING}}

@@ -44,6 +44,7 @@ class Score:
         symbol: how papers write it, for headings; empty: as its name.
         chance: what ``<name>_chance`` is, where a statistic logs it.
         ceiling: what ``<name>_ceiling`` is, where a statistic logs it.
+        group: what its log keys begin with while training; final scores begin with the split.
         family: of the score panel; None: the panel has it not.
     """
 
@@ -55,27 +56,13 @@ class Score:
     symbol: str = ""
     chance: str = ""
     ceiling: str = ""
+    group: Literal["val", "align"] = "val"
     family: Family | None = None
 
     @property
     def range_and_good_end(self) -> str:
         """``0 to 1, high is good``."""
         return f"{self.range}, {self.good} is good" if self.good else self.range
-
-
-@dataclass(frozen=True)
-class StatisticRecord:
-    """Numbers of an encoded split that are chosen together.
-
-    Attributes:
-        name: its option, ``statistics=NAME``.
-        meaning: what it is about, in a line.
-        scores: what it logs.
-    """
-
-    name: str
-    meaning: str
-    scores: tuple[Score, ...]
 
 
 def logged(meanings: Mapping[str, str], good: GoodEnd | None = None) -> tuple[Score, ...]:
@@ -94,4 +81,4 @@ def panel_score(
     **words: str,
 ) -> Score:
     """A score of the panel; of most the range is 0 to 1 and the high end good."""
-    return Score(name, meaning, range, good, moved_by, family=family, **words)
+    return Score(name, meaning, range, good, moved_by, family=family, **words)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """How alike codes of the same images are: of one model over time, of several seeds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,25 +17,22 @@ from vaescope.alignment import (
 )
 from vaescope.metrics import udr
 from vaescope.metrics.unsupervised.model_ranking import Similarity
-from vaescope.ranges import AtLeastThree, NonNegative, in_range
+from vaescope.ranges import AtLeastThree, NonNegative
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
+from vaescope.statistics.protocol import Options
 
 
-class Drift:
+@dataclass
+class Drift(Options):
     """How far the codes of the same images have moved since the evaluation before; 1: not at all.
 
     Args:
         num_samples: held-out images whose codes are kept from evaluation to evaluation, at most.
         mean_threshold: which latents are active, as in ``Latents``.
-
-    Raises:
-        ValueError: if ``num_samples`` is below 3.
     """
 
-    @in_range
-    def __init__(self, num_samples: AtLeastThree = 1000, mean_threshold: NonNegative = 0.5) -> None:
-        self.num_samples = num_samples
-        self.mean_threshold = mean_threshold
+    num_samples: AtLeastThree = 1000
+    mean_threshold: NonNegative = 0.5
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Likenesses in [0, 1]: ``drift_mcc`` (axes, active latents), ``_procrustes``, ``_cka``.
@@ -51,10 +49,11 @@ class Drift:
         }
         if active.any():
             numbers["drift_mcc"] = matched_correlation(before[:, active], now[:, active])
-        return encoded.named("align", numbers)
+        return encoded.named(numbers)
 
 
-class Agreement:
+@dataclass
+class Agreement(Options):
     """How alike an ensemble's members are: each one's mean over its partners.
 
     Args:
@@ -65,23 +64,13 @@ class Agreement:
             do.
 
     Raises:
-        ValueError: if ``num_samples`` is below 3 or the similarity is unknown.
+        ValueError: if the similarity is unknown.
     """
 
-    @in_range
-    def __init__(
-        self,
-        num_samples: AtLeastThree = 2000,
-        mean_threshold: NonNegative = 0.5,
-        similarity: Similarity = "spearman",
-        kl_threshold: NonNegative = 0.01,
-    ) -> None:
-        if similarity not in ("spearman", "lasso"):
-            raise ValueError(f"similarity={similarity!r}: choose spearman or lasso")
-        self.num_samples = num_samples
-        self.mean_threshold = mean_threshold
-        self.similarity = similarity
-        self.kl_threshold = kl_threshold
+    num_samples: AtLeastThree = 2000
+    mean_threshold: NonNegative = 0.5
+    similarity: Similarity = "spearman"
+    kl_threshold: NonNegative = 0.01
 
     def together(self, members: Sequence[Codes]) -> list[dict[str, float]]:
         """Likenesses in [0, 1], high is good, by what they allow between two members.
@@ -108,10 +97,9 @@ class Agreement:
             tables["agreement_rank_mcc"] = _matched(active, rank=True)
         means = {name: (table.sum(1) - 1) / (len(members) - 1) for name, table in tables.items()}
         kl = torch.stack([self._kl(member) for member in members])
-        ranking = udr(codes, kl, similarity=self.similarity, kl_threshold=self.kl_threshold)
+        means["udr"] = udr(codes, kl, similarity=self.similarity, kl_threshold=self.kl_threshold)
         return [
-            member.named("align", {name: float(values[i]) for name, values in means.items()})
-            | member.named("val", {"udr": float(ranking[i])})
+            member.named({name: float(values[i]) for name, values in means.items()})
             for i, member in enumerate(members)
         ]
 

@@ -1,5 +1,7 @@
 """The decoder's Jacobian: are its columns orthogonal, and what follows where they are."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -20,55 +22,54 @@ from vaescope.alignment import (
     variance_relation,
 )
 from vaescope.distributions.likelihoods import Bernoulli
-from vaescope.ranges import Count, NonNegative, in_range
+from vaescope.ranges import Count, NonNegative
 from vaescope.statistics.encoded_split import EncodedSplit
-from vaescope.statistics.protocol import finite
+from vaescope.statistics.protocol import Options, finite
 
 _DECODED_AT_A_TIME = 128
 
 
-class Alignment:
-    """Are the decoder's Jacobian columns orthogonal, and do the variances follow their lengths?
+@dataclass
+class OfActiveLatents(Options):
+    """A statistic that is, in part, about active latents.
 
     Args:
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    @in_range
-    def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
-        self.mean_threshold = mean_threshold
+    mean_threshold: NonNegative = 0.5
+
+
+class Alignment(OfActiveLatents):
+    """Are the decoder's Jacobian columns orthogonal, and do the variances follow their lengths?
+
+    Distance to orthogonality (CVPR 2019, eq. 29; un-normalised, exact assignment) with the chance
+    level of a Haar rotation, and the median of σ²(1 + cᵀHc/β). See ``OfActiveLatents`` for options.
+    """
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Distances to orthogonality with their chance levels; the variance relation (ideal 1)."""
-        model, grams = encoded.model, encoded.grams
-        in_pixels, in_loss = grams["pixels"], grams["loss"]
+        in_pixels, in_loss = encoded.grams["pixels"], encoded.grams["loss"]
         active = encoded.active(self.mean_threshold)
-        numbers = _orthogonality("dto", in_pixels) | _orthogonality("dto_active", in_pixels, active)
-        if isinstance(model.likelihood, Bernoulli):  # else the two metrics differ by a factor
-            numbers |= _orthogonality("dto_active_loss_metric", in_loss, active)
-        beta = model.beta_at(encoded.step)
-        idealised = encoded.idealised  # the relation is that of its optimum
-        if encoded.variance is not None and idealised and beta and active.any():
+        numbers = _orthogonality("dto", in_pixels)
+        numbers |= _orthogonality("dto_active", _part(in_pixels, active))
+        if isinstance(encoded.model.likelihood, Bernoulli):  # else the metrics differ by a factor
+            numbers |= _orthogonality("dto_active_loss_metric", _part(in_loss, active))
+        beta = encoded.model.beta_at(encoded.step)
+        variance = encoded.idealised_variance  # the relation is that of its optimum
+        if variance is not None and beta and active.any():
             lengths = in_loss.diagonal(dim1=1, dim2=2)
-            relation = variance_relation(encoded.variance[: len(in_loss)], lengths, beta)
+            relation = variance_relation(variance[: len(in_loss)], lengths, beta)
             numbers["variance_relation"] = float(relation[:, active].median())
-        numbers["active_latents"] = float(active.sum())
-        return encoded.named("align", numbers)
+        return encoded.named(numbers | {"active_latents": float(active.sum())})
 
 
-class Spectrum:
-    """Singular values of the decoder's Jacobian beside the lengths of its columns.
+class Spectrum(OfActiveLatents):
+    """Singular values of the decoder's Jacobian by rank beside the lengths of its columns.
 
     Both are changes of the expected image per latent unit. Where columns are orthogonal the two
-    are the same numbers.
-
-    Args:
-        mean_threshold: which latents are active, as in ``Latents``.
+    are the same numbers. See ``OfActiveLatents`` for options.
     """
-
-    @in_range
-    def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
-        self.mean_threshold = mean_threshold
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Means by rank and by latent; ``norm_spectrum_error`` (0 is orthogonal); order in [-1, 1].
@@ -80,24 +81,20 @@ class Spectrum:
         numbers = {f"singular_value_{rank:02d}": float(v) for rank, v in enumerate(values)}
         numbers |= {f"column_norm_{j:02d}": float(norm) for j, norm in enumerate(norms)}
         numbers["norm_spectrum_error"] = float(norm_spectrum_error(gram).mean())
-        active, variance = encoded.active(self.mean_threshold), encoded.variance
-        if variance is not None and encoded.idealised and active.sum() >= 2:
+        active, variance = encoded.active(self.mean_threshold), encoded.idealised_variance
+        if variance is not None and active.sum() >= 2:
             squares = in_loss.diagonal(dim1=1, dim2=2)
             order = order_agreement(variance[: len(squares), active], squares[:, active])
             numbers["order_agreement"] = float(order.mean())
-        return encoded.named("align", numbers)
+        return encoded.named(numbers)
 
 
-class Gaps:
+class Gaps(OfActiveLatents):
     """What a diagonal posterior costs with this decoder, all in the metric of the loss.
 
-    Args:
-        mean_threshold: which latents are active, as in ``Latents``.
+    The surrogates are losses with the best posterior (https://arxiv.org/abs/2002.00041). See
+    ``OfActiveLatents`` for options.
     """
-
-    @in_range
-    def __init__(self, mean_threshold: NonNegative = 0.5) -> None:
-        self.mean_threshold = mean_threshold
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Means over images, infinite ones left out; 0 is good, of the surrogates low.
@@ -111,7 +108,7 @@ class Gaps:
         if active.sum() >= 2:
             numbers["c_ima"] = ima_contrast(_part(gram, active))
             numbers["gram_deviation"] = gram_deviation(_part(gram, active))
-        beta, variance = encoded.model.beta_at(encoded.step), encoded.variance
+        beta, variance = encoded.model.beta_at(encoded.step), encoded.idealised_variance
         if beta:
             mean, nll = encoded.mean[: len(gram)], _nll_at_mean(encoded)
             numbers["hadamard_gap"] = hadamard_gap(gram, beta)
@@ -119,31 +116,26 @@ class Gaps:
                 numbers[f"surrogate_{name}"] = deterministic_surrogate(
                     nll, mean, gram, beta, diagonal=diagonal
                 )
-            if variance is not None and encoded.idealised and active.any():
+            if variance is not None and active.any():
                 numbers["isometry_deviation"] = isometry_deviation(
                     _part(gram, active), variance[: len(gram), active], beta
                 )
-        means = {name: float(values.mean()) for name, values in numbers.items()}
-        return encoded.named("align", finite(means))
+        return encoded.named(finite({name: float(v.mean()) for name, v in numbers.items()}))
 
 
-class OffAxis:
+@dataclass
+class OffAxis(Options):
     """Does each singular value of the decoder's Jacobian change along its own latent alone?
 
-    Costs about (D + 1)^2 decodes a code, as much as D + 1 Jacobians.
+    Costs about (D + 1)² decodes a code, as much as D + 1 Jacobians.
 
     Args:
-        num_codes: held-out codes that are looked at, at most.
+        num_codes: codes at which this is measured, at most.
         mean_threshold: which latents are active, as in ``Latents``.
-
-    Raises:
-        ValueError: if ``num_codes`` is below 1.
     """
 
-    @in_range
-    def __init__(self, num_codes: Count = 16, mean_threshold: NonNegative = 0.5) -> None:
-        self.num_codes = num_codes
-        self.mean_threshold = mean_threshold
+    num_codes: Count = 16
+    mean_threshold: NonNegative = 0.5
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``off_axis_share`` in [0, 1], 0 is good, of the expected image, on active latents.
@@ -158,7 +150,7 @@ class OffAxis:
         derivatives = _part(off_axis_derivatives(model.decode, codes, metric).cpu(), active)
         if not derivatives.any():
             return {}
-        return encoded.named("align", {"off_axis_share": float(off_axis_share(derivatives).mean())})
+        return encoded.named({"off_axis_share": float(off_axis_share(derivatives).mean())})
 
 
 @torch.no_grad()
@@ -176,14 +168,11 @@ def _part(matrices: Tensor, latents: Tensor) -> Tensor:
     return matrices[:, latents][:, :, latents]
 
 
-def _orthogonality(name: str, gram: Tensor, active: Tensor | None = None) -> dict[str, float]:
-    """DtO, its chance level and their ratio, on all or on the active latents; none without any."""
-    if active is not None:
-        gram = _part(gram, active)
+def _orthogonality(name: str, gram: Tensor) -> dict[str, float]:
+    """DtO, its chance level and their ratio; none of fewer than two latents."""
     dim = gram.shape[-1]
     if dim < 2:
         return {}
     vectors, _ = right_singular_vectors(gram)
-    distance = float(distance_to_orthogonality(vectors).mean())
-    chance, _ = haar_chance(dim)
+    distance, chance = float(distance_to_orthogonality(vectors).mean()), haar_chance(dim)[0]
     return {name: distance, f"{name}_chance": chance, f"{name}_ratio": distance / chance}

@@ -17,6 +17,8 @@ from vaescope.metrics import HeldOutCodes
 from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
+from vaescope.panel import Sample
+from vaescope.scores import record_of
 
 _NUMBERS_AT_A_TIME = 2**18
 STANDARD_NORMAL = StandardNormal()
@@ -63,13 +65,24 @@ class Codes:
         """Whether q(z|x) has independent latents, so that each has a KL of its own."""
         return self.posterior not in (Point, FullGaussian)
 
-    def named(self, group: str, numbers: Mapping[str, float]) -> dict[str, float]:
-        """By log key: ``val/...``, ``align/...`` while training, ``test/...`` for final scores."""
-        return {self.key(group, name): value for name, value in numbers.items()}
+    @property
+    def idealised_variance(self) -> Tensor | None:
+        """Posterior variances of which the papers' theory speaks, see ``idealised``."""
+        return self.variance if self.idealised else None
 
-    def key(self, group: str, name: str) -> str:
-        """One log key."""
-        return f"{group if self.split == 'val' else self.split}/{name}"
+    def sample(self, most: int | None = None) -> Sample:
+        """The first codes and their factors, as the score panel takes them."""
+        return Sample(self.mean[:most], self.factors[:most], self.factor_kinds)
+
+    def named(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        """By log key: while training ``val/...`` or ``align/...``, else ``test/...`` and so on.
+
+        The record of a number says which; without one it is ``val/...``.
+        """
+        if self.split != "val":
+            return {f"{self.split}/{name}": value for name, value in numbers.items()}
+        groups = {name: record.group for name in numbers if (record := record_of(name))}
+        return {f"{groups.get(name, 'val')}/{name}": value for name, value in numbers.items()}
 
     def active(self, threshold: float) -> Tensor:
         """Which latents are active by the CVPR 2019 paper's rule ``[D]``; an autoencoder's all."""

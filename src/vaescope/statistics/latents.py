@@ -1,6 +1,7 @@
 """What latents are used for, and how many dimensions they span."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Interval
@@ -17,12 +18,13 @@ from vaescope.alignment import (
     polarized_share,
     sampled_total_correlation,
 )
-from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
+from vaescope.ranges import AtLeastTwo, Count, NonNegative
 from vaescope.statistics.encoded_split import EncodedSplit
-from vaescope.statistics.protocol import finite
+from vaescope.statistics.protocol import Options, finite
 
 
-class Latents:
+@dataclass
+class Latents(Options):
     """How many latents are active, by both papers' rules, and the KL of each.
 
     Args:
@@ -32,12 +34,8 @@ class Latents:
         variance_threshold: ICML 2021: active if the mean variance is below this.
     """
 
-    @in_range
-    def __init__(
-        self, mean_threshold: NonNegative = 0.5, variance_threshold: NonNegative = 0.8
-    ) -> None:
-        self.mean_threshold = mean_threshold
-        self.variance_threshold = variance_threshold
+    mean_threshold: NonNegative = 0.5
+    variance_threshold: NonNegative = 0.8
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Counts of active latents in [0, D], KL in nats per image."""
@@ -50,10 +48,11 @@ class Latents:
             if encoded.by_latent:
                 per_latent = encoded.kl.mean(0)
                 numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
-        return encoded.named("val", numbers)
+        return encoded.named(numbers)
 
 
-class PolarizedRegime:
+@dataclass
+class PolarizedRegime(Options):
     """How far the KL is from its form in the polarized regime, and since when it has been close.
 
     Args:
@@ -61,10 +60,8 @@ class PolarizedRegime:
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    @in_range
-    def __init__(self, threshold: NonNegative = 0.03, mean_threshold: NonNegative = 0.5) -> None:
-        self.threshold = threshold
-        self.mean_threshold = mean_threshold
+    threshold: NonNegative = 0.03
+    mean_threshold: NonNegative = 0.5
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``polarization_gap`` (0 is polarized) and ``polarized_share`` of training in [0, 1]."""
@@ -80,10 +77,11 @@ class PolarizedRegime:
             steps, gaps = zip(*series, strict=True)
             share = polarized_share(steps, gaps, encoded.step, self.threshold)
             numbers["polarized_share"] = share
-        return encoded.named("align", numbers)
+        return encoded.named(numbers)
 
 
-class LatentTypes:
+@dataclass
+class LatentTypes(Options):
     """Active, mixed and passive latents, and what they do to mean and to sampled codes.
 
     Args:
@@ -92,16 +90,9 @@ class LatentTypes:
         share: of the images that must agree.
     """
 
-    @in_range
-    def __init__(
-        self,
-        variance_threshold: NonNegative = 0.8,
-        mean_threshold: NonNegative = 0.2,
-        share: Annotated[float, Interval(gt=0.5, le=1)] = 0.95,
-    ) -> None:
-        self.variance_threshold = variance_threshold
-        self.mean_threshold = mean_threshold
-        self.share = share
+    variance_threshold: NonNegative = 0.8
+    mean_threshold: NonNegative = 0.2
+    share: Annotated[float, Interval(gt=0.5, le=1)] = 0.95
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Counts in [0, D]; total correlations and entropies in nats, infinite ones left out."""
@@ -123,10 +114,11 @@ class LatentTypes:
                 numbers["total_correlation_sampled"] = sampled_total_correlation(mean, variance)
         entropies = enumerate(latent_entropies(mean))
         numbers |= {f"entropy_latent_{j:02d}": float(entropy) for j, entropy in entropies}
-        return encoded.named("val", finite(numbers))
+        return encoded.named(finite(numbers))
 
 
-class IntrinsicDimension:
+@dataclass
+class IntrinsicDimension(Options):
     """How many dimensions the images, the mean codes and the sampled codes have.
 
     Args:
@@ -134,18 +126,19 @@ class IntrinsicDimension:
         num_samples: held-out images that are used, at most.
 
     Raises:
-        ValueError: for fewer than 2 neighbours, or too few images for them.
+        ValueError: for too few images for so many neighbours.
     """
 
-    @in_range
-    def __init__(self, neighbours: AtLeastTwo = 20, num_samples: Count = 1000) -> None:
-        if not neighbours < num_samples:
+    neighbours: AtLeastTwo = 20
+    num_samples: Count = 1000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.neighbours < self.num_samples:
             raise ValueError(
-                f"neighbours={neighbours}, num_samples={num_samples}: give more samples than "
-                "neighbours"
+                f"neighbours={self.neighbours}, num_samples={self.num_samples}: give more samples "
+                "than neighbours"
             )
-        self.neighbours = neighbours
-        self.num_samples = num_samples
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``dimension_data``, ``_mean``, ``_sampled``; ``_gap``: what passive latents add, near 0.
@@ -158,7 +151,7 @@ class IntrinsicDimension:
         found = self._dimensions(points)
         if "mean" in found and "sampled" in found:
             found["gap"] = found["sampled"] - found["mean"]
-        return encoded.named("val", {f"dimension_{name}": value for name, value in found.items()})
+        return encoded.named({f"dimension_{name}": value for name, value in found.items()})
 
     def _dimensions(self, points: Mapping[str, Tensor]) -> dict[str, float]:
         found = {}

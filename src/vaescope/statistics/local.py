@@ -1,13 +1,17 @@
 """Are latents aligned with factors near each image, if not over the whole data set?"""
 
+from dataclasses import dataclass
+
 import torch
 
 from vaescope.metrics import local_boxes, local_mig
-from vaescope.ranges import AtLeastTwo, Bins, Count, Share, in_range
+from vaescope.ranges import AtLeastTwo, Bins, Count, Share
 from vaescope.statistics.encoded_split import EncodedSplit
+from vaescope.statistics.protocol import Options
 
 
-class LocalDisentanglement:
+@dataclass
+class LocalDisentanglement(Options):
     """MIG inside small boxes of factor values, whose images are encoded for it.
 
     Args:
@@ -16,22 +20,13 @@ class LocalDisentanglement:
         reach: half the width of a box as a share of a factor's number of values.
         least: factors with fewer values, and categorical ones, keep one value in a box.
         bins: equal-width bins over each latent's range inside a box.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
-    @in_range
-    def __init__(
-        self,
-        boxes: Count = 20,
-        points: AtLeastTwo = 500,
-        reach: Share = 0.1,
-        least: AtLeastTwo = 10,
-        bins: Bins = 5,
-    ) -> None:
-        self.boxes, self.points, self.reach = boxes, points, reach
-        self.least, self.bins = least, bins
+    boxes: Count = 20
+    points: AtLeastTwo = 500
+    reach: Share = 0.1
+    least: AtLeastTwo = 10
+    bins: Bins = 5
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_mig`` in [0, 1], high is good, ``local_mig_chance``, ``local_mig_ceiling``.
@@ -61,4 +56,4 @@ class LocalDisentanglement:
             "local_mig_chance": local_mig(codes, values[:, order], bins=self.bins).score,
             "local_mig_ceiling": local_mig(values.double(), values, bins=self.bins).score,
         }
-        return encoded.named("val", numbers)
+        return encoded.named(numbers)

@@ -1,7 +1,8 @@
-"""Any of the field's scores, by name."""
+"""Statistic of the score panel: any of the field's scores, by name."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
@@ -14,51 +15,44 @@ from vaescope.panel import (
     Measured,
     ToldOnce,
     as_numbers,
+    check_repeats,
     score_names,
     score_panel,
 )
-from vaescope.ranges import MOST, Repeats, Share, in_range
+from vaescope.ranges import MOST, Repeats, Share
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
-from vaescope.statistics.protocol import finite
+from vaescope.statistics.protocol import Options, finite
 
 _INFINITE = "some latents are copies or mixtures of others, or there are too few codes for so many"
 
 
-class PanelScores:
-    """Chosen scores of the posterior means; codes, informations and probes are made once for all.
+@dataclass
+class PanelScores(Options):
+    """The field's scores of the posterior means, chosen by name; probes are made once for all.
 
     Args:
         scores: names of scores and families, see ``vaescope.panel``.
-        num_samples: held-out codes that are used, at most.
+        num_samples: codes that are used, at most.
         repeats: shuffles and halves of the rows for chance and interval of quick scores; 0: none.
         costly_repeats: the same of slow scores.
         level: of the intervals.
         device: where scores are computed: ``cpu``, ``cuda``, or ``auto``, a GPU if there is one.
 
     Raises:
-        ValueError: if a score or the device is unknown or a number out of range.
+        ValueError: if a score is unknown, or a single repetition is asked for.
     """
 
-    @in_range
-    def __init__(
-        self,
-        scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT_SCORES,
-        num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000,
-        repeats: Repeats = 20,
-        costly_repeats: Repeats = 5,
-        level: Share = 0.95,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
-    ) -> None:
-        score_names(scores)
-        if 1 in (repeats, costly_repeats):
-            raise ValueError(
-                f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
-            )
-        if device not in ("auto", "cpu", "cuda"):
-            raise ValueError(f"device={device!r}: choose auto, cpu or cuda")
-        self.device = device
-        self.scores, self.num_samples, self.level = tuple(scores), num_samples, level
-        self.repeats, self.costly_repeats = repeats, costly_repeats
+    scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT_SCORES
+    num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000
+    repeats: Repeats = 20
+    costly_repeats: Repeats = 5
+    level: Share = 0.95
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.scores = score_names(self.scores)
+        check_repeats(self.repeats, self.costly_repeats)
         self.tell = ToldOnce()
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
@@ -67,7 +61,7 @@ class PanelScores:
         Nothing of fewer than 50 codes, or of codes that are no numbers. What is left out is told,
         each sentence once.
         """
-        return encoded.named("val", finite(as_numbers(self.measured(encoded))))
+        return encoded.named(finite(as_numbers(self.measured(encoded))))
 
     def measured(self, codes: Codes) -> dict[str, Measured]:
         """Each score that is a number, with its context and convention."""

@@ -1,5 +1,7 @@
 """Are a decoder's axes those of PCA, near each image and over all of them?"""
 
+from dataclasses import dataclass
+
 from vaescope.alignment import (
     decoder_jacobian,
     local_axis_cosines,
@@ -8,11 +10,13 @@ from vaescope.alignment import (
     rotated_axis_cosines,
     whitening,
 )
-from vaescope.ranges import AtLeastTwo, Count, NonNegative, in_range
+from vaescope.ranges import AtLeastTwo, Count, NonNegative
 from vaescope.statistics.encoded_split import EncodedSplit
+from vaescope.statistics.protocol import Options
 
 
-class LocalPCA:
+@dataclass
+class LocalPCA(Options):
     """Active latents beside the principal axes of held-out images.
 
     Near an image the axes are those in which its neighbours change, and neighbours have near codes:
@@ -27,23 +31,12 @@ class LocalPCA:
         num_points: images around which they are taken, at most.
         num_samples: images among which neighbours are searched and of the global PCA, at most.
         mean_threshold: which latents are active, as in ``Latents``.
-
-    Raises:
-        ValueError: for a count below 1, or fewer than 2 neighbours.
     """
 
-    @in_range
-    def __init__(
-        self,
-        neighbours: AtLeastTwo = 50,
-        num_points: Count = 64,
-        num_samples: AtLeastTwo = 2000,
-        mean_threshold: NonNegative = 0.5,
-    ) -> None:
-        self.neighbours = neighbours
-        self.num_points = num_points
-        self.num_samples = num_samples
-        self.mean_threshold = mean_threshold
+    neighbours: AtLeastTwo = 50
+    num_points: Count = 64
+    num_samples: AtLeastTwo = 2000
+    mean_threshold: NonNegative = 0.5
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_pca_cosine`` in [0, 1], and the same of rotated latents, ``_chance``.
@@ -76,4 +69,4 @@ class LocalPCA:
         correlations = pca_correlations(codes, images)
         if len(correlations):
             numbers["global_pca_correlation"] = float(correlations.mean())
-        return encoded.named("align", numbers)
+        return encoded.named(numbers)

@@ -4,7 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from vaescope.ranges import check_fields
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
+
+
+class Options:
+    """Base of dataclasses whose fields are options with declared ranges."""
+
+    def __post_init__(self) -> None:
+        """Refuse options outside their ranges."""
+        check_fields(self)
 
 
 class Statistic(Protocol):
