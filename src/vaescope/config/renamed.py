@@ -26,7 +26,6 @@ NAMES = {
     "vaescope.callbacks.Neighbours": "vaescope.statistics.Neighbours",
     "vaescope.callbacks.OffAxis": "vaescope.statistics.OffAxis",
     "vaescope.callbacks.Panel": "vaescope.statistics.PanelScores",
-    "vaescope.statistics.Panel": "vaescope.statistics.PanelScores",
     "vaescope.callbacks.PolarizedRegime": "vaescope.statistics.PolarizedRegime",
     "vaescope.callbacks.Spectrum": "vaescope.statistics.Spectrum",
 }
