@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vaescope.data.files.array_files import headers, is_npy, read_array
-from vaescope.data.files.missing_values import is_missing
+from vaescope.data.files.missing_values import first_missing
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.errors import DataError
 from vaescope.factor_kinds import KINDS, guessed_kind
@@ -173,8 +173,13 @@ def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
         _finite("factors", factors)
         if factors.dtype.kind == "u" and int(factors.max()) >= 2**63:
             raise _Refusal(f"factors go up to {factors.max()}, but less than 2**63 is needed")
-    else:
-        _require_known(factors)
+    for column, values in enumerate(factors.T) if text else ():
+        if (missing := first_missing(values)) is not None:
+            raise _Refusal(
+                f"factors hold {missing[1]!r} in row {missing[0]}, column {column}, which says "
+                "that a value is not known: leave such rows out of all arrays, or call a class "
+                "otherwise"
+            )
     if given is None:
         return [guessed_kind(column) for column in factors.T]
     listed = np.atleast_1d(given).tolist()
@@ -188,18 +193,6 @@ def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
             "needed for each; number the values of an ordered factor"
         )
     return kinds
-
-
-def _require_known(factors: np.ndarray) -> None:
-    """Refuse text that says that a value is not known: it is no class of its own."""
-    for value in np.unique(factors):
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        if is_missing(text):
-            row, column = np.argwhere(factors == value)[0]
-            raise _Refusal(
-                f"factors hold {text!r} in row {row}, column {column}, which says that a value is "
-                "not known: leave such rows out of all arrays, or call a class otherwise"
-            )
 
 
 def _numbers(factors: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -125,6 +127,30 @@ def test_greys_of_16_bits_are_rounded(form, channels):
     found = decoded(Image.fromarray(levels), form, channels=channels)
     assert np.array_equal(found[..., 0], np.rint(levels / 257))
     assert (found == found[..., :1]).all()
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (6, 4), (4, 2)])
+def test_colours_of_16_bits_keep_their_higher_8_and_that_is_told(tmp_path, caplog, kind, channels):
+    """A png written by hand, for Pillow saves none; ``kind`` is its number of the colour type."""
+    levels = RNG.integers(0, 65536, (6, 9, channels), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", 9, 6, 16, kind, 0, 0, 0),
+        b"IDAT": zlib.compress(rows),
+        b"IEND": b"",
+    }
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part)) + name + part + struct.pack(">I", zlib.crc32(name + part))
+        for name, part in parts.items()
+    )
+    decoder = Decoder(size=None)
+    found = decoder.read(content, "picture")
+    kept = (levels >> 8)[..., :3] if channels > 2 else (levels >> 8)[..., :1].repeat(3, -1)
+    assert np.array_equal(found, kept)
+    assert decoder.notes.counts == {"cut": 1}
+    (tmp_path / "a.png").write_bytes(content)
+    ImageFolderDataModule(path=tmp_path, batch_size=1, size=None, canvas=0).setup()
+    assert "1 of 1 pictures of 16-bit colours, of which the higher 8 bits are kept" in caplog.text
 
 
 @pytest.mark.parametrize("channels", [1, 3])

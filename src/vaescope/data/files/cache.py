@@ -5,19 +5,14 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from vaescope.data.files.checksums import (
-    BlockChecksums,
-    read_record,
-    record_path,
-    write_record,
-)
+from vaescope.data.files.checksums import BlockChecksums, read_record, record_path, write_record
 from vaescope.errors import DataError
 from vaescope.files import DISK_FULL, NOT_WRITABLE, replacing
 
@@ -49,9 +44,6 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
         write: fills the file whose (temporary) name it is given.
         num_bytes: size of the finished file, if known: checked against the free space first.
 
-    Returns:
-        ``path``.
-
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
@@ -71,18 +63,7 @@ def _is_recorded(path: Path) -> bool:
 
 
 def overwrite(path: Path, write: Callable[[Path], None]) -> Path:
-    """Path of a file that ``write`` has just made anew, in one step for all readers.
-
-    Args:
-        path: the file's final name.
-        write: fills the file whose (temporary) name it is given.
-
-    Returns:
-        ``path``.
-
-    Raises:
-        DataError: the disk is full or the folder cannot be written.
-    """
+    """Let ``write`` fill ``path`` anew, in one step for all readers; else as ``write_once``."""
     with writing(path), replacing(path) as temporary:
         write(temporary)
     return path
@@ -100,8 +81,12 @@ def writing(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         DataError: the disk is full, or the folder cannot be made or written.
     """
     try:
-        _make_folder(path.parent)
-        with _lock_for(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+            told = f"{path.parent} cannot be made ({error.strerror}); {_OTHER}"
+            raise DataError(told) from error
+        with _locked(path):
             yield
     except OSError as error:
         if error.errno in DISK_FULL:
@@ -118,26 +103,14 @@ def writing(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _lock_for(path: Path) -> Iterator[None]:
-    """Lock ``path`` against other processes; says so if one has to be waited for."""
+def _locked(path: Path) -> AbstractContextManager[Any]:
+    """The lock of ``path``, held; says so if another process has to be waited for."""
     lock = FileLock(f"{path}.lock")
     try:
-        lock.acquire(timeout=_SILENT)
+        return lock.acquire(timeout=_SILENT)
     except Timeout:
         log.warning("waiting for another process that is writing %s", path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
-        raise DataError(f"{folder} cannot be made ({error.strerror}); {_OTHER}") from error
+        return lock.acquire()
 
 
 def require_space(path: Path, num_bytes: int | None) -> None:

@@ -9,37 +9,26 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from vaescope.errors import DataError
 from vaescope.files import replacing
 
 BLOCK_BYTES = 2**22
 _SECONDS = 0.5  # that opening a file may spend on its blocks
-_DAMAGED = "its content has changed since it was written; delete it and run again"
 
 _opened: dict[Path, tuple[int, int]] = {}  # files that this process has checked: size, time
 
 
 def file_checksum(path: Path, algorithm: str) -> str:
-    """Hexadecimal checksum of a whole file.
-
-    Args:
-        path: the file.
-        algorithm: a name that ``hashlib.new`` knows, such as ``"md5"``.
-    """
+    """Hexadecimal checksum of a whole file by an ``algorithm`` of ``hashlib.new``, as ``"md5"``."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 @dataclass(frozen=True)
 class BlockChecksums:
-    """CRC-32 of every block of a file, the last one perhaps shorter.
-
-    Args:
-        num_bytes: the file's size.
-        crc32: of each ``BLOCK_BYTES`` bytes.
-    """
+    """CRC-32 of every ``BLOCK_BYTES`` of a file of ``num_bytes``, the last block maybe shorter."""
 
     num_bytes: int
     crc32: tuple[int, ...]
@@ -74,7 +63,7 @@ class BlockChecksums:
         """The first block found that differs from the file's; None: none was found.
 
         Args:
-            path: the file, at least as long.
+            path: the file.
             numbers: of the blocks that are looked at, in this order; None: all, from the first.
             seconds: after which no further block is looked at; None: no limit.
         """
@@ -83,9 +72,12 @@ class BlockChecksums:
             for number in range(len(self.crc32)) if numbers is None else numbers:
                 if end is not None and time.monotonic() > end:
                     break
-                start = number * BLOCK_BYTES
-                length = min(BLOCK_BYTES, self.num_bytes - start)
-                if _crc32_at(file, start, length) != self.crc32[number]:
+                file.seek(number * BLOCK_BYTES)
+                length = min(BLOCK_BYTES, self.num_bytes - number * BLOCK_BYTES)
+                crc32 = 0
+                while length and (content := file.read(length)):  # fewer where the file ends before
+                    crc32, length = zlib.crc32(content, crc32), length - len(content)
+                if crc32 != self.crc32[number]:
                     return number
         return None
 
@@ -184,14 +176,8 @@ def require_undamaged(path: Path, *, whole: bool = False) -> None:
     if (bad := blocks.first_damaged(path, order, None if whole else _SECONDS)) is not None:
         first = bad * BLOCK_BYTES
         last = min(first + BLOCK_BYTES, blocks.num_bytes) - 1
-        raise DataError(f"{path} is damaged: in bytes {first:,} to {last:,} {_DAMAGED}")
+        raise DataError(
+            f"{path} is damaged: in bytes {first:,} to {last:,} its content has changed since it "
+            "was written; delete it and run again"
+        )
     _opened[path] = facts
-
-
-def _crc32_at(file: IO[bytes], start: int, length: int) -> int:
-    """Of bytes of an open file; of fewer where it ends before."""
-    crc32 = 0
-    file.seek(start)
-    while length and (content := file.read(length)):
-        crc32, length = zlib.crc32(content, crc32), length - len(content)
-    return crc32

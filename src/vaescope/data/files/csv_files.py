@@ -1,8 +1,9 @@
-"""Tables of factor values in text files: encoding, separator, names, gaps, types of the columns."""
+"""csv files of factor values: encoding, separator, column names, missing values, types."""
 
 import codecs
 import csv
 import io
+import itertools
 import logging
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vaescope.data.files.damage import damage_told
-from vaescope.data.files.missing_values import is_missing
+from vaescope.data.files.missing_values import first_missing
 from vaescope.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ _STARTS = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"\x1f\x8b": "compressed by gzip",
 }
+_SEPARATOR_HINT = re.compile(r'"?sep=(.)"?')  # of Excel, to itself
 _UNNAMED = re.compile(r"|Unnamed: [0-9]+.*")  # nothing, or what pandas calls that
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(
@@ -75,8 +77,8 @@ def csv_columns(
     for name in wanted:
         place = header.index(name)
         column = [row[place] for row in table.rows]
-        if gaps := set(filter(is_missing, set(column))):
-            row, value = next((row, value) for row, value in enumerate(column) if value in gaps)
+        if (missing := first_missing(column)) is not None:
+            row, value = missing
             raise DataError(
                 f"{path}: column {name!r} is {value or 'empty'!r} in row {row} (line "
                 f"{table.lines[row]}), which says that its value is not known; fill it in, or "
@@ -122,10 +124,17 @@ def _table(path: Path, content: str) -> _Table:
     Raises:
         DataError: there is none.
     """
-    before, separators = _before_names(content), list(_SEPARATORS)
-    if (said := content.splitlines()[:1]) and re.fullmatch(r"sep=.", said[0].strip('"')):
-        separators = [said[0].strip('"')[-1]]  # Excel's hint to itself
-    content = "".join(content.splitlines(keepends=True)[before:])
+    lines, separators = content.splitlines(keepends=True), list(_SEPARATORS)
+    if lines and (hint := _SEPARATOR_HINT.fullmatch(lines[0].strip())):
+        separators = [hint[1]]
+    passed = itertools.takewhile(
+        lambda line: (
+            not line.strip() or line.startswith("#") or _SEPARATOR_HINT.fullmatch(line.strip())
+        ),
+        lines,
+    )
+    before = sum(1 for _ in passed)
+    content = "".join(lines[before:])
     parted = [s for s in separators if len(next(_reader(content, s, strict=False), "")) > 1]
     several = [_parsed(path, content, before, separator) for separator in parted]
     several = several or [_of_one(_parsed(path, content, before, separators[0]))]
@@ -152,16 +161,6 @@ def _table(path: Path, content: str) -> _Table:
     return _named(table)
 
 
-def _before_names(content: str) -> int:
-    """Number of lines before that of the names: empty ones, comments, Excel's hint."""
-    passed = 0
-    for line in content.splitlines():
-        if line.strip() and not line.startswith("#") and not re.fullmatch(r'"?sep=."?', line):
-            break
-        passed += 1
-    return passed
-
-
 def _reader(content: str, separator: str, *, strict: bool) -> Any:
     lines = io.StringIO(content, newline="")
     return csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=strict)
@@ -170,27 +169,25 @@ def _reader(content: str, separator: str, *, strict: bool) -> Any:
 def _parsed(path: Path, content: str, before: int, separator: str) -> _Table:
     """The table that a separator gives, without empty lines, of what follows ``before`` lines."""
     reader = _reader(content, separator, strict=True)
-    rows, numbers = [], []
+    found = []
     try:
         for row in reader:
             values = [value.strip() for value in row]
             if any(values) or len(values) == 1:
-                rows.append(values)
-                numbers.append(before + reader.line_num)
+                found.append((before + reader.line_num, values))
     except csv.Error as error:
         raise DataError(
             f"{path} cannot be read from line {before + reader.line_num} on: {error}; check the "
             "quotes there"
         ) from error
-    header, rows = (rows[0], rows[1:]) if rows else ([], [])
+    header, found = (found[0][1], found[1:]) if found else ([], [])
     behind = len(header) - 1
-    if behind > 0 and not header[-1] and all(row[behind:] in ([], [""]) for row in rows):
+    if behind > 0 and not header[-1] and all(row[behind:] in ([], [""]) for _, row in found):
         header = header[:-1]
-    if len(header) > 1:  # a line of spaces
-        kept = [position for position, row in enumerate(rows, 1) if row != [""]]
-        rows, numbers = [rows[p - 1] for p in kept], [numbers[p] for p in (0, *kept)]
-    rows = [row[:-1] if len(row) == len(header) + 1 and not row[-1] else row for row in rows]
-    return _Table(path, header, rows, numbers[1:], separator)
+    if len(header) > 1:
+        found = [(line, row) for line, row in found if row != [""]]  # a line of spaces
+    rows = [row[:-1] if len(row) == len(header) + 1 and not row[-1] else row for _, row in found]
+    return _Table(path, header, rows, [line for line, _ in found], separator)
 
 
 def _of_one(table: _Table) -> _Table:
@@ -251,21 +248,6 @@ def _named(table: _Table) -> _Table:
     return _Table(path, names, rows, table.lines, table.separator)
 
 
-def _beyond_64_bits(table: _Table, name: str, column: list[str]) -> np.ndarray:
-    """Whole numbers as float64.
-
-    Raises:
-        DataError: two of them would become one.
-    """
-    numbers = np.array(column, dtype=np.float64)
-    if len(np.unique(numbers)) < len(set(map(int, column))):
-        raise DataError(
-            f"{table.path}: column {name!r} has whole numbers of more than 64 bits that differ "
-            "beyond the 16 digits which are kept; write them as categories with a letter"
-        )
-    return numbers
-
-
 def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
     """A column as int64, float64 or text.
 
@@ -277,7 +259,14 @@ def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
         try:
             return np.array(column, dtype=np.int64)
         except (OverflowError, ValueError):
-            return _beyond_64_bits(table, name, column)
+            numbers = np.array(column, dtype=np.float64)
+            if len(np.unique(numbers)) < len(set(map(int, column))):
+                raise DataError(
+                    f"{table.path}: column {name!r} has whole numbers of more than 64 bits that "
+                    "differ beyond the 16 digits which are kept; write them as categories with a "
+                    "letter"
+                ) from None
+            return numbers
     odd = {value for value in values if not _NUMBER.fullmatch(value)}
     may_have_commas = table.separator != "," and not any("." in value for value in values)
     if odd and may_have_commas and all(map(_DECIMAL_COMMA.fullmatch, odd)):
@@ -295,6 +284,10 @@ def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
     if 10 * len(rows) <= len(column):
         log.warning(
             "%s: column %r has numbers and %s that are none, as %r in line %s; all become text",
-            *(table.path, name, len(rows), column[rows[0]], table.lines[rows[0]]),
+            table.path,
+            name,
+            len(rows),
+            column[rows[0]],
+            table.lines[rows[0]],
         )
     return np.array(column)

@@ -25,8 +25,7 @@ class IdxFile:
         title: the data set it belongs to.
         name: its name without ``.gz``.
         shape: of the array.
-        md5: of the decompressed bytes, header included: the same array may be compressed in many
-            ways.
+        md5: of the decompressed bytes with the header; an array may be compressed in many ways.
 
     Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/, "file formats". Differs:
     only arrays of unsigned bytes are read.
@@ -51,53 +50,39 @@ class IdxFile:
         Raises:
             DataError: it is cut short, damaged, something else, or not the published file.
         """
-        content = self._content(path)
-        self._check_header(path, content)
-        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if found != self.md5:
-            raise DataError(
-                f"{path} is not {self.title}'s {self.name}: the md5 of its bytes (decompressed) "
-                f"is {found}, expected {self.md5}; fetch the published file again"
-            )
-        return np.frombuffer(content, np.uint8, offset=len(self._header)).reshape(self.shape)
-
-    @property
-    def _header(self) -> bytes:
         sides = np.array(self.shape, dtype=">u4").tobytes()
-        return bytes((0, 0, _UNSIGNED_BYTES, len(self.shape))) + sides
-
-    @property
-    def _num_bytes(self) -> int:
-        return len(self._header) + math.prod(self.shape)
-
-    def _content(self, path: Path) -> bytes:
+        header = bytes((0, 0, _UNSIGNED_BYTES, len(self.shape))) + sides
+        num_bytes = len(header) + math.prod(self.shape)
         with damage_told(path, self.title), path.open("rb") as raw:
             zipped = raw.read(len(_GZIP)) == _GZIP
             raw.seek(0)
             # one byte more than there should be: a file that is too long is noticed, and one
             # of the right length is read to its end, where gzip checks it
-            return (gzip.GzipFile(fileobj=raw) if zipped else raw).read(self._num_bytes + 1)
-
-    def _check_header(self, path: Path, content: bytes) -> None:
-        again = f"fetch {self.title}'s {self.name} again"
-        header = self._header
+            content = (gzip.GzipFile(fileobj=raw) if zipped else raw).read(num_bytes + 1)
+        fault = ""
         if content[:4] != header[:4]:
-            raise DataError(
-                f"{path} begins with the bytes {content[:4].hex() or '(none)'}, expected "
+            fault = (
+                f"begins with the bytes {content[:4].hex() or '(none)'}, expected "
                 f"{header[:4].hex()}: it is no idx file of unsigned bytes with {len(self.shape)} "
-                f"axes; {again}"
+                "axes"
             )
-        if len(content) >= len(header) and content[4 : len(header)] != header[4:]:
+        elif len(content) >= len(header) and content[4 : len(header)] != header[4:]:
             shape = np.frombuffer(content[4 : len(header)], ">u4").tolist()
-            raise DataError(
-                f"{path} holds an array of shape {shape}, expected {list(self.shape)}; {again}"
+            fault = f"holds an array of shape {shape}, expected {list(self.shape)}"
+        elif len(content) != num_bytes:
+            length = "more" if len(content) > num_bytes else f"{len(content):,}"
+            fault = (
+                f"should hold {num_bytes:,} bytes (decompressed) but holds {length}: it is cut "
+                "short or damaged"
             )
-        if len(content) != self._num_bytes:
-            length = "more" if len(content) > self._num_bytes else f"{len(content):,}"
-            raise DataError(
-                f"{path} should hold {self._num_bytes:,} bytes (decompressed) but holds {length}: "
-                f"it is cut short or damaged; {again}"
+        elif (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != self.md5:
+            fault = (
+                f"is not {self.title}'s {self.name}: the md5 of its bytes (decompressed) is "
+                f"{found}, expected {self.md5}"
             )
+        if fault:
+            raise DataError(f"{path} {fault}; fetch {self.title}'s {self.name} again")
+        return np.frombuffer(content, np.uint8, offset=len(header)).reshape(self.shape)
 
 
 def find_files(files: Sequence[IdxFile], places: Sequence[Path], advice: str) -> list[Path]:

@@ -1,11 +1,10 @@
-"""Files of pictures: decoded, turned upright, put on a canvas, cut, resized; several at once."""
+"""Image files: decoded by Pillow, turned upright, put on a canvas, cut, resized, in threads."""
 
 import io
 import os
 import struct
-import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,17 +15,14 @@ from typing import IO, Any, Literal, TypeVar
 
 import numpy as np
 
+from vaescope.data.files.damage import DAMAGE
 from vaescope.errors import ConfigError, DataError
 
 Item = TypeVar("Item")
 Colour = tuple[int, int, int]
-METHODS = ("lanczos", "bilinear", "bicubic")
 _AT_ONCE = 256  # pictures held decoded
 _THREADS = min(4, os.cpu_count() or 1)  # the decoders work outside of Python's lock
-_DAMAGE = (
-    *(OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError),
-    *(RuntimeError, struct.error, zlib.error),
-)
+_DAMAGE = (*DAMAGE, SyntaxError, ArithmeticError, struct.error)  # as the decoders tell of it
 _TO_65535 = ("PNG", "PPM")  # formats whose numbers in Pillow's mode I have this white
 _ORIENTATION = 0x0112  # EXIF's number for how the camera was held
 
@@ -50,9 +46,10 @@ class Notes:
 
 @dataclass(frozen=True)
 class Decoder:
-    """Pixels uint8 `[H, W, C]` of a picture; grey ones of 16 bits are rounded to 8.
+    """Pixels uint8 `[H, W, C]` of an image file.
 
-    Of an animation, or a file of several pictures, the first is read.
+    Of an animation, or a file of several images, the first is read. Grey values of 16 bits are
+    rounded to 8; of colours of 16 bits Pillow reads the higher 8 only, which is noted.
 
     Args:
         size: side of the result, whatever the picture's own; None: the picture is not resized.
@@ -65,8 +62,6 @@ class Decoder:
         upright: turn pictures as their camera was held, as EXIF says.
         advice: what to do about a picture of another size than expected.
         notes: keeps count of what was done to pictures that are not plain.
-
-    Source: none, ours; Pillow's decoders and filters.
     """
 
     size: int | None
@@ -92,7 +87,6 @@ class Decoder:
         from PIL import Image
 
         source = picture if isinstance(picture, Path) else io.BytesIO(picture)
-        damage = (*_DAMAGE, Image.DecompressionBombError)
         try:
             with open_image(source) as opened:
                 pixels = self._plain(opened, name)
@@ -100,7 +94,7 @@ class Decoder:
             raise
         except FileNotFoundError as error:
             raise DataError(f"{name} is missing; put it there again") from error
-        except damage as error:
+        except (*_DAMAGE, Image.DecompressionBombError) as error:
             raise DataError(
                 f"{name} is damaged or no picture ({error}); fetch or extract it again"
             ) from error
@@ -108,50 +102,50 @@ class Decoder:
             left, top = (pixels.width - self.crop) // 2, (pixels.height - self.crop) // 2
             pixels = pixels.crop((left, top, left + self.crop, top + self.crop))
         if self.size is not None and pixels.size != (self.size, self.size):
-            filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-            pixels = pixels.resize((self.size, self.size), filters[self.filter])
+            pixels = pixels.resize((self.size, self.size), Image.Resampling[self.filter.upper()])
         return np.asarray(pixels).reshape(pixels.height, pixels.width, self.channels)
 
     def _plain(self, opened: Any, name: str) -> Any:
         """The picture upright, opaque, of 8 bits, in colour or grey."""
-        from PIL import ImageOps
+        from PIL import Image, ImageOps
 
+        is_deep = any(";16" in str(tile[3]) for tile in opened.tile)  # before it is turned
         if getattr(opened, "n_frames", 1) > 1:
             self.notes.add("several")
-        if self.upright and _is_turned(opened):
+        if self.upright and opened.getexif().get(_ORIENTATION, 1) in range(2, 9):
             self.notes.add("turned")
             opened = ImageOps.exif_transpose(opened)
-        self._require_expected(opened.size, name)
+        if self.expected is not None and opened.size[::-1] != self.expected:
+            raise DataError(
+                f"{name} is {opened.width} pixels wide and {opened.height} high, expected "
+                f"{self.expected[1]} and {self.expected[0]}; {self.advice}"
+            )
         if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in _TO_65535):
             self.notes.add("rounded")
-            opened = _of_8_bits(opened)
+            is_deep = False
+            levels = np.asarray(opened).astype(np.float32) / 257  # white was 65535
+            opened = Image.fromarray(np.rint(levels).astype(np.uint8))
         if opened.mode.startswith(("I", "F")):
             raise DataError(
                 f"{name} has more than 8 bits per channel (Pillow's mode {opened.mode}); save it "
                 "with 8"
             )
-        if self.canvas is not None and _may_be_transparent(opened):
-            opened = self._on_canvas(opened)
+        if is_deep:
+            self.notes.add("cut")
+        has_alpha = opened.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+        if self.canvas is not None and (has_alpha or "transparency" in opened.info):
+            opened = self._on_canvas(opened, self.canvas)
         return opened.convert("RGB" if self.channels == 3 else "L")
 
-    def _on_canvas(self, picture: Any) -> Any:
+    def _on_canvas(self, picture: Any, canvas: Colour) -> Any:
         from PIL import Image
 
         picture = picture.convert("RGBA")
         if picture.getextrema()[3][0] == 255:
             return picture
         self.notes.add("transparent")
-        assert self.canvas is not None
-        behind = Image.new("RGBA", picture.size, (*self.canvas, 255))
+        behind = Image.new("RGBA", picture.size, (*canvas, 255))
         return Image.alpha_composite(behind, picture)
-
-    def _require_expected(self, size: tuple[int, int], name: str) -> None:
-        width, height = size
-        if self.expected is not None and (height, width) != self.expected:
-            raise DataError(
-                f"{name} is {width} pixels wide and {height} high, expected "
-                f"{self.expected[1]} and {self.expected[0]}; {self.advice}"
-            )
 
 
 def colour_of(canvas: str | int) -> Colour:
@@ -193,22 +187,6 @@ def image_size(path: Path) -> tuple[int, int]:
         raise DataError(f"{path} is missing, damaged or no picture ({error})") from error
 
 
-def _is_turned(opened: Any) -> bool:
-    return opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
-
-
-def _may_be_transparent(opened: Any) -> bool:
-    return opened.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in opened.info
-
-
-def _of_8_bits(opened: Any) -> Any:
-    """A grey picture of 16 bits, its white 65535, with 8 bits, its white 255."""
-    from PIL import Image
-
-    levels = np.asarray(opened).astype(np.float32) / 257
-    return Image.fromarray(np.rint(levels).astype(np.uint8))
-
-
 @contextmanager
 def open_image(source: Path | IO[bytes]) -> Iterator[Any]:
     """The picture as Pillow opens it, its pixels not read yet; whatever its name, not PostScript.
@@ -243,7 +221,7 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
     Args:
         images: of any number of channels.
         side: in pixels; images that have it already are returned as they are.
-        method: one of ``METHODS``; all of them low-pass what they make smaller.
+        method: ``lanczos``, ``bilinear`` or ``bicubic``; all low-pass what they make smaller.
 
     Source: Pillow's ``Image.resize``, https://pillow.readthedocs.io. Differs: none; Lanczos is
     what disentanglement_lib calls ``ANTIALIAS``, bilinear is torchvision's default for pictures.
@@ -252,7 +230,6 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
 
     if images.shape[1:3] == (side, side):
         return images
-    chosen = Image.Resampling[method.upper()]
     channels = images.shape[-1]
     if channels not in (1, 3):  # of 2 or 4 Pillow would take the last for transparency
         each = [resized(images[..., c : c + 1], side, method) for c in range(channels)]
@@ -260,16 +237,7 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
     planes = images[..., 0] if channels == 1 else images
     small = np.empty((len(images), side, side, channels), np.uint8)
     targets = small[..., 0] if channels == 1 else small
+    to = ((side, side), Image.Resampling[method.upper()])
     for number, plane in enumerate(planes):  # Pillow takes one picture at a time
-        targets[number] = np.asarray(Image.fromarray(plane).resize((side, side), chosen))
+        targets[number] = np.asarray(Image.fromarray(plane).resize(*to))
     return small
-
-
-def require_method(method: str, allowed: Collection[str] = METHODS) -> None:
-    """Refuse an unknown way of resizing.
-
-    Raises:
-        ConfigError: ``method`` is not in ``allowed``.
-    """
-    if method not in allowed:
-        raise ConfigError(f"resize={method!r} was given; choose {' or '.join(allowed)}")

@@ -1,4 +1,4 @@
-"""Which pictures lie in a user's own folder, linked folders included, and what else lies there."""
+"""Folders of images: which image files lie in them and in linked folders, and what else does."""
 
 import logging
 import os
@@ -29,7 +29,9 @@ def list_images(folder: Path, suffixes: Collection[str], known: Path | None = No
     for path in _files(folder):
         suffix = path.suffix.lower().removeprefix(".")
         if suffix in suffixes:
-            _refuse_special(path)
+            if path.exists() and not path.is_file():  # to open one may wait for ever
+                told = f"{path} is a pipe, a socket or a device, no picture; take it out"
+                raise DataError(told)
             found.append(str(path.relative_to(folder)))
         elif known is None or path.absolute() != known.absolute():
             others[suffix] += 1
@@ -81,12 +83,6 @@ def _files(folder: Path) -> list[Path]:
             folders[:] = [path.name for path in kept]
             files += [Path(place, name) for name in names if not name.startswith(".")]
     return files
-
-
-def _refuse_special(path: Path) -> None:
-    """Raise for a pipe, a socket or a device: to open one may wait for ever."""
-    if path.exists() and not path.is_file():
-        raise DataError(f"{path} is a pipe, a socket or a device, no picture; take it out")
 
 
 def _identity(folder: Path) -> tuple[int, int]:

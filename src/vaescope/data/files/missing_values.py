@@ -1,18 +1,27 @@
-"""Texts that stand for a value that is not known; they are no class of their own."""
+"""Missing values: texts such as NA or NaN that say that a value is not known, and are no class."""
 
 import re
+from collections.abc import Sequence
 
-_MISSING_WORDS = frozenset(
-    (
-        *("", "na", "n/a", "#n/a", "n.a.", "<na>", "nan", "-nan", "nat", "null", "none", "nil"),
-        *("missing", "#na", "#n/a n/a", "#value!", "#ref!", "#name?", "#div/0!", "#num!", "#null!"),
-        *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
-    )
+import numpy as np
+
+_MISSING = re.compile(
+    r"|na|n/a|#n/a( n/a)?|#na|n\.a\.|<na>|-?nan|nat|null|none|nil|missing"
+    r"|#(value!|ref!|name\?|div/0!|num!|null!)|-?1\.#(ind|qnan)"
+    r"|[?*._~\-\u2010-\u2015]+"  # signs alone, as -, --, ?, *, a dash or points
 )
-_ONLY_SIGNS = re.compile(r"[?*._~\-\u2010-\u2015]+")  # as -, --, ?, *, a dash or points alone
 
 
 def is_missing(text: str) -> bool:
     """Whether a text says that there is no value, as programs write it: NA, NaN, null, ?, ..."""
-    word = text.strip().lower()
-    return word in _MISSING_WORDS or _ONLY_SIGNS.fullmatch(word) is not None
+    return _MISSING.fullmatch(text.strip().lower()) is not None
+
+
+def first_missing(column: Sequence[str] | np.ndarray) -> tuple[int, str] | None:
+    """Row and text of the first value that is missing in a column of text or bytes; None: none."""
+    values = column.tolist() if isinstance(column, np.ndarray) else column
+    for value in dict.fromkeys(values):  # in the order of their rows
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if is_missing(text):
+            return values.index(value), text
+    return None

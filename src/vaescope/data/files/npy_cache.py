@@ -229,6 +229,7 @@ class MappedArray:
         path: the file.
         shape: what it has to hold.
         require: refuses the file if it has changed since it was written; None: it is not ours.
+        view: gives the array's axes another order, without a copy; None: they stay.
 
     Raises:
         DataError: the file is cut short, has changed, or is something else.
@@ -239,8 +240,9 @@ class MappedArray:
         path: Path,
         shape: tuple[int, ...],
         require: Callable[[Path], None] | None = None,
+        view: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self.path, self.shape = path, tuple(shape)
+        self.path, self._stored, self._view = path, tuple(shape), view
         self._open()
         if require is not None:
             require(path)
@@ -268,14 +270,17 @@ class MappedArray:
             raise DataError(f"{self.path} is damaged ({error}); delete it and run again") from error
         # a plain view: indexing a memmap costs several times as much
         self.array = np.asarray(mapped)
-        if self.array.shape != self.shape or self.array.dtype != np.uint8:
+        if self.array.shape != self._stored or self.array.dtype != np.uint8:
             raise DataError(
                 f"{self.path} holds {self.array.dtype} {list(self.array.shape)}, expected uint8 "
-                f"{list(self.shape)}; delete it and run again"
+                f"{list(self._stored)}; delete it and run again"
             )
+        if self._view is not None:
+            self.array = self._view(self.array)
+        self.shape = self.array.shape
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "shape": self.shape}
+        return {"path": self.path, "shape": self._stored, "view": self._view}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]

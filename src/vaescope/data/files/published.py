@@ -46,12 +46,13 @@ class PublishedFile:
         Raises:
             DataError: size or checksum are not the published ones.
         """
-        facts = _facts(path)
-        remembered = self._remembered(path)
-        digest = remembered or self.digest(path)
+        facts, kept = _facts(path), read_record(path, _CHECKED)
+        known = str(kept.get(self._algorithm))
+        is_known = kept == facts | {self._algorithm: known}
+        digest = known if is_known else self.digest(path)
         if fault := self.fault(path, digest):
             raise DataError(f"{path} {fault}; delete it and fetch it again")
-        if not remembered and _facts(path) == facts:  # not changed while it was read
+        if not is_known and _facts(path) == facts:  # not changed while it was read
             self.remember(path, digest)
         return f"{self._algorithm}:{digest}"
 
@@ -80,13 +81,6 @@ class PublishedFile:
     @property
     def _algorithm(self) -> str:
         return self.algorithm or "sha256"
-
-    def _remembered(self, path: Path) -> str:
-        """The digest of an earlier check, if the file has not changed since; else empty."""
-        kept = read_record(path, _CHECKED)
-        digest = kept.get(self._algorithm)
-        unchanged = kept == _facts(path) | {self._algorithm: digest}
-        return digest if unchanged and isinstance(digest, str) else ""
 
 
 def remember(record: Path, facts: Mapping[str, Any]) -> None:

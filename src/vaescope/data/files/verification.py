@@ -56,13 +56,7 @@ def check_cached(path: Path) -> FileCheck:
 def check_source(
     path: Path, mapped: MappedArray, pieces: Callable[[int], Iterator[np.ndarray]]
 ) -> FileCheck:
-    """A user's own file or folder: read anew, image by image, and held against what is used.
-
-    Args:
-        path: the file or folder.
-        mapped: the images that training gets.
-        pieces: reads the images from a row on.
-    """
+    """A user's own file or folder: ``pieces`` reads it anew, to compare it with what is used."""
     row, different = 0, 0
     try:
         for images in pieces(0):

@@ -1,10 +1,9 @@
-"""Images in one array of a user's own file: how they lie there, and as bytes `[N, H, W, C]`."""
+"""Images in one array of your own file: its layout, and the same as bytes `[N, H, W, C]`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,31 +16,6 @@ from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.errors import ConfigError
 
 _VERSION = 2  # of the conversion
-
-
-class ViewedArray(MappedArray):
-    """A user's own uint8 npy file, memory-mapped and seen as `[N, H, W, C]`.
-
-    Args:
-        path: the file.
-        shape: what it holds.
-        layout: its axes in their order, as ``NHW``, ``NHWC`` or ``NCHW``.
-
-    Raises:
-        DataError: it is damaged.
-    """
-
-    def __init__(self, path: Path, shape: tuple[int, ...], layout: str) -> None:
-        self._stored, self._layout = tuple(shape), layout
-        super().__init__(path, shape)
-        self.shape = self.array.shape
-
-    def _open(self) -> None:
-        super()._open()
-        self.array = viewed(self.array, self._layout)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "shape": self._stored, "layout": self._layout}
 
 
 @dataclass(frozen=True)
@@ -107,7 +81,8 @@ class ImagesInFile:
         """The images, memory-mapped: the file itself if it can be, else converted at first use."""
         as_it_is = self.size is None and self.values.are_bytes(self.header.dtype)
         if as_it_is and is_npy(self.path) and self.layout.startswith("N"):
-            mapped = ViewedArray(self.path, self.header.shape, self.layout)
+            view = partial(viewed, layout=self.layout)
+            mapped = MappedArray(self.path, self.header.shape, view=view)
             self._bytes(mapped.array[:1000], 0)  # tells whether white seems to be something else
             return mapped
         channels, height, width = self.image_shape

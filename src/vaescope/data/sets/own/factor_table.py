@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.files.missing_values import is_missing
+from vaescope.data.files.missing_values import first_missing
 from vaescope.errors import ConfigError, DataError
 from vaescope.factor_kinds import KINDS, guessed_kind
 
@@ -60,7 +60,9 @@ def factor_table(
             log.warning(
                 "%s: factor %r has a value of its own in every one of the %s rows; if it numbers "
                 "the rows, leave it out of data.factor_names",
-                *(what, name, num_rows),
+                what,
+                name,
+                num_rows,
             )
         sizes.append(size)
         values.append(numbered)
@@ -137,13 +139,11 @@ def _require_whole(name: str, column: np.ndarray, num_rows: int, what: str) -> N
     if column.dtype.kind == "f" and not np.isfinite(column).all():
         row = int(np.flatnonzero(~np.isfinite(column))[0])
         raise DataError(f"{what}: {name!r} is {column[row]} in row {row}; give a finite number")
-    for value in np.unique(column) if column.dtype.kind in "US" else ():
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        if is_missing(text):
-            raise DataError(
-                f"{what}: {name!r} is {text!r} in row {int(np.flatnonzero(column == value)[0])}, "
-                "which says that its value is not known; give it, or call a category otherwise"
-            )
+    if column.dtype.kind in "US" and (missing := first_missing(column)) is not None:
+        raise DataError(
+            f"{what}: {name!r} is {missing[1]!r} in row {missing[0]}, which says that its value is "
+            "not known; give it, or call a category otherwise"
+        )
 
 
 def _require_countable(sizes: Sequence[int], names: Sequence[str]) -> None:

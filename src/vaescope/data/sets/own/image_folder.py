@@ -135,6 +135,7 @@ class ImageFolderDataModule(OwnDataModule):
             "turned": "turned upright, as their camera says",
             "several": "are the first one of several in a file",
             "rounded": "rounded from 16 bits to 8",
+            "cut": "of 16-bit colours, of which the higher 8 bits are kept",
         }[what]
 
     @cached_property
