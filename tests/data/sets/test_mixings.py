@@ -10,8 +10,9 @@ from torch.func import jacfwd, vmap
 
 from vaescope.alignment.gaps import hadamard_gap
 from vaescope.alignment.optimal_variances import ima_contrast
-from vaescope.data.sets.synthetic.maps import Moebius, mlp_mixing, moebius_mixing, orthogonal_mixing
+from vaescope.data.sets.synthetic.maps import Moebius
 from vaescope.data.sets.synthetic.mixing import (
+    SyntheticMLP,
     SyntheticMLPDataModule,
     SyntheticMoebius,
     SyntheticMoebiusDataModule,
@@ -22,6 +23,20 @@ from vaescope.data.sets.synthetic.oblique import oblique_matrix
 from vaescope.errors import ConfigError
 
 MODULES = [SyntheticMLPDataModule, SyntheticMoebiusDataModule, SyntheticOrthogonalDataModule]
+
+
+def map_of(kind):
+    """``make(d, n, rng, **options)`` gives the map of a data set."""
+
+    def make(d, n, rng, **options):
+        return kind.unloaded(num_sources=d, num_observations=n, **options).draw_mixing(rng)
+
+    return make
+
+
+mlp_mixing = map_of(SyntheticMLP)
+moebius_mixing = map_of(SyntheticMoebius)
+orthogonal_mixing = map_of(SyntheticOrthogonal)
 SIZES = [(2, 2), (3, 3), (3, 5), (6, 6)]
 MAPS = {
     "mlp": (mlp_mixing, {}),

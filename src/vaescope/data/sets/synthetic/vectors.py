@@ -12,7 +12,6 @@ from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.sources import source_of
-from vaescope.errors import ConfigError
 from vaescope.memory import require_memory
 from vaescope.ranges import Positive, Rows, Seed, Width
 from vaescope.streams import stream
@@ -156,13 +155,3 @@ def _random_layer(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[
     weight = rng.normal(0, 1 / math.sqrt(fan_in), (fan_out, fan_in))
     bias = rng.normal(0, 0.15, fan_out)
     return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
-
-
-def require(holds: bool, given: str, allowed: str) -> None:
-    """Refuse a setting unless it ``holds``.
-
-    Raises:
-        ConfigError: names what was given and what is allowed.
-    """
-    if not holds:
-        raise ConfigError(f"{given} was given; it must be {allowed}")
