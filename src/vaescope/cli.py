@@ -1,6 +1,5 @@
 """The command ``vaescope <command> [Hydra overrides]``; imports nothing heavy itself."""
 
-import difflib
 import importlib
 import logging
 import os
@@ -13,7 +12,7 @@ from typing import NoReturn
 
 from vaescope import __version__
 from vaescope.config.groups import NAMES
-from vaescope.errors import RunFolderError
+from vaescope.errors import RunFolderError, closest
 from vaescope.run_folder.contents import holds_run, refuse_run
 from vaescope.run_folder.locking import locked
 from vaescope.stopping import Stopped, kept, stoppable
@@ -253,9 +252,8 @@ def _here() -> str:
 
 
 def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> NoReturn:
-    near = difflib.get_close_matches(word, allowed, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    _stop(f"{problem}; there are {', '.join(allowed)}{hint}")
+    near = closest(word, allowed, 1, otherwise="")
+    _stop(f"{problem}; there are {', '.join(allowed)}{near}")
 
 
 def _stop(message: str) -> NoReturn:

@@ -67,10 +67,17 @@ class Mistakes:
             raise ConfigError("\n".join(self._messages))
 
 
-def closest(word: str, known: Collection[str]) -> str:
-    """``; did you mean a, b?`` of the names that are close; else some that there are."""
-    near = difflib.get_close_matches(word, known, 3, 0.5)
-    near += [name for name in known if word in name and name not in near][: 3 - len(near)]
+def closest(word: str, known: Collection[str], most: int = 3, otherwise: str = "there are") -> str:
+    """``; did you mean 'a', 'b'?`` of the names that are near; else all that there are.
+
+    Args:
+        word: what was given.
+        known: what may be given.
+        most: number of names to suggest.
+        otherwise: words before the list of all names; nothing: no list.
+    """
+    near = difflib.get_close_matches(word, known, most, 0.5)
+    near += [name for name in known if word and word in name and name not in near]
     if near:
-        return f"; did you mean {', '.join(near)}?"
-    return f"; there are {', '.join(sorted(known))}"
+        return f"; did you mean {', '.join(map(repr, near[:most]))}?"
+    return f"; {otherwise} {', '.join(sorted(known)) or 'nothing'}" if otherwise else ""

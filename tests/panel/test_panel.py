@@ -207,7 +207,7 @@ def test_latents_may_be_ordered_and_turned_anyhow():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scores": ["mgi"]}, r"score 'mgi' is unknown; choose mig"),
+        ({"scores": ["mgi"]}, r"score 'mgi' is unknown; did you mean 'mig'"),
         ({"repeats": 1}, "repeats=1, costly_repeats=0: give 0, or at least 2"),
         ({"factors": FACTORS[:5]}, "1500 rows of codes, but 5 rows of factors"),
     ],

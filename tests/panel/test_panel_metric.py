@@ -75,7 +75,7 @@ def test_a_pickled_metric_goes_on():
 
 
 def test_what_cannot_be_measured_is_refused():
-    with pytest.raises(ValueError, match="score 'mgi' is unknown; choose mig"):
+    with pytest.raises(ValueError, match="score 'mgi' is unknown; did you mean 'mig'"):
         PanelMetric("mgi")
     with pytest.raises(ValueError, match=r"variance \(400, 2\) and codes \(400, 3\)"):
         PanelMetric("mig").update(CODES, FACTORS, VARIANCE[:, :2])

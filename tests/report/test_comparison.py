@@ -405,11 +405,11 @@ def test_a_folder_given_twice_counts_once(sweep):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scores": ["migg"]}, r"scores: no run has the score 'migg'; did you mean mig,"),
-        ({"scores": ["test/dot_active"]}, r"'test/dot_active'; did you mean dto_active\?"),
+        ({"scores": ["migg"]}, r"scores: no run has the score 'migg'; did you mean 'mig',"),
+        ({"scores": ["test/dot_active"]}, r"'test/dot_active'; did you mean 'dto_active'\?"),
         ({"scores": ["step"]}, r"no run has the score 'step'; there are dto_active, mig, "),
-        ({"sort": "-mgi"}, r"sort: no run has the score 'mgi'; did you mean mig"),
-        ({"group_by": ["beat"]}, r"group_by: no run has the setting 'beat'; did you mean beta"),
+        ({"sort": "-mgi"}, r"sort: no run has the score 'mgi'; did you mean 'mig"),
+        ({"group_by": ["beat"]}, r"group_by: no run has the setting 'beat'; did you mean 'beta"),
         ({"scores": [3]}, r"scores: \[3\] was given; give a list of texts, scores=\[a,b\]"),
         ({"runs": []}, r"runs: none given"),
         ({"runs": None}, r"runs: none given"),

@@ -102,7 +102,7 @@ def test_parts_by_table_and_by_name(conf):
 @pytest.mark.parametrize(
     ("call", "problem"),
     [
-        (lambda conf: planned_runs("p", PLAN, "ful", conf), "scale=ful.*did you mean full"),
+        (lambda conf: planned_runs("p", PLAN, "ful", conf), "scale=ful.*did you mean 'full'"),
         (lambda conf: planned_runs("p", PLAN, "wrong", conf), "table9"),
         (lambda conf: chosen_parts(PLAN, 3, None), "part=table3: there are table1, all"),
     ],
@@ -119,7 +119,7 @@ def test_only_names_runs_that_there_are():
     assert chosen_runs(runs, "*_vae") == runs[:1]
     with pytest.raises(ConfigError, match="only=nonsense: there are table1_x_vae, table1_x_full"):
         chosen_runs(runs, "nonsense")
-    with pytest.raises(ConfigError, match=r"did you mean table1_x_vae\?"):
+    with pytest.raises(ConfigError, match=r"did you mean 'table1_x_vae'\?"):
         chosen_runs(runs, "table1_x_va")
     with pytest.raises(ConfigError, match="this scale leaves out table1_x_full: too long"):
         chosen_runs(runs, "table1_x_full")

@@ -103,7 +103,7 @@ def test_keys_that_may_come_are_monitors(tiny, tmp_path, monitor):
 
 
 def test_an_action_that_is_none(config):
-    from vaescope.commands.data import _program
+    from vaescope.commands.data import act
 
     with pytest.raises(ConfigError, match=r"action=-1e\+30: choose list, show"):
-        _program(config("action=-1e30", name="data"))
+        act(config("action=-1e30", name="data"))

@@ -109,7 +109,7 @@ def test_several_and_one_of_the_test_part(search, tmp_path):
 def test_an_unknown_score_is_refused_before_the_first_update(command, tmp_path):
     words = ("callbacks=[evaluation]", "objective=val/migg", "hydra.run.dir=run")
     told = command("train", *TINY, *words, code=1)
-    assert "config.objective: the run has no score 'migg'; did you mean mig" in told.err
+    assert "config.objective: the run has no score 'migg'; did you mean 'mig" in told.err
     assert not (tmp_path / "run" / "scores.json").exists()
 
 

@@ -104,7 +104,10 @@ def test_evaluate_takes_codes_of_anyone(config, tmp_path):
     [
         ((), "give checkpoint=.* or codes=.*, not both"),
         (("checkpoint=a", "codes=b"), "not both"),
-        (("codes=b", "metrics=[mgi]"), "b: no such file|score 'mgi' is unknown; choose mig"),
+        (
+            ("codes=b", "metrics=[mgi]"),
+            "b: no such file|score 'mgi' is unknown; did you mean 'mig'",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_told(config, words, message):

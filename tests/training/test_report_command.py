@@ -66,7 +66,7 @@ def test_refusals_are_one_sentence_and_a_run_is_left_alone(here, runs):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     for words, message in (
         (("runs=[nowhere]",), f"runs: {here / 'nowhere'} does not exist; give folders of runs"),
-        (("runs=[runs]", "sort=-migg"), "sort: no run has the score 'migg'; did you mean mig"),
+        (("runs=[runs]", "sort=-migg"), "sort: no run has the score 'migg'; did you mean 'mig"),
         (("runs=[runs]", f"output_dir='{run}'"), "written over; leave output_dir"),
     ):
         code = 2 if len(words) > 1 and "output_dir" in words[1] else 1

@@ -1,6 +1,5 @@
 """Checkpoints that are whole or absent, and hold no objects."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from vaescope.callbacks.updates import made_update
-from vaescope.errors import ConfigError
+from vaescope.errors import ConfigError, closest
 from vaescope.files import link_as, replacing
 from vaescope.ranges import Count, in_range
 from vaescope.scores import FAMILIES, LOGGED, PANEL_SCORES, name_of
@@ -81,10 +80,9 @@ class Checkpoint(pl.callbacks.Checkpoint):
         may_come = any(f"{name}_".startswith(f"{score}_") for score in known)
         if trainer.global_step or not logged or (may_come and "/" in self.monitor):
             return
-        near = get_close_matches(self.monitor, logged, 3) or sorted(logged)
+        near = closest(self.monitor, logged)
         raise ConfigError(
-            f"config.callbacks.checkpoint.monitor: {self.monitor!r} is never logged; choose one of "
-            f"{', '.join(near)}"
+            f"config.callbacks.checkpoint.monitor: {self.monitor!r} is never logged{near}"
         )
 
     def on_train_batch_end(

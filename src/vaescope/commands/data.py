@@ -2,17 +2,14 @@
 
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig
 
-from vaescope.commands.job import run_job
-from vaescope.config.build import config_dir, register_schemas
+from vaescope.commands.job import command
 from vaescope.errors import ConfigError
 
-register_schemas()
 
-
-def _program(config: DictConfig) -> Any:
+def act(config: DictConfig) -> Any:
+    """List, show, fetch, verify or render."""
     from vaescope.commands import data_sets, fetching
 
     actions = {
@@ -27,7 +24,4 @@ def _program(config: DictConfig) -> Any:
     return actions[config.action](config)
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="data")
-def main(config: DictConfig) -> None:
-    """List, show, fetch, verify or render."""
-    run_job(config, _program)
+main = command(act)

@@ -3,15 +3,17 @@
 import logging
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vaescope.config.build import unlinked
+from vaescope.config.build import config_dir, register_schemas, unlinked
 from vaescope.config.overrides import PATHS
 from vaescope.config.refusals import refusal
 from vaescope.errors import ConfigError, RunFolderError, VaescopeError
@@ -22,6 +24,20 @@ from vaescope.run_folder.locking import locked
 from vaescope.stopping import Stopped, kept, stoppable
 
 log = logging.getLogger(__name__)
+
+register_schemas()
+
+
+def command(program: Callable[[DictConfig], Any]) -> Callable[[], Any]:
+    """Make a program a command, whose configuration is the one that is called like its module."""
+    name = program.__module__.rpartition(".")[2]
+
+    @hydra.main(version_base="1.3", config_path=config_dir(), config_name=name)
+    @wraps(program)
+    def main(config: DictConfig) -> Any:
+        return run_job(config, program)
+
+    return main
 
 
 def run_job(

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig
 
-from vaescope.commands.job import run_job
-from vaescope.config.build import config_dir, register_schemas, resolved
+from vaescope.commands.job import command
+from vaescope.config.build import resolved
 from vaescope.config.check import check
 
-register_schemas()
 
-
-def _program(config: DictConfig) -> Any:
+@command
+def main(config: DictConfig) -> Any:
+    """Compare."""
     from vaescope.report.comparison.page import compare  # draws: not for --help and --cfg
     from vaescope.report.run.finishing import finish_reports
 
@@ -20,9 +19,3 @@ def _program(config: DictConfig) -> Any:
     plain = resolved(config)
     finish_reports(plain["runs"])
     return compare(plain)
-
-
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="report")
-def main(config: DictConfig) -> None:
-    """Compare."""
-    run_job(config, _program)

@@ -14,14 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
-from vaescope.config.build import config_dir, register_schemas
+from vaescope.config.build import config_dir
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, missing, names_of, objective_keys, told_to_sweeper
 from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)
-
-register_schemas()
 
 
 def _program(config: DictConfig) -> Any:

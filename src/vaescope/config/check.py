@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import Any, get_type_hints
 
@@ -15,7 +15,7 @@ from vaescope.config.incompatible import together
 from vaescope.config.kinds import kind_problems
 from vaescope.config.schemas import SCHEMAS, TrainSchema
 from vaescope.config.targets import get, located
-from vaescope.errors import ConfigError, first_line
+from vaescope.errors import ConfigError, closest, first_line
 from vaescope.ranges import fits, hints_of, words
 from vaescope.scores.objective import objective_problems
 
@@ -94,7 +94,8 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
         elif key in named:
             yield from _value_problems(node, key, hints.get(key, Any), f"{path}.{key}")
         elif not open_ended:
-            yield f"{path}.{key}: {node['_target_']} takes no '{key}'{_did_you_mean(key, named)}"
+            near = closest(key, named, 1, "it takes")
+            yield f"{path}.{key}: {node['_target_']} takes no '{key}'{near}"
     if not node.get("_partial_"):
         known = {*node, *GIVEN_BY_CODE.get(path, ())}
         for parameter in parameters:
@@ -170,14 +171,8 @@ def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
         yield from (f"{path}.{key}: was taken out by ~{key}" for key in hints if key not in node)
     for key in map(str, node):
         if key not in hints:
-            yield f"{path}: there is no '{key}'{_did_you_mean(key, hints)}"
+            yield f"{path}: there is no '{key}'{closest(key, hints, 1, 'it takes')}"
         elif is_dataclass(hints[key]) and isinstance(get(node, key), DictConfig):
             yield from _schema_problems(node[key], hints[key], f"{path}.{key}")
         else:
             yield from _value_problems(node, key, hints[key], f"{path}.{key}")
-
-
-def _did_you_mean(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    names = ", ".join(sorted(known)) or "nothing"
-    return f"; did you mean '{near[0]}'?" if near else f"; it takes {names}"

@@ -1,9 +1,8 @@
 """What other libraries and the machine refuse, as our own errors."""
 
 import traceback
-from difflib import get_close_matches
 
-from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
+from vaescope.errors import ConfigError, DataError, VaescopeError, closest, first_line
 from vaescope.files import ADVICE
 
 _NO_MEMORY = (
@@ -62,8 +61,8 @@ def _of_hydra(error: BaseException) -> str:
     if any(told in text for told in _NO_LIST):
         text = f"{text.rstrip('.')}; a list is written in brackets: key=[value]"
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
-    near = get_close_matches(str(missing).rsplit("/", 1)[-1], options or (), 1)
-    return f"{text}\ndid you mean '{near[0]}'?" if near else text
+    near = closest(str(missing).rsplit("/", 1)[-1], options or (), 1, otherwise="")
+    return text + near.replace("; ", "\n")
 
 
 def _of_the_disk(error: OSError) -> VaescopeError:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite, isnan
 from statistics import NormalDist, stdev
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.errors import NoScoreError
+from vaescope.errors import NoScoreError, closest
 from vaescope.metrics.information.family import information_family
 from vaescope.panel import computations
 from vaescope.panel.computations import Numbers
@@ -79,8 +78,7 @@ def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
     known = (*INFORMATION_SCORES, *FAMILIES)
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known) or sorted(known)
-            raise ValueError(f"score {name!r} is unknown; choose {', '.join(near)}")
+            raise ValueError(f"score {name!r} is unknown{closest(name, known)}")
     return names
 
 

@@ -1,6 +1,5 @@
 """Which runs reproduce which part of a paper, and what a smaller scale leaves out."""
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from vaescope.errors import ConfigError
+from vaescope.errors import ConfigError, closest
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,5 @@ def _check_changes(scale: str, changes: object) -> None:
 
 def _check_name(what: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        near = difflib.get_close_matches(re.sub(r"\W", "", str(name)), list(known), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"{what}={name}: there are {', '.join(known)}{hint}")
+        near = closest(re.sub(r"\W", "", str(name)), known, 1, otherwise="")
+        raise ConfigError(f"{what}={name}: there are {', '.join(known)}{near}")
