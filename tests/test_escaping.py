@@ -1,6 +1,8 @@
 """Text is shown as it is, whatever language it is put into."""
 
 import io
+import sys
+import unicodedata
 from html.parser import HTMLParser
 
 import pytest
@@ -53,6 +55,16 @@ def test_and_so_in_lists_and_in_sweeps(texts):
 @given(TEXTS)
 def test_a_value_is_no_link(text):
     assert OmegaConf.create({"a": unlinked(text)}).a == text
+
+
+def test_what_unicode_calls_control_characters_is_obeyed_by_nobody():
+    signs = map(chr, range(sys.maxunicode + 1))
+    coded = {sign for sign in signs if unicodedata.category(sign) in ("Cc", "Cs")}
+    assert all(printable(sign) != sign for sign in coded)
+    rest = "".join(chr(i) for i in range(sys.maxunicode + 1) if chr(i) not in coded)
+    assert set(rest) - set(printable(rest)) == set(
+        "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )
 
 
 @given(ANY)

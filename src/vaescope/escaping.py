@@ -4,14 +4,14 @@ For Hydra's words see ``config.overrides``; pages are escaped by ``report.html.r
 """
 
 import re
-import unicodedata
 
 from rich.text import Text
 
 # what a terminal or a page would obey: control characters, halves of characters, changes of the
 # reading direction
-_OBEYED = {"Cc", "Cs"}
-_DIRECTIONS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_OBEYED = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 # what begins a list, a heading or a rule
@@ -28,14 +28,12 @@ def printable(text: object, keep: str = "") -> str:
     Returns:
         Text that UTF-8 can hold.
     """
-    return "".join(
-        sign if sign in keep or not _is_obeyed(sign) else sign.encode("unicode_escape").decode()
-        for sign in str(text)
-    )
 
+    def coded(found: re.Match[str]) -> str:
+        sign = found[0]
+        return sign if sign in keep else sign.encode("unicode_escape").decode()
 
-def _is_obeyed(sign: str) -> bool:
-    return unicodedata.category(sign) in _OBEYED or sign in _DIRECTIONS
+    return _OBEYED.sub(coded, str(text))
 
 
 def for_terminal(text: object) -> Text:
