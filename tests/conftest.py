@@ -27,18 +27,12 @@ def config(tmp_path):
 
     The machine's own ``conf/local/default.yaml`` is left out.
     """
-    from hydra import compose, initialize_config_dir
+    from builders.composition import composed
 
-    from vaescope.config.build import config_dir, register_schemas
+    def compose(*overrides, name="train"):
+        return composed(name, [f"output_dir='{tmp_path}'", *overrides])
 
-    register_schemas()
-    own = ["~local"] if Path(config_dir(), "local").is_dir() else []
-
-    def composed(*overrides, name="train"):
-        with initialize_config_dir(config_dir(), version_base="1.3", job_name="test"):
-            return compose(name, [f"output_dir='{tmp_path}'", *own, *overrides])
-
-    return composed
+    return compose
 
 
 def pytest_addoption(parser):

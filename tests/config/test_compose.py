@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from builders import composition
 from builders.miniature import arrays
 from vaescope.config import groups
 from vaescope.config.build import build, config_dir, resolved
@@ -452,3 +455,33 @@ def test_groups_of_many_may_be_empty(config, group):
     composed = config(f"{group}=[]")
     check(composed)
     assert not composed[group]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train", ()),
+        ("train", ("model=vae", "~callbacks.pictures", "+model.new=3", "latent_dim=7")),
+        ("train", ("data.batch_size=4", "data=tiny", "view=groups", "logger=[csv]", "threads=2")),
+        ("evaluate", ("checkpoint=a", "statistics=[latents]", "statistics.latents.x=1")),
+        ("data", ("action=list", "data=shapes3d", "sampling=correlated")),
+    ],
+)
+def test_what_tests_are_given_is_what_hydra_composes(config, tmp_path, name, words):
+    """``builders.composition`` keeps what a choice of files gives."""
+    words = [f"output_dir='{tmp_path}'", *words]
+    for _ in range(2):
+        found = config_or_refusal(lambda: composition.composed(name, words))
+        assert found == config_or_refusal(lambda: by_hydra(name, words))
+
+
+def by_hydra(name, words):
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="test"):
+        return compose(name, [*composition.OWN, *words])
+
+
+def config_or_refusal(composing):
+    try:
+        return OmegaConf.to_yaml(composing()), None
+    except HydraException as refusal:
+        return None, str(refusal)
