@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import types
 
 import pytest
 
+from builders.figures import undrawn
 from vaescope.cli import main
 from vaescope.config.build import register_schemas
 
@@ -37,7 +39,14 @@ def tiny(config):
 
 
 @pytest.fixture
-def shell(tmp_path):
+def no_figures():
+    """Figures of the runs of a test are empty."""
+    with undrawn():
+        yield
+
+
+@pytest.fixture
+def process(tmp_path):
     """Run ``vaescope`` in a process of its own, in an empty folder."""
 
     def run(*words, code=0, **environment):
@@ -53,6 +62,19 @@ def shell(tmp_path):
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def shell(command, monkeypatch):
+    """``command`` as a user's shell: on a wide terminal, with variables of the environment."""
+
+    def run(*words, code=0, **environment):
+        for name, value in {"COLUMNS": "200", **environment}.items():
+            monkeypatch.setenv(name, value)
+        told = command(*words, code=code)
+        return types.SimpleNamespace(stdout=told.out, stderr=told.err)
 
     return run
 

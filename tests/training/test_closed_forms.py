@@ -8,6 +8,8 @@ from vaescope.data import SyntheticLinear
 from vaescope.experiment.assembly import load_model
 from vaescope.experiment.training import train
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 
 @pytest.fixture
 def trained(config, tmp_path):

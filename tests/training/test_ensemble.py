@@ -20,6 +20,8 @@ from vaescope.minibatch import Batch, on_tensors
 from vaescope.networks import mlp
 from vaescope.statistics import EncodedSplit
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 CASES = [(method,) for method in METHODS] + [("vae", "posterior=full")]
 QUIET = ("callbacks.evaluation.every_n_steps=1000", "callbacks.checkpoint.every_n_steps=1000")

@@ -8,6 +8,8 @@ from vaescope.experiment.evaluation import final_scores
 from vaescope.experiment.training import train
 from vaescope.models import BetaVAE
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 
 @pytest.mark.parametrize(("bad_step", "good"), [(2, None), (7, 5), (10, 5), (11, 10)])
 def test_nan_stops_with_step_term_and_last_good_checkpoint(
@@ -88,9 +90,9 @@ def test_missing_and_damaged_checkpoints(tiny, tmp_path, shell):
     assert "not a whole checkpoint" in shell("evaluate", f"checkpoint={last}", code=1).stderr
 
 
-def test_failing_job_leaves_its_error_and_the_others_go_on(shell, tmp_path):
+def test_failing_job_leaves_its_error_and_the_others_go_on(process, tmp_path):
     words = ("experiment=tiny", "trainer.max_steps=3", "logger=[csv]", "model.beta=1,-1,2")
-    done = shell("train", "-m", *words, "hydra.sweep.dir=sweep", "data.batch_size=8", code=1)
+    done = process("train", "-m", *words, "hydra.sweep.dir=sweep", "data.batch_size=8", code=1)
     assert "2 of 3 jobs finished" in done.stdout
     assert "config.model.beta: -1 is not" in (tmp_path / "sweep" / "1" / "error.txt").read_text()
     for job in ("0", "2"):

@@ -8,6 +8,8 @@ import torch._dynamo.utils
 
 from vaescope.experiment.training import train
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 STEPS = ("trainer.max_steps=6", "trainer=float32", "callbacks=[evaluation,checkpoint]")
 
 

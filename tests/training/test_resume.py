@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from builders.figures import undrawn
 from vaescope.config.build import config_dir
 from vaescope.errors import DataError
 from vaescope.experiment.training import train
@@ -42,6 +43,7 @@ def equal_states(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("stop", [7, 10, 19])  # between checkpoints, at one, past an epoch (9)
 @pytest.mark.parametrize("method", METHODS)
 def test_resumed_run_equals_unbroken_run(tiny, tmp_path, method, stop):
@@ -70,8 +72,9 @@ EVERY_METHOD = sorted(path.stem for path in (Path(config_dir()) / "model").glob(
 def test_every_method_resumes_exactly(tiny, tmp_path, method):
     words = (f"model={method}", "statistics=[latents]", "~callbacks.evaluation")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    train(tiny(whole, *words, "trainer.max_steps=11"))  # past an epoch (9)
-    train(tiny(broken, *words, "trainer.max_steps=4"))
+    with undrawn():
+        train(tiny(whole, *words, "trainer.max_steps=11"))  # past an epoch (9)
+        train(tiny(broken, *words, "trainer.max_steps=4"))
     train(tiny(broken, *words, "trainer.max_steps=11", f"resume='{broken}'"))
     assert equal_states(saved(whole)["state_dict"], saved(broken)["state_dict"])
     moments = [saved(folder)["optimizer_states"][0]["state"] for folder in (whole, broken)]
@@ -79,6 +82,7 @@ def test_every_method_resumes_exactly(tiny, tmp_path, method):
         assert all(torch.equal(state[name], moments[1][number][name]) for name in state)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path):
     runs = {name: tmp_path / name for name in ("a", "b", "c")}
     for name, folder in runs.items():
@@ -89,6 +93,7 @@ def test_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path
     assert rows(runs["a"]) == rows(runs["b"])
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_resume_on_the_command_line(tiny, tmp_path, shell):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(tiny(whole, "trainer.max_steps=12"))
@@ -123,6 +128,7 @@ KILLED_WHILE_WRITING = """
 """
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_kill_while_a_checkpoint_is_written_loses_one_interval(tiny, tmp_path):
     from omegaconf import OmegaConf
@@ -141,12 +147,13 @@ def test_kill_while_a_checkpoint_is_written_loses_one_interval(tiny, tmp_path):
     assert sorted(p.name for p in (killed / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
-def test_moved_run_goes_on_where_it_is_now(tiny, tmp_path, shell):
+@pytest.mark.usefixtures("no_figures")
+def test_moved_run_goes_on_where_it_is_now(tiny, tmp_path, process):
     old, new = tmp_path / "old", tmp_path / "new"
     train(tiny(old, "trainer.max_steps=6"))
     before = {p: p.stat().st_mtime_ns for p in old.rglob("*") if p.is_file()}
     shutil.copytree(old, new)
-    shell("train", f"resume={new}", "trainer.max_steps=12")
+    process("train", f"resume={new}", "trainer.max_steps=12")
     assert saved(new)["global_step"] == 12
     assert before == {p: p.stat().st_mtime_ns for p in old.rglob("*") if p.is_file()}
     assert len(json.loads((new / "environment.json").read_text())) == 2  # one entry a session
@@ -161,6 +168,7 @@ def test_run_that_died_before_its_scores_is_finished(tiny, tmp_path):
     assert (tmp_path / "traversals.png").is_file()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_accumulated_gradients_resume_too_and_are_looked_at_once(tiny, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     words = ("trainer.accumulate_grad_batches=2", "trainer=float32")
@@ -172,6 +180,7 @@ def test_accumulated_gradients_resume_too_and_are_looked_at_once(tiny, tmp_path)
     assert [look["step"] for look in history] == [0, 5, 10, 13]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_damaged_checkpoint_is_named(tiny, tmp_path):
     train(tiny(tmp_path, "trainer.max_steps=5"))
     last = tmp_path / "checkpoints" / "last.ckpt"

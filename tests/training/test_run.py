@@ -131,9 +131,9 @@ def test_command_line_prints_the_configuration_and_runs_nothing(shell, tmp_path)
     assert not (tmp_path / "outputs").exists()
 
 
-def test_help_lists_every_command(shell):
+def test_help_lists_every_command(process):
     from vaescope.cli import COMMANDS
 
     for words in ((), ("--help",)):
-        printed = shell(*words).stdout
+        printed = process(*words).stdout
         assert all(f"  {name}" in printed and line in printed for name, line in COMMANDS.items())

@@ -15,6 +15,8 @@ from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
 from vaescope.models import LatentModel
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 RUNS = {
     "pairs": ("view=pairs_strict", "data.view.k=1"),
     "temporal points": ("data=synthetic_linear", "data.num_points=800", "view=transitions_laplace"),

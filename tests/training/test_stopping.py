@@ -20,7 +20,10 @@ from vaescope.models import BetaVAE
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.runner import make_runs
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
+    pytest.mark.usefixtures("no_figures"),  # nobody reads them
+]
 RUN = (
     *("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
     *("callbacks.progress.bar=false", "callbacks.evaluation.every_n_steps=5"),

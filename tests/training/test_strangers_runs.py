@@ -9,6 +9,8 @@ import yaml
 
 from vaescope.experiment.training import train
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 OWN_NET = """
 from vaescope.networks import mlp
 def net(*args, **named):
