@@ -37,6 +37,9 @@ def config(tmp_path):
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the loss curves anew")
+    parser.addoption(
+        "--update-tables", action="store_true", help="write the documents' tables anew"
+    )
 
 
 def pytest_terminal_summary(terminalreporter):

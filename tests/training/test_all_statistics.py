@@ -61,6 +61,10 @@ def test_every_statistic_of_an_ensemble(tiny, tmp_path, config):
         found = {name for name in found if not is_context_of_the_panel(name)} - {"weight_*"}
         found |= LOOKS | CLASSES | {term.name for term in LOSS_TERMS}
         assert found == LOGGED.keys()  # so that every record is in use
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        columns = file.readline().strip().split(",")
+    assert {name.partition("/")[0] for name in columns} >= {"train", "val", "align"}
+    assert not [name for name in columns if "/" in name and record_of(name) is None]
     evaluations = history(tmp_path / "run")["history"]
     for row in evaluations:
         assert (row["step"] > 0) == (quantities(row) >= LOOKS)

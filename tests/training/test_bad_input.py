@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vaescope.callbacks import Checkpoint
 from vaescope.config.overrides import with_literal_paths
 from vaescope.errors import ConfigError
 from vaescope.experiment.training import train
@@ -94,6 +95,12 @@ def test_a_key_that_is_never_logged_is_no_monitor(tiny, tmp_path, monitor, near)
         train(tiny(tmp_path, f"callbacks.checkpoint.monitor={monitor}", "trainer.max_steps=2"))
     assert near in str(refusal.value)
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_best_checkpoint_goes_by_the_good_end_of_its_score():
+    for monitor, mode in (("val/mig", "max"), ("val/dto_active", "min"), ("val/kl", "min")):
+        assert Checkpoint("folder", monitor=monitor).mode == mode
+    assert Checkpoint("folder", monitor="val/mig", mode="min").mode == "min"
 
 
 @pytest.mark.parametrize("monitor", ["val/loss", "val/kl", "val/dto_active", "train/loss"])

@@ -12,7 +12,7 @@ from vaescope.callbacks.updates import made_update
 from vaescope.errors import ConfigError, closest
 from vaescope.files import link_as, replacing
 from vaescope.ranges import Count, in_range
-from vaescope.scores import FAMILIES, LOGGED, PANEL_SCORES, name_of
+from vaescope.scores import FAMILIES, LOGGED, PANEL_SCORES, direction_of, name_of
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -41,7 +41,8 @@ class Checkpoint(pl.callbacks.Checkpoint):
         monitor: logged key that decides which state is best. The default is the held-out loss
             with the weights that schedules end at: it compares across steps, ``val/loss`` does not
             while a weight moves.
-        mode: ``min`` or ``max`` of it.
+        mode: ``min`` or ``max`` of it; None: by the score's record its good end, and ``min`` if no
+            end of it is good.
 
     Raises:
         ValueError: for an unknown mode or ``every_n_steps`` below 1.
@@ -53,15 +54,15 @@ class Checkpoint(pl.callbacks.Checkpoint):
         folder: str,
         every_n_steps: Count = 500,
         monitor: str = "val/loss_final_weights",
-        mode: Literal["min", "max"] = "min",
+        mode: Literal["min", "max"] | None = None,
     ) -> None:
-        if mode not in ("min", "max"):
+        if mode not in ("min", "max", None):
             raise ValueError(f"mode={mode!r}: choose min or max")
         self.last = Path(folder) / "last.ckpt"
         self.best = Path(folder) / "best.ckpt"
         self.every_n_steps = every_n_steps
         self.monitor = monitor
-        self.mode = mode
+        self.mode = mode or ("max" if direction_of(monitor) == "maximize" else "min")
         self.best_score: float | None = None
         self.best_step = 0
         self._written = -1

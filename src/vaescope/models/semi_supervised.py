@@ -150,7 +150,7 @@ class SemiSupervised(LatentModel):
 
 
 class Supervised(LatentModel):
-    """An encoder of labels alone, R_sup(mu(x'), y), and a decoder of its codes to look at them.
+    """An encoder of labels alone, R_sup(mu(x'), y), and a decoder that shows its codes.
 
     Args:
         parts: sizes, network, posterior, likelihood and optimiser.

@@ -84,6 +84,8 @@ class PolarizedRegime(Options):
 class LatentTypes(Options):
     """Active, mixed and passive latents, and what they do to mean and to sampled codes.
 
+    See https://arxiv.org/abs/2109.12679.
+
     Args:
         variance_threshold: a latent is off at an image where its variance is above this.
         mean_threshold: largest variance of a passive latent's mean over the data.
@@ -120,6 +122,8 @@ class LatentTypes(Options):
 @dataclass
 class IntrinsicDimension(Options):
     """How many dimensions the images, the mean codes and the sampled codes have.
+
+    The gap of the last two is what FONDUE thresholds, https://arxiv.org/abs/2209.12806.
 
     Args:
         neighbours: nearest neighbours in use, at least 2.
