@@ -10,10 +10,15 @@ from PIL import Image
 from torch import nn
 
 from vaescope.data import ArraysDataModule
-from vaescope.report.channels import channels_told, drawable
 from vaescope.report.data.figures import picture_grid
 from vaescope.report.data.page import write_data_page
-from vaescope.report.pictures import reconstruction_figure, sheet_figure, traversal_figure
+from vaescope.report.figures import (
+    channels_told,
+    drawable,
+    reconstruction_figure,
+    sheet_figure,
+    traversal_figure,
+)
 
 R, S, H, W = 2, 3, 6, 5
 

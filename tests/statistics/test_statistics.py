@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from vaescope.callbacks import scores_of_members
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point
 from vaescope.statistics import (
     Agreement,
@@ -23,6 +22,7 @@ from vaescope.statistics import (
     PanelScores,
     Spectrum,
 )
+from vaescope.statistics.members import scores_of_members
 
 HALF_RIGHT = math.pi / 4
 MATCHED = math.sqrt(0.5)  # correlation of an axis with one at 45 degrees

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
-from vaescope.callbacks.updates import made_update
+from vaescope.callbacks.base import AfterUpdates
 from vaescope.errors import ConfigError, closest
 from vaescope.files import link_as, replacing
 from vaescope.ranges import Count, in_range
@@ -32,7 +32,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             target.unlink()
 
 
-class Checkpoint(pl.callbacks.Checkpoint):
+class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
     """Keeps the last and the best state of a run, as ``last.ckpt`` and ``best.ckpt``.
 
     Args:
@@ -86,17 +86,9 @@ class Checkpoint(pl.callbacks.Checkpoint):
             f"config.callbacks.checkpoint.monitor: {self.monitor!r} is never logged{near}"
         )
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
         """Write when it is time."""
-        if made_update(trainer, batch_idx) and trainer.global_step % self.every_n_steps == 0:
-            self._write(trainer)
+        self._write(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the end, whatever ended the run."""

@@ -1,4 +1,4 @@
-"""A run must not go on with numbers that are none."""
+"""NaN guard: stops a run whose loss is not finite, and freezes such members of an ensemble."""
 
 import logging
 from typing import Any

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from vaescope.callbacks.evaluation import Evaluation
+from vaescope.callbacks.evaluate_split import Evaluation
 from vaescope.files import write_json
 from vaescope.scores import LOGGED, PANEL_SCORES, name_of
 from vaescope.scores.objective import missing, names_of, objective_keys

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Progress bar: loss terms and speed while a run goes on."""
 
 import sys
 import time
@@ -11,15 +11,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vaescope.callbacks.publish import publish
-from vaescope.callbacks.updates import made_update
+from vaescope.callbacks.base import AfterUpdates, publish
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
 from vaescope.ranges import Count, in_range
 
 
-class Progress(pl.Callback):
+class Progress(AfterUpdates, pl.Callback):
     """A bar over the updates with the loss terms, which are logged as ``train/...`` as well.
 
     Terms are logged without their weights, these as ``train/weight_...``, targets as
@@ -55,19 +54,10 @@ class Progress(pl.Callback):
                 dynamic_ncols=True,
             )
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
         """Every ``every_n_steps`` updates, read the terms and pass them on."""
         step = trainer.global_step
-        if step % self.every_n_steps or not made_update(trainer, batch_idx):
-            return
-        assert isinstance(pl_module, LatentModel | Ensemble)
+        assert isinstance(module, LatentModel | Ensemble)
         now = time.perf_counter()
         speed = (step - self._since[1]) / (now - self._since[0])
         self._since = (now, step)
@@ -78,7 +68,7 @@ class Progress(pl.Callback):
                 for name, value in {"loss": loss_of(terms, settings), **terms, **settings}.items()
             }
             | {"train/steps_per_second": speed}
-            for seed, terms in _by_seed(pl_module, outputs["terms"]).items()
+            for seed, terms in _by_seed(module, outputs["terms"]).items()
         }
         publish(trainer, rows, step)
         if self._display is not None:

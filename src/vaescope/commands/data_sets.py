@@ -12,8 +12,8 @@ from vaescope.config.check import check
 from vaescope.errors import DataError
 from vaescope.escaping import for_terminal
 from vaescope.report.data.page import write_data_page
+from vaescope.report.figures import sheet_figure
 from vaescope.report.html.render import save_figure
-from vaescope.report.pictures import sheet_figure
 from vaescope.report.terminal import wide_console
 from vaescope.streams import stream
 

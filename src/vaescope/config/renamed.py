@@ -26,6 +26,7 @@ NAMES = {
     "vaescope.callbacks.Neighbours": "vaescope.statistics.Neighbours",
     "vaescope.callbacks.OffAxis": "vaescope.statistics.OffAxis",
     "vaescope.callbacks.Panel": "vaescope.statistics.PanelScores",
+    "vaescope.callbacks.Pictures": "vaescope.callbacks.SaveFigures",
     "vaescope.callbacks.PolarizedRegime": "vaescope.statistics.PolarizedRegime",
     "vaescope.callbacks.Spectrum": "vaescope.statistics.Spectrum",
 }

@@ -6,10 +6,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from vaescope.callbacks import history_of, scores_of_members
 from vaescope.config.build import build, resolved
 from vaescope.config.check import check
-from vaescope.data import EvaluationBatches, FactorDataModule
+from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
 from vaescope.experiment.codes_file import read_codes
@@ -18,7 +17,8 @@ from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT_SCORES, as_numbers
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.scores import write_scores
-from vaescope.statistics import PanelScores, Statistics, encode_split
+from vaescope.statistics import PanelScores, Statistics
+from vaescope.statistics.members import encode_by_members, scores_of_members
 
 
 def evaluate(config: DictConfig) -> list[dict[str, Any]]:
@@ -75,39 +75,31 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     else:
         chosen = plain["statistics"] or {}
         statistics = {k: build(v, f"statistics.{k}") for k, v in chosen.items()}
-    where = {"split": plain["split"], "num_samples": plain["num_samples"]}
-    scores = final_scores(
-        models,
-        data,
-        statistics,
-        step=saved["global_step"],
-        num_jacobians=plain["num_jacobians"],
-        history=saved["callbacks"].get("Evaluation", {}).get("history", ()),
-        **where,
-    )
+    where = {key: plain[key] for key in ("split", "num_samples", "num_jacobians")}
+    step, history = saved["global_step"], saved["callbacks"].get("Evaluation", {}).get("history")
+    scores = final_scores(models, data, statistics, step=step, history=history or (), **where)
     if plain["untrained"]:
         before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
         if plain["metrics"]:  # chance and intervals are those of the trained model's scores
             statistics = {"panel": _panel(plain["metrics"], plain["num_samples"], repeats=0)}
-        jacobians = plain["num_jacobians"]
-        baseline = final_scores(before, data, statistics, step=0, num_jacobians=jacobians, **where)
-        for seed, numbers in baseline.items():
+        for seed, numbers in final_scores(before, data, statistics, step=0, **where).items():
             numbers.pop("num_samples")
             scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
-    about_scores = {"step": saved["global_step"], "split": plain["split"]}
-    rows = [
-        about_run(trained) | {"seed": seed} | about_scores | numbers
-        for seed, numbers in scores.items()
-    ]
-    about = {
-        "data_source": data.dataset.source,
-        "checkpoint": str(plain["checkpoint"]),
-        "left_out": left_out,
-    }
+    rows = rows_of(trained, scores, step, plain["split"])
+    where_from = {"data_source": data.dataset.source, "checkpoint": str(plain["checkpoint"])}
+    about = where_from | {"left_out": left_out}
     write_scores(Path(plain["output_dir"]), rows, about)
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"], left_out)
     return rows
+
+
+def rows_of(
+    plain: Mapping[str, Any], scores: Mapping[int, Mapping[str, float]], step: int, split: str
+) -> list[dict[str, Any]]:
+    """Rows of ``scores.json`` from scores by seed, each with what tells it from other runs."""
+    about = about_run(dict(plain)) | {"step": step, "split": split}
+    return [{**about, "seed": seed, **numbers} for seed, numbers in scores.items()]
 
 
 def _data_of(trained: dict[str, Any], plain: dict[str, Any]) -> FactorDataModule:
@@ -155,7 +147,7 @@ def final_scores(
         models: one, or the members of an ensemble.
         data: set up data module.
         statistics: by name.
-        step: number of updates the models have had.
+        step: updates that the models have had.
         split: ``val``, ``test`` or ``held_out``, the combinations that training never saw.
         num_samples: images, at most as many as the part has.
         num_jacobians: of them, how many for statistics of the decoder.
@@ -170,22 +162,17 @@ def final_scores(
     if split not in ("val", "test", "held_out"):
         raise ConfigError(f"split={split!r}: choose val, test or held_out")
     num_samples = min(num_samples, len(data.rows[split]))
-    index = data.held_out(split, num_samples)
-    viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
     models = list(models)
     for model in models:
         model.num_images = len(data.rows["train"])
-    splits = (
-        encode_split(
-            model,
-            viewed,
-            index,
-            split=split,
-            step=step,
-            num_jacobians=min(num_jacobians, num_samples),
-            history=history_of(history, model.seed),
-        )
-        for model in models
+    splits = encode_by_members(
+        models,
+        data,
+        split=split,
+        num_samples=num_samples,
+        step=step,
+        num_jacobians=min(num_jacobians, num_samples),
+        history=history,
     )
     scores = scores_of_members(splits, statistics)
     return {seed: {"num_samples": num_samples, **numbers} for seed, numbers in scores.items()}

@@ -9,7 +9,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from vaescope.callbacks import (
@@ -19,9 +18,9 @@ from vaescope.callbacks import (
     MetricsFile,
     publish,
 )
-from vaescope.callbacks.continuing import Begin, StopInOrder
 from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.observations import CheckObservations
+from vaescope.callbacks.sessions import Begin, StopInOrder
 from vaescope.config.build import build, resolved, save_yaml
 from vaescope.config.check import check
 from vaescope.config.choices import Choices, told
@@ -30,13 +29,12 @@ from vaescope.ensemble import Ensemble
 from vaescope.errors import Mistakes, TrainingDivergedError
 from vaescope.experiment.assembly import (
     Plain,
-    about_run,
     build_ensemble,
     checked_optimizer,
     require_room,
     seeded_model,
 )
-from vaescope.experiment.evaluation import final_scores
+from vaescope.experiment.evaluation import final_scores, rows_of
 from vaescope.experiment.resuming import begun, changes, check_fits, finished_rows, linked
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
@@ -138,8 +136,6 @@ def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model
         begin: first of the callbacks.
     """
     mistakes = Mistakes()
-    callbacks: list[pl.Callback] = []
-    loggers: list[Logger] = []
     with mistakes.noted():
         data = build(plain["data"], "data")
         require_room(plain, data.image_shape)
@@ -150,25 +146,21 @@ def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model
             fixed = [plain["data"]["seed"]] * len(model.seeds)
             data.serve_members(model.seeds if follows else fixed)
         checked_optimizer(model)
-    for name, node in (plain["statistics"] or {}).items():
-        with mistakes.noted():
-            build(node, f"statistics.{name}")
-    for name, node in (plain["callbacks"] or {}).items():
-        with mistakes.noted():
-            callbacks.append(build(node, f"callbacks.{name}"))
-    for name, node in (plain["logger"] or {}).items():
-        with mistakes.noted():
-            loggers.append(build(node, f"logger.{name}"))
+    built: dict[str, list[Any]] = {"statistics": [], "callbacks": [], "logger": []}
+    for group, made in built.items():
+        for name, node in (plain[group] or {}).items():
+            with mistakes.noted():
+                made.append(build(node, f"{group}.{name}"))
     mistakes.tell()
     stored = plain | {"resume": None}
     kept = {"config": stored, "image_shape": list(data.image_shape)}
     factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
-    callbacks = [begin, *callbacks, KeepConfig(kept), factors_file, CheckObservations()]
+    own = [KeepConfig(kept), factors_file, CheckObservations(), StopInOrder()]
     trainer = build(
         plain["trainer"],
         "trainer",
-        callbacks=[*callbacks, StopInOrder()],
-        logger=loggers,
+        callbacks=[begin, *built["callbacks"], *own],
+        logger=built["logger"],
         plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # under Slurm, too
         default_root_dir=plain["output_dir"],
         enable_progress_bar=False,
@@ -261,7 +253,6 @@ def _finish(
     model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
     evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
-    about_scores = {"step": trainer.global_step, "split": "test"}
     scores = final_scores(
         model.members(),
         data,
@@ -269,10 +260,7 @@ def _finish(
         step=trainer.global_step,
         history=evaluation.history if evaluation else (),
     )
-    rows = [
-        about_run(plain) | {"seed": seed} | about_scores | numbers
-        for seed, numbers in scores.items()
-    ]
+    rows = rows_of(plain, scores, trainer.global_step, "test")
     if isinstance(model, Ensemble) and not rows:
         raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")
     numbers = {r["seed"]: {k: v for k, v in r.items() if "/" in k} for r in rows}

@@ -1,1 +1,1 @@
-"""Turns finished runs into tables, pictures and pages."""
+"""Turns finished runs into tables, figures and pages."""

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: a strip of seeds beside each mean, MIG against DtO of all runs."""
+"""Figures of a comparison: a strip of seeds beside each mean, MIG against DtO of all runs."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

@@ -12,8 +12,8 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
-from vaescope.report.channels import channels_told
 from vaescope.report.data.lookup import Lookup
+from vaescope.report.figures import channels_told
 
 _BINS = 20
 # that many nats more than twice what a draw of independent factors leaves count as dependence

@@ -48,70 +48,8 @@ def draw(axis: Axes, series: Series, *style: str, **kept: Any) -> None:
 
 
 def curves(series: Mapping[str, Series]) -> list[tuple[str, str, Figure]]:
-    """Figures with a title and a note; a figure without data is left out.
-
-    Args:
-        series: by logged key.
-
-    Returns:
-        ``(title, note, figure)`` of each.
-    """
-    made = [
-        (
-            "Alignment and disentanglement",
-            "The diagonal posterior makes the decoder's Jacobian columns orthogonal: the distance "
-            "to orthogonality falls below that of a random rotation (ratio 1). Where the data's "
-            "local principal directions are the generative factors, the MIG rises with it.",
-            _alignment(series),
-        ),
-        (
-            "Losses",
-            "Terms without their weights, of single training batches (thin) and as means over "
-            "held-out observations. The loss is the sum of weight times term at its step; "
-            "loss_final_weights has the weights that schedules end at, and compares across steps.",
-            _lines(series, "per observation", _losses(series), log=True),
-        ),
-        (
-            "Weights of the loss terms",
-            "What the loss multiplies each term by, and the value at which a quantity is held "
-            "(target), after each update; drawn if one of them moves.",
-            _lines(series, "weight", _schedules(series)),
-        ),
-        (
-            "KL of each latent",
-            "Latents that carry information rise; the others stay at 0.",
-            _lines(series, "nats", {k: k[-2:] for k in series if k.startswith("val/kl_latent_")}),
-        ),
-        (
-            "Polarized regime",
-            "Relative difference of the KL to its polarized form; below the dotted line a run "
-            "counts as polarized.",
-            _polarized(series),
-        ),
-        (
-            "Variance relation",
-            "Median of s_j^2 (1 + c_j^T H c_j / beta) over active latents; theory has it at 1.",
-            _variance_relation(series),
-        ),
-        (
-            "Singular values and column norms",
-            "Of the decoder's Jacobian, means over images: solid lines by rank, dotted ones by "
-            "latent. Where the columns are orthogonal the two coincide.",
-            _spectrum(series),
-        ),
-        (
-            "Price of a diagonal posterior",
-            "Local IMA contrast of active latents in nats, and the loss of the best diagonal "
-            "posterior over the best full one; both are 0 for orthogonal columns.",
-            _lines(series, "gap", _present(series, GAPS)),
-        ),
-        (
-            "Agreement of seeds",
-            "Means over the other seeds: 1 where codes are the same, up to order, sign and scale "
-            "of latents (MCC, UDR), up to a rotation (Procrustes, CKA), or up to a linear map.",
-            _lines(series, "likeness", _present(series, AGREEMENT)),
-        ),
-    ]
+    """Title, note and figure of all curves that there are data for, from series by logged key."""
+    made = [(title, note, figure_of(series)) for title, note, figure_of in CURVES]
     return [(title, note, figure) for title, note, figure in made if figure is not None]
 
 
@@ -201,23 +139,19 @@ def _indexed(series: Mapping[str, Series], prefix: str) -> list[str]:
     return sorted(key for key in series if key.startswith(prefix))
 
 
-def _polarized(series: Mapping[str, Series]) -> Figure | None:
-    if "align/polarization_gap" not in series:
+def _one(
+    series: Mapping[str, Series], key: str, ylabel: str, *, level: float, top: float | None = None
+) -> Figure | None:
+    """One number and a dotted level; from 0 to ``top`` or higher, or on a logarithmic axis."""
+    if key not in series:
         return None
-    figure, axis = _panel("gap")
-    draw(axis, series["align/polarization_gap"], marker=".")
-    axis.axhline(0.03, color="black", linestyle=":", linewidth=1)
-    axis.set_yscale("log")
-    return figure
-
-
-def _variance_relation(series: Mapping[str, Series]) -> Figure | None:
-    if "align/variance_relation" not in series:
-        return None
-    figure, axis = _panel("median")
-    draw(axis, series["align/variance_relation"], marker=".")
-    axis.axhline(1, color="black", linestyle=":", linewidth=1)
-    axis.set_ylim(0, max(1.2, *series["align/variance_relation"].highs))
+    figure, axis = _panel(ylabel)
+    draw(axis, series[key], marker=".")
+    axis.axhline(level, color="black", linestyle=":", linewidth=1)
+    if top is None:
+        axis.set_yscale("log")
+    else:
+        axis.set_ylim(0, max(top, *series[key].highs))
     return figure
 
 
@@ -226,3 +160,63 @@ def _panel(ylabel: str) -> tuple[Figure, Axes]:
     axis = figure.subplots()
     axis.set(xlabel="step", ylabel=ylabel)
     return figure, axis
+
+
+CURVES = (
+    (
+        "Alignment and disentanglement",
+        "The diagonal posterior makes the decoder's Jacobian columns orthogonal: the distance "
+        "to orthogonality falls below that of a random rotation (ratio 1). Where the data's "
+        "local principal directions are the generative factors, the MIG rises with it.",
+        _alignment,
+    ),
+    (
+        "Losses",
+        "Terms without their weights, of single training batches (thin) and as means over "
+        "held-out observations. The loss is the sum of weight times term at its step; "
+        "loss_final_weights has the weights that schedules end at, and compares across steps.",
+        lambda series: _lines(series, "per observation", _losses(series), log=True),
+    ),
+    (
+        "Weights of the loss terms",
+        "What the loss multiplies each term by, and the value at which a quantity is held "
+        "(target), after each update; drawn if one of them moves.",
+        lambda series: _lines(series, "weight", _schedules(series)),
+    ),
+    (
+        "KL of each latent",
+        "Latents that carry information rise; the others stay at 0.",
+        lambda series: _lines(
+            series, "nats", {key: key[-2:] for key in _indexed(series, "val/kl_latent_")}
+        ),
+    ),
+    (
+        "Polarized regime",
+        "Relative difference of the KL to its polarized form; below the dotted line a run "
+        "counts as polarized.",
+        lambda series: _one(series, "align/polarization_gap", "gap", level=0.03),
+    ),
+    (
+        "Variance relation",
+        "Median of s_j^2 (1 + c_j^T H c_j / beta) over active latents; theory has it at 1.",
+        lambda series: _one(series, "align/variance_relation", "median", level=1.0, top=1.2),
+    ),
+    (
+        "Singular values and column norms",
+        "Of the decoder's Jacobian, means over images: solid lines by rank, dotted ones by "
+        "latent. Where the columns are orthogonal the two coincide.",
+        _spectrum,
+    ),
+    (
+        "Price of a diagonal posterior",
+        "Local IMA contrast of active latents in nats, and the loss of the best diagonal "
+        "posterior over the best full one; both are 0 for orthogonal columns.",
+        lambda series: _lines(series, "gap", _present(series, GAPS)),
+    ),
+    (
+        "Agreement of seeds",
+        "Means over the other seeds: 1 where codes are the same, up to order, sign and scale "
+        "of latents (MCC, UDR), up to a rotation (Procrustes, CKA), or up to a linear map.",
+        lambda series: _lines(series, "likeness", _present(series, AGREEMENT)),
+    ),
+)

@@ -1,4 +1,4 @@
-"""What a run does when training begins, again or not, and when it is asked to stop."""
+"""Begin and stop: what a session of a run does before its first update and behind its last."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ import pytorch_lightning as pl
 from torch.optim import Optimizer
 
 from vaescope import stopping
+from vaescope.callbacks.base import AfterUpdates
 from vaescope.callbacks.checkpoint import Checkpoint
-from vaescope.callbacks.updates import made_update
 
 
 class Begin(pl.Callback):
@@ -33,7 +33,7 @@ class Begin(pl.Callback):
         self.recorded = True
 
 
-class StopInOrder(pl.callbacks.Checkpoint):
+class StopInOrder(AfterUpdates, pl.callbacks.Checkpoint):
     """Lets a run that got a signal finish its update, keep its state and stop.
 
     Lightning calls callbacks of this base last, behind ``Checkpoint``.
@@ -44,17 +44,10 @@ class StopInOrder(pl.callbacks.Checkpoint):
         stopping.defer()
         stopping.listen()  # Lightning has put a handler of its own before ours
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
-    ) -> None:
+    def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object) -> None:
         """Stop behind an update; the last one is followed by ``on_train_end``."""
         number = stopping.requested()
-        if number is None or not made_update(trainer, batch_idx) or _is_last(trainer):
+        if number is None or _is_last(trainer):
             return
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, Checkpoint):

@@ -1,64 +1,22 @@
-"""Statistics on held-out data while a run goes on."""
+"""Evaluation while a run goes on: the statistics of the validation part."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
 from torch import Tensor
 
-from vaescope.callbacks.publish import publish
-from vaescope.callbacks.updates import made_update
-from vaescope.data import EvaluationBatches, FactorDataModule
+from vaescope.callbacks.base import AfterUpdates, publish
+from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
-from vaescope.errors import TrainingDivergedError
 from vaescope.models import LatentModel
 from vaescope.ranges import Count, in_range
-from vaescope.statistics import Drift, GroupStatistic, Statistic, Statistics
-from vaescope.statistics.encoded_split import EncodedSplit, encode_split
+from vaescope.statistics import Drift, Statistics
+from vaescope.statistics.encoded_split import EncodedSplit
+from vaescope.statistics.members import encode_by_members, scores_of_members
 
 
-def scores_of_members(
-    splits: Iterable[EncodedSplit], statistics: Statistics
-) -> dict[int, dict[str, float]]:
-    """All numbers of one evaluation: loss terms and statistics of each member, and of the group.
-
-    Args:
-        splits: as a single model or each member encodes them; the models are let go one by one.
-        statistics: by name.
-
-    Returns:
-        Log keys and values by seed.
-    """
-    scores: dict[int, dict[str, float]] = {}
-    codes = []
-    for encoded in splits:
-        numbers = encoded.named(encoded.losses)
-        for statistic in statistics.values():
-            if not isinstance(statistic, GroupStatistic):
-                numbers |= _numbers(statistic, encoded)
-        scores[encoded.model.seed] = numbers
-        codes.append(encoded.codes())
-    for statistic in statistics.values():
-        if isinstance(statistic, GroupStatistic) and len(codes) > 1:
-            for seed, more in zip(scores, statistic.together(codes), strict=True):
-                scores[seed] |= more
-    return scores
-
-
-def _numbers(statistic: Statistic, encoded: EncodedSplit) -> dict[str, float]:
-    """A statistic's numbers; one that fails on codes that are none says so."""
-    try:
-        return statistic(encoded)
-    except Exception as error:
-        if encoded.finite:
-            raise
-        raise TrainingDivergedError(
-            f"not a finite number: codes, variances or losses of held-out images at step "
-            f"{encoded.step}. Try a lower optimizer.lr or trainer=float32"
-        ) from error
-
-
-class Evaluation(pl.Callback):
+class Evaluation(AfterUpdates, pl.Callback):
     """Evaluates the validation part before the first update, every ``every_n_steps``, at the end.
 
     Args:
@@ -95,17 +53,9 @@ class Evaluation(pl.Callback):
         if trainer.global_step == 0:
             self._evaluate(trainer, pl_module)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
         """Every ``every_n_steps`` updates, one more evaluation."""
-        if made_update(trainer, batch_idx) and trainer.global_step % self.every_n_steps == 0:
-            self._evaluate(trainer, pl_module)
+        self._evaluate(trainer, module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last evaluation, whatever ended the run."""
@@ -137,30 +87,23 @@ class Evaluation(pl.Callback):
         self, module: LatentModel | Ensemble, data: FactorDataModule, step: int
     ) -> Iterator[EncodedSplit]:
         """The split as each member encodes it, its codes kept for the next evaluation."""
-        index = data.held_out("val", min(self.num_samples, len(data.rows["val"])))
         drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
-        viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
         num_kept = max((drift.num_samples for drift in drifts), default=0)
-        for model in module.members():
-            encoded = encode_split(
-                model,
-                viewed,
-                index,
-                split="val",
-                step=step,
-                num_losses=self.num_losses,
-                num_jacobians=self.num_jacobians,
-                history=history_of(self.history, model.seed),
-                previous=self._kept.get(model.seed),
-            )
+        for encoded in encode_by_members(
+            module.members(),
+            data,
+            split="val",
+            num_samples=self.num_samples,
+            step=step,
+            num_losses=self.num_losses,
+            num_jacobians=self.num_jacobians,
+            history=self.history,
+            previous=self._kept,
+        ):
+            seed = encoded.model.seed
             if isinstance(module, Ensemble) and not encoded.finite:
-                module.freeze_member(model.seed)  # finite weights, but no finite codes
+                module.freeze_member(seed)  # finite weights, but no finite codes
                 continue
             if num_kept and step % self.every_n_steps == 0:  # an end may be put off
-                self._kept[model.seed] = encoded.mean[:num_kept].clone()
+                self._kept[seed] = encoded.mean[:num_kept].clone()
             yield encoded
-
-
-def history_of(rows: Sequence[Mapping[str, float]], seed: int) -> list[Mapping[str, float]]:
-    """The evaluations of one member."""
-    return [row for row in rows if row["seed"] == seed]

@@ -1,6 +1,7 @@
-"""One way for numbers to leave a run."""
+"""What callbacks share: a hook behind updates of the weights, and how numbers leave a run."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -8,6 +9,29 @@ import torch
 from vaescope.callbacks.csv_logger import MetricsFile
 
 Rows = Mapping[int, Mapping[str, float]]
+
+
+class AfterUpdates:
+    """Gradient accumulation: a hook behind batches that end in an update; not each one does."""
+
+    every_n_steps = 1  # updates between two calls of the hook
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Call ``on_update`` when it is time."""
+        made = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
+        if made and trainer.global_step % self.every_n_steps == 0:
+            self.on_update(trainer, pl_module, outputs)
+
+    def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
+        """What a callback does behind an update."""
+        raise NotImplementedError
 
 
 def publish(trainer: pl.Trainer, rows: Rows, step: int) -> None:

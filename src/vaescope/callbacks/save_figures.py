@@ -1,4 +1,4 @@
-"""Pictures of the model when training ends."""
+"""Figures of the model when training ends: traversals and reconstructions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,18 +13,18 @@ from vaescope.ensemble import Ensemble
 from vaescope.files import replacing
 from vaescope.models import LatentModel
 from vaescope.ranges import Columns, in_range
+from vaescope.report.figures import reconstruction_figure, traversal_figure, traversals
 from vaescope.report.html.render import save_figure
-from vaescope.report.pictures import reconstruction_figure, traversal_figure, traversals
 from vaescope.statistics.encoded_split import encode_split
 
 
-class Pictures(pl.Callback):
+class SaveFigures(pl.Callback):
     """Writes ``traversals.png`` and ``reconstructions.png`` and hands them to wandb.
 
     Args:
         folder: where the files go.
         num_images: reconstructions shown.
-        num_steps: pictures a latent.
+        num_steps: images a latent.
         extent: a latent moves from ``-extent`` to ``extent``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pictures of what a model does: traversals and reconstructions, for images and for vectors."""
+"""Figures of what a model does: traversals and reconstructions, for images and for vectors."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from vaescope.escaping import for_figure
 from vaescope.models import LatentModel
-from vaescope.report.channels import channels_told, drawable
+
+_MOST = 4  # channels shown of an image
 
 
 @torch.no_grad()
@@ -42,7 +43,7 @@ def traversals(
 
 
 def traversal_figure(rows: Tensor, labels: Sequence[str], title: str, *, extent: float) -> Figure:
-    """A row of pictures a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` a plot a latent."""
+    """A row of images a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` a plot a latent."""
     if rows.ndim == 5:
         return _image_grid(rows, labels, title)
     figure = Figure(figsize=(2.6 * len(rows), 2.6), layout="constrained")
@@ -92,7 +93,7 @@ def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
 
 
 def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
-    """Pictures ``[R, S, C, H, W]`` with values in [0, 1] in one bitmap, rows labelled."""
+    """Images ``[R, S, C, H, W]`` with values in [0, 1] in one bitmap, rows labelled."""
     told, below = channels_told(rows.shape[2]), rows.shape[3]
     rows = drawable(rows)
     pictures = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).numpy()  # R, H, S, W, C
@@ -110,3 +111,27 @@ def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     shown = "\n".join(filter(None, [for_figure(title), told]))
     axis.set_title(shown, fontsize=9)
     return figure
+
+
+def drawable(images: Tensor) -> Tensor:
+    """Images `[..., C, H, W]` with one channel or three; others become grey ones.
+
+    Args:
+        images: of one channel, which is grey, of three, which are red, green and blue, or of any
+            other number, of which the first four are shown.
+
+    Returns:
+        The same images, or their channels one below the other, `[..., 1, min(C, 4) * H, W]`.
+    """
+    channels = images.shape[-3]
+    if channels in (1, 3):
+        return images
+    return images[..., :_MOST, :, :].flatten(-3, -2).unsqueeze(-3)
+
+
+def channels_told(channels: int) -> str:
+    """How ``drawable`` shows images of so many channels; empty where that needs no word."""
+    if channels in (1, 3):
+        return ""
+    which = f"the first {_MOST} of {channels}" if channels > _MOST else f"all {channels}"
+    return f"{which} channels, each grey, one below the other"
