@@ -191,8 +191,12 @@ def _is_number(value: Any) -> bool:
 
 def _misses(given: Mapping[str, Any], hints: Mapping[str, Any]) -> Iterator[str]:
     for name, value in given.items():
-        if outside(value, hints.get(name, Any)):
-            yield f"{name}={value!r}: give {words(hints[name])}"
+        hint = hints.get(name, Any)
+        if typing.get_origin(hint) is typing.Literal and value not in typing.get_args(hint):
+            options = ", ".join(map(str, typing.get_args(hint)))
+            yield f"{name}={value!r}: choose one of {options}"
+        if outside(value, hint):
+            yield f"{name}={value!r}: give {words(hint)}"
 
 
 def hints_of(target: Any) -> Mapping[str, Any]:
@@ -205,7 +209,7 @@ def hints_of(target: Any) -> Mapping[str, Any]:
 
 
 def in_range(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: refuse arguments outside their declared ranges, all at once.
+    """Decorator: refuse arguments outside their declared ranges and options, all at once.
 
     Args:
         function: constructor or factory whose annotations declare ranges.

@@ -373,7 +373,7 @@ def test_an_inner_method_of_pairs_does_not_take_labelled_images_for_partners():
     [
         ({"gamma_sup": -1.0}, "gamma_sup=-1.0: give a number from 0"),
         ({"gamma_sup": math.nan}, "gamma_sup=nan"),
-        ({"anneal": "cosine"}, "anneal='cosine', anneal_steps=None: choose fixed"),
+        ({"anneal": "cosine"}, "anneal='cosine': choose one of fixed"),
         (
             {"anneal": "linear", "anneal_steps": 0},
             "anneal='linear', anneal_steps=0: .* at least 1 step",

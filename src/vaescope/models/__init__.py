@@ -3,7 +3,7 @@
 from vaescope.models.aggregate import aggregate_densities
 from vaescope.models.annealed_vae import AnnealedVAE
 from vaescope.models.autoencoder import Autoencoder
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel
 from vaescope.models.beta_tc_vae import BetaTCVAE
 from vaescope.models.beta_vae import VAE, BetaVAE
 from vaescope.models.dip_vae import DIPVAE
@@ -16,6 +16,7 @@ from vaescope.models.info_vae import InfoVAE
 from vaescope.models.ivae import IVAE
 from vaescope.models.jl1_vae import JL1VAE
 from vaescope.models.orthogonal_autoencoder import OrthogonalAutoencoder
+from vaescope.models.parts import Parts
 from vaescope.models.pcl import PCL
 from vaescope.models.quantised_autoencoder import QuantisedAutoencoder
 from vaescope.models.regularised_autoencoder import RegularisedAutoencoder

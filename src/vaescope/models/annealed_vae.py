@@ -1,11 +1,7 @@
 """The VAE with a capacity that grows while it trains."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
 
@@ -14,13 +10,9 @@ class AnnealedVAE(LatentModel):
     """Annealed VAE: reconstruction + gamma |KL(q(z|x) || p(z)) - C|, C rising with the step.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         gamma: weight, at least 0: how strictly the KL is held at C.
         max_capacity: C at the end, nats, at least 0.
         anneal_steps: number of updates over which C rises from 0; None: a third of the run.
-
-    Raises:
-        ValueError: if an argument is negative.
 
     Source: Burgess et al. 2018, https://arxiv.org/abs/1804.03599, eq. 8; defaults of Locatello et
     al. 2019, https://arxiv.org/abs/1811.12359, whose C rises for 100,000 of 300,000 updates.
@@ -56,7 +48,7 @@ class AnnealedVAE(LatentModel):
         """C, at which the KL is held."""
         return {"kl": self.capacity(step)}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and |KL - C(step)|, z drawn from q; the KL by itself."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])

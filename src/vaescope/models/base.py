@@ -1,28 +1,28 @@
 """The training step, optimiser, encoder and decoder that every method shares."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaescope.distributions.likelihoods import Likelihood
 from vaescope.distributions.posteriors import (
     Box,
     DiagonalGaussian,
     DiagonalLaplace,
     FullGaussian,
     NoisyPosterior,
+    Point,
     Posterior,
 )
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Batch
 from vaescope.models.optimizers import optimizer_for
+from vaescope.models.parts import Parts
 from vaescope.models.schedules import (
     schedule_length,
     warn_of_unfinished_schedules,
@@ -30,38 +30,8 @@ from vaescope.models.schedules import (
 )
 from vaescope.streams import stream
 
-NetworkFactory = Callable[[tuple[int, ...], int, int], tuple[nn.Module, nn.Module]]
-OptimizerFactory = Callable[[Iterable[Any]], torch.optim.Optimizer]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What every method is built from; a method's own constructor adds only its own symbols.
-
-    Args:
-        image_shape: of one observation, without the batch: ``(C, H, W)`` or ``(X,)``.
-        network: factory ``(image_shape, num_parameters, latent_dim) -> (encoder, decoder)``.
-        posterior: family of q(z|x), a class of ``distributions.posteriors``.
-        likelihood: what the decoder's output means, an object of ``distributions.likelihoods``.
-        optimizer: factory ``parameters -> optimiser``, also of groups of parameters.
-        latent_dim: number of latents D, at least 1.
-        seed: of the training noise; the initial weights come from torch's global generator.
-        prior: p(z), an object of ``vaescope.distributions.priors``.
-        schedule_steps: number of updates of which schedules without a length of their own take a
-            share; None: not known.
-
-    Source: none, ours.
-    """
-
-    image_shape: tuple[int, ...]
-    network: NetworkFactory
-    posterior: type[Posterior]
-    likelihood: Likelihood
-    optimizer: OptimizerFactory
-    latent_dim: int = 10
-    seed: int = 0
-    prior: Prior = field(default_factory=StandardNormal)
-    schedule_steps: int | None = None
+Noise = Mapping[str, Tensor]
+Terms = dict[str, Tensor]
 
 
 class LatentModel(pl.LightningModule):
@@ -71,10 +41,12 @@ class LatentModel(pl.LightningModule):
     are multiplied by: the loss is the sum of weight times term.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
+        parts: sizes, network, posterior, likelihood and optimiser; of every method, which adds its
+            own symbols.
 
     Raises:
-        ValueError: if ``latent_dim`` is below 1, or method, posterior and prior do not go together.
+        ValueError: if ``latent_dim`` is below 1, or method, posterior and prior do not go together;
+            of every method, if a number is out of its declared range or an option unknown.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114: encoder, decoder and a sample
     that is a function of noise. Differs: any family of posteriors, and a point.
@@ -89,6 +61,7 @@ class LatentModel(pl.LightningModule):
     only_these: ClassVar[str] = "its KL is that of a density"
     any_prior: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
+    normals: ClassVar[tuple[str, ...]] = ("z",)  # noise ``[B, D]`` that is standard normal
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -134,7 +107,7 @@ class LatentModel(pl.LightningModule):
             )
         return None
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Named scalars without their weights; a pure function of networks and arguments.
 
         Args:
@@ -178,7 +151,7 @@ class LatentModel(pl.LightningModule):
         """Number of updates of a schedule: ``anneal_steps`` or, if None, a share of the run."""
         return schedule_length(anneal_steps, share, self.schedule_steps)
 
-    def forward(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """``terms``, so that ``torch.func.functional_call`` reaches it."""
         return self.terms(batch, step, noise)
 
@@ -244,7 +217,8 @@ class LatentModel(pl.LightningModule):
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``noise_for`` from any generator; a method that needs more noise extends this."""
-        return {"z": rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)}
+        shape = (batch_size, self.latent_dim)
+        return {name: rng.standard_normal(shape, dtype=np.float32) for name in self.normals}
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; terms, weights and targets go to the callbacks beside it."""
@@ -265,6 +239,14 @@ class LatentModel(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one optimiser over all weights."""
         return self.make_optimizer(self.parameters())
+
+
+class PointModel(LatentModel):
+    """A method whose codes have no noise: an autoencoder, or contrastive learning of an encoder."""
+
+    posteriors = (Point,)
+    only_these = "it has no noise and no KL"
+    any_prior = False
 
 
 def given(column: Tensor | None, view: str) -> Tensor:

@@ -1,11 +1,7 @@
 """The variational autoencoder and its weighted form."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
 
@@ -14,13 +10,9 @@ class BetaVAE(LatentModel):
     """beta-VAE: reconstruction + beta KL(q(z|x) || N(0, I)), in nats per image.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         beta: weight of the KL, at least 0; larger means fewer active latents.
         initial_beta: weight at step 0, from which it goes linearly to ``beta``; None: ``beta``.
         anneal_steps: number of updates that this takes; None: 4/5 of the run.
-
-    Raises:
-        ValueError: if a weight is negative, or ``anneal_steps`` is 0 where a start is given.
 
     Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl, eq. 4.
     Differs: the weight may move linearly in time.
@@ -57,7 +49,7 @@ class BetaVAE(LatentModel):
         """The paper's beta."""
         return {"kl": self.beta_at(step)}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and KL(q(z|x) || p(z)), z drawn from q."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
@@ -69,9 +61,6 @@ class BetaVAE(LatentModel):
 
 class VAE(BetaVAE):
     """VAE: the negative evidence lower bound, in nats per image; a beta-VAE with beta = 1.
-
-    Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, eq. 3. Differs: none.
     """

@@ -1,13 +1,12 @@
 """The VAE that pulls the covariance of its codes to the identity."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.ranges import NonNegative, in_range
 
 
@@ -15,14 +14,10 @@ class DIPVAE(LatentModel):
     """DIP-VAE: reconstruction + KL + lambda_od sum_{i!=j} C_ij^2 + lambda_d sum_i (C_ii - 1)^2.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         kind: ``i``: C is the covariance of the posterior means; ``ii``: of the sampled codes,
             E[cov q(z|x)] + cov of the means.
         lambda_od: weight of the covariances, at least 0.
         lambda_d_factor: lambda_d / lambda_od, at least 0.
-
-    Raises:
-        ValueError: for another kind or a negative weight.
 
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, eq. 6 and 7; defaults of Locatello
     et al. 2019, https://arxiv.org/abs/1811.12359. Differs: none; moments divide by the batch size.
@@ -38,8 +33,6 @@ class DIPVAE(LatentModel):
         lambda_d_factor: NonNegative = 10.0,
     ) -> None:
         super().__init__(parts)
-        if kind not in ("i", "ii"):
-            raise ValueError(f"kind={kind!r}: choose i (means) or ii (sampled codes)")
         self.kind, self.lambda_od = kind, lambda_od
         self.lambda_d = lambda_d_factor * lambda_od
 
@@ -47,7 +40,7 @@ class DIPVAE(LatentModel):
         """lambda_od and lambda_d; the KL has 1."""
         return {"off_diagonal": self.lambda_od, "diagonal": self.lambda_d}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) + KL and the squared distances of C from the identity."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])

@@ -1,6 +1,5 @@
 """The VAE whose total correlation is judged by an adversary."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.networks import discriminator
 from vaescope.ranges import Decay, Depth, NonNegative, Width, in_range
 
@@ -22,15 +21,11 @@ class FactorVAE(LatentModel):
     held fixed in the VAE's terms, and the codes in the discriminator's.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         gamma: weight of the total correlation, at least 0.
         num_layers: hidden layers of the discriminator.
         width: units of each.
         discriminator_lr: learning rate of the discriminator.
         discriminator_betas: decay rates of Adam's averages for the discriminator.
-
-    Raises:
-        ValueError: if gamma is negative or a size is below 1.
 
     Source: Kim & Mnih 2018, https://arxiv.org/abs/1802.05983, eq. 2 and algorithm 1; optimiser of
     the discriminator as in Locatello et al. 2019, https://arxiv.org/abs/1811.12359. Differs:
@@ -58,7 +53,7 @@ class FactorVAE(LatentModel):
         """gamma; the KL has 1, and the discriminator a loss of its own."""
         return {"aggregate_total_correlation": self.gamma}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z), KL and TC for the VAE, and the adversary's cross-entropy."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])

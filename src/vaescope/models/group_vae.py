@@ -1,15 +1,13 @@
 """VAEs of pairs that share some factors: the posteriors of what is shared are averaged."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.distributions.posteriors import DiagonalGaussian, Posterior, divergence
+from vaescope.distributions.posteriors import DiagonalGaussian, divergence
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts, given
+from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
 from vaescope.ranges import NonNegative, in_range
 
 Averaging = Literal["gvae", "ml_vae"]
@@ -19,16 +17,12 @@ class GroupVAE(LatentModel):
     """Pairs: mean of both reconstructions + beta times the mean of both KLs, after averaging.
 
     Args:
-        parts: sizes, network, posterior (diagonal), likelihood and optimiser.
         beta: weight of the KL, at least 0.
         averaging: of shared latents: ``gvae``: means and variances; ``ml_vae``: the product of the
             two posteriors, as a normal distribution of twice its variance.
         shared: which latents are shared: ``adaptive``: those whose posteriors are nearer to each
             other than half way between the nearest and the farthest; ``labels``: latent j if the
             pair does not differ in factor j, all latents beyond the factors.
-
-    Raises:
-        ValueError: for a negative weight or an unknown option.
 
     Source: Locatello et al. 2020, https://arxiv.org/abs/2002.02886, eq. 3 to 6 (Ada-GVAE,
     Ada-ML-VAE); Hosoya 2019, https://arxiv.org/abs/1809.02383 (GVAE); Bouchacourt et al. 2018,
@@ -38,9 +32,10 @@ class GroupVAE(LatentModel):
     shared, where GVAE and ML-VAE have one for the group.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image",)
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
-    only_these: ClassVar[str] = "the posteriors of shared latents are averaged as normal ones"
+    normals = ("z", "z_2")
+    needs = ("a second image",)
+    posteriors = (DiagonalGaussian,)
+    only_these = "the posteriors of shared latents are averaged as normal ones"
 
     @in_range
     def __init__(
@@ -52,18 +47,13 @@ class GroupVAE(LatentModel):
         shared: Literal["adaptive", "labels"] = "adaptive",
     ) -> None:
         super().__init__(parts)
-        if averaging not in ("gvae", "ml_vae") or shared not in ("adaptive", "labels"):
-            raise ValueError(
-                f"averaging={averaging!r}, shared={shared!r}: choose gvae or ml_vae, adaptive or "
-                "labels"
-            )
         self.beta, self.averaging, self.shared = beta, averaging, shared
 
     def weights(self, step: int) -> dict[str, float]:
         """The paper's beta."""
         return {"kl": self.beta}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and KL, each the mean of both images."""
         q, q2 = self.encode(batch.image), self.encode(batch.partners[0].image)
         if self.shared == "adaptive":
@@ -76,12 +66,6 @@ class GroupVAE(LatentModel):
         second = self.nll(q2.rsample(noise["z_2"]), batch.partners[0].image)
         kl = 0.5 * (self.kl(q) + self.kl(q2)).sum(-1).mean()
         return {"reconstruction": 0.5 * (first + second), "kl": kl}
-
-    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
-        """``z`` and ``z_2``, one for each image of a pair."""
-        drawn = super().draw_noise(rng, batch_size)
-        second = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
-        return drawn | {"z_2": second}
 
 
 def nearer_half(distance: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """The VAE whose latents may take all combinations of their values, however correlated they are."""
 
-from collections.abc import Mapping
 from functools import reduce
 
 import numpy as np
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.ranges import Count, NonNegative, in_range
 
 
@@ -19,16 +18,12 @@ class HausdorffVAE(LatentModel):
     ``hausdorff_distances``, summed over pairs of latents; 0: every combination was there.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         beta: weight of the KL, at least 0; 0: the prior has no part in it.
         gamma: weight of the distances, at least 0; larger means more combinations of values.
         delta: weight of the scale term, the sum over latents of how much the standard deviation of
             the mean codes is below 1; at least 0, and 0 leaves it out.
         num_pairs: pairs of latents drawn for each update, without replacement, whose sum is not
             scaled up; None, or at least as many as there are: all D (D - 1) / 2.
-
-    Raises:
-        ValueError: if a weight is negative or ``num_pairs`` below 1.
 
     Source: Roth et al. 2023, https://arxiv.org/abs/2210.07347, the pairwise Hausdorff distance;
     number of pairs as in its published code, beta and gamma those of that code's example on
@@ -61,7 +56,7 @@ class HausdorffVAE(LatentModel):
         weights = {"kl": self.beta, "support": self.gamma}
         return weights | {"scale": self.delta} if self.delta else weights
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z), KL, distances of supports, and the scale if it has a weight."""
         q = self.encode(batch.image)
         every = torch.triu_indices(self.latent_dim, self.latent_dim, 1, device=q.mean.device)

@@ -1,28 +1,26 @@
 """Contrastive learning of pairs: which second image belongs to this first one?"""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import Noise, Parts, PointModel, Terms
 from vaescope.ranges import Positive, in_range
 
 Similarity = Literal["l1", "l2", "cosine"]
 
 
-class InfoNCE(LatentModel):
+class InfoNCE(PointModel):
     """InfoNCE: cross-entropy of finding an image's partner among the batch's second images, nats.
 
     0: every pair is found; log B: all codes are alike. The decoder learns to reconstruct from
     codes that are held fixed, so that its statistics can be told; the encoder does not feel it.
 
     Args:
-        parts: sizes, network, posterior (a point), likelihood and optimiser.
         similarity: of two codes: ``l1``: -|h - h'|_1, for changes of a Laplace distribution, finds
             the latents up to order and sign; ``l2``: -|h - h'|_2^2, for normal changes; ``cosine``:
             the dot product, for von Mises-Fisher changes. These two find them up to a rotation.
@@ -31,19 +29,13 @@ class InfoNCE(LatentModel):
         temperature: which the similarity is divided by, greater than 0.
         symmetric: also find the first image of each second one; the mean of both losses.
 
-    Raises:
-        ValueError: if the similarity is unknown or the temperature not positive.
-
     Source: Zimmermann et al. 2021, https://arxiv.org/abs/2102.08850, section 3 and the published
     code ("box", of which the sides begin at 1). Differs: the negatives are the second images of the
     batch's other pairs, where the paper draws images of their own; the box is centred on 0;
     ``symmetric`` is not the paper's.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image",)
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "it has no noise and no KL"
-    any_prior: ClassVar[bool] = False
+    needs = ("a second image",)
 
     @in_range
     def __init__(
@@ -55,14 +47,11 @@ class InfoNCE(LatentModel):
         symmetric: bool = False,
     ) -> None:
         super().__init__(parts)
-        if similarity not in get_args(Similarity):
-            allowed = ", ".join(get_args(Similarity))
-            raise ValueError(f"similarity={similarity!r}: choose one of {allowed}")
         self.similarity, self.temperature, self.symmetric = similarity, temperature, symmetric
         if similarity != "cosine":
             self.log_side = nn.Parameter(torch.zeros(parts.latent_dim))
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Cross-entropy of the partners, and the decoder's own reconstruction."""
         h, h2 = self.encode(batch.image).mean, self.encode(batch.partners[0].image).mean
         logits = similarities(h, h2, self.similarity) / self.temperature

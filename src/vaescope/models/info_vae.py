@@ -1,12 +1,9 @@
 """The VAE with a maximum mean discrepancy between its codes and the prior."""
 
-from collections.abc import Mapping
-
-import numpy as np
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.ranges import Real, in_range
 
 
@@ -14,16 +11,14 @@ class InfoVAE(LatentModel):
     """InfoVAE: reconstruction + (1 - alpha) KL + (alpha + lambda - 1) MMD(q(z), p(z)).
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         alpha: weight of the mutual information, at most 1; 1 leaves the KL out (MMD-VAE).
         lambda_: weight of the divergence of q(z) from the prior; alpha + lambda_ is at least 1.
-
-    Raises:
-        ValueError: if a term would get a negative weight.
 
     Source: Zhao, Song & Ermon 2019, https://arxiv.org/abs/1706.02262, eq. 6 and section 4.
     Differs: the kernel's width is that of the authors' published code, exp(-|z - z'|^2 / D^2).
     """
+
+    normals = ("z", "prior")
 
     @in_range
     def __init__(self, parts: Parts, *, alpha: Real = 0.0, lambda_: Real = 1000.0) -> None:
@@ -38,7 +33,7 @@ class InfoVAE(LatentModel):
         """1 - alpha, and alpha + lambda - 1."""
         return {"kl": 1 - self.alpha, "mmd": self.alpha + self.lambda_ - 1}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z), KL and the discrepancy of the batch's codes from draws of the prior."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
@@ -48,12 +43,6 @@ class InfoVAE(LatentModel):
             "kl": self.kl(q).sum(-1).mean(),
             "mmd": mmd,
         }
-
-    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
-        """``z`` and as many draws from the prior."""
-        drawn = super().draw_noise(rng, batch_size)
-        prior = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
-        return drawn | {"prior": prior}
 
 
 def maximum_mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:

@@ -1,13 +1,10 @@
 """The identifiable VAE: a prior that depends on what is known beside the image."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from torch import nn
 
-from torch import Tensor, nn
-
-from vaescope.distributions.posteriors import DiagonalGaussian, Posterior, divergence
+from vaescope.distributions.posteriors import DiagonalGaussian, divergence
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts, given
+from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
 from vaescope.ranges import Labels, NonNegative, in_range
 
 
@@ -15,22 +12,18 @@ class IVAE(LatentModel):
     """iVAE: reconstruction + beta KL(q(z|x, u) || p(z|u)), u the label of an image.
 
     Args:
-        parts: sizes, network, posterior (diagonal), likelihood and optimiser.
         num_labels: number of values of u, at least 1.
         beta: weight of the KL, at least 0.
-
-    Raises:
-        ValueError: if an argument is out of range.
 
     Source: Khemakhem et al. 2020, https://arxiv.org/abs/1907.04809, eq. 7 to 9. Differs: the
     encoder does not read u; q(z|x, u) is proportional to q(z|x) p(z|u), which is the form of the
     true posterior, so that images without a label have a code, too.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a label",)
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
-    only_these: ClassVar[str] = "its prior and posterior are normal, latent by latent"
-    any_prior: ClassVar[bool] = False
+    needs = ("a label",)
+    posteriors = (DiagonalGaussian,)
+    only_these = "its prior and posterior are normal, latent by latent"
+    any_prior = False
 
     @in_range
     def __init__(self, parts: Parts, *, num_labels: Labels = 10, beta: NonNegative = 1.0) -> None:
@@ -43,7 +36,7 @@ class IVAE(LatentModel):
         """The paper's beta."""
         return {"kl": self.beta}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
         label = given(batch.known.label, "labels")
         prior = DiagonalGaussian.from_parameters(self.label_prior(label), self.latent_dim)

@@ -1,11 +1,7 @@
 """The VAE with few large entries in the decoder's Jacobian."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.models.jacobian import jacobian_columns
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
@@ -17,14 +13,10 @@ class JL1VAE(LatentModel):
     g(z) is the expected image: with a Bernoulli likelihood the pixels' probabilities.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         beta: weight of the KL, at least 0.
         gamma: weight of the Jacobian's L1 norm, at least 0; larger: local axes align more.
         anneal_steps: number of updates over which both weights rise linearly from 0; None: a
             third of the run, as in the published code's 100,000 of 300,000.
-
-    Raises:
-        ValueError: if an argument is negative.
 
     Source: Rhodes & Lee 2021, https://arxiv.org/abs/2106.02923, eq. 3. Differs: the derivative is
     exact, in forward mode, where the published code takes differences of 1e-3. As there, the code
@@ -57,7 +49,7 @@ class JL1VAE(LatentModel):
         gamma = linear_schedule(0.0, self.gamma, self.schedule_end, step)
         return {"kl": self.beta_at(step), "jacobian_l1": gamma}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z), KL and |J|_1 at the sampled code."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])

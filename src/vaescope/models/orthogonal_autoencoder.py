@@ -1,38 +1,25 @@
 """The autoencoder whose decoder is asked for what a VAE's diagonal posterior brings about."""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
-from torch import Tensor
 
-from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import Noise, Parts, PointModel, Terms
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.ranges import NonNegative, in_range
 
 
-class OrthogonalAutoencoder(LatentModel):
+class OrthogonalAutoencoder(PointModel):
     """Reconstruction + weight times the sum of cos^2 of the angles between Jacobian columns.
 
     The last term is 0 where the columns are orthogonal, whatever their lengths, and that is where
     the distance to orthogonality is 0.
 
     Args:
-        parts: sizes, network, posterior (a point), likelihood and optimiser.
         weight: of the last term, at least 0.
-
-    Raises:
-        ValueError: if the weight is negative.
 
     Source: the property is that of Rolinek, Zietlow & Martius 2019,
     https://arxiv.org/abs/1812.06775, section 3. Differs: the penalty is ours.
     """
-
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "it has no noise and no KL"
-    any_prior: ClassVar[bool] = False
 
     @in_range
     def __init__(self, parts: Parts, *, weight: NonNegative = 10.0) -> None:
@@ -43,7 +30,7 @@ class OrthogonalAutoencoder(LatentModel):
         """That of the cosines."""
         return {"cosines": self.weight}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and the squared cosines of the columns of d x_hat / d z."""
         z = self.encode(batch.image).mean
         output, columns = jacobian_columns(self.decode, z)

@@ -1,27 +1,20 @@
 """Permutation-contrastive learning: no posterior, no reconstruction; is this pair a real one?"""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaescope.distributions.posteriors import Point, Posterior
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import Noise, Parts, PointModel, Terms
 
 
-class PCL(LatentModel):
+class PCL(PointModel):
     """PCL: logistic regression of real neighbours in time against pairs taken at random.
 
     The logit is -sum_i |w1_i h_i(t) + w2_i h_i(t-1) + b_i| + a sum_i h_i(t)^2 + m, with a >= 0. The
     decoder learns to reconstruct from codes that are held fixed, so that its statistics can be
     told; the encoder does not feel it.
-
-    Args:
-        parts: sizes, network, posterior (a point), likelihood and optimiser.
 
     Source: Hyvarinen & Morioka 2017, https://proceedings.mlr.press/v54/hyvarinen17a.html, eq. 3
     and 12, and their code. Differs: one weight a for all latents, as in that code, where eq. 12 has
@@ -30,10 +23,7 @@ class PCL(LatentModel):
     batch norm and PCA whitening; the random partner is another pair's first image.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image",)
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "it has no noise and no KL"
-    any_prior: ClassVar[bool] = False
+    needs = ("a second image",)
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -43,7 +33,7 @@ class PCL(LatentModel):
         self.a = nn.Parameter(torch.zeros(()))
         self.m = nn.Parameter(torch.zeros(()))
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Cross-entropy of real and random pairs, and the decoder's own reconstruction."""
         before, now = self.encode(batch.image).mean, self.encode(batch.partners[0].image).mean
         elsewhere = before[noise["permutation"].long()]

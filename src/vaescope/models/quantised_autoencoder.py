@@ -1,19 +1,18 @@
 """The autoencoder whose latents each take one of a few values."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import Noise, Parts, PointModel, Terms
 from vaescope.ranges import Classes, NonNegative, in_range
 
 
-class QuantisedAutoencoder(LatentModel):
+class QuantisedAutoencoder(PointModel):
     """QLAE: reconstruction + X (commitment |z - sg(c)|^2 + quantisation |sg(z) - c|^2).
 
     c is the vector of codebook values nearest to the encoder's output z, latent by latent; sg holds
@@ -26,14 +25,10 @@ class QuantisedAutoencoder(LatentModel):
     decay of the weights is AdamW's, the optimiser that the configuration of this method chooses.
 
     Args:
-        parts: sizes, network, posterior (a point), likelihood and optimiser.
         num_values: values of each latent, evenly from -0.5 to 0.5 at first; at least 2.
         commitment: weight of the term that draws the encoder to the codebook, at least 0.
         quantisation: weight of the term that draws the codebook to the encoder, at least 0.
         weight_decay: for the optimiser, of all weights but biases and the codebook; at least 0.
-
-    Raises:
-        ValueError: if an argument is out of range.
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3; weights, reductions and
     parameter groups as in its published code. Differs: network and likelihood are those that were
@@ -42,10 +37,6 @@ class QuantisedAutoencoder(LatentModel):
     Cost: B D ``num_values`` comparisons (6,400), nothing beside the networks. Steps a second with
     conv64 on dSprites, one CPU core: 0.97 of a beta-VAE's (0.88 to 1.10, 7 rounds).
     """
-
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "it has no noise and no KL"
-    any_prior: ClassVar[bool] = False
 
     @in_range
     def __init__(
@@ -76,7 +67,7 @@ class QuantisedAutoencoder(LatentModel):
             "quantisation": self.quantisation * self.size,
         }
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|c), and how far the encoder's output and the codebook are from each other."""
         image = batch.image
         z = super().encode(image).mean

@@ -1,14 +1,12 @@
 """What remains of a VAE when its best posterior is put in: a deterministic objective."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
-from torch import Tensor
 
-from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.ranges import Positive, in_range
 
@@ -19,21 +17,17 @@ class RegularisedAutoencoder(LatentModel):
     J is the decoder's Jacobian at the code h of x, H the curvature of -log p(x|.) at its output.
 
     Args:
-        parts: sizes, network, posterior (a point), likelihood and optimiser.
         beta: weight of the regulariser, greater than 0.
         family: of the posterior that was put in: ``full``, or ``diagonal``, whose determinant is
             that of the diagonal alone and which therefore prefers orthogonal columns.
-
-    Raises:
-        ValueError: if beta is not positive or the family unknown.
 
     Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, eq. 11 to 14. Differs: the
     determinant is computed exactly from the whole Jacobian, where the paper estimates its trace.
     """
 
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "the posterior has been put in already"
-    any_prior: ClassVar[bool] = False
+    posteriors = (Point,)
+    only_these = "the posterior has been put in already"
+    any_prior = False
 
     @in_range
     def __init__(
@@ -44,15 +38,13 @@ class RegularisedAutoencoder(LatentModel):
         family: Literal["diagonal", "full"] = "diagonal",
     ) -> None:
         super().__init__(parts)
-        if family not in ("diagonal", "full"):
-            raise ValueError(f"family={family!r}: choose diagonal or full")
         self.beta, self.family = beta, family
 
     def weights(self, step: int) -> dict[str, float]:
         """The paper's beta of both."""
         return {"code": self.beta, "log_determinant": self.beta}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|g(h)), half the squared norm of the code and half the log-determinant."""
         h = self.encode(batch.image).mean
         output, columns = jacobian_columns(self.decode, h)

@@ -1,16 +1,16 @@
 """Methods that are told the factors of a few images: any method with one more term, or labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts, given
+from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.supervision import (
     Anneal,
@@ -28,7 +28,6 @@ class SemiSupervised(LatentModel):
     shown the labelled images.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         unsupervised: the inner method, ``parts -> method``.
         gamma_sup: weight of the regulariser, at least 0; the default is the 4 of the published
             code's example times its batch size of 64.
@@ -38,14 +37,11 @@ class SemiSupervised(LatentModel):
             at once, ``fine_tune``.
         anneal_steps: number of updates that this takes; None: a third of the run.
 
-    Raises:
-        ValueError: for an unknown option, or a weight or a number that is out of range.
-
     Source: Locatello et al. 2020, https://arxiv.org/abs/1905.01258, section 4. Differs: see
     ``Supervision`` for what its published code does otherwise.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image", "its labels")
+    needs = ("a second image", "its labels")
 
     @in_range
     def __init__(
@@ -62,11 +58,8 @@ class SemiSupervised(LatentModel):
         super(LatentModel, self).__init__()  # the inner method has the networks
         if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
-        if anneal not in get_args(Anneal) or (anneal != "fixed" and anneal_steps == 0):
-            raise ValueError(
-                f"anneal={anneal!r}, anneal_steps={anneal_steps}: choose fixed, or linear or "
-                "fine_tune with at least 1 step"
-            )
+        if anneal != "fixed" and anneal_steps == 0:
+            raise ValueError(f"anneal={anneal!r}, anneal_steps=0: give at least 1 step, or fixed")
         self.latent_dim, self.seed = parts.latent_dim, parts.seed
         self.posterior, self.prior, self.likelihood = parts.posterior, parts.prior, parts.likelihood
         self.make_optimizer = partial(optimizer_for, parts.optimizer)
@@ -80,7 +73,7 @@ class SemiSupervised(LatentModel):
             return getattr(self.unsupervised, name)
         return super().__getattr__(name)
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """The inner method's terms of the unlabelled images, and R_sup."""
         labels = given(batch.known.factor_labels, "labelled")
         unlabelled = batch._replace(partners=(), known=batch.known._replace(factor_labels=None))
@@ -153,21 +146,17 @@ class Supervised(LatentModel):
     """An encoder of labels alone, R_sup(mu(x'), y), and a decoder that shows its codes.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         regulariser: R_sup, see ``Supervision``.
         factor_sizes: number of values of each factor, for ``regulariser=embed`` alone.
-
-    Raises:
-        ValueError: for an unknown option or sizes that do not go with it.
 
     Source: Locatello et al. 2020, https://arxiv.org/abs/1905.01258, the fully supervised baseline.
     Differs: the decoder sees mu, not a draw from a posterior whose variance nothing trains.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image", "its labels")
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "labels train no variance"
-    any_prior: ClassVar[bool] = False
+    needs = ("a second image", "its labels")
+    posteriors = (Point,)
+    only_these = "labels train no variance"
+    any_prior = False
 
     @in_range
     def __init__(
@@ -180,7 +169,7 @@ class Supervised(LatentModel):
         super().__init__(parts)
         self.supervision = Supervision(regulariser, factor_sizes)
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """R_sup of the labelled images, and -log p(x|z) of the unlabelled ones for the decoder."""
         labels = given(batch.known.factor_labels, "labelled")
         z = self.encode(batch.image).mean.detach()

@@ -1,14 +1,13 @@
 """The VAE whose decoder has a variance of its own."""
 
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.ranges import Positive, in_range
 
 
@@ -20,9 +19,6 @@ class SigmaVAE(LatentModel):
             expected image is used.
         variance: sigma^2: ``optimal``, the batch's mean squared error; ``learned``, a weight of the
             model, 1 at first; or a number greater than 0.
-
-    Raises:
-        ValueError: for another variance.
 
     Source: Rybkin, Daniilidis & Levine 2021, https://arxiv.org/abs/2006.13202, eq. 4 and 6.
     Differs: none; log sigma is kept above -6 softly, as in the published code.
@@ -46,7 +42,7 @@ class SigmaVAE(LatentModel):
         """1 with a fixed variance; with a moving one the KL has no weight that could be told."""
         return None
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log N(x; x_hat, sigma^2 I) + KL(q(z|x) || p(z)), z drawn from q."""
         image = batch.image
         q = self.encode(image)

@@ -1,16 +1,14 @@
 """The VAE of neighbouring moments: few latents change from one to the next."""
 
 import math
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.distributions.posteriors import DiagonalGaussian, Posterior
+from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.ranges import NonNegative, Positive, in_range
 
 
@@ -21,15 +19,11 @@ class SlowVAE(LatentModel):
     the other's, both ways: both cross-entropies, less the entropies H and H' of the posteriors.
 
     Args:
-        parts: sizes, network, posterior (diagonal), likelihood and optimiser.
         beta: weight of the KL to the prior, at least 0.
         gamma: weight of the transition, at least 0.
         rate: lambda of the Laplace prior of a latent's change, greater than 0.
         transition: ``published``: less (H + H') / 2, as in the published code, with which the
             paper's gamma = 10 goes; ``kl``: less H + H', the sum of the KLs of both ways.
-
-    Raises:
-        ValueError: if a weight is negative, the rate not positive or the transition unknown.
 
     Source: Klindt et al. 2021, https://arxiv.org/abs/2007.10930, eq. 9 and appendix B, and their
     code. Differs: eq. 9 has the KL of one way, from the earlier image to the later one, whose
@@ -38,9 +32,10 @@ class SlowVAE(LatentModel):
     it adds their cross-entropies, and so makes half as much of the posteriors' widths.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image",)
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (DiagonalGaussian,)
-    only_these: ClassVar[str] = "its divergence of moments is that of normal distributions"
+    normals = ("z", "z_2")
+    needs = ("a second image",)
+    posteriors = (DiagonalGaussian,)
+    only_these = "its divergence of moments is that of normal distributions"
 
     @in_range
     def __init__(
@@ -53,8 +48,6 @@ class SlowVAE(LatentModel):
         transition: Literal["published", "kl"] = "published",
     ) -> None:
         super().__init__(parts)
-        if transition not in ("published", "kl"):
-            raise ValueError(f"transition={transition!r}: choose published or kl")
         self.beta, self.gamma, self.rate = beta, gamma, rate
         self.transition = transition
 
@@ -62,7 +55,7 @@ class SlowVAE(LatentModel):
         """The paper's beta and gamma."""
         return {"kl": self.beta, "transition": self.gamma}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Both reconstructions, the KL to the prior, and the transition."""
         q, q2 = self.encode(batch.image), self.encode(batch.partners[0].image)
         first = self.nll(q.rsample(noise["z"]), batch.image)
@@ -72,18 +65,12 @@ class SlowVAE(LatentModel):
         cross = laplace_cross_entropy(change, q.variance.sqrt(), self.rate)
         cross = cross + laplace_cross_entropy(change, q2.variance.sqrt(), self.rate)
         share = 0.5 if self.transition == "published" else 1.0
-        entropies = share * (entropy(q) + entropy(q2))
+        entropies = share * (q.entropy() + q2.entropy())
         return {
             "reconstruction": first + second,
             "kl": prior,
             "transition": (cross - entropies).sum(-1).mean(),
         }
-
-    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
-        """``z`` and ``z_2``, one for each image of a pair."""
-        drawn = super().draw_noise(rng, batch_size)
-        second = rng.standard_normal((batch_size, self.latent_dim), dtype=np.float32)
-        return drawn | {"z_2": second}
 
 
 def laplace_cross_entropy(mean: Tensor, deviation: Tensor, rate: float) -> Tensor:
@@ -95,8 +82,3 @@ def laplace_cross_entropy(mean: Tensor, deviation: Tensor, rate: float) -> Tenso
     folded = deviation * math.sqrt(2 / math.pi) * (-0.5 * scaled.square()).exp()
     folded = folded + mean * torch.special.erf(scaled / math.sqrt(2))
     return rate * folded - math.log(rate / 2)
-
-
-def entropy(q: DiagonalGaussian) -> Tensor:
-    """Entropy of each latent in nats, ``[B, D]``."""
-    return 0.5 * (q.log_variance + math.log(2 * math.pi * math.e))

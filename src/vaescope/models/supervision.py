@@ -1,7 +1,7 @@
 """How far codes are from known factors: the regularisers of semi-supervised methods."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vaescope.errors import ConfigError
 from vaescope.models.schedules import linear_schedule
+from vaescope.ranges import in_range
 
 Regulariser = Literal["xent", "l2", "l2_sigmoid", "cov", "embed"]
 Anneal = Literal["fixed", "linear", "fine_tune"]
@@ -40,11 +41,9 @@ class Supervision(nn.Module):
     embeddings are drawn from N(0, 1), sigma is learnt from 1 on.
     """
 
+    @in_range
     def __init__(self, regulariser: Regulariser, factor_sizes: Sequence[int] | None) -> None:
         super().__init__()
-        if regulariser not in get_args(Regulariser):
-            allowed = ", ".join(get_args(Regulariser))
-            raise ValueError(f"regulariser={regulariser!r}: choose one of {allowed}")
         sizes = tuple(factor_sizes or ())
         if (regulariser == "embed") != bool(sizes) or not all(size >= 1 for size in sizes):
             raise ValueError(

@@ -1,18 +1,15 @@
 """Time-contrastive learning: which segment does an image come from?"""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaescope.distributions.posteriors import Point, Posterior
+from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts, given
+from vaescope.models.base import Noise, Parts, PointModel, Terms, given
 from vaescope.ranges import Classes, in_range
 
 
-class TCL(LatentModel):
+class TCL(PointModel):
     """TCL: multinomial logistic regression of the segment's label from features h(x), in nats.
 
     0: every label is told; log of the number of labels: none is. Features are absolute values of
@@ -20,11 +17,7 @@ class TCL(LatentModel):
     that its statistics can be told; the encoder does not feel it.
 
     Args:
-        parts: sizes, network, posterior (a point), likelihood and optimiser.
         num_labels: number of segments, at least 2; labels are 0 .. num_labels - 1.
-
-    Raises:
-        ValueError: if ``num_labels`` is below 2.
 
     Source: Hyvarinen & Morioka 2016, https://arxiv.org/abs/1605.06336, section 3 and theorem 1.
     Differs: the encoder is the network that was chosen, without the paper's maxout layers and PCA
@@ -33,10 +26,7 @@ class TCL(LatentModel):
     are the sources' |s| up to a linear map, and not theirs one by one.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a label",)
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (Point,)
-    only_these: ClassVar[str] = "it has no noise and no KL"
-    any_prior: ClassVar[bool] = False
+    needs = ("a label",)
 
     @in_range
     def __init__(self, parts: Parts, *, num_labels: Classes = 10) -> None:
@@ -44,7 +34,7 @@ class TCL(LatentModel):
         self.num_labels = num_labels
         self.regression = nn.Linear(parts.latent_dim, num_labels)
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Cross-entropy of the labels, and the decoder's own reconstruction."""
         h, label = self.encode(batch.image).mean, given(batch.known.label, "labels")
         return {

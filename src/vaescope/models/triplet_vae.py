@@ -1,15 +1,13 @@
 """The VAE of triplets: an image is nearer to the second than to the third."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Parts
+from vaescope.models.base import LatentModel, Noise, Parts, Terms
 from vaescope.ranges import NonNegative, in_range
 
 
@@ -21,20 +19,17 @@ class TripletVAE(LatentModel):
     one that is nearer in its factors first, which need not share a class with the image.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser.
         alpha: weight of the hinge, at least 0.
         margin: by which the negative is to be farther than the positive, at least 0.
         norm: of the difference of two means: 1 or 2.
         beta: weight of the KL, at least 0.
 
-    Raises:
-        ValueError: if a weight or the margin is negative, or the norm is another one.
-
     Source: Ishfaq et al. 2018, https://arxiv.org/abs/1802.04403. Differs: triplets are ordered by
     their factors, the paper's by class; both weights and the norm are options.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("a second image", "a third image")
+    normals = ("z", "z_2", "z_3")
+    needs = ("a second image", "a third image")
 
     @in_range
     def __init__(
@@ -47,15 +42,13 @@ class TripletVAE(LatentModel):
         beta: NonNegative = 1.0,
     ) -> None:
         super().__init__(parts)
-        if norm not in (1, 2):
-            raise ValueError(f"norm={norm}: choose 1 or 2")
         self.alpha, self.margin, self.norm, self.beta = alpha, margin, norm, beta
 
     def weights(self, step: int) -> dict[str, float]:
         """The paper's beta and alpha."""
         return {"kl": self.beta, "triplet": self.alpha}
 
-    def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and KL, each the mean of three images, and the hinge of their means."""
         images = torch.cat([part.image for part in (batch, *batch.partners)])
         q = self.encode(images)
@@ -66,13 +59,6 @@ class TripletVAE(LatentModel):
             "kl": self.kl(q).sum(-1).mean(),
             "triplet": hinge.mean(),
         }
-
-    def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
-        """``z``, ``z_2`` and ``z_3``, one for each image of a triplet."""
-        drawn = super().draw_noise(rng, batch_size)
-        shape = (batch_size, self.latent_dim)
-        second = rng.standard_normal(shape, dtype=np.float32)
-        return drawn | {"z_2": second, "z_3": rng.standard_normal(shape, dtype=np.float32)}
 
 
 def triplet_hinge(

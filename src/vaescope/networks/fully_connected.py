@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import nn
 
@@ -55,8 +55,6 @@ def mlp(
         >>> decoder(encoder(torch.zeros(2, 1, 8, 8))[:, :3]).shape
         torch.Size([2, 1, 8, 8])
     """
-    _check("encoder", encoder_sizes, encoder_activation)
-    _check("decoder", decoder_sizes, decoder_activation)
     pixels = math.prod(image_shape)
     encoder = _dense(pixels, encoder_sizes, num_parameters, encoder_activation)
     decoder = _dense(latent_dim, decoder_sizes, pixels, decoder_activation)
@@ -114,10 +112,3 @@ def _dense(inputs: int, sizes: Sequence[int], outputs: int, activation: str) -> 
         for layer in (nn.Linear(a, b), _ACTIVATIONS[activation]())
     ]
     return nn.Sequential(*layers[:-1])
-
-
-def _check(name: str, sizes: Sequence[int], activation: str) -> None:
-    if activation not in get_args(Activation):
-        raise ValueError(
-            f"{name}_activation={activation!r}: choose one of {', '.join(get_args(Activation))}"
-        )
