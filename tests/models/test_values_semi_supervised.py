@@ -289,7 +289,7 @@ def test_it_is_the_inner_method_in_all_that_others_ask_of_it():
         if name not in ("beta", "initial_beta"):
             assert hasattr(model, name), name
     own = {name for method in METHODS for name in vars(method) if name in vars(LatentModel)}
-    plain = {"posteriors", "only_these", "any_prior"}
+    plain = {"posteriors", "only_these", "any_prior", "normals"}
     handed_on = {name for name in own if not name.startswith("_")} - plain
     assert {"terms", "weights", "targets", "draw_noise", "beta_at", "schedule_end"} <= handed_on
     assert handed_on <= vars(SemiSupervised).keys()
