@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchmetrics import MetricCollection
 
-from vaescope.metrics import HeldOutCodes, OnCodes, mutual_information_gap
+from vaescope.metrics import CollectedCodes, OnCodes, mutual_information_gap
 
 
 def batches():
@@ -17,7 +17,7 @@ def batches():
 
 
 def test_batches_come_back_as_one():
-    metric = HeldOutCodes()
+    metric = CollectedCodes()
     for codes, factors in batches():
         metric.update(codes.requires_grad_(), factors)
     codes, factors = metric.compute()
@@ -46,4 +46,4 @@ def test_several_scores_share_one_copy_of_the_codes():
 
 def test_unequal_rows_are_refused():
     with pytest.raises(ValueError, match=r"\[n, D\] and \[n, K\]"):
-        HeldOutCodes().update(torch.zeros(3, 2), torch.zeros(4, 2))
+        CollectedCodes().update(torch.zeros(3, 2), torch.zeros(4, 2))

@@ -6,14 +6,11 @@ from vaescope.tensor_checks import check_matrix
 
 
 def active_by_mean(mean: Tensor, threshold: float = 0.5) -> Tensor:
-    """Latents whose posterior mean varies over the data: True for active.
+    """Latents whose posterior mean varies over the data, booleans [D].
 
     Args:
         mean: posterior means [N, D].
         threshold: least standard deviation over the data, in units of the prior's.
-
-    Returns:
-        Booleans [D].
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the set V_a behind the simplified
     KL. Differs: none.
@@ -28,14 +25,11 @@ def active_by_mean(mean: Tensor, threshold: float = 0.5) -> Tensor:
 
 
 def active_by_variance(variance: Tensor, threshold: float = 0.8) -> Tensor:
-    """Latents whose posterior is narrower than the prior: True for active.
+    """Latents whose posterior is narrower than the prior, booleans [D].
 
     Args:
         variance: posterior variances [N, D].
         threshold: the mean variance over the data lies below it, in units of the prior's.
-
-    Returns:
-        Booleans [D].
 
     Source: Zietlow et al. 2021, https://arxiv.org/abs/2102.06822, the rule for over-pruned runs.
     Differs: none.

@@ -90,9 +90,6 @@ def decoder_grams(
         chunk: codes differentiated at once; by default as many as fit ``memory_mb``.
         memory_mb: rough budget for intermediate activations, MiB.
 
-    Returns:
-        Gram matrices [N, D, D] by name, float64.
-
     Source: as `decoder_gram`. Differs: none.
 
     Example:
@@ -109,10 +106,7 @@ def decoder_grams(
 
 
 def column_norms(gram: Tensor) -> Tensor:
-    """Lengths of the Jacobian's columns, output units per latent unit; 0 for an ignored latent.
-
-    Returns:
-        Norms [N, D], float64.
+    """Lengths of the Jacobian's columns [N, D], output units per latent unit; 0 if ignored.
 
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the ||c_j|| of Theorem 1.
     Differs: none.

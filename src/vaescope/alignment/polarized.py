@@ -9,10 +9,7 @@ from vaescope.tensor_checks import misfit
 
 
 def kl_diagonal(mean: Tensor, variance: Tensor) -> Tensor:
-    """KL divergence of each latent's posterior from N(0, 1) in nats, 0 (switched off) upward.
-
-    Returns:
-        Divergences [N, D], float64.
+    """KL divergence of each latent's posterior from N(0, 1) [N, D], nats; 0 (switched off) upward.
 
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B. Differs: none.
 

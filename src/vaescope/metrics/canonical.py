@@ -6,14 +6,11 @@ from torch import Tensor
 
 
 def canonical_latents(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Order and signs of the latents that depend on their values alone.
+    """Order [D] and signs, 1 or -1 [D], of the latents that depend on their values alone.
 
     A latent is turned so that its farthest value lies above its mean, and latents are put in the
     order of their standardised values. A permutation of the latents, a change of a sign or of a
     positive scale leaves ``(codes * signs)[:, order]`` as it was, up to the scale.
-
-    Returns:
-        Numbers of the latents [D], int64, and their signs, 1 or -1 [D].
     """
     columns = codes.T.contiguous()  # row by row, so that the sums of a latent are its own
     centred = columns - columns[:, :1]
@@ -29,30 +26,19 @@ def canonical_latents(codes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def following(draws: Tensor, codes: Tensor) -> Tensor:
-    """Draws, one column per latent, given to the latents by what these hold.
-
-    Args:
-        draws: numbers with a distribution that is symmetric about 0 [..., D].
-        codes: one number per latent [N, D], float64.
-
-    Returns:
-        The draws [..., D] in the latents' own order and with their signs.
-    """
+    """Draws [..., D], symmetric about 0, given to latents of codes [N, D] by what these hold."""
     order, signs = canonical_latents(codes)
     return draws[..., order.argsort()] * signs
 
 
 def draw_codes(means: Tensor, variances: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Codes drawn from Gaussian posteriors, each image once before any twice.
+    """Images [S] and codes [S, D] drawn from Gaussian posteriors, each image once before any twice.
 
     Args:
         means: posterior means [N, D], float64.
         variances: posterior variances [N, D], float64.
         count: number of codes S.
         seed: of images and noise; the noise follows what the latents hold.
-
-    Returns:
-        Numbers of the images [S] and the codes [S, D].
     """
     generator = torch.Generator().manual_seed(seed)
     rounds = range(-(-count // len(means)))

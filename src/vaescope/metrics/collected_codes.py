@@ -10,7 +10,7 @@ from torchmetrics.utilities import dim_zero_cat
 from vaescope.tensor_checks import misfit
 
 
-class HeldOutCodes(Metric):
+class CollectedCodes(Metric):
     """All codes [N, D] and factors [N, K] of an evaluation, over batches and processes."""
 
     full_state_update = False
@@ -23,27 +23,18 @@ class HeldOutCodes(Metric):
         self.add_state("factors", default=[], dist_reduce_fx="cat")
 
     def update(self, codes: Tensor, factors: Tensor) -> None:
-        """Keep one batch.
-
-        Args:
-            codes: one number per latent [n, D].
-            factors: values of the factors [n, K].
-        """
+        """Keep one batch: codes [n, D] and values of the factors [n, K]."""
         if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
             raise misfit("[n, D] and [n, K]", codes=codes, factors=factors)
         self.codes.append(codes.detach())
         self.factors.append(factors.detach())
 
     def compute(self) -> Any:
-        """All codes [N, D] and factors [N, K], in the order of the updates.
-
-        Returns:
-            The pair of tensors.
-        """
+        """All codes [N, D] and factors [N, K], in the order of the updates."""
         return dim_zero_cat(self.codes), dim_zero_cat(self.factors)
 
 
-class OnCodes(HeldOutCodes):
+class OnCodes(CollectedCodes):
     """A score of the collected codes and factors; several in a `MetricCollection` share them.
 
     Args:
@@ -55,9 +46,5 @@ class OnCodes(HeldOutCodes):
         self.score = score
 
     def compute(self) -> float | dict[str, float]:
-        """The score of everything collected.
-
-        Returns:
-            What ``score`` returns.
-        """
+        """The score of everything collected."""
         return self.score(*super().compute())

@@ -17,9 +17,6 @@ def resolved_kinds(factors: Tensor, kinds: Sequence[str] | None = None) -> tuple
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor [K].
             None: truth values are categorical, whole numbers ordinal whatever type they are stored
             in, all other numbers continuous.
-
-    Returns:
-        K kinds.
     """
     if factors.ndim != 2 or factors.shape[1] == 0 or factors.is_complex():
         given = f"factors are {factors.dtype} {tuple(factors.shape)}"
@@ -35,11 +32,7 @@ def resolved_kinds(factors: Tensor, kinds: Sequence[str] | None = None) -> tuple
 
 
 def angle_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
-    """Which factors are angles in radians, as `vaescope.factor_kinds.holds_angles` has it.
-
-    Returns:
-        Mask [K].
-    """
+    """Which factors [K] are angles in radians, as `vaescope.factor_kinds.holds_angles` has it."""
     named = resolved_kinds(factors, kinds)
     angles = [holds_angles(c, kind) for c, kind in zip(_columns(factors), named, strict=True)]
     return torch.tensor(angles, device=factors.device)

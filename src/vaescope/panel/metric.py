@@ -8,12 +8,12 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from vaescope.factor_kinds import KINDS
-from vaescope.metrics.collected_codes import HeldOutCodes
+from vaescope.metrics.collected_codes import CollectedCodes
 from vaescope.panel.context import as_numbers, score_names, score_panel
 from vaescope.panel.told import ToldOnce
 
 
-class PanelMetric(HeldOutCodes):
+class PanelMetric(CollectedCodes):
     """Chosen scores of all codes and factors given by ``update``, over batches and processes.
 
     Args:

@@ -13,7 +13,7 @@ from vaescope.alignment import active_by_mean, decoder_grams
 from vaescope.data import EvaluationBatches, FactorDataset
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
-from vaescope.metrics import HeldOutCodes
+from vaescope.metrics import CollectedCodes
 from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
@@ -182,7 +182,7 @@ def encode_split(
     training, dataset, like = model.training, viewed.dataset, next(model.parameters())
     batch_size = _images_at_a_time(dataset)
     model.eval()
-    codes, drawn, losses = HeldOutCodes(), [], []
+    codes, drawn, losses = CollectedCodes(), [], []
     for number, chunk in enumerate(index.split(batch_size)):
         batch = dataset.batch(chunk).like(like)
         q = model.encode(batch.image)

@@ -61,9 +61,6 @@ def boost(
         bins: most values of a code that a split can tell apart, 2 or more.
         seed: of the choices among equally good latents.
 
-    Returns:
-        Gains and scores, float32, on the device of the codes.
-
     Source: Friedman 2001, https://doi.org/10.1214/aos/1013203451, algorithms 5 and 6; histograms as
     Ke et al. 2017, LightGBM. Differs: splits lie between quantile bins; on codes with at most
     ``bins`` values they are those of scikit-learn's GradientBoostingClassifier, up to the order

@@ -38,9 +38,6 @@ def fit_linear(train: Tensor, test: Tensor, columns: Tensor, penalty: float = 0.
         penalty: of the sum of absolute coefficients in units of the column's standard deviation,
             with half the mean squared error as loss; 0: none.
 
-    Returns:
-        Coefficients and predictions, float64.
-
     Source: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x; minimised as in
     Beck & Teboulle 2009, https://doi.org/10.1137/080716542, with the restarts of O'Donoghue &
     Candès 2015, https://doi.org/10.1007/s10208-013-9150-3. Differs: none.
@@ -63,12 +60,7 @@ def fit_linear(train: Tensor, test: Tensor, columns: Tensor, penalty: float = 0.
 def standardised(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     """Codes of mean 0 and variance 1 among the training rows; constant latents are 0 everywhere.
 
-    Args:
-        train: codes [N, D], float64.
-        test: other codes [M, D], float64.
-
-    Returns:
-        Both, shifted and scaled alike.
+    Training codes [N, D] and other codes [M, D], float64, are shifted and scaled alike.
     """
     varies = (train != train[:1]).any(0)
     shift = train.mean(0)

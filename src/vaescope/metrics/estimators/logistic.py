@@ -40,19 +40,14 @@ class LogisticProbes:
     gap: Tensor
 
     def log_probabilities(self, codes: Tensor) -> tuple[Tensor, ...]:
-        """Logarithm of the probability of every class of every factor.
-
-        Returns:
-            Per factor [M, C], nats.
-        """
+        """Logarithm of the probability of every class, in nats: for each factor [M, C]."""
         inputs = self.basis.inputs(codes)
         return tuple((inputs @ weights.T).log_softmax(1) for weights in self.weights)
 
     def accuracies(self, codes: Tensor, factors: Tensor) -> Tensor:
-        """Share of rows whose class is the most probable one, 0 to 1 (good), for each factor.
+        """Share of rows whose class is the most probable one [K], 0 to 1 (good).
 
-        Returns:
-            Shares [K], float64. A class that was not fitted is always missed.
+        A class that was not fitted is always missed.
         """
         codes, factors = checked_rows(codes, factors)
         return torch.stack(
@@ -65,10 +60,9 @@ class LogisticProbes:
         )
 
     def losses(self, codes: Tensor, factors: Tensor) -> Tensor:
-        """Mean negative log-probability of the true class, 0 (good) up, for each factor.
+        """Mean negative log-probability of the true class [K] in nats, 0 (good) up.
 
-        Returns:
-            Nats [K], float64; infinite if a class occurs that was not fitted.
+        Infinite if a class occurs that was not fitted.
         """
         codes, factors = checked_rows(codes, factors)
         found = []

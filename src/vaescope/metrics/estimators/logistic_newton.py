@@ -46,9 +46,6 @@ def minimise_logistic(
         num_classes: number of classes C.
         tolerance: stop after the step before which the estimated gap is at most this, nats.
         max_iterations: steps at most.
-
-    Returns:
-        The weights and the gaps.
     """
     problem = LogisticProblem(inputs, labels, row_weights, penalty)
     weights = discriminant(problem, num_classes)

@@ -54,9 +54,6 @@ def train_and_test(
         test: codes [M, D] and factors [M, K] to score on; all given rows are fitted then. None: a
             random part of the rows is held out.
         test_share: part that is held out, above 0 and below 1; not used with ``test``.
-
-    Returns:
-        Codes and factors to fit on, codes and factors to score on.
     """
     if test is not None:
         fitted, scored = checked_rows(codes, factors), checked_rows(*test)
@@ -96,11 +93,9 @@ def need_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> 
     """Refuse factors without classes.
 
     Args:
-        factors, kinds: as in `vaescope.metrics`.
+        factors: values of the factors [N, K].
+        kinds: as in `vaescope.metrics`.
         instead: what to do with continuous factors, for the message.
-
-    Raises:
-        ValueError: if a factor is continuous or kinds do not fit.
     """
     if (found := set(factor_kinds(factors, kinds))) != {"class"}:
         raise ValueError(
@@ -109,15 +104,7 @@ def need_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> 
 
 
 def class_numbers(values: Tensor, classes: Tensor) -> Tensor:
-    """Place of every value among the classes, -1 if it is none of them.
-
-    Args:
-        values: values of one factor [N].
-        classes: ascending values [C].
-
-    Returns:
-        Numbers [N], int64.
-    """
+    """Place of every value [N] among the ascending classes [C], -1 if it is none of them."""
     place = torch.searchsorted(classes, values.contiguous()).clamp(max=len(classes) - 1)
     return place.where(classes[place] == values, -1)
 
@@ -163,11 +150,7 @@ class Basis:
     singular: Tensor
 
     def inputs(self, codes: Tensor) -> Tensor:
-        """Coordinates of codes with a column of ones.
-
-        Returns:
-            Inputs of a probe [N, R + 1], float64.
-        """
+        """Coordinates of codes [N, D] with a column of ones, last [N, R + 1], float64."""
         values = ((codes.detach().double() - self.shift) / self.scale) @ self.rotation
         return torch.cat([values, values.new_ones(len(values), 1)], 1)
 

@@ -23,14 +23,11 @@ class OneLatentMachines:
     classes: Tensor
 
     def accuracies(self, codes: Tensor, truth: Tensor) -> Tensor:
-        """Share of rows whose class each latent predicts, 0 to 1 (good).
+        """Share of rows whose class each latent predicts [D], 0 to 1 (good).
 
         Args:
             codes: one number per latent [M, D].
-            truth: values of the factor [M].
-
-        Returns:
-            Shares [D], float64. Among equally high lines the first class counts.
+            truth: values of the factor [M]. Among equally high lines the first class counts.
         """
         shares = [
             (self.classes[(x[:, None] * w + b).argmax(1)] == truth).double().mean()
@@ -80,9 +77,6 @@ def fit_one_latent_machines(
         strength: liblinear's ``C``.
         balanced: multiply the loss of a class's own rows by N / (classes times its rows); of two
             classes, that of both.
-
-    Returns:
-        The machines.
 
     Source: Fan et al. 2008, "LIBLINEAR", https://www.jmlr.org/papers/v9/fan08a.html, L2-regularised
     squared hinge with a regularised offset, as scikit-learn's ``LinearSVC``. Differs: exact

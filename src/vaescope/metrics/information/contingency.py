@@ -42,14 +42,7 @@ class LabelColumns:
         return self.cells.shape[1]
 
     def sums(self, values: Tensor) -> Tensor:
-        """Sum over the cells of each column.
-
-        Args:
-            values: one number per cell [..., C].
-
-        Returns:
-            Sums [..., M].
-        """
+        """Sums [..., M] over the cells of each column, of one number per cell [..., C]."""
         found = values.new_zeros((*values.shape[:-1], len(self.sizes)))
         return found.index_add_(-1, self.column_of_cell, values)
 
@@ -61,16 +54,13 @@ def joint_counts(
     order: Tensor | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """How often each value of a left column meets each value of a right one, 0 and up.
+    """How often each value of a left column meets each value of a right one [B, C], float64.
 
     Args:
         left: D columns with B cells in all.
         right: K columns with C cells in all.
         order: which row of the right columns meets each row of the left ones [N]; None: the same.
         weights: multiplicity of each row [N]; None: once.
-
-    Returns:
-        Counts [B, C], float64.
     """
     if left.num_rows != right.num_rows:
         raise ValueError(f"{left.num_rows} rows of codes, but {right.num_rows} rows of factors")
@@ -111,14 +101,7 @@ def information_of_counts(
 
 
 def entropies_of(columns: LabelColumns) -> Tensor:
-    """Plug-in entropy of each column in nats, 0 to the logarithm of its number of values.
-
-    Args:
-        columns: M columns.
-
-    Returns:
-        Entropies [M], float64.
-    """
+    """Plug-in entropy of each column [M] in nats, 0 to the logarithm of its number of values."""
     counts = torch.bincount(columns.cells.flatten(), minlength=columns.num_cells).double()
     return _entropy(columns.sums(torch.xlogy(counts, counts)), columns.sums(counts))
 

@@ -109,9 +109,6 @@ def gaps_of_information(information: Tensor, entropies: Tensor) -> InformationGa
         entropies: of the factors [K], nats. Infinite for a continuous factor: its gap is that of
             sqrt(1 - exp(-2 I)), the correlation of a Gaussian pair with as much information.
 
-    Returns:
-        The score with its parts.
-
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6; Linfoot 1957, "An
     informational measure of correlation", https://doi.org/10.1016/S0019-9958(57)90116-X. Differs:
     Chen et al. know no continuous factors.
@@ -133,9 +130,6 @@ def mutual_information_gap(
     Args:
         codes, factors, bins: as in `vaescope.metrics`.
         convention: how information is estimated, as in `information_gaps`; not ``"chen"``.
-
-    Returns:
-        The mean gap over the factors that vary.
 
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6. Differs: as
     `information_gaps`.

@@ -62,7 +62,7 @@ def _left_edges(values: Tensor, bins: int) -> Tensor:
 def factor_classes(
     factors: Tensor, *, kinds: Sequence[str] | None = None, bins: int = 20, bin_all: bool = False
 ) -> Tensor:
-    """Class number of every value of every factor: what plug-in information counts.
+    """Class number of every value of every factor [N, K], int64: what plug-in information counts.
 
     Args:
         factors: values of the factors [N, K], integers or floating-point numbers.
@@ -71,9 +71,6 @@ def factor_classes(
             in `vaescope.metrics.kinds.resolved_kinds`, a factor of whole numbers has classes.
         bins: equal-width bins over each continuous factor's sample range.
         bin_all: bin all factors, as the ``dcf`` convention does.
-
-    Returns:
-        Class numbers [N, K], int64.
 
     Example:
         >>> factor_classes(torch.tensor([[3], [7], [3]])).flatten().tolist()
@@ -100,11 +97,7 @@ def _class_numbers(values: Tensor) -> Tensor:
 
 
 def continuous_columns(factors: Tensor, kinds: Sequence[str] | None = None) -> Tensor:
-    """Which factors are continuous: by their kinds or, without kinds, by their values.
-
-    Returns:
-        Mask [K].
-    """
+    """Which factors [K] are continuous: by their kinds or, without kinds, by their values."""
     check_matrix("factors", factors, hint="leave those rows out")
     named = resolved_kinds(factors, kinds)
     return torch.tensor([kind == "continuous" for kind in named], device=factors.device)
@@ -139,9 +132,6 @@ def entropy(binned: Tensor) -> Tensor:
 
     Args:
         binned: integer labels [N, K].
-
-    Returns:
-        Plug-in estimates [K], float64.
 
     Source: Cover & Thomas 2006, "Elements of Information Theory", eq. 2.1 on the empirical
     distribution. Differs: none.

@@ -37,7 +37,7 @@ def local_boxes(
     least: int = 10,
     seed: int = 0,
 ) -> Tensor:
-    """Combinations of factor values in boxes around random centres, for codes to be made of.
+    """Combinations of factor values in boxes around random centres [G, n, K], int64.
 
     Args:
         sizes: number of values of each factor [K].
@@ -48,9 +48,6 @@ def local_boxes(
         reach: half the width of a box as a share of a factor's number of values, rounded down.
         least: factors with fewer values keep the centre's.
         seed: of centres and combinations.
-
-    Returns:
-        Factor values [G, n, K], int64.
 
     Source: Rhodes & Lee 2021, "Local Disentanglement in VAEs", https://arxiv.org/abs/2106.02923,
     and its public code. Differs: circular factors go round, there they are cut off at the ends.

@@ -214,15 +214,7 @@ def axis_alignment(table: InformationTable) -> ScoreParts:
 
 
 def top_two(values: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Largest and second-largest value along a dimension; with a single one the second is 0.
-
-    Args:
-        values: at least 0.
-        dim: the dimension, which goes.
-
-    Returns:
-        The two.
-    """
+    """Largest and second-largest value, at least 0, along a dimension; 0 if there is no second."""
     if values.shape[dim] == 1:
         first = values.select(dim, 0)
         return first, torch.zeros_like(first)
@@ -231,29 +223,13 @@ def top_two(values: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def share(part: Tensor, whole: Tensor) -> Tensor:
-    """Part over whole, 0 where the whole is 0 or below rounding.
-
-    Args:
-        part: numbers [...].
-        whole: numbers [...] of a shape that fits.
-
-    Returns:
-        The ratio [...].
-    """
+    """Part over whole, elementwise; 0 where the whole is 0 or below rounding."""
     there = whole > ROUNDING**2
     return (part / whole.where(there, 1.0)).where(there, 0.0)
 
 
 def mean_of(parts: Tensor, counted: Tensor) -> ScoreParts:
-    """Mean over the counted parts of the last dimension, 0 if none counts.
-
-    Args:
-        parts: numbers [..., M]; those that do not count become 0 if there is no number.
-        counted: mask [..., M] of a shape that fits.
-
-    Returns:
-        The score with its parts.
-    """
+    """Mean over the counted parts [..., M] of the last dimension, 0 if none counts."""
     counted = counted.to(parts.device).expand_as(parts)
     score = share(parts.where(counted, 0.0).sum(-1), counted.sum(-1).to(parts))
     return ScoreParts(score, parts, counted)

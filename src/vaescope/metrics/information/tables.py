@@ -55,9 +55,6 @@ def information_table(
         codes, factors, kinds, bins: as in `vaescope.metrics`.
         convention: ``"dlib"`` bins latents and continuous factors; ``"dcf"`` bins all factors.
 
-    Returns:
-        The table of this sample.
-
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359 (``"dlib"``); Roth et al. 2023,
     https://arxiv.org/abs/2210.07347, public code (``"dcf"``). Differs: none.
 
@@ -78,10 +75,9 @@ def binned_pair(
     bins: int = 20,
     convention: Binning = "dlib",
 ) -> tuple[Tensor, Tensor]:
-    """Bin numbers of the codes and class numbers of the factors.
+    """Bin numbers of the codes [N, D] and class numbers of the factors [N, K], both integers.
 
-    Returns:
-        Integers [N, D] and [N, K].
+    All arguments are those of `information_table`.
     """
     if convention not in ("dlib", "dcf"):
         raise ValueError(f"convention={convention!r}: give 'dlib' or 'dcf'")
@@ -90,16 +86,7 @@ def binned_pair(
 
 
 def table_of_labels(binned: Tensor, labels: Tensor, bins: int) -> InformationTable:
-    """Table of binned codes and classes of factors, in nats.
-
-    Args:
-        binned: bin numbers of the codes [N, D].
-        labels: class numbers of the factors [N, K].
-        bins: number of bins of a latent.
-
-    Returns:
-        The table of this sample.
-    """
+    """Table, in nats, of bin numbers of codes [N, D] and class numbers of factors [N, K]."""
     codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
     found = information_of_counts(joint_counts(codes, factors), codes, factors)
     among = information_of_counts(joint_counts(factors, factors), factors, factors)[0]
@@ -107,16 +94,13 @@ def table_of_labels(binned: Tensor, labels: Tensor, bins: int) -> InformationTab
 
 
 def shuffled_tables(binned: Tensor, labels: Tensor, bins: int, orders: Tensor) -> InformationTable:
-    """Tables of factors shuffled against the codes: what the same marginals reach by chance.
+    """R tables in one of factors shuffled against the codes: what they reach by chance.
 
     Args:
         binned: bin numbers of the codes [N, D].
         labels: class numbers of the factors [N, K]; whole rows are shuffled.
         bins: number of bins of a latent.
         orders: permutations of the rows [R, N], of `shuffle_orders`.
-
-    Returns:
-        R tables in one: informations [R, D, K], the rest alike.
     """
     codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
     information, entropies, factor_entropies = _repeated(
@@ -170,31 +154,14 @@ def _repeated(
 
 
 def shuffle_orders(rows: int, repeats: int, seed: int = 0) -> Tensor:
-    """Random permutations of the rows, each row once.
-
-    Args:
-        rows: number of rows N.
-        repeats: number of permutations R, at least 1.
-        seed: of the permutations.
-
-    Returns:
-        Row numbers [R, N].
-    """
+    """Random permutations of the rows [R, N], R at least 1."""
     _check_repeats(repeats)
     generator = torch.Generator().manual_seed(seed)
     return torch.stack([torch.randperm(rows, generator=generator) for _ in range(repeats)])
 
 
 def bootstrap_weights(rows: int, repeats: int, seed: int = 0) -> Tensor:
-    """How often each row is in each of R samples of N rows drawn with replacement, 0 to N.
-
-    Args:
-        rows: number of rows N.
-        repeats: number of samples R, at least 1.
-        seed: of the samples.
-
-    Returns:
-        Multiplicities [R, N], int64; every row of the matrix sums to N.
+    """How often each row is in each of R samples of N rows drawn with replacement [R, N], int64.
 
     Source: Efron 1979, "Bootstrap Methods", https://doi.org/10.1214/aos/1176344552. Differs: none.
     """

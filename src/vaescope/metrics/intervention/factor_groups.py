@@ -34,10 +34,7 @@ class SharedValues:
 
         Args:
             which: the label that a row has to share, broadcast against ``uniform``.
-            uniform: random numbers in [0, 1).
-
-        Returns:
-            Row numbers of the shape of ``uniform``.
+            uniform: random numbers in [0, 1), one for each row to draw.
         """
         return _looked_up(self.anchors, which, (uniform * self.num_anchors[which]).long())
 
@@ -46,11 +43,8 @@ class SharedValues:
 
         Args:
             which: the label that is shared, broadcast against ``uniform``.
-            anchors: row numbers, broadcast against ``uniform``.
-            uniform: random numbers in [0, 1).
-
-        Returns:
-            Row numbers of the shape of ``uniform``; an anchor can be its own partner.
+            anchors: row numbers, broadcast against ``uniform``; an anchor can be its own partner.
+            uniform: random numbers in [0, 1), one for each row to draw.
         """
         steps = (uniform * _looked_up(self.count, which, anchors)).long()
         return _looked_up(self.order, which, _looked_up(self.start, which, anchors) + steps)
@@ -63,14 +57,7 @@ def _looked_up(table: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def group_rows(labels: Tensor) -> SharedValues:
-    """Groups of rows with the same label, for each column on its own.
-
-    Args:
-        labels: integers [N, K].
-
-    Returns:
-        The groups, ready for drawing.
-    """
+    """Groups of rows with the same label [N, K], for each column on its own."""
     columns = labels.T.contiguous()
     ordered, order = columns.sort(dim=1, stable=True)
     first = torch.searchsorted(ordered, ordered)
@@ -82,15 +69,12 @@ def group_rows(labels: Tensor) -> SharedValues:
 
 
 def value_classes(factors: Tensor, *, kinds: Sequence[str] | None = None, bins: int = 20) -> Tensor:
-    """Class of every factor value, so that a class can be held fixed: labels 0, 1, ... in order.
+    """Class of every factor value [N, K], so that a class can be held fixed: 0, 1, ... in order.
 
     Args:
         factors, kinds: as in `vaescope.metrics`.
         bins: classes that a continuous factor is cut into. They hold about equally many rows, so
             that each has enough to draw from; equal values stay together.
-
-    Returns:
-        Labels [N, K], int64.
     """
     if bins < 2:
         raise ValueError(f"bins = {bins}, but at least 2 are needed")
@@ -105,11 +89,7 @@ def value_classes(factors: Tensor, *, kinds: Sequence[str] | None = None, bins: 
 
 
 def pool_rows(codes: Tensor, factors: Tensor) -> Tensor:
-    """Codes as float64 once they fit the factors.
-
-    Returns:
-        The codes [N, D], detached.
-    """
+    """Codes [N, D] as float64, detached, once they fit the factors."""
     if codes.ndim != 2 or 0 in codes.shape or len(codes) != len(factors):
         raise misfit("non-empty [N, D] and [N, K]", codes=codes, factors=factors)
     check_finite("check the encoder before scoring it", codes=codes)
@@ -122,9 +102,6 @@ def fixable_factors(classes: Tensor, groups: SharedValues) -> Tensor:
     Args:
         classes: labels of the factors [N, K].
         groups: the rows by the same labels.
-
-    Returns:
-        Numbers of the factors, ascending.
 
     Raises:
         NoScoreError: if there is none.
@@ -139,11 +116,7 @@ def fixable_factors(classes: Tensor, groups: SharedValues) -> Tensor:
 
 
 def spread(codes: Tensor) -> Tensor:
-    """Standard deviation of each latent over the pool, exactly 0 for a constant one.
-
-    Returns:
-        Standard deviations [D] with N - 1 in the denominator; 0 for one row.
-    """
+    """Standard deviation of each latent [D] by N - 1; exactly 0 for a constant one."""
     shifted = codes - codes[:1]
     centred = shifted - shifted.mean(0)
     constant = (shifted == 0).all(0)
@@ -152,14 +125,5 @@ def spread(codes: Tensor) -> Tensor:
 
 
 def uniforms(generator: torch.Generator, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Random numbers in [0, 1), the same on every device.
-
-    Args:
-        generator: a generator of the CPU.
-        shape: of the result.
-        device: where the result lies.
-
-    Returns:
-        Numbers of ``shape``, float64.
-    """
+    """Random numbers in [0, 1), float64, by a generator of the CPU: the same on every device."""
     return torch.rand(shape, generator=generator, dtype=torch.float64).to(device)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.prediction.dci_scores import DCI, chosen_probe, dci, explained
+from vaescope.metrics.prediction.dci_scores import DCI, chosen_probe, dci, informativeness_of_losses
 from vaescope.metrics.prediction.probes import Probe
 from vaescope.streams import stream
 
@@ -100,7 +100,9 @@ def informativeness_interval(
     counts = rng.multinomial(number, [1 / number] * number, size=repeats)
     weights = torch.from_numpy(counts).to(result.losses)
     varies = (result.reference_losses > 0).any(0)
-    each = explained(weights @ result.losses, weights @ result.reference_losses)[:, varies].mean(1)
+    each = informativeness_of_losses(weights @ result.losses, weights @ result.reference_losses)[
+        :, varies
+    ].mean(1)
     tail = (1 - level) / 2
     low, high = each.quantile(each.new_tensor([tail, 1 - tail])).tolist()
     return low, high
@@ -128,9 +130,6 @@ def dci_errors(
         probe: as in `dci`, one that is quick to fit.
         repeats: number of halves, at least 2; the relative error of the answer is about
             1 / sqrt(2 repeats - 2).
-
-    Returns:
-        The standard deviations over halves.
 
     Raises:
         ValueError: as `dci`, if ``repeats`` is below 2 or the probe is slow to fit.

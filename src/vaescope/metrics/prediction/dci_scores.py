@@ -176,14 +176,7 @@ def dci(
 
 
 def chosen_probe(probe: str | Probe) -> Probe:
-    """The probe of a name.
-
-    Args:
-        probe: a name, or a probe already.
-
-    Returns:
-        The probe.
-    """
+    """The probe of a name, or the given one."""
     if isinstance(probe, Probe):
         return probe
     if probe not in PROBES:
@@ -214,7 +207,7 @@ def _result(
     scores = importance_scores(answers.importances, convention=convention)
     losses, references = targets.losses(answers.test, targets.test)
     own_losses, own_references = targets.losses(answers.train, targets.train)
-    informativeness = explained(losses.sum(0), references.sum(0))
+    informativeness = informativeness_of_losses(losses.sum(0), references.sum(0))
 
     def placed(values: Tensor) -> Tensor:
         """Values [..., K'] of the factors that vary at their places among all K."""
@@ -227,7 +220,7 @@ def _result(
         scores.disentanglement,
         scores.completeness,
         float(informativeness.mean()),
-        float(explained(own_losses.sum(0), own_references.sum(0)).mean()),
+        float(informativeness_of_losses(own_losses.sum(0), own_references.sum(0)).mean()),
         placed(informativeness),
         ImportanceScores(
             scores.disentanglement,
@@ -243,15 +236,10 @@ def _result(
     )
 
 
-def explained(losses: Tensor, references: Tensor) -> Tensor:
+def informativeness_of_losses(losses: Tensor, references: Tensor) -> Tensor:
     """Informativeness, 0 to 1 (good): one minus summed losses over those of reference, elementwise.
 
-    Args:
-        losses: summed losses [...].
-        references: summed losses of reference [...]; where they are 0 the answer is 0.
-
-    Returns:
-        The shares, float64; 0 where the losses are greater.
+    0 where the losses are greater, and where those of reference are 0.
     """
     known = references > 0
     return (1 - losses / references.where(known, 1.0)).clamp(min=0).where(known, 0.0)

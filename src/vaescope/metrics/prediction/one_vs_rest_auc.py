@@ -115,18 +115,7 @@ def explicitness(
 def explicitness_of_probes(
     probes: LogisticProbes, codes: Tensor, factors: Tensor, scale: Scale = "auc"
 ) -> tuple[float, Tensor]:
-    """Explicitness of fitted probes on some rows, as `explicitness`.
-
-    Args:
-        codes, factors: as in `vaescope.metrics`.
-        probes: one logistic regression per factor.
-        scale: ``"auc"`` or ``"unit"``.
-
-    Returns:
-        The mean over factors and the value of each factor [K].
-
-    Source: as `explicitness`. Differs: as `explicitness`.
-    """
+    """`explicitness` of fitted probes on some rows: mean over factors, and each factor's [K]."""
     areas = []
     for log_p, classes, truth in zip(
         probes.log_probabilities(codes), probes.classes, factors.T, strict=True

@@ -105,9 +105,6 @@ def explicitness_of_losses(losses: Tensor, baselines: Tensor) -> Tensor:
         losses: best loss up to each of Q evenly spaced capacities [Q, K], not rising.
         baselines: loss of a probe that knows nothing [K], above 0.
 
-    Returns:
-        Of each factor [K].
-
     Source: Eastwood et al. 2023, https://arxiv.org/abs/2210.00364, section 4.2, as in its code.
     Differs: none.
 

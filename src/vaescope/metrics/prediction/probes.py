@@ -92,9 +92,6 @@ def boosted_probe(
 def gbt_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answers:
     """Importances, 0 to 1, of scikit-learn's gradient boosting with its defaults, per factor.
 
-    Returns:
-        The answers.
-
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, and its public code. Differs: a
     seed of its own instead of the global random state.
     """
@@ -141,9 +138,6 @@ def linear_probe(
         targets: what to predict; of classes, the one with the highest prediction is named.
         seed: not used.
         penalty: of the absolute coefficients, as in `fit_linear`.
-
-    Returns:
-        The answers.
 
     Source: Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ, section 3.
     Differs: a fixed penalty, not one chosen by cross-validation.

@@ -34,11 +34,7 @@ class LeastSquaresProbes:
     weights: Tensor
 
     def predict(self, codes: Tensor) -> Tensor:
-        """Predicted targets.
-
-        Returns:
-            Predictions [M, T], float64.
-        """
+        """Predicted targets [M, T] of codes [M, D], float64."""
         return self.basis.inputs(codes) @ self.weights
 
 
