@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder
 from vaescope.data.files.published import PublishedFile
 
@@ -90,12 +91,20 @@ class DataSource:
 def source_of(option: str) -> DataSource:
     """The record of a data set in ``sets/sources.toml``, by its option of the group ``data``."""
     record, publications = _record(option), _records()["publications"]
+    record.pop("factors", None)
     return DataSource(
         option=option,
         publications=tuple(Publication(**publications[n]) for n in record.pop("publications", ())),
         files=tuple(PublishedFile(**_tuples(file)) for file in record.pop("files", ())),
         **_tuples(record),
     )
+
+
+def factors_of(option: str) -> Factors:
+    """The factors in the record of a data set, in their order."""
+    named = _record(option)["factors"]
+    sizes, kinds = zip(*named.values(), strict=True)
+    return Factors(tuple(named), sizes, kinds)
 
 
 def _record(option: str) -> dict[str, Any]:

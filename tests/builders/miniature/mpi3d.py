@@ -47,7 +47,8 @@ def write(folder):
         np.savez_compressed(path, images=images(name))
         checksum = file_checksum(path, "md5") if file.algorithm else ""
         source = replace(variant.source, files=(replace(file, checksum=checksum),))
-        variants[name] = replace(variant, source=source, sizes=sizes(name))
+        factors = replace(variant.factors, sizes=sizes(name))
+        variants[name] = replace(variant, source=source, factors=factors)
     return {"VARIANTS": variants}
 
 

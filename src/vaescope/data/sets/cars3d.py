@@ -11,10 +11,9 @@ import numpy as np
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import resized
-from vaescope.data.sources import source_of
+from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
 
 _SIDE = 128  # of the published images
@@ -31,26 +30,16 @@ class Cars3D(ConvertedDataset):
     much memory once. The numbers of the cars are their places in the archive's own list.
 
     Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         side: of the images in pixels, 64 or 128 as published.
         resize: how images of 64 pixels are made: ``lanczos``, as disentanglement_lib does it, or
             ``bilinear``, as disent does; both low-pass.
-
-    Raises:
-        ConfigError: an option is unknown.
-        DataError: files are missing, damaged or not the published ones, or the disk is full.
 
     Source: ``data_source``. Differs: none known; disentanglement_lib numbers the cars as its
     file system lists them.
     """
 
     data_source = source_of("cars3d")
-
-    factors = Factors(
-        ("elevation", "azimuth", "object_type"),
-        (4, 24, 183),
-        ("ordinal", "circular", "categorical"),
-    )
+    factors = factors_of("cars3d")
 
     side: Literal[64, 128] = 64
     resize: Literal["lanczos", "bilinear"] = "lanczos"
@@ -77,13 +66,6 @@ class Cars3D(ConvertedDataset):
         """Images uint8 `[b, side, side, 3]` in the order of the rows, from row ``start`` on.
 
         All are read first: a file has all views of one car, and rows have the car fastest.
-
-        Args:
-            paths: what ``find`` found, checked.
-            start: the first row that is wanted.
-
-        Raises:
-            DataError: a file is damaged or laid out differently.
         """
         views, order = self._read(paths)
         cars = len(order)

@@ -12,22 +12,17 @@ import numpy as np
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import Decoder, in_pieces
-from vaescope.data.sources import source_of
+from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
 
 _TITLE = "Causal3DIdent"
 _SIDE = 224
 _SHAPE = (64, 64, 3)
 _PARTS = ("trainset", "testset")
+_NUM_LATENTS = 10
 _CLASSES = ("teapot", "hare", "dragon", "cow", "armadillo", "horse", "head")
-_LATENTS = (
-    *("position_x", "position_y", "position_z"),
-    *("rotation_alpha", "rotation_beta", "rotation_gamma", "spotlight_position"),
-    *("object_hue", "spotlight_hue", "background_hue"),
-)
 
 
 class Causal3DIdent(ConvertedDataset):
@@ -37,15 +32,9 @@ class Causal3DIdent(ConvertedDataset):
     ``testset.tar.gz``, or the folders extracted from them. Rows are the training part, then the
     test part, class by class. 3.4 GB are written; reading the archives needs 3.1 GB more meanwhile.
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
     Attributes:
         num_per_class: images of each class in the training and in the test part.
         class_names: what the values of the factor ``class`` are.
-
-    Raises:
-        DataError: files are missing, damaged or not the published ones, or the disk is full.
 
     Source: ``data_source``. Differs: resized from 224x224 pixels by an antialiased bilinear
     filter; latents are mapped from [-1, 1] to [0, 1]; both parts make one set, split by the
@@ -53,12 +42,7 @@ class Causal3DIdent(ConvertedDataset):
     """
 
     data_source = source_of("causal3dident")
-
-    factors = Factors(
-        names=("class", *_LATENTS),
-        sizes=(len(_CLASSES), *(0,) * len(_LATENTS)),
-        kinds=("categorical", *("continuous",) * len(_LATENTS)),
-    )
+    factors = factors_of("causal3dident")
     image_shape = (3, 64, 64)
     class_names = _CLASSES
     num_per_class = (36_000, 3_600)
@@ -106,11 +90,11 @@ def _table(path: Path, count: int) -> np.ndarray:
     rows = []
     for number, name in enumerate(_CLASSES):
         latents = by_class.get(number)
-        if latents is None or latents.shape != (count, len(_LATENTS)):
+        if latents is None or latents.shape != (count, _NUM_LATENTS):
             found = "no latents" if latents is None else f"latents {list(latents.shape)}"
             raise DataError(
                 f"{path} has {found} of class {number} ({name}) in raw_latents_{number}.npy, "
-                f"expected {[count, len(_LATENTS)]}; fetch or extract it again"
+                f"expected {[count, _NUM_LATENTS]}; fetch or extract it again"
             )
         if not (np.abs(latents) <= 1 + 1e-6).all():
             raise DataError(

@@ -45,7 +45,6 @@ class CelebA(ConvertedDataset):
     ``list_eval_partition.txt`` if it is there. 2.5 GB are written.
 
     Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         crop: side of the centre square that is kept of 178x218 pixels, 140 and 148 are usual;
             None: all is kept, and made square.
 
@@ -55,10 +54,6 @@ class CelebA(ConvertedDataset):
         partition_file: the publisher's split, not needed.
         partition: that split, uint8 `[N]`, 0 training, 1 validation, 2 test; None: the
             file was not there.
-
-    Raises:
-        ConfigError: there is no such crop.
-        DataError: files are missing, damaged or not the published ones, or the disk is full.
 
     Source: ``data_source``. Differs: resized by an antialiased bilinear filter, once, and split
     by the data module, not by ``partition``.

@@ -36,12 +36,18 @@ def _files(title: str, md5: tuple[str, ...]) -> tuple[IdxFile, ...]:
 class _LabelledImages(FactorDataset):
     """Grey images with a class each, from four idx files: the training part, then the test part.
 
+    Args:
+        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+
     Attributes:
         labels: class of every image, uint8 `[N]`; it is no factor, for it does not make an image.
         paths: the files that were read, in the order of ``files``.
         files: what is published, decompressed.
         installed: places where a package of the system puts the files.
         package: how else; empty or a whole clause.
+
+    Raises:
+        DataError: a file is missing, damaged or not the published one.
     """
 
     factors = Factors((), (), ())
@@ -119,12 +125,6 @@ class MNIST(_LabelledImages):
     The four published files, gzipped or not, are read from ``data_dir/mnist`` or
     ``data_dir/MNIST/raw`` and kept as bytes (55 MB).
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    Raises:
-        DataError: a file is missing, damaged or not the published one.
-
     Source: ``data_source``. Differs: one set, split by the data module, as in the CVPR 2019
     paper; checked by the md5 of the decompressed bytes, which several public programs agree on
     (the publisher gives none).
@@ -149,12 +149,6 @@ class FashionMNIST(_LabelledImages):
     The four published files, gzipped or not, are read from ``data_dir/fashion-mnist``,
     ``data_dir/FashionMNIST/raw`` or the place of Debian's package ``dataset-fashion-mnist`` and
     kept as bytes (55 MB).
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    Raises:
-        DataError: a file is missing, damaged or not the published one.
 
     Source: ``data_source``. Differs: one set, split by the data module, as in the CVPR 2019
     paper; checked by the md5 of the decompressed bytes, for Debian compresses them anew.

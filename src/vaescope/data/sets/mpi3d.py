@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import headers, npz_images
 from vaescope.data.files.published import find_together
-from vaescope.data.sources import DataSource, source_of
+from vaescope.data.sources import DataSource, factors_of, source_of
 from vaescope.errors import DataError
 
 _KEY = "images"
@@ -25,51 +25,26 @@ class Variant:
 
     Args:
         source: with its file.
-        sizes: number of values of each factor.
+        factors: what its images vary in.
         other_names: what its file is called elsewhere.
     """
 
     source: DataSource
-    sizes: tuple[int, ...] = (6, 6, 2, 3, 3, 40, 40)
+    factors: Factors
     other_names: tuple[str, ...] = ()
 
-    @property
-    def factors(self) -> Factors:
-        """What the images vary in."""
-        return replace(_FACTORS, sizes=self.sizes)
+
+def _variant(name: str, *other_names: str) -> Variant:
+    return Variant(source_of(f"mpi3d_{name}"), factors_of(f"mpi3d_{name}"), other_names)
 
 
-_FACTORS = Factors(
-    names=(
-        "object_color",
-        "object_shape",
-        "object_size",
-        "camera_height",
-        "background_color",
-        "horizontal_axis",
-        "vertical_axis",
-    ),
-    sizes=Variant.sizes,
-    kinds=(
-        "categorical",
-        "categorical",
-        "ordinal",
-        "ordinal",
-        "categorical",
-        "ordinal",
-        "ordinal",
-    ),
-)
-_FEWER = (4, 4, 2, 3, 3, 40, 40)
 VARIANTS = {
-    "toy": Variant(source_of("mpi3d_toy")),
-    "realistic": Variant(source_of("mpi3d_realistic")),
-    "real": Variant(source_of("mpi3d_real")),
-    "complex": Variant(
-        source_of("mpi3d_complex"), _FEWER, ("real3d_complicated_shapes_ordered.npz",)
-    ),
+    "toy": _variant("toy"),
+    "realistic": _variant("realistic"),
+    "real": _variant("real"),
+    "complex": _variant("complex", "real3d_complicated_shapes_ordered.npz"),
     # disentanglement_lib's script renames its file
-    "challenge": Variant(source_of("mpi3d_challenge"), _FEWER, ("mpi3d_toy.npz",)),
+    "challenge": _variant("challenge", "mpi3d_toy.npz"),
 }
 
 
@@ -82,7 +57,6 @@ class MPI3D(ConvertedDataset):
     disentanglement_lib has for it or in ``data_dir``; converted they take 12.7 GB or 5.7 GB.
 
     Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         variant: ``toy`` (simply rendered), ``realistic`` (rendered in detail), ``real``
             (photographs), ``complex`` (photographs of everyday objects) or ``challenge``: the toy
             images with four colours and four shapes, which disentanglement_lib calls mpi3d_toy.
@@ -126,15 +100,7 @@ class MPI3D(ConvertedDataset):
         return [path] if (path := next(own, None)) else None
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
-        """Images uint8 `[b, 64, 64, 3]` in the order of the rows, from row ``start`` on.
-
-        Args:
-            paths: the npz file, checked.
-            start: the first row that is wanted.
-
-        Raises:
-            DataError: the file is damaged or laid out differently.
-        """
+        """Images uint8 `[b, 64, 64, 3]` in the order of the rows, from row ``start`` on."""
         channels, height, width = self.image_shape
         shape = (self.num_images, height, width, channels)
         yield from npz_images(paths[0], _KEY, shape, start, self.title)

@@ -8,10 +8,9 @@ import torch
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.factors import Factors
 from vaescope.data.files.image_files import Decoder, in_pieces
 from vaescope.data.files.published import find_together
-from vaescope.data.sources import source_of
+from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
 
 _SIDE = 128
@@ -88,26 +87,12 @@ class Falcor3D(_RenderedFolder):
     Read from ``data_dir/Falcor3D_down128`` or ``data_dir/falcor3d/Falcor3D_down128``, as the
     archive of 128x128 pixels has it: ``train-rec.labels`` and ``images``. 2.9 GB are written.
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    Raises:
-        DataError: files are missing, damaged or laid out differently, or the disk is full.
-
     Source: ``data_source``. Differs: resized from the 128x128 pixels to 64x64 by an antialiased
     bicubic filter; no checksum is published.
     """
 
     data_source = source_of("falcor3d")
-
-    factors = Factors(
-        names=(
-            *("lighting_intensity", "lighting_x", "lighting_y", "lighting_z"),
-            *("camera_x", "camera_y", "camera_z"),
-        ),
-        sizes=(5, 6, 6, 6, 6, 6, 6),
-        kinds=("ordinal",) * 7,
-    )
+    factors = factors_of("falcor3d")
 
 
 class Isaac3D(_RenderedFolder):
@@ -116,27 +101,13 @@ class Isaac3D(_RenderedFolder):
     Read from ``data_dir/Isaac3D_down128`` or ``data_dir/isaac3d/Isaac3D_down128``, as the archive
     of 128x128 pixels has it: ``labels.npy`` and ``images``. 9.1 GB are written.
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    Raises:
-        DataError: files are missing, damaged or laid out differently, or the disk is full.
-
     Source: ``data_source``. Differs: resized from the 128x128 pixels to 64x64 by an antialiased
     bicubic filter; no checksum is published; the factors' order is that of the publisher's
     program, whose description names another one that their numbers of levels contradict.
     """
 
     data_source = source_of("isaac3d")
-
-    factors = Factors(
-        names=(
-            *("object_shape", "robot_x", "robot_y", "camera_height", "object_scale"),
-            *("lighting_intensity", "lighting_y", "object_color", "wall_color"),
-        ),
-        sizes=(3, 8, 5, 4, 4, 4, 6, 4, 4),
-        kinds=("categorical", *("ordinal",) * 6, "categorical", "categorical"),
-    )
+    factors = factors_of("isaac3d")
 
 
 Falcor3DDataModule = data_module_of(Falcor3D)

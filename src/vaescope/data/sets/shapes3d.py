@@ -9,10 +9,9 @@ import torch
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.factors import Factors
 from vaescope.data.files.array_files import open_hdf5
 from vaescope.data.files.damage import damage_told
-from vaescope.data.sources import source_of
+from vaescope.data.sources import factors_of, source_of
 
 _AT_LEAST = 1024  # images in a piece, where chunks are lower
 
@@ -23,34 +22,15 @@ class Shapes3D(ConvertedDataset):
     Made of the published hdf5 file in ``data_dir/shapes3d``, ``data_dir/3dshapes`` or
     ``data_dir``; converted it takes 5.9 GB.
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-
-    Raises:
-        DataError: the file is missing, damaged or not the published one, or the disk is full.
-
     Source: ``data_source``. Differs: none known.
     """
 
     data_source = source_of("shapes3d")
-
-    factors = Factors(
-        ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
-        (10, 10, 10, 8, 4, 15),
-        ("circular", "circular", "circular", "ordinal", "categorical", "ordinal"),
-    )
+    factors = factors_of("shapes3d")
     image_shape = (3, 64, 64)
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
-        """Images uint8 `[b, 64, 64, 3]` from row ``start`` on, cut where the file's chunks end.
-
-        Args:
-            paths: the hdf5 file, checked.
-            start: the first row that is wanted.
-
-        Raises:
-            DataError: the file is damaged or laid out differently.
-        """
+        """Images uint8 `[b, 64, 64, 3]` from row ``start`` on, cut where the file's chunks end."""
         with damage_told(paths[0], self.title), open_hdf5(paths[0]) as file:
             images = file["images"]
             self._require_layout(images, np.asarray(file["labels"]))

@@ -17,7 +17,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
 from vaescope.data.files.image_files import resized
 from vaescope.data.nuisance import uniform
-from vaescope.data.sources import source_of
+from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
 
 _BYTES, _INTEGERS = 0x1E3D4C55, 0x1E3D4C54  # the format's codes of the type
@@ -35,28 +35,18 @@ class SmallNORB(ConvertedDataset):
     Training and test part are one set; of a stereo pair the left image is used.
 
     Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         resize: how 96 pixels become 64: ``lanczos``, as disentanglement_lib does it, or
             ``bilinear``, as disent does; both low-pass.
         instance: whether the toy's number within its category is a factor. False, as in
             disentanglement_lib: there are 4,860 rows, and one of ten toys is chosen by chance
             whenever a row is seen.
 
-    Raises:
-        ConfigError: an option is unknown.
-        DataError: files are missing, damaged or not the published ones, or the disk is full.
-
     Source: ``data_source``. Differs: none known; disentanglement_lib reads the pixels as signed
     numbers.
     """
 
     data_source = source_of("smallnorb")
-
-    factors = Factors(
-        ("category", "instance", "elevation", "azimuth", "lighting"),
-        (5, 10, 9, 18, 6),
-        ("categorical", "categorical", "ordinal", "circular", "categorical"),
-    )
+    factors = factors_of("smallnorb")
     image_shape = (1, 64, 64)
 
     resize: Literal["lanczos", "bilinear"] = "lanczos"
@@ -110,13 +100,6 @@ class SmallNORB(ConvertedDataset):
         """Images uint8 `[b, 64, 64, 1]` in the order of the rows, from row ``start`` on.
 
         All are read first: those in the files are in no order.
-
-        Args:
-            paths: what ``find`` found, checked.
-            start: the first row that is wanted.
-
-        Raises:
-            DataError: a file is damaged or laid out differently.
         """
         order = self._row_order(paths)
         side, rows, done = self.image_shape[-1], self.num_images, 0

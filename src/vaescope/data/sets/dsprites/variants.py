@@ -30,7 +30,10 @@ _OCTAVES = 5
 
 
 class _Variant(DSprites):
-    """dSprites put into an image of three channels, each image with its own nuisance."""
+    """dSprites put into an image of three channels, each image with its own nuisance.
+
+    Arguments and errors are those of ``DSprites``.
+    """
 
     image_shape = (3, SIDE, SIDE)
     has_nuisance = True
@@ -38,9 +41,7 @@ class _Variant(DSprites):
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 3, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
 
-        Args:
-            index: row numbers on the data set's device.
-            draw: int64 `[B]`; all that is no factor follows from it.
+        All that is no factor follows from ``draw``.
         """
         return self.embed(self.sprites(index), draw)
 
@@ -59,13 +60,6 @@ class ColorDSprites(_Variant):
 
     The colour is uniform in [0.5, 1]^3 and no factor: training sees a new one in every step.
 
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
-
-    Raises:
-        DataError: a dSprites file is damaged, or the disk is full.
-
     Source: ``data_source``. Differs: the colour is one of 2^48; evaluation sees a row always in
     the same colour.
     """
@@ -82,13 +76,6 @@ class NoisyDSprites(_Variant):
 
     Background pixels are uniform in [0, 1), each channel for itself; they are no factor: training
     sees new ones in every step.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
-
-    Raises:
-        DataError: a dSprites file is damaged, or the disk is full.
 
     Source: ``data_source``. Differs: the noise has 2^16 levels; evaluation sees a row always
     with the same noise.
@@ -109,10 +96,6 @@ class ScreamDSprites(_Variant):
     and colour are no factors: training sees new ones in every step. The picture is the user's
     ``scream.jpg`` in ``data_dir`` or ``data_dir/scream``; where there is none a texture of about
     its size takes its place, and ``source`` says so.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
-        cache: whether to keep the sprites bit-packed (377 MB) in ``data_dir``, see ``DSprites``.
 
     Raises:
         DataError: the picture or a dSprites file is damaged, or the disk is full.
