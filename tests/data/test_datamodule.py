@@ -246,14 +246,14 @@ def test_held_out_loaders_give_their_rows_in_order(name):
 def test_held_out_samples_are_fixed_and_from_their_split():
     datamodule = TinySquaresDataModule()
     datamodule.setup()
-    rows = datamodule.held_out("test", 10)
-    assert torch.equal(rows, datamodule.held_out("test", 10))
+    rows = datamodule.evaluation_rows("test", 10)
+    assert torch.equal(rows, datamodule.evaluation_rows("test", 10))
     assert len(rows.unique()) == 10
     assert set(rows.tolist()) <= set(datamodule.rows["test"].tolist())
     with pytest.raises(ConfigError, match=r"20 samples .* has 19 examples"):
-        datamodule.held_out("val", 20)
+        datamodule.evaluation_rows("val", 20)
     with pytest.raises(ConfigError, match="val, test or held_out"):
-        datamodule.held_out("train", 2)
+        datamodule.evaluation_rows("train", 2)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_scores_of_a_run_are_the_panels_of_its_codes(run):
     (row,) = rows(folder)
     model, _ = load_model(folder / "checkpoints" / "last.ckpt")
     data = build_data(plain)
-    batch = data.dataset.batch(data.held_out("test", len(data.rows["test"])))
+    batch = data.dataset.batch(data.evaluation_rows("test", len(data.rows["test"])))
     codes = model.encode(batch.image).mean.detach()
     kinds = data.dataset.factors.kinds
     found = score_panel(

@@ -51,7 +51,7 @@ class SaveFigures(pl.Callback):
         if model is None:  # all of them diverged
             return
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
-        index = data.held_out("val", min(1000, len(data.rows["val"])))
+        index = data.evaluation_rows("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
         single = EvaluationBatches(data.dataset, None, data.split_seed)
         encoded = encode_split(model, single, index, split="val", step=step, num_losses=0)

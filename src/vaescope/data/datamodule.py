@@ -47,7 +47,7 @@ class FactorDataModule(pl.LightningDataModule):
         split: shares of training, validation and test set, of sum 1; None: each is the whole set.
         num_workers: worker processes that load batches; unused if the images are on the device.
         seed: of the order of the training batches.
-        split_seed: of the split and of ``held_out``; shared by all runs that are compared.
+        split_seed: of the split and of ``evaluation_rows``; shared by all runs that are compared.
         placement: where the images lie: ``device``, on the accelerator that trains; ``host``,
             packed or memory-mapped on the CPU's side; ``auto``, on the accelerator if half of its
             free memory holds them. Workers share them in any case.
@@ -198,8 +198,8 @@ class FactorDataModule(pl.LightningDataModule):
         """The test set in order."""
         return self._loader(OrderedBatches(self.rows["test"], self.batch_size))
 
-    def held_out(self, split: str, num_samples: int) -> Tensor:
-        """Random rows, int64 `[n]`, of the validation or test set; the same at every call.
+    def evaluation_rows(self, split: str, num_samples: int) -> Tensor:
+        """Evaluation sample: random rows, int64 `[n]`, of a split; the same at every call.
 
         Args:
             split: ``"val"``, ``"test"`` or ``"held_out"``.
@@ -209,7 +209,7 @@ class FactorDataModule(pl.LightningDataModule):
             ConfigError: there is no such split or it is too small.
         """
         if split not in ("val", "test", "held_out"):
-            raise ConfigError(f"split={split!r} is not held out; choose val, test or held_out")
+            raise ConfigError(f"split={split!r} is not evaluated; choose val, test or held_out")
         rows = self.rows[split]
         if not len(rows):
             raise ConfigError("no combinations were held out; choose val or test")

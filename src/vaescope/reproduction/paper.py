@@ -33,7 +33,7 @@ class Opened:
     def batch(self, num_samples: int) -> Batch:
         """A batch of the test part."""
         count = min(num_samples, len(self.data.rows["test"]))
-        return self.data.dataset.batch(self.data.held_out("test", count))
+        return self.data.dataset.batch(self.data.evaluation_rows("test", count))
 
 
 def opened(result: Result, data_dir: str | None) -> Opened:

@@ -33,7 +33,7 @@ def encode_by_members(
         previous: mean codes of each member at the evaluation before, by seed.
         **sizes: ``step`` and numbers of images, as ``encode_split`` takes them.
     """
-    index = data.held_out(split, min(num_samples, len(data.rows[split])))
+    index = data.evaluation_rows(split, min(num_samples, len(data.rows[split])))
     viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
     for model in models:
         own = [row for row in history if row["seed"] == model.seed]

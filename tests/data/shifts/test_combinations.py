@@ -136,7 +136,7 @@ def test_the_parts_and_what_is_held_out_are_apart(hold_out, split):
     assert torch.equal(data.rows["held_out"], mask.nonzero().flatten())
     shown = torch.cat([data.rows[part] for part in ("train", "val", "test")]).unique()
     assert torch.equal(shown, (~mask).nonzero().flatten())
-    assert set(data.held_out("held_out", 5).tolist()) <= set(data.rows["held_out"].tolist())
+    assert set(data.evaluation_rows("held_out", 5).tolist()) <= set(data.rows["held_out"].tolist())
 
 
 @pytest.mark.parametrize("view", [None, Pairs(), Triplets()])
