@@ -85,7 +85,7 @@ def test_size_and_channels(folder):
     assert made.image_shape == (1, 128, 128)
     first = sorted(row["file"] for row in image_folder.rows())[0]
     grey = np.asarray(Image.open(folder / first).convert("L")) / np.float32(255)
-    assert np.array_equal(made[0].image[0].numpy(), grey)
+    assert np.array_equal(made[0]["image"][0].numpy(), grey)
     small = opened(folder, size=16)
     assert small.image_shape == (3, 16, 16)
     exact = opened(folder, size=None).batch(ALL).image

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vaescope.data.files import array_files
 from vaescope.data.sets.own.arrays import ArraysDataModule
-from vaescope.data.sets.own.layouts import guessed_layout
+from vaescope.data.sets.own.layouts import guess_layout
 from vaescope.errors import ConfigError, DataError
 
 N, H, W = 20, 6, 5
@@ -110,7 +110,7 @@ def test_pieces_are_rows_in_every_layout(tmp_path, monkeypatch, layout, suffix):
     ],
 )
 def test_what_is_clear_is_guessed(shape, expected):
-    assert guessed_layout(shape, UINT8, "it") == expected
+    assert guess_layout(shape, UINT8, "it") == expected
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_is_clear_is_guessed(shape, expected):
 )
 def test_what_can_be_read_in_two_ways_is_refused(shape, message):
     with pytest.raises(ConfigError, match=message):
-        guessed_layout(shape, UINT8, "it")
+        guess_layout(shape, UINT8, "it")
 
 
 def test_rows_of_factors_tell_of_another_layout(tmp_path):

@@ -11,7 +11,7 @@ from vaescope.data.files.array_files import Header, array_pieces, is_npy
 from vaescope.data.files.image_files import resized
 from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.sets.own.datamodule import converted, size_and_time
-from vaescope.data.sets.own.layouts import guessed_layout, require_layout, viewed
+from vaescope.data.sets.own.layouts import guess_layout, require_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.errors import ConfigError
 
@@ -47,7 +47,7 @@ class ImagesInFile:
         """
         what = f"{self.key} in {self.path}"
         if self.said_layout is None:
-            layout = guessed_layout(self.header.shape, self.header.dtype, what)
+            layout = guess_layout(self.header.shape, self.header.dtype, what)
         else:
             layout = self.said_layout
             require_layout(layout, self.header.shape, self.header.dtype, what)

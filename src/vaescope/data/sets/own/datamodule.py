@@ -40,11 +40,7 @@ class OwnImages(StoredDataset):
 class OwnVectors(OwnImages):
     """Your own vectors, float32 `[N, X]` in memory, with any factors or none.
 
-    Args:
-        vectors: float32 `[N, X]`.
-        table: factor values `[N, K]`.
-
-    The other arguments are those of ``StoredDataset``.
+    The other arguments are those of ``StoredDataset``; ``table`` is needed.
     """
 
     def __init__(self, vectors: Tensor, factors: Factors, source: str, table: Tensor) -> None:
@@ -105,10 +101,6 @@ class OwnDataModule(FactorDataModule):
         """What the images vary in; the values are read, the images are not."""
         return self._factor_table.factors
 
-    def build(self) -> OwnImages:
-        """The data set, converted first if that is needed and this is its first use."""
-        raise NotImplementedError(f"{type(self).__name__} has to define build()")
-
     def pieces(self, start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, H, W, C]` from row ``start`` on, read anew."""
         raise NotImplementedError(f"{type(self).__name__} has to define pieces(start)")
@@ -116,6 +108,7 @@ class OwnDataModule(FactorDataModule):
     def verify(self) -> Iterator[FileCheck]:
         """The user's files, read anew and held against what training gets; converted images."""
         path, dataset = self._given_path, self.build()
+        assert isinstance(dataset, OwnImages)
         if dataset.mapped is None:
             yield FileCheck(path, f"{len(dataset)} vectors were read, all numbers are finite")
             return
@@ -150,7 +143,7 @@ def converted(
         about: plain values that the images follow from: files with sizes and times, options; a
             file of its own is kept for each.
         stem: how the file's name begins.
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+        data_dir: folder of data files, see ``data_folder``.
 
     Raises:
         DataError: see ``convert``; or another conversion lies in its place.

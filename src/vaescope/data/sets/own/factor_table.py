@@ -1,9 +1,9 @@
-"""Factors that a user's own table of values describes: their names, kinds and values."""
+"""Factors of your own data: names, kinds and numbered values of a table's columns."""
 
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,14 +17,8 @@ from vaescope.factor_kinds import KINDS, guessed_kind
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class FactorTable:
-    """Factors and their values in every row.
-
-    Args:
-        factors: their names, sizes and kinds.
-        values: `[N, K]`, int64, or float32 if a factor is continuous.
-    """
+class FactorTable(NamedTuple):
+    """Factors, and their values in every row: `[N, K]`, int64, or float32 if one is continuous."""
 
     factors: Factors
     values: Tensor
@@ -50,23 +44,33 @@ def factor_table(
     """
     if kinds is None:
         kinds = [guessed_kind(column) for column in columns.values()]
-    _require_names(columns, what)
-    _require_kinds(columns, kinds)
+    if len(kinds) != len(columns) or not set(kinds) <= set(KINDS):
+        raise ConfigError(
+            f"factor_kinds={list(kinds)} was given for the factors {list(columns)}; give each one "
+            f"of {', '.join(KINDS)}"
+        )
     sizes, values = [], []
     for (name, column), kind in zip(columns.items(), kinds, strict=True):
-        _require_whole(name, column, num_rows, what)
-        size, numbered = _scaled(name, column) if kind == "continuous" else _numbered(column)
-        if size == num_rows > 2:
-            log.warning(
-                "%s: factor %r has a value of its own in every one of the %s rows; if it numbers "
-                "the rows, leave it out of data.factor_names",
-                what,
-                name,
-                num_rows,
-            )
+        _check(name, column, num_rows, what)
+        size = 0
+        if kind == "continuous":
+            values.append(_scaled(name, column))
+        else:
+            levels, numbered = np.unique(column, return_inverse=True)
+            values.append(numbered)
+            size = len(levels)
         sizes.append(size)
-        values.append(numbered)
-    _require_countable(sizes, list(columns))
+        if size == num_rows > 2:
+            told = (
+                "%s: factor %r has a value of its own in every one of the %s rows; if it numbers "
+                "the rows, leave it out of data.factor_names"
+            )
+            log.warning(told, what, name, num_rows)
+    if math.prod(size or 1 for size in sizes) >= 2**63:
+        raise ConfigError(
+            f"the factors {list(columns)} have {sizes} values, too many combinations to number; "
+            "name only the factors, or call measured ones continuous by factor_kinds"
+        )
     table = np.stack(values, axis=1) if values else np.zeros((num_rows, 0), np.int64)
     table = table.astype(np.float32 if "continuous" in kinds else np.int64)
     return FactorTable(Factors(tuple(columns), tuple(sizes), tuple(kinds)), torch.from_numpy(table))
@@ -96,41 +100,24 @@ def array_columns(
     return {name: array[:, k] for k, name in enumerate(names)}
 
 
-def _numbered(column: np.ndarray) -> tuple[int, np.ndarray]:
-    """Number of different values, and for each row which of them it has."""
-    levels, numbered = np.unique(column, return_inverse=True)
-    return len(levels), numbered
-
-
-def _scaled(name: str, column: np.ndarray) -> tuple[int, np.ndarray]:
-    """Size 0, and the values mapped from their range to [0, 1]; a constant to 0."""
+def _scaled(name: str, column: np.ndarray) -> np.ndarray:
+    """Values mapped from their range to [0, 1]; a constant to 0."""
     if column.dtype.kind in "US":
         raise ConfigError(f"factor {name!r} is text and cannot be continuous; call it categorical")
     column = column.astype(np.float64)
     low, high = column.min(), column.max()
     if high / 2 - low / 2 > np.finfo(np.float64).max / 2:  # their difference would be infinite
         column, low, high = column / 2, low / 2, high / 2
-    return 0, (column - low) / ((high - low) or 1.0)
+    return (column - low) / ((high - low) or 1.0)
 
 
-def _require_names(columns: Mapping[str, np.ndarray], what: str) -> None:
-    for name in columns:
-        if not name.strip() or not name.isprintable():
-            raise ConfigError(
-                f"{what}: a factor is called {name!r}; give each a name of letters that can be "
-                "shown in one line"
-            )
-
-
-def _require_kinds(columns: Mapping[str, np.ndarray], kinds: Sequence[str]) -> None:
-    if len(kinds) != len(columns) or not set(kinds) <= set(KINDS):
+def _check(name: str, column: np.ndarray, num_rows: int, what: str) -> None:
+    """Refuse names that cannot be shown, other numbers of rows, and missing values."""
+    if not name.strip() or not name.isprintable():
         raise ConfigError(
-            f"factor_kinds={list(kinds)} was given for the factors {list(columns)}; give each one "
-            f"of {', '.join(KINDS)}"
+            f"{what}: a factor is called {name!r}; give each a name of letters that can be shown "
+            "in one line"
         )
-
-
-def _require_whole(name: str, column: np.ndarray, num_rows: int, what: str) -> None:
     if len(column) != num_rows:
         raise DataError(
             f"{what} has {len(column):,} rows of factor values for {num_rows:,} images; it needs "
@@ -143,12 +130,4 @@ def _require_whole(name: str, column: np.ndarray, num_rows: int, what: str) -> N
         raise DataError(
             f"{what}: {name!r} is {missing[1]!r} in row {missing[0]}, which says that its value is "
             "not known; give it, or call a category otherwise"
-        )
-
-
-def _require_countable(sizes: Sequence[int], names: Sequence[str]) -> None:
-    if math.prod(size or 1 for size in sizes) >= 2**63:
-        raise ConfigError(
-            f"the factors {list(names)} have {list(sizes)} values, too many combinations to "
-            "number; name only the factors, or call measured ones continuous by factor_kinds"
         )

@@ -1,4 +1,4 @@
-"""Orders of the axes of a user's own arrays, as letters: ``NHWC``, or MATLAB's ``HWCN``."""
+"""Layouts of your own arrays: the order of their axes, as ``NHWC`` or MATLAB's ``HWCN``."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def checked_layout(layout: str) -> str:
     return letters
 
 
-def guessed_layout(shape: tuple[int, ...], dtype: np.dtype, what: str) -> str:
+def guess_layout(shape: tuple[int, ...], dtype: np.dtype, what: str) -> str:
     """Order of the axes of an array in which only the numbers of images and channels are unknown.
 
     Args:
@@ -32,11 +32,8 @@ def guessed_layout(shape: tuple[int, ...], dtype: np.dtype, what: str) -> str:
         dtype: of the array.
         what: a name for the array, for errors.
 
-    Returns:
-        ``NX``, ``NHW``, ``NHWC`` or ``NCHW``.
-
     Raises:
-        ConfigError: it is none of these, or may just as well be something else.
+        ConfigError: it is not NX, NHW, NHWC or NCHW, or may just as well be something else.
     """
     likely = []
     if len(shape) == 2 and dtype.kind == "f":
@@ -83,41 +80,31 @@ def _may_count_last(shape: tuple[int, ...]) -> bool:
     first, second, last = shape
     if first == second:
         return last != first
-    as_last, as_first = _elongation(first, second), _elongation(second, last)
+    # how many times longer than wide images would be
+    as_last, as_first = (
+        max(sides) / max(1, min(sides)) for sides in ((first, second), (second, last))
+    )
     return as_last <= 2 < as_first
-
-
-def _elongation(height: int, width: int) -> float:
-    return max(height, width) / max(1, min(height, width))
 
 
 def _with_channels(shape: tuple[int, ...]) -> list[str]:
     """Layouts of four axes that have few channels in the place of C."""
-    few = [
-        layout
-        for layout in ("NHWC", "NCHW", "HWCN", "CHWN")
-        if _fits(shape, layout, _MOST_CHANNELS)
-    ]
-    for likely in (_holds_several, _is_square):
-        few = [layout for layout in few if likely(shape, layout)] or few if len(few) > 1 else few
+    sides = {
+        layout: dict(zip(layout, shape, strict=True)) for layout in ("NHWC", "NCHW", "HWCN", "CHWN")
+    }
+    few = [layout for layout, side in sides.items() if side["C"] <= _MOST_CHANNELS]
+    if len(few) > 1:
+        few = [layout for layout in few if sides[layout]["N"] > _MOST_CHANNELS] or few
+    if len(few) > 1:
+        few = [layout for layout in few if sides[layout]["H"] == sides[layout]["W"]] or few
     if few:
         return few if few[0].startswith("N") or len(few) > 1 else [*few, "NHWC"]
-    many = [layout for layout in ("NHWC", "NCHW") if _fits(shape, layout, _MANY_CHANNELS)]
+    many = []
+    for layout in ("NHWC", "NCHW"):
+        channels, *others = (sides[layout][letter] for letter in "CHW")
+        if channels <= _MANY_CHANNELS and 2 * channels <= min(others):
+            many.append(layout)
     return many if len(many) == 1 else []
-
-
-def _holds_several(shape: tuple[int, ...], layout: str) -> bool:
-    return shape[layout.index("N")] > _MOST_CHANNELS
-
-
-def _is_square(shape: tuple[int, ...], layout: str) -> bool:
-    return shape[layout.index("H")] == shape[layout.index("W")]
-
-
-def _fits(shape: tuple[int, ...], layout: str, most: int) -> bool:
-    sides = dict(zip(layout, shape, strict=True))
-    enough = 2 * sides["C"] <= min(sides["H"], sides["W"]) if most > _MOST_CHANNELS else True
-    return sides["C"] <= most and enough
 
 
 def _told(shape: tuple[int, ...], layout: str) -> str:

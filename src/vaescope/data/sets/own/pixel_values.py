@@ -62,9 +62,9 @@ class PixelValues:
             DataError: a pixel is no finite number, or beyond black or white.
         """
         dtype = images.dtype
-        if dtype.kind == "f" and not np.isfinite(images).all():
-            row = int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
-            value = images[row][~np.isfinite(images[row])][0]
+        if dtype.kind == "f" and not (finite := np.isfinite(images)).all():
+            row = int(np.flatnonzero(~finite.all(axis=(1, 2, 3)))[0])
+            value = images[row][~finite[row]][0]
             raise DataError(
                 f"{what} has a pixel {value} in row {start + row}; leave that image out or write "
                 "finite numbers"
