@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaescope.data import EvaluationBatches, FactorDataset, Factors
+from vaescope.data import EvaluationBatches, Factors, RenderedDataset
 from vaescope.distributions.likelihoods import Gaussian
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.models import VAE, Autoencoder, BetaVAE, Parts
@@ -21,7 +21,7 @@ MIX = torch.tensor(
 )  # [X, D], lengths 3, 1
 
 
-class Grid(FactorDataset):
+class Grid(RenderedDataset):
     """Two uncorrelated factors of variance 1, seen through orthogonal columns."""
 
     factors = Factors(names=("a", "b"), sizes=(LEVELS, LEVELS), kinds=("ordinal", "ordinal"))

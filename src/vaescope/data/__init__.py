@@ -3,7 +3,7 @@
 from vaescope.data.batches import EpochBatches, EvaluationBatches
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule, data_module_of
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import FactorDataset, RenderedDataset
 from vaescope.data.factor_statistics import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import default_data_dir
@@ -112,6 +112,7 @@ __all__ = [
     "Publication",
     "PublishedFile",
     "Recombination",
+    "RenderedDataset",
     "ScreamDSprites",
     "ScreamDSpritesDataModule",
     "Shapes3D",

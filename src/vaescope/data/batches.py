@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Batch, Plan, on_tensors
 from vaescope.streams import stream
@@ -86,12 +86,12 @@ class View(Protocol):
             ConfigError: it cannot.
         """
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The plan of a batch that begins with the rows ``index`` `[B]`.
 
         Args:
-            index: row numbers int64 `[B]` of the pool.
-            pool: what partners may be taken from.
+            index: row numbers int64 `[B]`, rows of the lookup.
+            lookup: what partners may be taken from.
             rng: source of the random numbers of this batch.
         """
 
@@ -103,7 +103,7 @@ class PlannedBatches:
         batches: the rows.
         dataset: the data set they are of.
         view: adds partners and labels; None: single images.
-        pool: what partners may be taken from; shared by the members of an ensemble.
+        lookup: what partners may be taken from; shared by the members of an ensemble.
     """
 
     def __init__(
@@ -111,9 +111,9 @@ class PlannedBatches:
         batches: EpochBatches | WeightedBatches,
         dataset: FactorDataset,
         view: View | None,
-        pool: Pool,
+        lookup: RowLookup,
     ) -> None:
-        self.batches, self.dataset, self.view, self.pool = batches, dataset, view, pool
+        self.batches, self.dataset, self.view, self.lookup = batches, dataset, view, lookup
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -123,7 +123,7 @@ class PlannedBatches:
         seed, plan = self.batches.seed, Plan(self.batches.indices(step))
         if self.view is not None:
             assert plan.rows is not None
-            plan = self.view(plan.rows, self.pool, stream(seed, "view", step))
+            plan = self.view(plan.rows, self.lookup, stream(seed, "view", step))
         if self.dataset.has_nuisance:
             plan = plan.with_draws(stream(seed, "draw", step))
         return plan
@@ -160,7 +160,7 @@ class EvaluationBatches:
 
     def __init__(self, dataset: FactorDataset, view: View | None, seed: int) -> None:
         self.dataset, self.view, self.seed = dataset, view, seed
-        self._pool = Pool(dataset, torch.arange(len(dataset)))
+        self._lookup = RowLookup(dataset, torch.arange(len(dataset)))
 
     def batch(self, index: Tensor, number: int) -> Batch:
         """The rows ``index`` `[B]` as a method is trained on them.
@@ -172,7 +172,7 @@ class EvaluationBatches:
         if self.view is None:
             return self.dataset.batch(index)
         rng = stream(self.seed, "view of held out", number)
-        return self.dataset.gather(self.view(index, self._pool, rng))
+        return self.dataset.gather(self.view(index, self._lookup, rng))
 
 
 class StepSampler(SequentialSampler):

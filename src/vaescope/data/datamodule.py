@@ -24,7 +24,7 @@ from vaescope.data.batches import (
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.verification import FileCheck
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.sources import DataSource
 from vaescope.data.split import checked_split, draw_split
@@ -94,7 +94,7 @@ class FactorDataModule(pl.LightningDataModule):
             self.view.check(self.factors, self.batch_size)
         self._dataset: FactorDataset | None = None
         self._rows: dict[str, Tensor] = {}
-        self._pool: Pool | None = None
+        self._lookup: RowLookup | None = None
         self._member_seeds: tuple[int, ...] = ()
 
     def options(self) -> dict[str, Any]:
@@ -159,11 +159,11 @@ class FactorDataModule(pl.LightningDataModule):
             batches = EpochBatches(rows, self.batch_size, seed)
         else:
             batches = WeightedBatches(rows, weights, self.batch_size, seed)
-        if self._pool is None:
+        if self._lookup is None:
             mask = None if self.hold_out is None else self.hold_out.mask
             is_held_out = mask and partial(mask, factors=self.factors)
-            self._pool = Pool(self.dataset, rows, weights, is_held_out)
-        return PlannedBatches(batches, self.dataset, self.view, self._pool)
+            self._lookup = RowLookup(self.dataset, rows, weights, is_held_out)
+        return PlannedBatches(batches, self.dataset, self.view, self._lookup)
 
     def training_weights(self) -> Tensor:
         """Share of every training row in the batches, float64 `[n]`, of sum 1.

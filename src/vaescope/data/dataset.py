@@ -1,11 +1,10 @@
-"""Data sets as vectorised functions from factor values to images."""
+"""Data sets of images with known factors, served in whole batches."""
 
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -20,9 +19,9 @@ from vaescope.ranges import check_fields
 class FactorDataset(Dataset[Any]):
     """Images (or vectors) made by known factors, served in whole batches.
 
-    A subclass sets the attributes and writes ``__len__`` and ``images``; where rows are not all
-    combinations of the factors in order also ``values`` and ``rows``, and where images are stored,
-    or vary in more than the factors, ``images_at``.
+    A subclass sets the attributes and writes ``images_at``; where rows are not all combinations of
+    the factors in order also ``__len__`` and ``values``. One whose images are a function of the
+    factors is a ``RenderedDataset`` and writes ``images``.
 
     A subclass with options is a dataclass, whose fields they are: ranges and defaults stand there
     and nowhere else. ``prepare`` looks at them, ``load`` reads files; the constructor does both.
@@ -33,11 +32,10 @@ class FactorDataset(Dataset[Any]):
         data_source: where the set was published, its files and its licence.
         source: what this one's pixels were made of; recorded with every result.
         has_nuisance: whether images vary in more than their factors (noise, a background).
-        computes: whether ``images`` takes any factor values, not only those of a row.
         labels: class of every row, int64 `[N]`, where there is one; it is no factor.
         attribute_names: names of what else is known of a row, true or false, and is no factor.
         attributes: these, uint8 `[N, A]` of 0 and 1.
-        device: where ``values``, ``images`` and ``batch`` put their results.
+        device: where ``values``, ``images_at`` and ``batch`` put their results.
     """
 
     factors: Factors
@@ -45,7 +43,6 @@ class FactorDataset(Dataset[Any]):
     data_source: DataSource = DataSource()
     source: str
     has_nuisance: bool = False
-    computes: bool = False
     labels: Tensor | None = None
     attribute_names: tuple[str, ...] = ()
     attributes: Tensor | None = None
@@ -118,28 +115,6 @@ class FactorDataset(Dataset[Any]):
         """Factor values `[B, K]` of the rows ``index`` `[B]`."""
         return self.factors.values(index.to(self.device))
 
-    def rows(self, values: Tensor, rng: np.random.Generator) -> Tensor:
-        """Row numbers int64 `[B]` of images with the factor values `[B, K]`.
-
-        Args:
-            values: each a combination that some row has.
-            rng: chooses where several rows have the same values.
-
-        Raises:
-            ValueError: no row has these values, factors are continuous, or there are none.
-        """
-        if not len(self.factors):
-            raise ValueError("without factors an image is found by its row only; ask batch(index)")
-        return self.factors.index(values)
-
-    def images(self, values: Tensor) -> Tensor:
-        """Images `[B, *image_shape]` of factor values `[B, K]`.
-
-        Returns:
-            float32 in [0, 1]; for vector data any float32.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has to define images(values)")
-
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, *image_shape]` of the rows ``index`` `[B]`.
 
@@ -148,7 +123,7 @@ class FactorDataset(Dataset[Any]):
             draw: int64 `[B]`, one number per image that all its nuisance follows from; unused
                 where there is none.
         """
-        return self.images(self.values(index))
+        raise NotImplementedError(f"{type(self).__name__} has to define images_at(index, draw)")
 
     def batch(self, index: Tensor, draw: Tensor | None = None) -> Batch:
         """Rows ``index`` int64 `[B]` in 0..len-1, without partners.
@@ -162,6 +137,7 @@ class FactorDataset(Dataset[Any]):
     def gather(self, plan: Plan) -> Batch:
         """The images that a plan asks for, their factor values and what is known of them."""
         if plan.rows is None:
+            assert isinstance(self, RenderedDataset)
             assert plan.factors is not None
             rows, values = None, plan.factors.to(self.device)
             image = self.images(values)
@@ -194,3 +170,19 @@ class FactorDataset(Dataset[Any]):
             if isinstance(value, Tensor):
                 setattr(self, name, value.to(self.device))
         return self
+
+
+class RenderedDataset(FactorDataset):
+    """A data set that can make the image of any combination of its factors, be it a row or not."""
+
+    def images(self, values: Tensor) -> Tensor:
+        """Images `[B, *image_shape]` of factor values `[B, K]`.
+
+        Returns:
+            float32 in [0, 1]; for vector data any float32.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define images(values)")
+
+    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
+        """Images float32 `[B, *image_shape]` of the rows ``index`` `[B]`."""
+        return self.images(self.values(index))

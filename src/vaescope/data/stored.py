@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,7 +55,6 @@ class StoredDataset(FactorDataset):
         self.source, self.labels, self._table = source, labels, table
         self._mapped = pixels if isinstance(pixels, MappedArray) else None
         self._pixels = None if isinstance(pixels, MappedArray) else pixels
-        self._order: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return self._length
@@ -74,27 +72,6 @@ class StoredDataset(FactorDataset):
         """Factor values `[B, K]` of the rows ``index`` `[B]`."""
         index = index.to(self.device)
         return self.factors.values(index) if self._table is None else self._table[index]
-
-    def rows(self, values: Tensor, rng: np.random.Generator) -> Tensor:
-        """Row numbers int64 `[B]` of images with the factor values `[B, K]`.
-
-        Args:
-            values: each a combination that some row has.
-            rng: chooses where several rows have the same values.
-
-        Raises:
-            ValueError: no row has these values, or factors are continuous.
-        """
-        return self._rows(values, rng.random(len(values)))
-
-    def images(self, values: Tensor) -> Tensor:
-        """Images float32 `[B, C, H, W]` in [0, 1] with factor values `[B, K]`; the first of each.
-
-        Raises:
-            ValueError: no row has these values, or factors are continuous.
-        """
-        index = self._rows(values, np.zeros(len(values))).to(self.device)
-        return self.images_at(index, index)
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, C, H, W]` in [0, 1] of the rows ``index`` `[B]`."""
@@ -117,26 +94,3 @@ class StoredDataset(FactorDataset):
             on_cpu = torch.device(device).type == "cpu"
             self._pixels = None if on_cpu else self._mapped.read(device)
         return super().to(device)
-
-    def _rows(self, values: Tensor, share: np.ndarray) -> Tensor:
-        """A row for each combination; where there are n, the one at ``share`` in [0, 1) of them."""
-        combination = self.factors.index(values)
-        if self._table is None:
-            return combination
-        order, ordered = self._order_of_combinations()
-        wanted = combination.cpu().numpy()
-        first = np.searchsorted(ordered, wanted, "left")
-        count = np.searchsorted(ordered, wanted, "right") - first
-        if not count.all():
-            missing = values[int(count.argmin())].tolist()
-            raise ValueError(f"no image has the values {missing} of {list(self.factors.names)}")
-        return torch.from_numpy(order[first + (share * count).astype(np.int64)]).to(values.device)
-
-    def _order_of_combinations(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows in the order of their combinations, and these; sorted once."""
-        if self._order is None:
-            assert self._table is not None
-            combination = self.factors.index(self._table).cpu().numpy()
-            order = np.argsort(combination, kind="stable")
-            self._order = (order, combination[order])
-        return self._order

@@ -8,6 +8,7 @@ import torch
 from scipy.io import savemat
 
 from builders.miniature import cars3d as miniature
+from builders.minibatches import images_of
 from builders.stamps import read, stamped
 from vaescope.data.files.checksums import file_checksum
 from vaescope.data.files.image_files import resized
@@ -75,7 +76,7 @@ def test_images_have_the_factors_of_their_rows(folder, side, method):
     assert np.array_equal(read(batch.image, 3), batch.factors.numpy())
     assert np.array_equal(batch.factors.numpy(), miniature.numbers())
     assert np.array_equal(batch.image.numpy(), pixels(side, method))
-    assert np.array_equal(read(made.images(torch.tensor([[3, 5, 6]])), 3), [[3, 5, 6]])
+    assert np.array_equal(read(images_of(made, torch.tensor([[3, 5, 6]])), 3), [[3, 5, 6]])
     assert "nips2015-analogy-data.tar.gz" in made.source
 
 

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 
 from builders.miniature import celeba
+from builders.minibatches import rows_of
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.files import image_files
 from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.celeba import CelebA, CelebADataModule
@@ -97,10 +99,9 @@ def test_there_are_no_factors(put):
     made = CelebA(put())
     batch = made.batch(ROWS)
     assert (batch.factors.shape, batch.factors.dtype) == ((4, 0), torch.int64)
-    with pytest.raises(ValueError, match="batch"):
-        made.images(batch.factors)
-    with pytest.raises(ValueError, match="batch"):
-        made.rows(batch.factors, np.random.default_rng(0))
+    assert not isinstance(made, RenderedDataset)
+    with pytest.raises(ValueError, match="without factors"):
+        rows_of(made, batch.factors)
 
 
 def test_a_worker_is_sent_no_images(put):

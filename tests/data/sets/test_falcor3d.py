@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from builders.miniature import falcor3d, isaac3d
+from builders.minibatches import images_of
 from vaescope.data.files import image_files
 from vaescope.data.files.checksums import read_record
 from vaescope.data.sets.rendered_folders import Falcor3DDataModule, Isaac3DDataModule
@@ -50,7 +51,7 @@ def test_rows_are_the_combinations_in_order(small, tmp_path):
     assert torch.equal(image[:, 0] + 256 * image[:, 1], rows.int()[:, None, None].expand(n, 64, 64))
     middle = image[:, 2, :, 2:-2]  # two pixels of 0, 1, ..., 127 each: 0.5, 2.5, ...
     assert (middle - (2 * torch.arange(2, 62) + 0.5)).abs().max() <= 0.5
-    assert torch.equal(made.images(batch.factors[5:9]), batch.image[5:9])
+    assert torch.equal(images_of(made, batch.factors[5:9]), batch.image[5:9])
 
 
 def test_labels_say_what_a_picture_shows(small, tmp_path, place):
@@ -59,7 +60,7 @@ def test_labels_say_what_a_picture_shows(small, tmp_path, place):
     for number in (0, 17, 63):
         values = torch.from_numpy(levels[number]).long()[None]
         shown = np.asarray(Image.open(place / "images" / f"{number:06d}.png"))
-        found = (made.images(values) * 255).round()[0, :2, 32, 32].tolist()
+        found = (images_of(made, values) * 255).round()[0, :2, 32, 32].tolist()
         assert found == shown[64, 64, :2].tolist()
 
 

@@ -10,6 +10,7 @@ from torch.func import jacfwd, vmap
 
 from vaescope.alignment.gaps import hadamard_gap
 from vaescope.alignment.optimal_variances import ima_contrast
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.sets.synthetic.maps import Moebius
 from vaescope.data.sets.synthetic.mixing import (
     SyntheticMLP,
@@ -315,7 +316,7 @@ def test_sizes_are_known_before_setup_and_true(module, d, n):
     data.setup()
     assert data.dataset.factors == factors
     assert data.dataset.image_shape == shape
-    assert data.dataset.computes
+    assert isinstance(data.dataset, RenderedDataset)
     batch = next(iter(data.train_dataloader()))
     assert batch.image.shape == (64, *shape)
     assert batch.image.dtype == batch.factors.dtype == torch.float32

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from builders.miniature import mpi3d as miniature
+from builders.minibatches import images_of
 from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets import mpi3d
 from vaescope.data.sets.mpi3d import MPI3D, VARIANTS, MPI3DDataModule
@@ -58,7 +59,7 @@ def test_images_have_the_factors_of_their_rows(folder, variant):
     batch = made.batch(rows)
     assert batch.image.dtype == torch.float32
     assert np.array_equal(batch.image.numpy(), expected)
-    assert np.array_equal(made.images(values[37:39]).numpy(), expected[37:39])
+    assert np.array_equal(images_of(made, values[37:39]).numpy(), expected[37:39])
     assert VARIANTS[variant].source.title in made.source
     assert VARIANTS[variant].source.files[0].name in made.source
 

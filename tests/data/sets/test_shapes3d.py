@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from builders.miniature import shapes3d as miniature
+from builders.minibatches import images_of
 from builders.stamps import read, stamped
 from vaescope.data.files.checksums import file_checksum
 from vaescope.data.sets.shapes3d import Shapes3D, Shapes3DDataModule
@@ -51,7 +52,7 @@ def test_images_have_the_factors_of_their_rows(folder):
     assert np.array_equal(batch.factors.numpy(), miniature.numbers())
     assert "3dshapes.h5" in made.source
     assert np.array_equal(
-        read(made.images(torch.tensor([[1, 0, 1, 0, 1, 3]])), 6), [[1, 0, 1, 0, 1, 3]]
+        read(images_of(made, torch.tensor([[1, 0, 1, 0, 1, 3]])), 6), [[1, 0, 1, 0, 1, 3]]
     )
 
 

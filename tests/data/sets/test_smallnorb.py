@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from builders.miniature import smallnorb as miniature
+from builders.minibatches import images_of
 from builders.stamps import grid, read, stamped
 from vaescope.data.files.checksums import file_checksum
 from vaescope.data.files.image_files import resized
@@ -65,7 +66,9 @@ def test_images_have_the_factors_of_their_rows(folder, method):
     assert np.array_equal(batch.factors.numpy(), NUMBERS)
     assert np.array_equal(read(batch.image, 5), NUMBERS)
     assert np.array_equal(batch.image.numpy(), pixels(method))
-    assert np.array_equal(read(made.images(torch.tensor([[4, 0, 1, 3, 1]])), 5), [[4, 0, 1, 3, 1]])
+    assert np.array_equal(
+        read(images_of(made, torch.tensor([[4, 0, 1, 3, 1]])), 5), [[4, 0, 1, 3, 1]]
+    )
     assert not made.has_nuisance
     assert all(name in made.source for name in NAMES)
 
@@ -93,7 +96,7 @@ def test_without_draws_a_row_has_always_the_same_toy_but_rows_differ(folder):
     made = SmallNORB(folder, instance=False)
     rows = torch.arange(80)
     seen = read(made.batch(rows).image, 5)
-    assert np.array_equal(read(made.images(made.values(rows)), 5), seen)
+    assert np.array_equal(read(images_of(made, made.values(rows)), 5), seen)
     assert np.array_equal(read(made.batch(rows.flip(0)).image, 5), seen[::-1])
     # neighbouring draws tell nothing of each other: runs of a fair coin
     runs = 1 + (np.diff(seen[:, 1]) != 0).sum()

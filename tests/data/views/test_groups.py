@@ -6,9 +6,9 @@ import torch
 from scipy.stats import chisquare
 
 from builders.minibatches import columns
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.stored import StoredDataset
 from vaescope.data.views.groups import Groups, Labels
 from vaescope.errors import ConfigError
@@ -21,7 +21,7 @@ FACTORS = Factors(
 N = 20_000
 
 
-class Grid(FactorDataset):
+class Grid(RenderedDataset):
     factors = FACTORS
     image_shape = (1,)
     source = "drawn in a test"
@@ -31,8 +31,8 @@ class Grid(FactorDataset):
 
 
 def test_groups_share_a_factor_and_begin_with_the_batch(rng):
-    pool, index = Pool(Grid(), torch.arange(60)), torch.from_numpy(rng.integers(0, 60, 60))
-    plan = Groups("angle", 3)(index, pool, rng)
+    lookup, index = RowLookup(Grid(), torch.arange(60)), torch.from_numpy(rng.integers(0, 60, 60))
+    plan = Groups("angle", 3)(index, lookup, rng)
     assert columns(plan).keys() == {"rows", "known.group", "known.label"}
     assert plan.known.group.tolist() == [g for g in range(20) for _ in range(3)]
     assert torch.equal(plan.rows[::3], index[:20])
@@ -45,9 +45,9 @@ def test_groups_share_a_factor_and_begin_with_the_batch(rng):
 def test_members_of_a_group_are_drawn_as_training_shows_them(rng, weighted):
     rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
     weights = torch.from_numpy(rng.random(45)) if weighted else None
-    pool = Pool(Grid(), rows, weights)
+    lookup = RowLookup(Grid(), rows, weights)
     for first in rows[[0, 20, 44]]:
-        plan = Groups("shape", N)(first.repeat(N), pool, rng)
+        plan = Groups("shape", N)(first.repeat(N), lookup, rng)
         others = np.bincount(plan.rows[1:].numpy(), minlength=60)
         expected = np.zeros(60)
         expected[rows.numpy()] = 1 if weights is None else weights.numpy()
@@ -70,14 +70,14 @@ def test_groups_by_class_need_no_factors(rng):
     rows = torch.arange(0, 50, 2)
     view = Groups("label", 4)
     view.check(dataset.factors, 24)
-    plan = view(rows[:24], Pool(dataset, rows), rng)
+    plan = view(rows[:24], RowLookup(dataset, rows), rng)
     assert torch.equal(labels[plan.rows], plan.known.label)
     assert torch.isin(plan.rows, rows).all()
     batch = dataset.gather(plan)
     assert torch.equal(batch.known.label, plan.known.label)
     assert torch.equal(batch.known.group, plan.known.group)
     with pytest.raises(ConfigError, match=r"no classes.*'size', 'angle'"):
-        view(torch.arange(8), Pool(Grid(), torch.arange(60)), rng)
+        view(torch.arange(8), RowLookup(Grid(), torch.arange(60)), rng)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_impossible_options_are_refused_before_any_batch(make, message):
 def test_labels_leave_the_batch_as_it_is(rng, by, column):
     rows = torch.from_numpy(rng.permutation(60)[:45]).sort().values
     index = rows[torch.from_numpy(rng.integers(0, 45, 30))]
-    plan = Labels(by)(index, Pool(Grid(), rows), rng)
+    plan = Labels(by)(index, RowLookup(Grid(), rows), rng)
     assert torch.equal(plan.rows, index)
     assert torch.equal(plan.known.label, FACTORS.values(index)[:, column])
 
@@ -115,8 +115,8 @@ def test_labels_are_classes_where_there_are_no_factors(rng):
     pixels = torch.zeros(20, 2, 2, 1, dtype=torch.uint8)
     table = torch.zeros(20, 0, dtype=torch.int64)
     made = StoredDataset(pixels, Factors((), (), ()), "drawn in a test", table, labels)
-    plan = Labels()(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
+    plan = Labels()(torch.tensor([5, 1]), RowLookup(made, torch.arange(20)), rng)
     assert plan.known.label.tolist() == [2, 1]
     with pytest.raises(ConfigError, match=r"'label' has 3 values; give model\.num_labels=3"):
-        Labels(num_labels=2)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
-    Labels(num_labels=3)(torch.tensor([5, 1]), Pool(made, torch.arange(20)), rng)
+        Labels(num_labels=2)(torch.tensor([5, 1]), RowLookup(made, torch.arange(20)), rng)
+    Labels(num_labels=3)(torch.tensor([5, 1]), RowLookup(made, torch.arange(20)), rng)

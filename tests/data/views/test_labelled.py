@@ -7,9 +7,9 @@ from scipy.stats import binomtest, chisquare
 
 from builders.minibatches import columns
 from vaescope.data.batches import EpochBatches, EvaluationBatches, MemberBatches, PlannedBatches
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
 from vaescope.data.shifts.correlated import CorrelatedFactors
 from vaescope.data.stored import StoredDataset
@@ -25,7 +25,7 @@ FACTORS = Factors(
 SIZES = torch.tensor(FACTORS.sizes)
 
 
-class Grid(FactorDataset):
+class Grid(RenderedDataset):
     factors = FACTORS
     image_shape = (1,)
     source = "drawn in a test"
@@ -34,10 +34,10 @@ class Grid(FactorDataset):
         return self.factors.index(values)[:, None].float()
 
 
-def plan_of(view, pool=None, count=120, seed=3, step=0):
-    pool = pool or Pool(Grid(), torch.arange(180))
-    index = torch.from_numpy(pool.rows[np.arange(count) % len(pool.rows)])
-    return view(index, pool, stream(seed, "view", step))
+def plan_of(view, lookup=None, count=120, seed=3, step=0):
+    lookup = lookup or RowLookup(Grid(), torch.arange(180))
+    index = torch.from_numpy(lookup.rows[np.arange(count) % len(lookup.rows)])
+    return view(index, lookup, stream(seed, "view", step))
 
 
 def set_of(plan):
@@ -53,9 +53,9 @@ def label_by_row(plan):
 
 def test_labelled_rows_are_a_fixed_set_of_training_rows(rng):
     rows = torch.from_numpy(rng.permutation(180)[:90]).sort().values
-    pool, view = Pool(Grid(), rows), Labelled(20)
+    lookup, view = RowLookup(Grid(), rows), Labelled(20)
     plans = [
-        plan_of(view, pool, count=30, seed=seed, step=step) for seed in (1, 2) for step in (0, 9)
+        plan_of(view, lookup, count=30, seed=seed, step=step) for seed in (1, 2) for step in (0, 9)
     ]
     fixed = set_of(plans[0])
     assert len(fixed) == 20
@@ -63,9 +63,9 @@ def test_labelled_rows_are_a_fixed_set_of_training_rows(rng):
     assert all(set_of(plan) == fixed for plan in plans)
     assert not torch.equal(plans[0].partners[0].rows, plans[1].partners[0].rows)
     assert not torch.equal(plans[0].partners[0].rows, plans[2].partners[0].rows)
-    assert set_of(plan_of(Labelled(20), Pool(Grid(), rows))) == fixed
-    assert set_of(plan_of(Labelled(20, seed=1), pool)) != fixed
-    assert set_of(plan_of(Labelled(10), pool)) < fixed
+    assert set_of(plan_of(Labelled(20), RowLookup(Grid(), rows))) == fixed
+    assert set_of(plan_of(Labelled(20, seed=1), lookup)) != fixed
+    assert set_of(plan_of(Labelled(10), lookup)) < fixed
 
 
 def test_no_row_comes_twice_before_all_have_come_once():
@@ -77,25 +77,25 @@ def test_no_row_comes_twice_before_all_have_come_once():
 
 
 def test_every_row_is_labelled_as_often_as_every_other():
-    pool = Pool(Grid(), torch.arange(180))
+    lookup = RowLookup(Grid(), torch.arange(180))
     drawn = [
-        plan_of(Labelled(30, seed=seed), pool, count=30).partners[0].rows for seed in range(400)
+        plan_of(Labelled(30, seed=seed), lookup, count=30).partners[0].rows for seed in range(400)
     ]
     assert chisquare(np.bincount(torch.cat(drawn).numpy(), minlength=180)).pvalue > 1e-4
 
 
 def test_rows_are_labelled_as_often_as_training_shows_them():
     weights = torch.tensor([0.0, 1.0, 3.0]).double().repeat(60)
-    pool = Pool(Grid(), torch.arange(180), weights)
+    lookup = RowLookup(Grid(), torch.arange(180), weights)
     drawn = torch.cat(
-        [plan_of(Labelled(1, seed=s), pool, count=1).partners[0].rows for s in range(800)]
+        [plan_of(Labelled(1, seed=s), lookup, count=1).partners[0].rows for s in range(800)]
     )
     count = np.bincount(drawn.numpy() % 3, minlength=3)
     assert count[0] == 0
     assert binomtest(int(count[2]), 800, 0.75).pvalue > 1e-4
-    assert len(set_of(plan_of(Labelled(120), pool))) == 120
+    assert len(set_of(plan_of(Labelled(120), lookup))) == 120
     with pytest.raises(ConfigError, match=r"only 120 rows to label; choose 1\.\.120"):
-        plan_of(Labelled(121), pool)
+        plan_of(Labelled(121), lookup)
 
 
 def test_plans_follow_from_seed_and_step_and_members_share_the_set():
@@ -158,8 +158,8 @@ def test_nuisance_of_labelled_images_is_drawn_anew():
         has_nuisance = True
 
     rows = torch.arange(60)
-    view, pool = Labelled(1), Pool(Noisy(), rows)
-    planned = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), view, pool)
+    view, lookup = Labelled(1), RowLookup(Noisy(), rows)
+    planned = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), view, lookup)
     plan = planned.plan(0)
     assert len(set(plan.partners[0].draw.tolist())) == 8
     assert Noisy().gather(plan).partners[0].image.shape == (8, 1)
@@ -237,7 +237,7 @@ def test_continuous_factors_are_their_own_labels(rng, labeller):
     dataset = StoredDataset(torch.zeros(50, 4, 4, 1).byte(), factors, "drawn in a test", table)
     view = Labelled(50, labeller, num_bins=4, probability=1.0)
     view.check(factors, 8)
-    plan = plan_of(view, Pool(dataset, torch.arange(50)), count=50)
+    plan = plan_of(view, RowLookup(dataset, torch.arange(50)), count=50)
     labels, values = plan.known.factor_labels, table[plan.partners[0].rows]
     a = {
         "perfect": values[:, 0],

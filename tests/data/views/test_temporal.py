@@ -9,9 +9,9 @@ from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, laplace
 
 from builders.minibatches import columns
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.synthetic.vectors import SyntheticLinear
 from vaescope.data.views.pairs import Pairs
 from vaescope.data.views.temporal import (
@@ -30,7 +30,7 @@ FACTORS = Factors(
 N = 20_000
 
 
-class Grid(FactorDataset):
+class Grid(RenderedDataset):
     factors = FACTORS
     image_shape = (1,)
     source = "drawn in a test"
@@ -66,9 +66,9 @@ def test_transitions_that_leave_are_the_others_given_that_they_do(circular):
 
 
 def test_a_high_rate_moves_one_factor_by_one_step(rng):
-    pool = Pool(Grid(), torch.arange(60))
+    lookup = RowLookup(Grid(), torch.arange(60))
     index = torch.from_numpy(rng.integers(0, 60, 1000))
-    plan = LaplaceTransitions(rate=1e4)(index, pool, rng)
+    plan = LaplaceTransitions(rate=1e4)(index, lookup, rng)
     a, b = FACTORS.values(index), FACTORS.values(plan.partners[0].rows)
     assert (plan.known.changed.sum(1) == 1).all()
     step = (a - b).abs().sum(1)
@@ -103,7 +103,7 @@ def test_pairs_have_the_distribution_of_the_definition_given_the_rows(rng, rate,
         kept = torch.from_numpy(rng.permutation(60)[:40])
         rows = torch.cat([torch.tensor([start]), kept]).unique()
     index = torch.full((N,), start)
-    plan = LaplaceTransitions(rate)(index, Pool(Grid(), rows), rng)
+    plan = LaplaceTransitions(rate)(index, RowLookup(Grid(), rows), rng)
     old = FACTORS.values(torch.tensor(start)).tolist()
     chance = chances(rate, old)
     assert chance.sum() == pytest.approx(1)
@@ -139,7 +139,9 @@ def test_continuous_steps_have_the_truncated_density(rng, mean, scale):
 def test_continuous_factors_move_by_their_scale(rng):
     dataset = SyntheticLinear(2000)
     index = torch.arange(2000)
-    plan = LaplaceTransitions(rate=2.0, continuous_scale=0.02)(index, Pool(dataset, index), rng)
+    plan = LaplaceTransitions(rate=2.0, continuous_scale=0.02)(
+        index, RowLookup(dataset, index), rng
+    )
     assert plan.known.changed.all()
     before, after = dataset.values(index), plan.partners[0].factors
     assert after.dtype == torch.float32
@@ -151,9 +153,9 @@ def test_continuous_factors_move_by_their_scale(rng):
 
 @pytest.mark.parametrize("k", [None, 1, 3])
 def test_uniform_transitions_are_strict_pairs(k):
-    pool, index = Pool(Grid(), torch.arange(60)), torch.arange(60)
-    a = UniformTransitions(k)(index, pool, np.random.default_rng(1))
-    b = Pairs(k, "strict")(index, pool, np.random.default_rng(1))
+    lookup, index = RowLookup(Grid(), torch.arange(60)), torch.arange(60)
+    a = UniformTransitions(k)(index, lookup, np.random.default_rng(1))
+    b = Pairs(k, "strict")(index, lookup, np.random.default_rng(1))
     assert columns(a).keys() == columns(b).keys()
     assert all(torch.equal(column, columns(b)[name]) for name, column in columns(a).items())
     if k is not None:

@@ -10,9 +10,9 @@ from scipy.stats import chisquare
 
 from builders.minibatches import columns
 from vaescope.data.batches import EpochBatches, MemberBatches, PlannedBatches
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.synthetic.vectors import SyntheticLinear, SyntheticLinearDataModule
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
 from vaescope.data.shifts.combinations import Extrapolation, Recombination
@@ -32,7 +32,7 @@ VARYING = [0, 1, 3]
 N = 20_000
 
 
-class Grid(FactorDataset):
+class Grid(RenderedDataset):
     """All combinations; an image is its row number."""
 
     factors = FACTORS
@@ -44,8 +44,8 @@ class Grid(FactorDataset):
 
 
 @pytest.fixture
-def pool():
-    return Pool(Grid(), torch.arange(60))
+def lookup():
+    return RowLookup(Grid(), torch.arange(60))
 
 
 def some_rows(rng, n=N, rows=60):
@@ -89,7 +89,7 @@ def test_pairs_have_the_distribution_of_their_policy_given_the_rows(rng, policy,
     if subset:
         rows = torch.cat([torch.tensor([7]), torch.from_numpy(rng.permutation(60)[:30])]).unique()
     index = torch.full((N,), 7)
-    plan = Pairs(k, policy)(index, Pool(Grid(), rows), rng)
+    plan = Pairs(k, policy)(index, RowLookup(Grid(), rows), rng)
     old = [int(v) for v in FACTORS.values(torch.tensor(7))[VARYING]]
     chance = np.zeros(60)
     for row in rows.tolist():
@@ -101,9 +101,9 @@ def test_pairs_have_the_distribution_of_their_policy_given_the_rows(rng, policy,
 
 
 @pytest.mark.parametrize("view", [Pairs(), Pairs(2, "uniform"), Pairs(2, "strict")])
-def test_what_changed_is_what_differs_and_the_rest_is_shared(rng, pool, view):
+def test_what_changed_is_what_differs_and_the_rest_is_shared(rng, lookup, view):
     index = some_rows(rng)
-    plan = view(index, pool, rng)
+    plan = view(index, lookup, rng)
     assert columns(plan).keys() == {"rows", "partners.0.rows", "known.changed"}
     assert torch.equal(plan.rows, index)
     a, b = FACTORS.values(index), FACTORS.values(plan.partners[0].rows)
@@ -122,11 +122,11 @@ def test_what_changed_is_what_differs_and_the_rest_is_shared(rng, pool, view):
 )
 def test_further_images_are_training_images_whatever_the_random_numbers(rng, view):
     rows = torch.from_numpy(rng.permutation(60)[:40]).sort().values
-    pool = Pool(Grid(), rows)
+    lookup = RowLookup(Grid(), rows)
     for step in range(20):
         index = rows[some_rows(rng, 50, 40)]
-        plan = view(index, pool, stream(3, "view", step))
-        again = view(index, pool, stream(3, "view", step))
+        plan = view(index, lookup, stream(3, "view", step))
+        again = view(index, lookup, stream(3, "view", step))
         plan, again = columns(plan), columns(again)
         assert plan.keys() == again.keys()
         for name, column in plan.items():
@@ -139,18 +139,18 @@ def test_a_table_with_gaps_and_repeats_gives_pairs_each_repeat_as_often(rng):
     table = torch.tensor([[0, 0], [0, 1], [0, 1], [1, 0], [2, 2]])
     factors = Factors(("a", "b"), (3, 3), ("ordinal", "ordinal"))
     dataset = StoredDataset(torch.zeros(5, 4, 4, 1).byte(), factors, "drawn in a test", table)
-    pool = Pool(dataset, torch.arange(5))
-    plan = Pairs(1, "strict")(torch.zeros(N, dtype=torch.int64), pool, rng)
+    lookup = RowLookup(dataset, torch.arange(5))
+    plan = Pairs(1, "strict")(torch.zeros(N, dtype=torch.int64), lookup, rng)
     # (0, 1) or (1, 0): proposed as often as each other, the former in two rows
     assert fits(np.bincount(plan.partners[0].rows.numpy(), minlength=5), [0, 0.25, 0.25, 0.5, 0])
     with pytest.raises(DataError, match=r"'a': 2, 'b': 2.*data.split=null"):
-        Pairs(1, "strict")(torch.tensor([0, 4]), pool, rng)
+        Pairs(1, "strict")(torch.tensor([0, 4]), lookup, rng)
 
 
 def test_continuous_factors_are_computed_where_images_are(rng):
     dataset = SyntheticLinear(1000)
     index = some_rows(rng, 500, 1000)
-    plan = Pairs(1, "strict")(index, Pool(dataset, torch.arange(1000)), rng)
+    plan = Pairs(1, "strict")(index, RowLookup(dataset, torch.arange(1000)), rng)
     assert columns(plan).keys() == {"rows", "partners.0.factors", "known.changed"}
     assert (plan.known.changed.sum(1) == 1).all()
     assert plan.partners[0].factors.dtype == torch.float32
@@ -181,7 +181,7 @@ def test_stored_images_of_continuous_factors_are_refused(rng):
     table = torch.tensor([[0.5, 0.0], [0.25, 1.0]])
     dataset = StoredDataset(torch.zeros(2, 4, 4, 1).byte(), factors, "drawn in a test", table)
     with pytest.raises(ConfigError, match=r"continuous factors.*view=null"):
-        Pairs()(torch.tensor([0]), Pool(dataset, torch.arange(2)), rng)
+        Pairs()(torch.tensor([0]), RowLookup(dataset, torch.arange(2)), rng)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ def test_distance_is_the_sum_over_factors(a, b, expected):
     assert factor_distance(np.array([[0.25, 1]]), np.array([[0.5, 0]]), points) == [1.25]
 
 
-def test_triplets_have_the_nearer_image_first_and_no_ties(rng, pool):
-    plan = Triplets()(some_rows(rng), pool, rng)
+def test_triplets_have_the_nearer_image_first_and_no_ties(rng, lookup):
+    plan = Triplets()(some_rows(rng), lookup, rng)
     assert len(plan.partners) == 2
     a, near, far = (FACTORS.values(part.rows).numpy() for part in (plan, *plan.partners))
     gap = factor_distance(a, far, FACTORS) - factor_distance(a, near, FACTORS)
@@ -257,7 +257,7 @@ def test_members_of_an_ensemble_have_the_plans_of_their_own_seeds(view):
     data = TinySquaresDataModule(view=view)
     data.setup()
     members = MemberBatches([data.epoch_batches(seed) for seed in (2, 3)])
-    assert members.members[0].pool is members.members[1].pool
+    assert members.members[0].lookup is members.members[1].lookup
     for step in (9, 0):
         together = members.plan(step)
         alone = [columns(data.epoch_batches(seed).plan(step)) for seed in (2, 3)]
@@ -293,10 +293,10 @@ def test_nuisance_of_every_image_is_its_own():
         has_nuisance = True
 
     rows = torch.arange(60)
-    planned = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), Pairs(), Pool(Noisy(), rows))
+    planned = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), Pairs(), RowLookup(Noisy(), rows))
     plan = planned.plan(0)
     assert {"draw", "partners.0.draw"} <= columns(plan).keys()
     assert not torch.equal(plan.draw, plan.partners[0].draw)
-    grouped = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), Groups("shape", 4), planned.pool)
+    grouped = PlannedBatches(EpochBatches(rows, 8, 1), Noisy(), Groups("shape", 4), planned.lookup)
     assert len(grouped.plan(0).draw) == 8
     assert not any(name.endswith("draw") for name in columns(Noisy().gather(plan)))

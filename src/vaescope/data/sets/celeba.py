@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Interval
-from torch import Tensor
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
@@ -30,9 +29,6 @@ _NAMES = (
     "Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks "
     "Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick "
     "Wearing_Necklace Wearing_Necktie Young"
-)
-_REFUSED = (
-    "CelebA has no factors that an image could be found by; ask batch(index) for the images of rows"
 )
 
 
@@ -81,22 +77,6 @@ class CelebA(ConvertedDataset):
     def stem(self) -> str:
         """Name of the converted file."""
         return "celeba-64" if self.crop is None else f"celeba-crop{self.crop}-64"
-
-    def rows(self, values: Tensor, rng: np.random.Generator) -> Tensor:
-        """Refused: images without factors are found by their rows only.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(_REFUSED)
-
-    def images(self, values: Tensor) -> Tensor:
-        """Refused, like ``rows``.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(_REFUSED)
 
     def find(self, places: list[Path]) -> list[Path] | None:
         """Paths of pictures, attributes and, if it is there, partition, in the first place."""

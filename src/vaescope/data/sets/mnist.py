@@ -78,17 +78,6 @@ class _LabelledImages(FactorDataset):
         """No factor values, int64 `[B, 0]`, of the rows ``index`` `[B]`."""
         return torch.zeros(len(index), 0, dtype=torch.int64, device=self.device)
 
-    def images(self, values: Tensor) -> Tensor:
-        """Refused: images without factors are found by their rows only.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            f"{self.files[0].title} has no factors that an image could be made of; ask "
-            "batch(index) for the images of rows"
-        )
-
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 1, 28, 28]` in [0, 1] of the rows ``index`` `[B]`."""
         return self._images[index].unsqueeze(1).float() / 255

@@ -8,7 +8,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError
@@ -29,7 +29,7 @@ PALETTES = {
 
 
 @dataclass(eq=False, repr=False)
-class XYSquares(FactorDataset):
+class XYSquares(RenderedDataset):
     """262,144 images of a red, a green and a blue square on a grid, 64x64 pixels; computed.
 
     Each square has a channel of its own. As many positions as fit into the image are ``spacing``
@@ -88,7 +88,7 @@ class XYSquares(FactorDataset):
 
 
 @dataclass(eq=False, repr=False)
-class XYObject(FactorDataset):
+class XYObject(RenderedDataset):
     """75,000 images of one square: position, size and colour, 64x64 pixels; computed.
 
     Squares of all sizes have their centres on one grid, whose neighbours are ``spacing`` pixels

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.sources import source_of
 from vaescope.ranges import Count
@@ -12,7 +12,7 @@ from vaescope.ranges import Count
 _SIDE = 64
 
 
-class TinySquares(FactorDataset):
+class TinySquares(RenderedDataset):
     """192 images of one filled square, 64x64 pixels of 0 and 1; computed, no file.
 
     The centre is at pixel 11 + 6 position, the half side 4, 7 or 10 pixels: no square is cut.

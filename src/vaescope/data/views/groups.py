@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.selection import position_of
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Known, Plan
@@ -50,16 +50,16 @@ class Groups:
             )
         require_labels(self.by, factors)
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """Rows, their ``group`` (0, 0, ..., 1, 1, ...) and ``label``, the shared value, `[B]`."""
-        if self._members is None or self._members.pool is not pool:
-            self._members = _Members(pool, labels_of(pool, self.by))
-        first = np.searchsorted(pool.rows, index[: len(index) // self.size].numpy())
+        if self._members is None or self._members.lookup is not lookup:
+            self._members = _Members(lookup, labels_of(lookup, self.by))
+        first = np.searchsorted(lookup.rows, index[: len(index) // self.size].numpy())
         others = self._members.draw(first, self.size - 1, rng)
         places = np.concatenate([first[:, None], others], axis=1)
         group = torch.arange(len(first)).repeat_interleave(self.size)
         label = torch.from_numpy(self._members.labels[first].repeat(self.size))
-        rows = torch.from_numpy(pool.rows[places].ravel())
+        rows = torch.from_numpy(lookup.rows[places].ravel())
         return Plan(rows, known=Known(label=label, group=group))
 
 
@@ -80,7 +80,7 @@ class Labels:
     def __init__(self, by: str | None = None, num_labels: Count | None = None) -> None:
         self.by = by
         self.num_labels = num_labels
-        self._pool: Pool | None = None
+        self._lookup: RowLookup | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse what is no label.
@@ -103,13 +103,13 @@ class Labels:
     def _name(self, factors: Factors) -> str:
         return self.by or next(iter(factors.names), "label")
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` and their ``label`` int64 `[B]`."""
-        if self._pool is not pool:
-            name = self._name(pool.factors)
-            self._pool, self._labels = pool, labels_of(pool, name)
+        if self._lookup is not lookup:
+            name = self._name(lookup.factors)
+            self._lookup, self._labels = lookup, labels_of(lookup, name)
             self._require_known(int(self._labels.max()) + 1, name)
-        places = np.searchsorted(pool.rows, index.cpu().numpy())
+        places = np.searchsorted(lookup.rows, index.cpu().numpy())
         return Plan(index, known=Known(label=torch.from_numpy(self._labels[places])))
 
 
@@ -125,34 +125,34 @@ def require_labels(by: str, factors: Factors) -> None:
         raise ConfigError(f"by={by!r} is continuous: no two images share a value of it")
 
 
-def labels_of(pool: Pool, by: str) -> np.ndarray:
-    """Value of a factor, or class, of every row of the pool, int64 `[n]`.
+def labels_of(lookup: RowLookup, by: str) -> np.ndarray:
+    """Value of a factor, or class, of every row of the lookup, int64 `[n]`.
 
     Raises:
         ConfigError: the data set has neither.
     """
-    if by in pool.factors.names:
-        return pool.values[:, pool.factors.names.index(by)].astype(np.int64)
-    if pool.dataset.labels is None:
+    if by in lookup.factors.names:
+        return lookup.values[:, lookup.factors.names.index(by)].astype(np.int64)
+    if lookup.dataset.labels is None:
         raise ConfigError(
             f"by={by!r} was given, but this data set has no classes; name one of its "
-            f"factors {list(pool.factors.names)}"
+            f"factors {list(lookup.factors.names)}"
         )
-    return pool.dataset.labels.cpu().numpy()[pool.rows].astype(np.int64)
+    return lookup.dataset.labels.cpu().numpy()[lookup.rows].astype(np.int64)
 
 
 class _Members:
-    """The rows of a pool in the order of their labels; made once for all batches."""
+    """The rows of a lookup in the order of their labels; made once for all batches."""
 
-    def __init__(self, pool: Pool, labels: np.ndarray) -> None:
-        self.pool, self.labels = pool, labels
+    def __init__(self, lookup: RowLookup, labels: np.ndarray) -> None:
+        self.lookup, self.labels = lookup, labels
         self._order = np.argsort(labels, kind="stable")
         self._ordered = labels[self._order]
-        weights = np.ones(len(labels)) if pool.weights is None else pool.weights
+        weights = np.ones(len(labels)) if lookup.weights is None else lookup.weights
         self._until = np.concatenate([[0.0], np.cumsum(weights[self._order])])
 
     def draw(self, first: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Places in the pool `[n, count]` with the labels of the places ``first`` `[n]`."""
+        """Places in the lookup `[n, count]` with the labels of the places ``first`` `[n]`."""
         label = self.labels[first]
         begin = np.searchsorted(self._ordered, label, "left")[:, None]
         end = np.searchsorted(self._ordered, label, "right")[:, None]

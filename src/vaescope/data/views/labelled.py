@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool
+from vaescope.data.row_lookup import RowLookup
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Known, Plan
 from vaescope.ranges import Bins, Count, Probability, Seed, in_range
@@ -89,30 +89,30 @@ class Labelled:
                 f"more than one value; choose 1..{varying}"
             )
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index``, a labelled partner of each and its ``factor_labels`` `[B, K]`.
 
         A label is value / size, in [0, 1 - 1/size]; of a continuous factor its value; NaN: unknown.
         """
-        if self._chosen is None or self._chosen.pool is not pool:
-            rows = torch.from_numpy(self._rows(pool))
-            values = pool.dataset.values(rows).cpu().numpy()
-            labels = self._labels(values, pool.factors)
-            self._chosen = _Chosen(pool, rows, torch.from_numpy(labels.astype(np.float32)))
+        if self._chosen is None or self._chosen.lookup is not lookup:
+            rows = torch.from_numpy(self._rows(lookup))
+            values = lookup.dataset.values(rows).cpu().numpy()
+            labels = self._labels(values, lookup.factors)
+            self._chosen = _Chosen(lookup, rows, torch.from_numpy(labels.astype(np.float32)))
         rounds = -(-len(index) // self.num_labelled)
         order = rng.permuted(np.tile(np.arange(self.num_labelled), (rounds, 1)), axis=1)
         drawn = torch.from_numpy(order.ravel()[: len(index)])
         known = Known(factor_labels=self._chosen.labels[drawn])
         return Plan(index, partners=(Plan(self._chosen.rows[drawn]),), known=known)
 
-    def _rows(self, pool: Pool) -> np.ndarray:
+    def _rows(self, lookup: RowLookup) -> np.ndarray:
         """The labelled rows int64 `[num_labelled]`.
 
         Raises:
             ConfigError: training does not show as many.
         """
-        key = stream(self.seed, "labelled rows").standard_exponential(len(pool.rows))
-        weights = np.ones(len(key)) if pool.weights is None else pool.weights
+        key = stream(self.seed, "labelled rows").standard_exponential(len(lookup.rows))
+        weights = np.ones(len(key)) if lookup.weights is None else lookup.weights
         shown = np.flatnonzero(weights > 0)
         if self.num_labelled > len(shown):
             raise ConfigError(
@@ -120,7 +120,7 @@ class Labelled:
                 f"rows to label; choose 1..{len(shown)}"
             )
         order = np.argsort(key[shown] / weights[shown], kind="stable")
-        return pool.rows[shown[order[: self.num_labelled]]]
+        return lookup.rows[shown[order[: self.num_labelled]]]
 
     def _labels(self, values: np.ndarray, factors: Factors) -> np.ndarray:
         """What the labeller says of factor values `[n, K]`: labels `[n, K]` in [0, 1], or NaN."""
@@ -147,8 +147,8 @@ class Labelled:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The fixed set of one pool: rows int64 `[n]` and labels float32 `[n, K]`."""
+    """The fixed set of one lookup: rows int64 `[n]` and labels float32 `[n, K]`."""
 
-    pool: Pool
+    lookup: RowLookup
     rows: Tensor
     labels: Tensor

@@ -11,7 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool, draw_partners
+from vaescope.data.row_lookup import RowLookup
+from vaescope.data.views.partners import draw_partners
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Plan
 from vaescope.ranges import Count, in_range
@@ -63,9 +64,9 @@ class Pairs:
                 f"choose 1..{len(varying)}"
             )
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
-        factors = pool.factors
+        factors = lookup.factors
 
         def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
             count = self._count(len(values), len(require_factors(factors)), rng)
@@ -76,7 +77,7 @@ class Pairs:
             other = np.where(chosen, other_values(values, factors, rng), values)
             return other[:, None], (other != values).sum(1) == count
 
-        return draw_partners(index, pool, rng, propose)
+        return draw_partners(index, lookup, rng, propose)
 
     def _count(self, n: int, num_factors: int, rng: np.random.Generator) -> np.ndarray:
         """Number of factors that are drawn anew `[n]`."""
@@ -106,9 +107,9 @@ class Triplets:
         """
         require_factors(factors)
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` `[B]` and two partners of each, the nearer one first."""
-        factors = pool.factors
+        factors = lookup.factors
         num_factors = len(require_factors(factors))
 
         def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +122,7 @@ class Triplets:
             apart = np.abs(distance[:, 0] - distance[:, 1]) > 1e-6  # sums of the same shares
             return np.take_along_axis(other.reshape(len(values), 2, -1), near, 1), apart
 
-        return draw_partners(index, pool, rng, propose)
+        return draw_partners(index, lookup, rng, propose)
 
 
 def require_factors(factors: Factors) -> list[int]:

@@ -8,8 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.pool import Pool, draw_partners
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.views.pairs import Pairs, require_factors
+from vaescope.data.views.partners import draw_partners
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Plan
 from vaescope.ranges import Count, Positive, in_range
@@ -55,9 +56,9 @@ class LaplaceTransitions:
                 "choose view=transitions_uniform"
             )
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
-        factors = pool.factors
+        factors = lookup.factors
         moving = self._moving(factors)
 
         def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +73,7 @@ class LaplaceTransitions:
                 later[stuck, position] = moved
             return later[:, None], (later != values).any(1)
 
-        return draw_partners(index, pool, rng, propose)
+        return draw_partners(index, lookup, rng, propose)
 
     def _step(
         self,
@@ -130,9 +131,9 @@ class UniformTransitions:
         """
         self._pairs.check(factors, batch_size)
 
-    def __call__(self, index: Tensor, pool: Pool, rng: np.random.Generator) -> Plan:
+    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
-        return self._pairs(index, pool, rng)
+        return self._pairs(index, lookup, rng)
 
 
 def laplace_transitions(size: int, circular: bool, rate: float, leave: bool = False) -> np.ndarray:

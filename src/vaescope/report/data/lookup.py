@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.dataset import FactorDataset
-from vaescope.data.pool import Pool
+from vaescope.data.dataset import FactorDataset, RenderedDataset
+from vaescope.data.row_lookup import RowLookup
 from vaescope.data.views.pairs import factor_distance
 from vaescope.streams import stream
 
@@ -25,16 +25,16 @@ class Lookup:
 
     def __init__(self, dataset: FactorDataset, seed: int) -> None:
         self.dataset, self.seed = dataset, seed
-        self.pool = Pool(dataset, torch.arange(len(dataset)))
+        self.lookup = RowLookup(dataset, torch.arange(len(dataset)))
         factors = dataset.factors
-        self.computes = dataset.computes and factors.has_continuous
+        self.computes = isinstance(dataset, RenderedDataset) and factors.has_continuous
         # whether an image can be asked for by any values, be it to learn that there is none
         self.is_exact = len(factors) > 0 and (self.computes or not factors.has_continuous)
 
     @cached_property
     def values(self) -> np.ndarray:
         """Factor values `[N, K]` of all rows."""
-        return self.pool.values
+        return self.lookup.values
 
     @property
     def chunk(self) -> int:
@@ -63,8 +63,9 @@ class Lookup:
         """
         if self.computes:
             found = np.ones(len(values), dtype=bool)
+            assert isinstance(self.dataset, RenderedDataset)
             return self.dataset.images(torch.from_numpy(values)), found
-        rows = self.pool.find(values, stream(self.seed, "show/rows"))
+        rows = self.lookup.find(values, stream(self.seed, "show/rows"))
         found = rows >= 0
         return self.images(torch.from_numpy(rows[found]), draw[torch.from_numpy(found)]), found
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from builders.miniature import arrays
+from builders.minibatches import images_of, rows_of
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.sets.own.arrays import ArraysDataModule
 from vaescope.data.sets.own.factor_table import factor_table
 from vaescope.errors import ConfigError, DataError
@@ -72,8 +74,8 @@ def test_every_form_of_factors_gives_the_same_values(file, tmp_path, kind):
     expected = np.stack([numbered(VALUES[:, 0]), numbered(VALUES[:, 1])], axis=1)
     assert np.array_equal(made.values(ALL).numpy(), expected)
     row = torch.tensor([13])
-    assert made.rows(made.values(row), np.random.default_rng(0)).tolist() == [13]
-    assert torch.equal(made.images(made.values(row)), made.batch(row).image)
+    assert rows_of(made, made.values(row)).tolist() == [13]
+    assert torch.equal(images_of(made, made.values(row)), made.batch(row).image)
 
 
 def test_without_factors_there_are_none(file):
@@ -81,10 +83,7 @@ def test_without_factors_there_are_none(file):
     assert len(made.factors) == 0
     values = made.batch(ALL).factors
     assert (values.shape, values.dtype) == ((N, 0), torch.int64)
-    with pytest.raises(ValueError, match="without factors"):
-        made.rows(values, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="without factors"):
-        made.images(values)
+    assert not isinstance(made, RenderedDataset)
 
 
 def test_text_is_categorical_and_floats_are_continuous(file, tmp_path):
@@ -276,7 +275,7 @@ def test_vectors_are_found_by_their_factors(file):
     np.savez(file.with_suffix(".npz"), x=vectors, labels=VALUES)
     made = opened(file.with_suffix(".npz"), factor_values="labels")
     row = 11
-    assert np.allclose(made.images(made.values(torch.tensor([row])))[0], vectors[row])
+    assert np.allclose(images_of(made, made.values(torch.tensor([row])))[0], vectors[row])
 
 
 def test_the_miniature_is_what_it_says(tmp_path):
@@ -286,7 +285,7 @@ def test_the_miniature_is_what_it_says(tmp_path):
     assert made.factors.sizes == (8, 4, 3)
     combination = made.factors.index(made.values(torch.arange(arrays.NUM)))
     assert sorted(combination.tolist()) == list(range(arrays.NUM))
-    image = made.images(torch.tensor([[7, 2, 1]]))[0]
+    image = images_of(made, torch.tensor([[7, 2, 1]]))[0]
     assert (image[0, 10:16, 24:30] == torch.tensor(170 / 255)).all()
     assert image.count_nonzero() == 3 * 36
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from vaescope.data.datamodule import FactorDataModule, data_module_of
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.files.cache import data_folder
 from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray
@@ -31,7 +31,7 @@ _WORTH_PACKING = 200_000
 
 
 @dataclass(eq=False, repr=False)
-class DSprites(FactorDataset):
+class DSprites(RenderedDataset):
     """737,280 binary images of a square, an ellipse or a heart, 64x64 pixels.
 
     If the published file (npz or hdf5, under its own name) lies in ``data_dir`` or

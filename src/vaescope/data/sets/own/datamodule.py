@@ -28,14 +28,6 @@ class OwnImages(StoredDataset):
     The arguments are those of ``StoredDataset``; ``table`` is needed.
     """
 
-    def _rows(self, values: Tensor, share: np.ndarray) -> Tensor:
-        if not len(self.factors):
-            raise ValueError(
-                f"{self.source} comes without factors that an image could be found by; ask "
-                "batch(index) for the images of rows"
-            )
-        return super()._rows(values, share)
-
 
 class OwnVectors(OwnImages):
     """Your own vectors, float32 `[N, X]` in memory, with any factors or none.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder, write_once
 from vaescope.data.files.checksums import require_undamaged
@@ -33,7 +33,7 @@ _IN_CACHE = 16  # images whose maps a processor's cache holds while they are mix
 
 
 @dataclass(eq=False, repr=False)
-class Shapes3DLike(FactorDataset):
+class Shapes3DLike(RenderedDataset):
     """480,000 images of a coloured object in a coloured room, 3x64x64 pixels, rendered by vaescope.
 
     An image is a composite of the maps of its geometry (scale, shape, orientation) with the colours

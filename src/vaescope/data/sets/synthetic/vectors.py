@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.dataset import FactorDataset
+from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.sources import source_of
 from vaescope.memory import require_memory
@@ -20,7 +20,7 @@ _FACTORS = Factors(("w1", "w2"), (0, 0), ("continuous", "continuous"))
 
 
 @dataclass(eq=False, repr=False)
-class Points(FactorDataset):
+class Points(RenderedDataset):
     """Vectors made from points that are drawn once, uniformly in the unit cube of the factors.
 
     Args:
@@ -34,7 +34,6 @@ class Points(FactorDataset):
         ConfigError: an argument is out of range.
     """
 
-    computes = True
     name: ClassVar[str]
 
     num_points: Rows = 50_000
