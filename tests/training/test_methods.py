@@ -41,7 +41,12 @@ def losses(plain, num_steps, seed=0):
     return curve
 
 
-@pytest.mark.parametrize("method", METHODS)
+SLOW = {"hessian_vae_normalised"}  # second derivatives, twice
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=[pytest.mark.slow] if m in SLOW else []) for m in METHODS]
+)
 def test_golden_loss_curve(config, method, update_golden):
     """A change of these numbers has to be explained in the CHANGELOG."""
     words = ("experiment=tiny", f"model={method}", "latent_dim=4", *LENGTHS.get(method, ()))
