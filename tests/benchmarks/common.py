@@ -12,8 +12,8 @@ os.environ.setdefault("WANDB_SILENT", "true")
 
 import pytorch_lightning as pl
 import torch
-from vaescope.callbacks.continuing import Begin
 
+from vaescope.callbacks.sessions import Begin
 from vaescope.data import FactorDataModule
 from vaescope.experiment import training
 from vaescope.run_folder.environment import environment
