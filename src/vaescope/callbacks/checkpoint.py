@@ -36,7 +36,6 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
     """Keeps the last and the best state of a run, as ``last.ckpt`` and ``best.ckpt``.
 
     Args:
-        folder: where the two files go.
         every_n_steps: updates between two writings; a killed run loses at most these.
         monitor: logged key that decides which state is best. The default is the held-out loss
             with the weights that schedules end at: it compares across steps, ``val/loss`` does not
@@ -144,11 +143,7 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
 
 
 class KeepConfig(pl.Callback):
-    """Stores in every checkpoint what rebuilds its model: plain containers, no objects.
-
-    Args:
-        record: resolved configuration and facts about the data.
-    """
+    """Stores in every checkpoint what rebuilds its model: plain containers, no objects."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record

@@ -17,7 +17,6 @@ class MetricsFile(Logger):
     Lightning's own CSVLogger deletes the file of an earlier run in the same folder.
 
     Args:
-        folder: where the file lies.
         flush_every: new rows after which it is written, in long files more; at the end as well.
     """
 

@@ -25,9 +25,6 @@ class Evaluation(AfterUpdates, pl.Callback):
         num_samples: images in an evaluation.
         num_losses: of them, how many for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
-
-    Raises:
-        ValueError: if a count is below 1.
     """
 
     @in_range

@@ -17,9 +17,6 @@ class FactorsFile(pl.Callback):
 
     It holds names, kinds and sizes of the factors, rows of every part, and, counting each training
     row as often as training shows it, entropies and pairwise mutual information in nats.
-
-    Args:
-        path: of the file.
     """
 
     def __init__(self, path: Path) -> None:

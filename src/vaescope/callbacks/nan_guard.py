@@ -26,9 +26,6 @@ class FiniteTerms(pl.Callback):
 
     Args:
         every_n_steps: updates between two checks.
-
-    Raises:
-        ValueError: if ``every_n_steps`` is below 1.
     """
 
     @in_range

@@ -27,9 +27,6 @@ class Progress(AfterUpdates, pl.Callback):
     Args:
         every_n_steps: updates between two readings; a reading waits for the device.
         bar: whether to draw the bar.
-
-    Raises:
-        ValueError: if ``every_n_steps`` is below 1.
     """
 
     @in_range

@@ -22,13 +22,8 @@ class SaveFigures(pl.Callback):
     """Writes ``traversals.png`` and ``reconstructions.png`` and hands them to wandb.
 
     Args:
-        folder: where the files go.
-        num_images: reconstructions shown.
         num_steps: images a latent.
         extent: a latent moves from ``-extent`` to ``extent``.
-
-    Raises:
-        ValueError: for a count below 1 or an extent that is not positive.
     """
 
     @in_range

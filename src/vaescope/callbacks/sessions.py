@@ -14,9 +14,6 @@ class Begin(pl.Callback):
     """Calls ``record`` once everything is built and restored, before the first update.
 
     A restored optimiser has the options that it was saved with; it gets those of now.
-
-    Args:
-        record: writes down with which settings training goes on.
     """
 
     def __init__(self, record: Callable[[], None]) -> None:

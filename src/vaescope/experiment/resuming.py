@@ -40,13 +40,8 @@ def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
     Without ``resume``, a run of the very same configuration goes on as well: a scheduler starts the
     same command again.
 
-    Args:
-        plain: resolved configuration; takes from the run what is to stay and is not given.
-        folder: of the run, locked.
-        precision_is_free: whether the machine chooses the precision.
-
-    Returns:
-        Content of the newest checkpoint.
+    ``plain`` takes from the run what is to stay and is not given, the precision if the machine
+    chooses it.
 
     Raises:
         RunFolderError: if the folder holds what it should not, or not what it should.
@@ -114,14 +109,7 @@ def finished_rows(
 ) -> list[dict[str, Any]] | None:
     """Final scores of a run that lacks no update, its report written if that is missing.
 
-    Args:
-        plain: resolved configuration.
-        folder: of the run.
-        saved: its state; None: it keeps none.
-        again: whether a run that lacks nothing gives its scores, too.
-
-    Returns:
-        Rows of ``scores.json``; None if there is more to do.
+    None if there is more to do. A run that lacks nothing gives its scores if it is made ``again``.
 
     Raises:
         RunFolderError: if nothing is missing, unless ``again``.

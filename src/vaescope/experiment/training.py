@@ -92,12 +92,7 @@ def _train(
 ) -> list[dict[str, Any]]:
     """Make the updates that are missing, then measure and report.
 
-    Args:
-        plain: resolved configuration.
-        folder: of the run.
-        saved: state to go on from.
-        follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
-        chosen: what its data set and its method chose.
+    The order of the batches ``follows`` the run's seed, ``${seed}``, or is fixed.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
     threads = set_threads(plain["threads"])
@@ -128,13 +123,7 @@ def _train(
 
 
 def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model, FactorDataModule]:
-    """Everything that a run needs; all refusals are told together.
-
-    Args:
-        plain: resolved configuration.
-        follows: whether the order of the batches follows the run's seed, ``${seed}``, or is fixed.
-        begin: first of the callbacks.
-    """
+    """Everything that a run needs; all refusals are told together."""
     mistakes = Mistakes()
     with mistakes.noted():
         data = build(plain["data"], "data")

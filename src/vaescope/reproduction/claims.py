@@ -29,13 +29,7 @@ class Verdict:
 
 
 def judged(claims: Sequence[Claim], results: Results, measured: Measured) -> list[Verdict]:
-    """One verdict a claim: the worst of its parts.
-
-    Args:
-        claims: of the paper.
-        results: by the run's name.
-        measured: numbers of weights, by the run's name.
-    """
+    """One verdict a claim: the worst of its parts."""
     made = []
     for number, (claim, test) in enumerate(claims, 1):
         parts = list(test(results, measured))

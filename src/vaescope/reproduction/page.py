@@ -2,7 +2,7 @@
 
 import base64
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,7 @@ def write_page(
     drawn: Mapping[str, Figure],
     measured: Measured,
 ) -> Path:
-    """Write all files and print the tables.
-
-    Args:
-        folder: where they go.
-        plain: resolved ``reproduce.yaml``.
-        paper: what the paper adds to its plan.
-        results: by the run's name.
-        drawn: figures by the part's name.
-        measured: numbers of weights by the run's name.
-
-    Returns:
-        Path of ``report.html``.
-    """
+    """Write all files and print the tables."""
     plan = plain["paper"]
     tables = {
         part: [asdict(line) for line in lines]
@@ -52,11 +40,7 @@ def write_page(
         if (lines := list(lines_of(part, plan, results, paper.lines)))
     }
     verdicts = [asdict(verdict) for verdict in judged(paper.claims, results, measured)]
-    pictures = {}
-    for part, figure in drawn.items():
-        with replacing(folder / f"{part}.png") as temporary:
-            save_figure(figure, temporary, "png", dpi=120)
-        pictures[part] = base64.b64encode((folder / f"{part}.png").read_bytes()).decode("ascii")
+    pictures = {part: _saved(figure, folder / f"{part}.png") for part, figure in drawn.items()}
     content = {
         "title": plan["title"],
         "source": plan["source"],
@@ -69,16 +53,9 @@ def write_page(
         "unfinished": {r.run.name: r.error for r in results.values() if not r.rows},
         "environment": environment(plain["threads"] or 0),
     }
-    texts = {part: [list(map(str, line.values())) for line in tables[part]] for part in tables}
-    claims = [list(map(str, verdict.values())) for verdict in verdicts]
-    shown = {part: (COLUMNS, rows) for part, rows in texts.items()} | {
-        "claims": (OF_CLAIMS, claims)
-    }
-    in_markdown = {
-        part: Markup("\n".join(markdown_table(*table)))  # its cells are escaped
-        for part, table in shown.items()
-    }
     write_json(folder / "results.json", content)
+    shown = _texts(tables, verdicts)
+    in_markdown = {name: Markup("\n".join(markdown_table(*table))) for name, table in shown.items()}
     page = {**content, "pictures": pictures, "in_markdown": in_markdown}
     write_text(folder / "results.md", rendered("reproduction.md", page) + "\n")
     write_text(folder / "report.html", rendered("reproduction.html", page))
@@ -86,3 +63,22 @@ def write_page(
         notes = [f"report: {folder / 'report.html'}"] if part == "claims" else []
         print_table(columns, rows, part, notes)
     return folder / "report.html"
+
+
+def _saved(figure: Figure, path: Path) -> str:
+    """Write a figure; the file as text."""
+    with replacing(path) as temporary:
+        save_figure(figure, temporary, "png", dpi=120)
+    return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _texts(
+    tables: Mapping[str, Sequence[Mapping[str, Any]]], verdicts: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[Sequence[str], list[list[str]]]]:
+    """Headings and cells of each table, that of the claims behind the paper's."""
+    heads = dict.fromkeys(tables, COLUMNS) | {"claims": OF_CLAIMS}
+    every = {**tables, "claims": verdicts}
+    return {
+        name: (heads[name], [list(map(str, row.values())) for row in rows])
+        for name, rows in every.items()
+    }

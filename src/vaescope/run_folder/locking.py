@@ -25,9 +25,6 @@ def locked(folder: Path) -> Iterator[None]:
 
     The system lets go of the lock when the process ends, also if it is killed.
 
-    Args:
-        folder: an existing folder.
-
     Raises:
         RunFolderError: if another process works there; the folder is left as it is.
     """

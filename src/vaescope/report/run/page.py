@@ -25,9 +25,6 @@ def write_report(folder: Path) -> Path:
     Args:
         folder: run directory with ``scores.json``, ``config.yaml`` and ``environment.json``;
             ``metrics.csv`` and the pictures are shown if they are there.
-
-    Returns:
-        Path of the page.
     """
     mark, scores = fingerprint(folder), read_scores(folder)
     rows, series = scores.rows, read_series(folder)
