@@ -1,7 +1,8 @@
 """How each family of scores is computed from a sample; its record is in ``vaescope.scores``.
 
-A function here has the name that the record gives. It takes a sample and the record's options, and
-returns numbers by score, or raises ``NoScoreError`` if the sample lacks what they need.
+A function here has the name that the record gives, and the record says what its numbers are. It
+takes a sample and the record's options, and returns numbers by score, or raises ``NoScoreError`` if
+the sample lacks what they need.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,6 @@ MOST_WEIGHTS = 1200  # of the regression behind InfoE: seconds for 10,000 rows
 
 
 def mig(sample: Sample, convention: Literal["dlib", "dcf", "ksg", "chen"]) -> Numbers:
-    """Mutual information gap."""
     found = metrics.information_gaps(
         *_all(sample),
         convention=convention,
@@ -34,13 +34,11 @@ def mig(sample: Sample, convention: Literal["dlib", "dcf", "ksg", "chen"]) -> Nu
 
 
 def rmig(sample: Sample) -> Numbers:
-    """Robust MIG."""
     table = posterior_table(*sample.posterior, sample.factors, kinds=sample.kinds)
     return {"rmig": float(metrics.rmig(table).score)}
 
 
 def dci(sample: Sample, probe: str) -> Numbers:
-    """Disentanglement, completeness and informativeness."""
     found = metrics.dci(
         *sample.fitted, *sample.scored, kinds=sample.kinds, probe=probe, seed=sample.seed
     )
@@ -53,55 +51,46 @@ def dci(sample: Sample, probe: str) -> Numbers:
 
 
 def dci_es(sample: Sample) -> Numbers:
-    """Explicitness and size."""
     found = metrics.dci_es(*sample.fitted, *sample.scored, kinds=sample.kinds, seed=sample.seed)
     return {"dci_es_explicitness": found.explicitness, "dci_es_size": found.size}
 
 
 def sap(sample: Sample) -> Numbers:
-    """Separated attribute predictability by linear machines."""
     classes = sample.classes
     found = metrics.sap_discrete(*classes.fitted, kinds=classes.kinds, test=classes.scored)
     return {"sap": found.score}
 
 
 def sap_continuous(sample: Sample) -> Numbers:
-    """Separated attribute predictability by squared correlations."""
     return {"sap_continuous": metrics.sap_continuous(*_all(sample.lines)).score}
 
 
 def explicitness(sample: Sample) -> Numbers:
-    """Area under the ROC curve of logistic regression."""
     classes = sample.classes
     found = metrics.explicitness(*classes.fitted, kinds=classes.kinds, test=classes.scored)
     return {"explicitness": found.score}
 
 
 def factor_vae(sample: Sample) -> Numbers:
-    """FactorVAE score."""
     found = metrics.factor_vae_score(*_all(sample), kinds=sample.kinds, seed=sample.seed)
     return {"factor_vae_score": found.score}
 
 
 def beta_vae(sample: Sample) -> Numbers:
-    """BetaVAE score."""
     found = metrics.beta_vae_score(*_all(sample), kinds=sample.kinds, seed=sample.seed)
     return {"beta_vae_score": found.score}
 
 
 def irs(sample: Sample, convention: Literal["exact", "dlib"]) -> Numbers:
-    """Interventional robustness."""
     name = "irs" if convention == "exact" else f"irs_{convention}"
     return {name: metrics.irs(*_all(sample), kinds=sample.kinds, convention=convention).score}
 
 
 def omes(sample: Sample) -> Numbers:
-    """Overlap of factors and multiple encoding."""
     return {"omes": metrics.omes(*_all(sample), kinds=sample.kinds, seed=sample.seed).score}
 
 
 def info_mec(sample: Sample) -> Numbers:
-    """InfoM, InfoE and InfoC."""
     refusal = _too_many_classes(sample)
     known = None if refusal is None else torch.zeros(sample.factors.shape[1])
     found = metrics.info_mec(
@@ -129,7 +118,6 @@ def _too_many_classes(sample: Sample) -> NoScoreError | None:
 
 
 def neighbours(sample: Sample, neighbours: int = 5) -> dict[str, float]:
-    """Nearest-neighbour score of single latents; all but categorical factors are regressed."""
     found = metrics.neighbour_score(
         *_all(sample), continuous=sample.regressed, neighbours=neighbours
     )
@@ -137,19 +125,16 @@ def neighbours(sample: Sample, neighbours: int = 5) -> dict[str, float]:
 
 
 def mcc(sample: Sample) -> dict[str, float]:
-    """Mean correlation of matched latents and factors whose values stand in a line."""
     lines = _all(sample.lines)
     return {"mcc": mean_correlation(*lines), "mcc_rank": mean_correlation(*lines, rank=True)}
 
 
 def explained_variance(sample: Sample) -> Numbers:
-    """R² of all latents."""
     found = metrics.explained_variance(*sample.fitted, kinds=sample.kinds, test=sample.scored)
     return {"explained_variance": found.score}
 
 
 def few_labels(sample: Sample) -> Numbers:
-    """Accuracy by number of labels."""
     classes = sample.classes
     found = metrics.label_efficiency(
         *classes.fitted,
@@ -166,7 +151,6 @@ def few_labels(sample: Sample) -> Numbers:
 
 
 def shifted(sample: Sample) -> Numbers:
-    """Accuracy at other values of another factor than were fitted."""
     classes = sample.classes
     found = metrics.shifted_accuracy(
         *classes.fitted, kinds=classes.kinds, test=classes.scored, seed=sample.seed
@@ -175,7 +159,6 @@ def shifted(sample: Sample) -> Numbers:
 
 
 def reduced(sample: Sample) -> Numbers:
-    """Accuracy without the most informed latent."""
     classes = sample.classes
     table = metrics.information_table(*classes.fitted, kinds=classes.kinds)
     found = metrics.reduced_accuracy(
@@ -189,19 +172,16 @@ def reduced(sample: Sample) -> Numbers:
 
 
 def unfairness(sample: Sample) -> Numbers:
-    """Mean change of predictions of one factor with another."""
     classes = sample.classes
     rows = *classes.fitted, *classes.scored
     return {"unfairness": metrics.unfairness_of_codes(*rows, kinds=classes.kinds, seed=sample.seed)}
 
 
 def total_correlation(sample: Sample) -> Numbers:
-    """Of the codes as a Gaussian."""
     return {"total_correlation": gaussian_total_correlation(sample.codes)}
 
 
 def wasserstein(sample: Sample) -> Numbers:
-    """Distance of the covariance from diagonal."""
     correlation = metrics.gaussian_wasserstein_correlation
     return {
         "wasserstein_correlation": correlation(sample.codes),
@@ -210,17 +190,14 @@ def wasserstein(sample: Sample) -> Numbers:
 
 
 def latent_information(sample: Sample) -> Numbers:
-    """Mean information between two latents."""
     return {"latent_information": metrics.pairwise_information(sample.codes)}
 
 
 def support(sample: Sample) -> Numbers:
-    """Distance of the joint support from the product of its marginals."""
     return {"factorised_support": metrics.factorised_support(sample.codes)}
 
 
 def separability(sample: Sample) -> Numbers:
-    """SEPIN and WSEPIN."""
     found = metrics.separability(*sample.posterior, seed=sample.seed)
     return {"sepin": float(found.separability.mean()), "wsepin": found.weighted}
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan
 from statistics import NormalDist, stdev
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,16 +51,12 @@ class Measured:
 
 def as_numbers(measured: Mapping[str, Measured]) -> dict[str, float]:
     """By log key without its part: the score, and what is known of its context."""
-    numbers: dict[str, float] = {}
+    numbers = {}
     for name, found in measured.items():
-        context = {
-            "": found.score,
-            "_chance": found.chance,
-            "_ceiling": found.ceiling,
-            "_low": found.low,
-            "_high": found.high,
-        }
-        numbers |= {f"{name}{end}": value for end, value in context.items() if value is not None}
+        numbers[name] = found.score
+        for end in ("chance", "ceiling", "low", "high"):
+            if getattr(found, end) is not None:
+                numbers[f"{name}_{end}"] = getattr(found, end)
     return numbers
 
 
@@ -174,24 +171,11 @@ def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measur
     """Scores of the table of informations; its shuffles and resamples are one computation."""
     if not sample.kinds:
         raise NoScoreError(NO_FACTORS)
-    every = information_family(
-        sample.codes,
-        sample.factors,
-        kinds=sample.kinds,
-        repeats=repeats,
-        level=level,
-        seed=sample.seed,
-    )
+    settings: dict[str, Any] = {"repeats": repeats, "level": level, "seed": sample.seed}
+    every = information_family(sample.codes, sample.factors, kinds=sample.kinds, **settings)
     return {
-        name: Measured(
-            each.score,
-            each.chance,
-            each.ceiling,
-            each.low,
-            each.high,
-            INFORMATION.convention,
-        )
-        for name, each in every.items()
+        name: Measured(e.score, e.chance, e.ceiling, e.low, e.high, INFORMATION.convention)
+        for name, e in every.items()
     }
 
 

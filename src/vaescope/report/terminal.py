@@ -40,12 +40,8 @@ def print_scores(
             chance = shown_mean(rows, f"{key}_chance", digits=3)
             cells = (key, shown_mean(rows, key), *printed, chance, record.meaning)
             table.add_row(*map(for_terminal, cells))
-    console = wide_console()
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
-    console.print(for_terminal(f"\n{title}{seeds}"), soft_wrap=True)
-    console.print(table)
-    for note in notes:
-        console.print(for_terminal(note), soft_wrap=True)
+    _print(table, f"{title}{seeds}", notes)
 
 
 def shown_mean(rows: Sequence[Mapping[str, Any]], key: str, digits: int = 4) -> str:
@@ -84,12 +80,7 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
         state = special if job["rows"] else f"{special} FAILED"
         values = [shown_mean(job["rows"], key) for key in keys]
         table.add_row(*map(for_terminal, (job["name"], state, *values)))
-    console = wide_console()
-    console.print(for_terminal(f"\n{title}"), soft_wrap=True)
-    console.print(table)
-    for job in jobs:
-        if job["error"]:
-            console.print(for_terminal(f"job {job['name']}: {job['error']}"), soft_wrap=True)
+    _print(table, title, [f"job {job['name']}: {job['error']}" for job in jobs if job["error"]])
 
 
 def print_table(
@@ -101,9 +92,13 @@ def print_table(
         table.add_column(for_terminal(column), overflow="fold")
     for row in rows:
         table.add_row(*map(for_terminal, row))
+    _print(table, title, notes, highlight=False)
+
+
+def _print(table: Table, title: str, notes: Sequence[str], *, highlight: bool = True) -> None:
     console = wide_console()
     console.print(for_terminal(f"\n{title}"), soft_wrap=True)
-    console.print(table, highlight=False)
+    console.print(table, highlight=highlight)
     for note in notes:
         console.print(for_terminal(note), soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from vaescope.scores.information import INFORMATION
 from vaescope.scores.lookup import (
+    CHIEF_SCORES,
     CONTEXT,
     DEFAULT_SCORES,
     FAMILIES,
@@ -19,6 +20,7 @@ from vaescope.scores.record import Family, Score
 from vaescope.scores.statistics import STATISTICS
 
 __all__ = [
+    "CHIEF_SCORES",
     "CONTEXT",
     "DEFAULT_SCORES",
     "FAMILIES",

@@ -40,6 +40,16 @@ DEFAULT_SCORES = (
     "info_mec",
 )
 
+# that a comparison of runs shows unless others are named
+CHIEF_SCORES = (
+    "mig",
+    "dci_disentanglement",
+    "dto_active",
+    "polarization_gap",
+    "active_latents",
+    "reconstruction",
+)
+
 # what the panel logs beside a score
 CONTEXT = {
     "chance": "chance level of {}: mean over shuffles of the factors",

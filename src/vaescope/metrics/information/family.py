@@ -23,8 +23,6 @@ from vaescope.metrics.information.tables import (
     table_of_labels,
 )
 
-LOW_IS_GOOD = frozenset({"jemmig"})
-
 
 @dataclass(frozen=True)
 class ScoreInContext:
@@ -120,7 +118,7 @@ def information_family(
 
 
 def family_of_table(table: InformationTable, active: Tensor | None = None) -> dict[str, ScoreParts]:
-    """Every score of a table by name; high is good for all but those in ``LOW_IS_GOOD``.
+    """Every score of a table by name; high is good for all but ``jemmig``.
 
     Args:
         table: of one sample or of R of them.

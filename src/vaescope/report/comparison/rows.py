@@ -16,12 +16,8 @@ from vaescope.report.comparison.differences import (
 )
 from vaescope.report.comparison.seed_groups import Group, Member, groups_of, is_number, rank_of
 from vaescope.run_folder.runs import FoundRun
-from vaescope.scores import name_of
+from vaescope.scores import CHIEF_SCORES, name_of
 
-CHIEF = (
-    *("mig", "dci", "dci_disentanglement", "dto_active", "polarization_gap"),
-    *("active_latents", "reconstruction"),
-)
 BESIDE = ("chance", "ceiling")  # what a score is read against, where runs have it
 MIG = "test/mig"
 AGAINST_MIG = {  # the distance itself grows with the number of active latents
@@ -139,7 +135,7 @@ def points(group: Group, key: str) -> list[tuple[float, float]]:
 def _chosen_scores(words: Sequence[str] | None, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if words:
         return list(dict.fromkeys(score_key("scores", word, rows) for word in words))
-    found = [f"test/{name}" for name in CHIEF if any(f"test/{name}" in row for row in rows)]
+    found = [f"test/{name}" for name in CHIEF_SCORES if any(f"test/{name}" in row for row in rows)]
     if not found:
         raise ConfigError("scores: the runs have none of the chief ones; name some: scores=[loss]")
     return found
