@@ -105,6 +105,9 @@ def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:
             given = f"variance is {variance[row, column]:g} in row {row}, column {column}"
             raise _Refusal(f"{given}, but above 0 is needed: variances, not their logarithm")
     kinds = _kinds(factors, arrays.get("kinds"))
+    if factors.dtype.kind in "SU":  # text by its place in alphabetical order
+        factors = np.stack([np.unique(f, return_inverse=True)[1].ravel() for f in factors.T], 1)
+    numbers = factors.astype(np.float64 if factors.dtype.kind == "f" else np.int64)
     return Codes(
         step=0,
         split="test",
@@ -112,7 +115,7 @@ def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:
         mean=torch.from_numpy(mean),
         sampled=torch.from_numpy(mean),
         variance=None if variance is None else torch.from_numpy(variance),
-        factors=torch.from_numpy(_numbers(factors)),
+        factors=torch.from_numpy(numbers),
         factor_kinds=kinds,
     )
 
@@ -125,16 +128,9 @@ def _check_shapes(codes: np.ndarray, factors: np.ndarray) -> None:
     if codes.ndim != 2 or factors.ndim != 2 or 0 in (*codes.shape, *factors.shape):
         raise _Refusal(f"{shapes}, but [N, D] and [N, K] are needed, at least 1 each")
     if len(codes) != len(factors):
-        turned = [
-            f"transpose {name}?"
-            for name, ends in (
-                ("both", (codes.shape[1], factors.shape[1])),
-                ("codes", (codes.shape[1], len(factors))),
-                ("factors", (len(codes), factors.shape[1])),
-            )
-            if ends[0] == ends[1] > 1
-        ]
-        hint = f"; {turned[0]}" if turned else ""
+        (n, d), (m, k) = codes.shape, factors.shape
+        turned = (("both", d == k > 1), ("codes", d == m > 1), ("factors", n == k > 1))
+        hint = next((f"; transpose {name}?" for name, fits in turned if fits), "")
         raise _Refusal(f"{shapes}, but [N, D] and [N, K] of the same N rows are needed{hint}")
     if looks_transposed(codes.shape, factors.shape):
         rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
@@ -193,11 +189,3 @@ def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
             "needed for each; number the values of an ordered factor"
         )
     return kinds
-
-
-def _numbers(factors: np.ndarray) -> np.ndarray:
-    """Factors as int64 or float64; text by its place in alphabetical order."""
-    if factors.dtype.kind in "SU":
-        places = [np.unique(column, return_inverse=True)[1].ravel() for column in factors.T]
-        return np.stack(places, 1).astype(np.int64)
-    return factors.astype(np.float64 if factors.dtype.kind == "f" else np.int64)

@@ -46,6 +46,7 @@ def test_separators_and_line_ends(tmp_path, separator, end, behind):
         "# made by hand\n\n# on a Monday\n" + table(),
         "sep=;\n" + table(";"),
         '"sep=;"\r\n' + table(";", "\r\n"),
+        "sep=\t\n" + table("\t"),
         table(end="\n\n"),
         table(";") + ";;\n;;\n",
         table() + "   \n\n",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from vaescope.errors import DataError
-from vaescope.files import replacing
+from vaescope.files import write_json
 
 BLOCK_BYTES = 2**22
 _SECONDS = 0.5  # that opening a file may spend on its blocks
@@ -138,8 +138,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
     """Write a JSON object whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(dict(facts), indent=1), encoding="utf-8")
+    write_json(path, dict(facts))
 
 
 def require_undamaged(path: Path, *, whole: bool = False) -> None:

@@ -3,7 +3,6 @@
 import codecs
 import csv
 import io
-import itertools
 import logging
 import re
 from collections import Counter
@@ -32,6 +31,7 @@ _STARTS = {
     b"\x1f\x8b": "compressed by gzip",
 }
 _SEPARATOR_HINT = re.compile(r'"?sep=(.)"?')  # of Excel, to itself
+_NO_NAMES = re.compile(r'#|\s*("?sep=."?\s*)?$')  # a comment, nothing, or that hint
 _UNNAMED = re.compile(r"|Unnamed: [0-9]+.*")  # nothing, or what pandas calls that
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(
@@ -119,21 +119,13 @@ def _content(path: Path) -> str:
 
 
 def _table(path: Path, content: str) -> _Table:
-    """The table in a file's content.
-
-    Raises:
-        DataError: there is none.
-    """
+    """The table in a file's content; refused if there is none."""
     lines, separators = content.splitlines(keepends=True), list(_SEPARATORS)
-    if lines and (hint := _SEPARATOR_HINT.fullmatch(lines[0].strip())):
+    if lines and (hint := _SEPARATOR_HINT.fullmatch(lines[0].rstrip("\r\n"))):
         separators = [hint[1]]
-    passed = itertools.takewhile(
-        lambda line: (
-            not line.strip() or line.startswith("#") or _SEPARATOR_HINT.fullmatch(line.strip())
-        ),
-        lines,
-    )
-    before = sum(1 for _ in passed)
+    before = 0  # lines passed over
+    while before < len(lines) and _NO_NAMES.match(lines[before]):
+        before += 1
     content = "".join(lines[before:])
     parted = [s for s in separators if len(next(_reader(content, s, strict=False), "")) > 1]
     several = [_parsed(path, content, before, separator) for separator in parted]
@@ -191,11 +183,7 @@ def _parsed(path: Path, content: str, before: int, separator: str) -> _Table:
 
 
 def _of_one(table: _Table) -> _Table:
-    """A table that seems to have one column, or one of numbers that spaces separate.
-
-    Raises:
-        DataError: something else seems to separate values.
-    """
+    """A table that seems to have one column, or one of numbers that spaces separate."""
     path, title = table.path, "".join(table.names)
     names = title.split()
     rows = [" ".join(row).split() for row in table.rows]
@@ -203,9 +191,8 @@ def _of_one(table: _Table) -> _Table:
         if all(_NUMBER.fullmatch(value) for row in rows for value in row):
             return _Table(path, names, rows, table.lines, " ")
         raise DataError(f"{path} seems to be separated by spaces; separate values by commas")
-    if (rows and all(re.search(r"[;\t|]", "".join(row)) for row in table.rows)) or re.search(
-        r"[:^~¦/\\]", title
-    ):
+    is_parted = bool(rows) and all(re.search(r"[;\t|]", "".join(row)) for row in table.rows)
+    if is_parted or re.search(r"[:^~¦/\\]", title):
         raise DataError(
             f"{path} has one column {title!r}; separate names and values by commas, semicolons, "
             "tabs or bars"
@@ -214,11 +201,7 @@ def _of_one(table: _Table) -> _Table:
 
 
 def _named(table: _Table) -> _Table:
-    """The table without columns that have neither name nor values, and without an index.
-
-    Raises:
-        DataError: another column has no name, or two have the same.
-    """
+    """The table without columns that have neither name nor values, and without an index."""
     path, kept = table.path, []
     for position, name in enumerate(table.names):
         if not _UNNAMED.fullmatch(name):
@@ -232,11 +215,8 @@ def _named(table: _Table) -> _Table:
                 f"{path}: column {position + 1} has no name; give every column a name, or take it "
                 "out"
             )
-        log.warning(
-            "%s: its first column has no name and another value in every row, as an index has; it "
-            "is left out",
-            path,
-        )
+        told = "its first column has no name and another value in every row, as an index has"
+        log.warning("%s: %s; it is left out", path, told)
     names = [table.names[position] for position in kept]
     name, count = Counter(names).most_common(1)[0] if names else ("", 0)
     if count != 1:
@@ -249,11 +229,7 @@ def _named(table: _Table) -> _Table:
 
 
 def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
-    """A column as int64, float64 or text.
-
-    Raises:
-        DataError: a value is like a number, but none that can be read for sure.
-    """
+    """A column as int64, float64 or text; refused if a number cannot be read for sure."""
     values = set(column)
     if all(map(_INTEGER.fullmatch, values)):
         try:
@@ -282,12 +258,7 @@ def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
                 "which may be several numbers; write it as 1234.5, or a category with a letter"
             )
     if 10 * len(rows) <= len(column):
-        log.warning(
-            "%s: column %r has numbers and %s that are none, as %r in line %s; all become text",
-            table.path,
-            name,
-            len(rows),
-            column[rows[0]],
-            table.lines[rows[0]],
-        )
+        first = f"{column[rows[0]]!r} in line {table.lines[rows[0]]}"
+        told = "%s: column %r has numbers and %s that are none, as %s; all become text"
+        log.warning(told, table.path, name, len(rows), first)
     return np.array(column)

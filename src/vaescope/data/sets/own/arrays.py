@@ -86,16 +86,15 @@ class ArraysDataModule(OwnDataModule):
                     images.path,
                 )
             return OwnImages(mapped, table.factors, source, table.values)
-        vectors = viewed(read_array(images.path, images.key), images.layout).astype(np.float32)
-        if not (finite := np.isfinite(vectors).all(1)).all():
+        array = viewed(read_array(images.path, images.key), images.layout).astype(np.float32)
+        if not (finite := np.isfinite(array).all(1)).all():
             row = int(np.flatnonzero(~finite)[0])
             raise DataError(
                 f"{images.path}: {images.key} has numbers that are not finite, the first ones in "
                 f"row {row}; leave those rows out"
             )
-        return OwnVectors(
-            torch.from_numpy(np.ascontiguousarray(vectors)), table.factors, source, table.values
-        )
+        vectors = torch.from_numpy(np.ascontiguousarray(array))
+        return OwnVectors(vectors, table.factors, source, table.values)
 
     def pieces(self, start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, H, W, C]` from row ``start`` on, read anew."""
@@ -151,8 +150,5 @@ def _images_key(found: dict[str, Header], path: Path) -> str:
 
 
 def _listed(found: dict[str, Header]) -> str:
-    return (
-        "no arrays"
-        if not found
-        else "the arrays " + ", ".join(f"{key} ({header})" for key, header in found.items())
-    )
+    listed = ", ".join(f"{key} ({header})" for key, header in found.items())
+    return f"the arrays {listed}" if found else "no arrays"

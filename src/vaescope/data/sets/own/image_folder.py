@@ -125,9 +125,8 @@ class ImageFolderDataModule(OwnDataModule):
             advice="give all pictures one size, or say data.size=SIDE",
             notes=notes,
         )
-        yield from in_pieces(
-            lambda name: decoder.read(folder / name, str(folder / name)), self._files[start:]
-        )
+        paths = (folder / name for name in self._files[start:])
+        yield from in_pieces(lambda path: decoder.read(path, str(path)), paths)
 
     def _told(self, what: str) -> str:
         return {
@@ -144,9 +143,8 @@ class ImageFolderDataModule(OwnDataModule):
         if self.factor_values is None:
             return {}
         path = beside(self.factor_values, self._folder)
-        wanted = None
-        if self.factor_names is not None:
-            wanted = [self.file_column, *self.factor_names]
+        names = self.factor_names
+        wanted = None if names is None else [self.file_column, *names]
         columns = csv_columns(path, wanted, text=(self.file_column,))
         if self.file_column not in columns:
             raise ConfigError(
