@@ -54,8 +54,13 @@ from vaescope.data.sets.synthetic.vectors import (
 )
 from vaescope.data.sets.three_dots import ThreeDots, ThreeDotsDataModule
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
-from vaescope.data.shifts.combinations import Extrapolation, Hull, Interpolation, Recombination
 from vaescope.data.shifts.correlated import Confounder, CorrelatedFactors
+from vaescope.data.shifts.held_out_combinations import (
+    Extrapolation,
+    Hull,
+    Interpolation,
+    Recombination,
+)
 from vaescope.data.sources import DataSource, Publication
 from vaescope.data.stored import StoredDataset
 from vaescope.data.views.groups import Groups, Labels

@@ -8,7 +8,12 @@ from scipy.spatial import Delaunay
 from vaescope.data.factors import Factors
 from vaescope.data.sets.synthetic.vectors import SyntheticLinearDataModule
 from vaescope.data.sets.tiny import TinySquaresDataModule
-from vaescope.data.shifts.combinations import Extrapolation, Hull, Interpolation, Recombination
+from vaescope.data.shifts.held_out_combinations import (
+    Extrapolation,
+    Hull,
+    Interpolation,
+    Recombination,
+)
 from vaescope.data.views.pairs import Pairs, Triplets
 from vaescope.errors import ConfigError
 

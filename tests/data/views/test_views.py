@@ -15,7 +15,7 @@ from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.synthetic.vectors import SyntheticLinear, SyntheticLinearDataModule
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
-from vaescope.data.shifts.combinations import Extrapolation, Recombination
+from vaescope.data.shifts.held_out_combinations import Extrapolation, Recombination
 from vaescope.data.stored import StoredDataset
 from vaescope.data.views.groups import Groups
 from vaescope.data.views.pairs import Pairs, Triplets, factor_distance

@@ -18,7 +18,7 @@ class Sampling(Protocol):
 
 
 class HoldOut(Protocol):
-    """Combinations of factors that training never sees; see ``data.shifts.combinations``."""
+    """Combinations that training never sees; see ``data.shifts.held_out_combinations``."""
 
     def check(self, factors: Factors) -> None:
         """Refuse, by a ``ConfigError``, factors that this does not fit."""

@@ -1,7 +1,8 @@
-"""Combinations of factors that training never sees, to ask what a model makes of them."""
+"""Held-out combinations of factors, which training never sees."""
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,7 +16,57 @@ _ROUNDING = 1e-9
 Chosen = Sequence[int | str] | None
 
 
-class Hull:
+class _ByValues:
+    """What is held out by the values of some factors: their kinds, and which of their values.
+
+    Args:
+        factors: by name or position; None: all of these kinds with at least ``least`` values.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    least: ClassVar[int]
+    needs_all: ClassVar[bool] = False  # of the chosen factors; else one is enough
+
+    def __init__(self, factors: Chosen = None) -> None:
+        self.factors = factors
+
+    def check(self, factors: Factors) -> None:
+        """Refuse factors of other kinds or of too few values.
+
+        Raises:
+            ConfigError: a chosen factor is such, or there is none to choose.
+        """
+        self._positions(factors)
+
+    def mask(self, values: Tensor, factors: Factors) -> Tensor:
+        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
+        each = torch.stack(
+            [self._left_out(values, position, factors) for position in self._positions(factors)]
+        )
+        return each.all(0) if self.needs_all else each.any(0)
+
+    def _left_out(self, values: Tensor, position: int, factors: Factors) -> Tensor:
+        """Which values of one factor are meant, bool `[N]`."""
+        raise NotImplementedError
+
+    def _positions(self, factors: Factors) -> list[int]:
+        fit = [
+            position
+            for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
+            if kind in self.kinds and (size or math.inf) >= self.least
+        ]
+        positions = fit if self.factors is None else positions_of(self.factors, factors)
+        if not positions or not set(positions) <= set(fit):
+            names = [factors.names[position] for position in fit]
+            raise ConfigError(
+                f"factors={'null' if self.factors is None else list(self.factors)} was given; "
+                f"values are held out of {' or '.join(self.kinds)} factors with at least "
+                f"{self.least} values, which are here {names or 'none'}"
+            )
+        return positions
+
+
+class Hull(_ByValues):
     """Training sees the surface of the box that some factors span; its inside is held out.
 
     Training has every combination in which one of the chosen factors takes its first or last
@@ -23,31 +74,16 @@ class Hull:
 
     Args:
         factors: ordinal factors, by name or position; None: all with at least three values.
-
-    Source: none, ours.
     """
 
-    def __init__(self, factors: Chosen = None) -> None:
-        self.factors = factors
+    kinds, least, needs_all = ("ordinal",), 3, True
 
-    def check(self, factors: Factors) -> None:
-        """Refuse factors without a first, a last and an inner value.
-
-        Raises:
-            ConfigError: a chosen factor is such, or there is none to choose.
-        """
-        _chosen(self.factors, factors, kinds=("ordinal",), least=3)
-
-    def mask(self, values: Tensor, factors: Factors) -> Tensor:
-        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
-        held_out = torch.ones(len(values), dtype=torch.bool)
-        for position in _chosen(self.factors, factors, kinds=("ordinal",), least=3):
-            column = values[:, position]
-            held_out &= (column > 0) & (column < factors.sizes[position] - 1)
-        return held_out
+    def _left_out(self, values: Tensor, position: int, factors: Factors) -> Tensor:
+        column = values[:, position]
+        return (column > 0) & (column < factors.sizes[position] - 1)
 
 
-class Interpolation:
+class Interpolation(_ByValues):
     """Every second inner value of some factors is held out; training sees its neighbours.
 
     A combination is held out if any of the chosen factors has such a value: 1, 3, 5, ... but not
@@ -62,28 +98,15 @@ class Interpolation:
     rows, and what they leave out varies by factor; these are not reproduced.
     """
 
-    def __init__(self, factors: Chosen = None) -> None:
-        self.factors = factors
+    kinds, least = ("ordinal", "circular"), 3
 
-    def check(self, factors: Factors) -> None:
-        """Refuse factors without inner values.
-
-        Raises:
-            ConfigError: a chosen factor is such, or there is none to choose.
-        """
-        _chosen(self.factors, factors, kinds=("ordinal", "circular"), least=3)
-
-    def mask(self, values: Tensor, factors: Factors) -> Tensor:
-        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
-        held_out = torch.zeros(len(values), dtype=torch.bool)
-        for position in _chosen(self.factors, factors, kinds=("ordinal", "circular"), least=3):
-            column, size = values[:, position], factors.sizes[position]
-            last = size if factors.kinds[position] == "circular" else size - 1
-            held_out |= (column % 2 == 1) & (column < last)
-        return held_out
+    def _left_out(self, values: Tensor, position: int, factors: Factors) -> Tensor:
+        column, size = values[:, position], factors.sizes[position]
+        last = size if factors.kinds[position] == "circular" else size - 1
+        return (column % 2 == 1) & (column < last)
 
 
-class Extrapolation:
+class Extrapolation(_ByValues):
     """The upper part of the range of some factors is held out.
 
     A combination is held out if any of the chosen factors has c > 1 - share, where c is
@@ -102,24 +125,15 @@ class Extrapolation:
     rows, which are not reproduced.
     """
 
+    kinds, least = ("ordinal", "continuous"), 2
+
     @in_range
     def __init__(self, share: Share = 0.25, factors: Chosen = None) -> None:
-        self.share, self.factors = share, factors
+        super().__init__(factors)
+        self.share = share
 
-    def check(self, factors: Factors) -> None:
-        """Refuse factors whose range has no upper end.
-
-        Raises:
-            ConfigError: a chosen factor is such, or there is none to choose.
-        """
-        _chosen(self.factors, factors, kinds=("ordinal", "continuous"), least=2)
-
-    def mask(self, values: Tensor, factors: Factors) -> Tensor:
-        """Which of the factor values `[N, K]` are held out, bool `[N]`."""
-        held_out = torch.zeros(len(values), dtype=torch.bool)
-        for position in _chosen(self.factors, factors, kinds=("ordinal", "continuous"), least=2):
-            held_out |= in_unit_interval(values, position, factors) > 1 - self.share + _ROUNDING
-        return held_out
+    def _left_out(self, values: Tensor, position: int, factors: Factors) -> Tensor:
+        return in_unit_interval(values, position, factors) > 1 - self.share + _ROUNDING
 
 
 class Recombination:
@@ -190,28 +204,3 @@ class Recombination:
 
 def _within(share: Tensor, low: float, high: float) -> Tensor:
     return (share >= low - _ROUNDING) & (share <= high + _ROUNDING)
-
-
-def _chosen(chosen: Chosen, factors: Factors, kinds: Sequence[str], least: int) -> list[int]:
-    """Positions of the chosen factors; of all that will do, if none was chosen.
-
-    Args:
-        chosen: names or positions; None: all of these kinds with at least ``least`` values.
-        factors: of the data set.
-        kinds: what the factors have to be.
-        least: number of values that they have to have; continuous ones have enough.
-    """
-    fit = [
-        position
-        for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
-        if kind in kinds and (size or math.inf) >= least
-    ]
-    positions = fit if chosen is None else positions_of(chosen, factors)
-    if not positions or not set(positions) <= set(fit):
-        names = [factors.names[position] for position in fit]
-        raise ConfigError(
-            f"factors={'null' if chosen is None else list(chosen)} was given; values are held out "
-            f"of {' or '.join(kinds)} factors with at least {least} values, which are here "
-            f"{names or 'none'}"
-        )
-    return positions
