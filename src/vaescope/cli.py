@@ -25,13 +25,17 @@ COMMANDS = {
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
 PAPERS = ("cvpr2019",)
+DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
 SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}
-VALUED = (  # Hydra's flags that are followed by a value
-    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
-    *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
-)
-DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
+# Hydra's flags that are followed by a value
+VALUED = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
+VALUED |= {"--config-dir", "-cd", "--experimental-rerun", "--info", "-i"}
+# commands whose first word is a value: its key, what it may be, what is said without it
+FIRST_WORDS = {
+    "data": ("action", DATA_ACTIONS, "vaescope data needs an action"),
+    "reproduce": ("paper", PAPERS, "vaescope reproduce needs a paper"),
+}
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
 
@@ -66,10 +70,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(__version__)
         return
     logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
-    from vaescope.commands.told import refusals_told
+    from vaescope.commands.messages import print_refusals
 
     try:
-        with stoppable(), refusals_told(), ExitStack() as stack:
+        with stoppable(), print_refusals(), ExitStack() as stack:
             _run(*words, stack=stack)
     except RunFolderError as error:
         _stop(str(error))
@@ -91,10 +95,8 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
                 refuse_run(folder)
     if command == "train":
         words = _resumed(words)
-    if command == "data":
-        words = _with_first(words, "action", DATA_ACTIONS, "vaescope data needs an action")
-    if command == "reproduce":
-        words = _with_first(words, "paper", PAPERS, "vaescope reproduce needs a paper")
+    if command in FIRST_WORDS:
+        words = _with_first(words, *FIRST_WORDS[command])
     if command == "report":
         words = _with_folders(words)
     from vaescope.config.overrides import with_literal_paths  # imports Hydra: not for --version
@@ -108,13 +110,11 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
 
 def _folders(words: list[str]) -> list[Path]:
     """Existing folders that a command is to work in."""
-    pairs = [word.partition("=") for word in words]
-    values = [value for key, _, value in pairs if key in OWN_FOLDER and value]
-    if not values:
-        return []
     from vaescope.config.overrides import path_of  # imports Hydra: not for --version
 
-    return [folder.resolve() for folder in map(path_of, values) if folder.is_dir()]
+    pairs = [word.partition("=") for word in words]
+    named = [path_of(value) for key, _, value in pairs if key in OWN_FOLDER and value]
+    return [folder.resolve() for folder in named if folder.is_dir()]
 
 
 def _with_folders(words: list[str]) -> list[str]:

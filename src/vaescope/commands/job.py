@@ -1,4 +1,4 @@
-"""What every command does around its program: messages, ``error.txt``, a clean end."""
+"""Command and job: compose, run, tell errors, leave ``error.txt``, end cleanly."""
 
 import logging
 import sys

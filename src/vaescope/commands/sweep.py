@@ -1,4 +1,4 @@
-"""What a sweep leaves beside its jobs: their scores in one table."""
+"""Sweeps: collect the jobs' scores in one table; tell a search which end of a score is good."""
 
 import logging
 import os

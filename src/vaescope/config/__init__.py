@@ -1,1 +1,1 @@
-"""Configurations: where the YAML files are, how one is checked, and how objects come of it."""
+"""Configurations: find and read YAML files, check what they say, build objects from it."""

@@ -1,4 +1,4 @@
-"""Where the YAML files are, how they are read, and how objects come of them."""
+"""YAML files: find, read and write them; build objects from what they say."""
 
 import io
 import re

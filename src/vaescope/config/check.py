@@ -1,4 +1,4 @@
-"""Everything that cannot work in a configuration, found before anything is built."""
+"""Check a configuration: list all its mistakes before anything is built."""
 
 import difflib
 import inspect

@@ -1,4 +1,4 @@
-"""Options chosen on the user's behalf: by the data set for its observations, by the method."""
+"""Choices made for the user: which options a data set or a method chose of other groups."""
 
 from collections.abc import Mapping, Sequence
 

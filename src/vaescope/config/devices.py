@@ -1,4 +1,4 @@
-"""Which settings of Lightning's Trainer would spread one run over several processes."""
+"""Number of devices: settings of Lightning's Trainer that a run on one device cannot have."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ranges of the numbers that constructors of other libraries take; those declare none."""
+"""Ranges of numbers that Lightning's Trainer and torch's optimisers take and do not declare."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

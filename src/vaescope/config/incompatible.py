@@ -1,4 +1,4 @@
-"""Settings that cannot go together, each of which could by itself."""
+"""Incompatible settings: each could be by itself, but not together with another."""
 
 from collections.abc import Collection, Iterator
 from typing import get_type_hints
@@ -21,20 +21,7 @@ VIEWS = {
 }
 _LATENT_DIM = get_type_hints(TrainSchema, include_extras=True)["latent_dim"]
 # optimisers that treat each weight by itself, so that stacked members do not touch each other
-ELEMENTWISE = tuple(
-    f"torch.optim.{name}"
-    for name in (
-        "Adam",
-        "AdamW",
-        "Adamax",
-        "NAdam",
-        "RAdam",
-        "Adagrad",
-        "Adadelta",
-        "RMSprop",
-        "SGD",
-    )
-)
+ELEMENTWISE = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "SGD")
 
 
 def together(config: DictConfig) -> Iterator[str]:
@@ -137,10 +124,11 @@ def _ensemble_problems(config: DictConfig) -> Iterator[str]:
             "config.trainer.precision: 16-mixed leaves out updates of all members when one "
             "overflows; choose bf16-mixed or 32-true, or train single runs with -m seed=..."
         )
-    if get(optimizer, "_target_") not in ELEMENTWISE:
+    named, allowed = get(optimizer, "_target_"), [f"torch.optim.{name}" for name in ELEMENTWISE]
+    if named not in allowed:
         yield (
-            f"config.optimizer: {get(optimizer, '_target_')} may mix the members' weights, so it "
-            f"cannot be batched; choose one of {', '.join(ELEMENTWISE)}, or train single runs"
+            f"config.optimizer: {named} may mix the members' weights, so it cannot be batched; "
+            f"choose one of {', '.join(allowed)}, or train single runs"
         )
 
 

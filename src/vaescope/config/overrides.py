@@ -1,4 +1,4 @@
-"""Words of Hydra's command line that give a text as it is."""
+"""Hydra overrides: quote names of files and other texts, so that they mean themselves."""
 
 import os
 import re

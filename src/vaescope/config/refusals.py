@@ -1,4 +1,4 @@
-"""What other libraries and the machine refuse, as our own errors."""
+"""Errors of other libraries and of the machine, told as messages for the user."""
 
 import traceback
 

@@ -1,4 +1,4 @@
-"""What the roots of configurations hold: keys, their types and ranges."""
+"""Schemas: root keys of each command's configuration, with types and ranges."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,6 +1,5 @@
-"""What the dotted names in a configuration stand for."""
+"""Look-up of dotted names: what ``_target_`` in a configuration stands for."""
 
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +9,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 def located(name: str) -> Any:
     """The object of a dotted name as Hydra finds it: an attribute before a module of that name.
+
+    ``hydra.utils.get_object`` logs an error for each name that is none, and does not tell a name
+    that is none from a module that cannot be imported.
 
     Args:
         name: ``package.module.object``.
@@ -22,17 +24,17 @@ def located(name: str) -> Any:
         Exception: whatever a module raises while it is imported.
     """
     found: Any = None
-    parts = name.split(".")
-    for number in range(1, len(parts) + 1):
-        if number == 1 or not hasattr(found, parts[number - 1]):
-            path = ".".join(parts[:number])
-            try:
-                import_module(path)
-            except ModuleNotFoundError as error:
-                if not f"{path}.".startswith(f"{error.name}."):
-                    raise
-                return None
-        found = sys.modules[parts[0]] if number == 1 else getattr(found, parts[number - 1], None)
+    for number, part in enumerate(parts := name.split("."), 1):
+        if number > 1 and hasattr(found, part):
+            found = getattr(found, part)
+            continue
+        path = ".".join(parts[:number])
+        try:
+            found = import_module(path)
+        except ModuleNotFoundError as error:
+            if not f"{path}.".startswith(f"{error.name}."):
+                raise
+            return None
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a configuration that was read from a file may build; a stranger may have written the file.
+"""Allow-list: what a configuration that comes from a file, perhaps a stranger's, may build.
 
 A ``_target_`` names any function that Python can import, so a configuration is a program. One that
 the user composes may name everything. One that comes with a checkpoint or in a run's folder may

@@ -1,4 +1,4 @@
-"""Refusals around a job: of Hydra while it composes, of the disk while it makes a folder."""
+"""Error messages outside of a job: while Hydra composes, or cannot make a folder."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ _OURS = "VAESCOPE_TELLS_ERRORS"
 
 
 @contextmanager
-def refusals_told() -> Iterator[None]:
+def print_refusals() -> Iterator[None]:
     """Print what the user can mend as one message; let everything else pass.
 
     Raises:
