@@ -10,12 +10,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from vaescope.metrics.information.infomec import (
-    active_latents,
     info_compactness,
     info_explicitness,
     info_mec,
     info_modularity,
     normalised_information,
+    used_latents,
 )
 
 
@@ -133,10 +133,10 @@ def test_rules_of_activity():
         "varies": [True, True, True, True, False, True],
     }
     for rule, mask in expected.items():
-        assert active_latents(codes, rule).tolist() == mask
-    assert not bool(active_latents(torch.ones(5, 2)).any())
+        assert used_latents(codes, rule).tolist() == mask
+    assert not bool(used_latents(torch.ones(5, 2)).any())
     with pytest.raises(ValueError, match="'range_30'"):
-        active_latents(codes, "range_30")
+        used_latents(codes, "range_30")
 
 
 def test_quartiles_are_those_of_numpy():
@@ -145,7 +145,7 @@ def test_quartiles_are_those_of_numpy():
     low, high = np.quantile(codes, [0.25, 0.75], axis=0)
     expected = high - low > 0.1
     assert 0 < expected.sum() < 40
-    assert active_latents(codes, "iqr_absolute").tolist() == expected.tolist()
+    assert used_latents(codes, "iqr_absolute").tolist() == expected.tolist()
 
 
 def test_the_rule_decides_about_a_latent_with_a_little_noise():

@@ -11,8 +11,8 @@ from vaescope.alignment import gaussian_total_correlation
 from vaescope.metrics.information.information_matrix import pairwise_information
 from vaescope.metrics.intervention.fixed_factor import beta_vae_score, factor_vae_score
 from vaescope.metrics.intervention.interventional_robustness import irs
+from vaescope.metrics.unsupervised.independence import gaussian_wasserstein_correlation
 from vaescope.metrics.unsupervised.model_ranking import udr
-from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 
 FOLDER = Path(__file__).parents[1] / "golden" / "dlib"
 ARRAYS, LOOKUP = (np.load(FOLDER / f"{name}.npz") for name in ("arrays", "lookup"))

@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 
 from vaescope.metrics.estimators.boosting import boost
 from vaescope.metrics.estimators.lasso import fit_linear
-from vaescope.metrics.estimators.targets import probe_targets
+from vaescope.metrics.estimators.probe_data import probe_targets
 from vaescope.metrics.prediction.probes import logistic_probe
 
 

@@ -8,10 +8,13 @@ import pytest
 import torch
 
 from vaescope.metrics.information.information_matrix import pairwise_information
+from vaescope.metrics.unsupervised.independence import (
+    factorised_support,
+    gaussian_wasserstein_correlation,
+    support_distances,
+)
 from vaescope.metrics.unsupervised.sepin import separability
-from vaescope.metrics.unsupervised.supports import factorised_support, support_distances
 from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness
-from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation
 
 
 def draws(*shape, seed=0):

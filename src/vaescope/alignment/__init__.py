@@ -14,12 +14,13 @@ refused by a ``ValueError`` that says what was given and what is needed.
 
 from vaescope.alignment.active_mixed_passive import (
     LatentType,
+    active_by_mean,
+    active_by_variance,
     gaussian_total_correlation,
     latent_entropies,
     latent_types,
     sampled_total_correlation,
 )
-from vaescope.alignment.active_units import active_by_mean, active_by_variance
 from vaescope.alignment.curvature import posterior_curvature
 from vaescope.alignment.decoder_derivatives import (
     column_norms,
@@ -43,7 +44,12 @@ from vaescope.alignment.gram_derivatives import off_axis_derivatives, off_axis_s
 from vaescope.alignment.intrinsic_dimension import fondue, mle_dimension, two_nn_dimension
 from vaescope.alignment.linear_vae import LinearOptimum, axis_cosines, linear_vae_optimum
 from vaescope.alignment.local_axes import LocalAxes, local_principal_axes, whitening
-from vaescope.alignment.optimal_variances import ima_contrast, variance_relation
+from vaescope.alignment.optimality import (
+    ima_contrast,
+    norm_spectrum_error,
+    order_agreement,
+    variance_relation,
+)
 from vaescope.alignment.pca_agreement import (
     local_axis_cosines,
     pca_correlations,
@@ -70,4 +76,3 @@ from vaescope.alignment.similarity import (
     orthogonal_alignment,
     pairwise,
 )
-from vaescope.alignment.singular_values import norm_spectrum_error, order_agreement

@@ -52,12 +52,9 @@ def decoder_gram(
     """Inner products of the decoder's Jacobian columns, J^T H J; squared output units.
 
     Args:
-        decode: maps codes [n, D] to outputs [n, ...], each sample on its own.
-        codes: where to differentiate [N, D].
+        decode, codes, chunk, memory_mb: as in `decoder_jacobian`.
         curvature: maps flattened outputs [n, X] to the diagonal of H [n, X], at least 0; the
             identity if None.
-        chunk: codes differentiated at once; by default as many as fit ``memory_mb``.
-        memory_mb: rough budget for intermediate activations, MiB.
 
     Returns:
         Gram matrices [N, D, D], float64. The Jacobians themselves are never stored together.
@@ -84,11 +81,8 @@ def decoder_grams(
     """J^T H J in several metrics H of the output space, for the price of one; squared units.
 
     Args:
-        decode: maps codes [n, D] to outputs [n, ...], each sample on its own.
-        codes: where to differentiate [N, D].
+        decode, codes, chunk, memory_mb: as in `decoder_jacobian`.
         metrics: by name; each maps flattened outputs [n, X] to the diagonal of H [n, X].
-        chunk: codes differentiated at once; by default as many as fit ``memory_mb``.
-        memory_mb: rough budget for intermediate activations, MiB.
 
     Source: as `decoder_gram`. Differs: none.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vaescope.alignment.decoder_derivatives import column_norms
-from vaescope.alignment.optimal_variances import ima_contrast
+from vaescope.alignment.optimality import ima_contrast
 from vaescope.tensor_checks import check_squares, misfit
 
 

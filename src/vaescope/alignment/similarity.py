@@ -1,4 +1,7 @@
-"""Similarity of codes: MCC, linear regression, Procrustes and CKA, of seeds, epochs or factors."""
+"""Similarity of codes: MCC, linear regression, Procrustes and CKA, of seeds, epochs or factors.
+
+Codes ``a`` [N, D] and ``b`` [N, E], or factors in the place of ``b``, are of the same images.
+"""
 
 from collections.abc import Callable
 
@@ -16,8 +19,6 @@ def matched_correlation(a: Tensor, b: Tensor, *, rank: bool = False) -> float:
     """Mean correlation coefficient (MCC), 0 to 1 (good: same up to order, sign, scale and shift).
 
     Args:
-        a: codes [N, D].
-        b: codes of the same images, or their factors [N, E].
         rank: correlate ranks, so that every strictly monotone map of a latent is allowed.
 
     Returns:
@@ -66,8 +67,6 @@ def correlation_match(a: Tensor, b: Tensor, *, rank: bool = False) -> tuple[Tens
     """One-to-one match of latents and the absolute correlation of each pair, 0 to 1 (good).
 
     Args:
-        a: codes [N, D].
-        b: codes of the same images [N, E].
         rank: Spearman's correlation, ties given their mean rank, instead of Pearson's.
 
     Returns:
@@ -155,10 +154,6 @@ def centred_kernel_alignment(a: Tensor, b: Tensor) -> float:
     """Linear centred kernel alignment (CKA), 0 to 1 (good: same inner products of images).
 
     Symmetric. Rotations, reflections, a common scale and a shift of either change nothing.
-
-    Args:
-        a: codes [N, D].
-        b: codes of the same images [N, E].
 
     Returns:
         ||B^T A||^2 / (||A^T A|| ||B^T B||) of the centred codes, Frobenius norms; latents with

@@ -98,8 +98,11 @@ from vaescope.metrics.prediction.sap import (
     sap_continuous,
     sap_discrete,
 )
+from vaescope.metrics.unsupervised.independence import (
+    factorised_support,
+    gaussian_wasserstein_correlation,
+    support_distances,
+)
 from vaescope.metrics.unsupervised.model_ranking import udr
 from vaescope.metrics.unsupervised.sepin import Separability, separability
-from vaescope.metrics.unsupervised.supports import factorised_support, support_distances
 from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness
-from vaescope.metrics.unsupervised.wasserstein import gaussian_wasserstein_correlation

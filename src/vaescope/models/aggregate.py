@@ -20,6 +20,9 @@ class AggregateDensities:
         conditional: log q(z|x) ``[B]``.
         joint: estimate of log q(z) ``[B]``.
         product: estimate of sum_j log q(z_j) ``[B]``.
+
+    Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 2: the parts of the averaged KL.
+    Differs: estimates from one batch, see `aggregate_densities`.
     """
 
     conditional: Tensor

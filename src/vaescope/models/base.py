@@ -67,11 +67,8 @@ class LatentModel(pl.LightningModule):
         super().__init__()
         if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
-        self.latent_dim = parts.latent_dim
-        self.posterior = parts.posterior
-        self.prior = parts.prior
-        self.likelihood = parts.likelihood
-        self.seed = parts.seed
+        self.latent_dim, self.seed = parts.latent_dim, parts.seed
+        self.posterior, self.prior, self.likelihood = parts.posterior, parts.prior, parts.likelihood
         self.num_images: int | None = None
         self.make_optimizer = partial(optimizer_for, parts.optimizer)
         self.schedule_steps = parts.schedule_steps

@@ -30,9 +30,7 @@ class BetaVAE(LatentModel):
         super().__init__(parts)
         if initial_beta is not None and anneal_steps == 0:
             raise ValueError(f"anneal_steps={anneal_steps}: with initial_beta give at least 1")
-        self.beta = beta
-        self.initial_beta = initial_beta
-        self.anneal_steps = anneal_steps
+        self.beta, self.initial_beta, self.anneal_steps = beta, initial_beta, anneal_steps
 
     def beta_at(self, step: int) -> float:
         """Weight of the KL after ``step`` updates."""

@@ -93,11 +93,10 @@ def averaged(
         variance = 2 * q.variance * q2.variance / (q.variance + q2.variance)
         mean = 0.5 * variance * (q.mean / q.variance + q2.mean / q2.variance)
     log_variance = variance.log()
-    return (
+    first, second = (
         DiagonalGaussian(
-            torch.where(shared, mean, q.mean), torch.where(shared, log_variance, q.log_variance)
-        ),
-        DiagonalGaussian(
-            torch.where(shared, mean, q2.mean), torch.where(shared, log_variance, q2.log_variance)
-        ),
+            torch.where(shared, mean, p.mean), torch.where(shared, log_variance, p.log_variance)
+        )
+        for p in (q, q2)
     )
+    return first, second

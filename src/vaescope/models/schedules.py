@@ -91,5 +91,7 @@ def warn_of_unfinished_schedules(module: Any) -> None:
     log.warning(
         "the schedule takes %d updates and the run %d: %s; give a smaller model.anneal_steps, null "
         "for a share of the run, or a larger trainer.max_steps",
-        *(end, updates, ", ".join(missed)),
+        end,
+        updates,
+        ", ".join(missed),
     )

@@ -30,18 +30,9 @@ def spatial_broadcast(
 
     Args:
         image_shape: ``(C, S, S)`` with S at least 8.
-        num_parameters: P, what the posterior needs from the encoder for one image.
-        latent_dim: D.
         num_layers: convolutions of the decoder, the one that makes the image included; at least 1.
         channels: of every hidden convolution of both networks.
         kernel_size: of the decoder's convolutions.
-        initialisation: rule for the initial weights, see ``initialise``.
-
-    Returns:
-        Encoder ``[B, C, S, S] -> [B, P]`` and decoder ``[B, D] -> [B, C, S, S]``.
-
-    Raises:
-        ValueError: if the images are not square or below 8 x 8, or a size is below 1.
 
     Source: Watters et al. 2019, https://arxiv.org/abs/1901.07017, algorithm 1 and the appendix's
     table of architectures. Differs: initialisation is not printed there, ours is Glorot's; images

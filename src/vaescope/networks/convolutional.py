@@ -25,18 +25,6 @@ def conv64(
 ) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder of disentanglement_lib: four strided convolutions and a dense layer.
 
-    Args:
-        image_shape: ``(C, 64, 64)``.
-        num_parameters: P, what the posterior needs from the encoder for one image.
-        latent_dim: D.
-        initialisation: rule for the initial weights, see ``initialise``.
-
-    Returns:
-        Encoder ``[B, C, 64, 64] -> [B, P]`` and decoder ``[B, D] -> [B, C, 64, 64]``.
-
-    Raises:
-        ValueError: if the images are not 64 x 64.
-
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, table 1, with the 2x2 kernels
     of its published code. Differs: none.
 
@@ -72,8 +60,6 @@ def burgess64(
     initialisation: Initialisation = "glorot",
 ) -> tuple[nn.Module, nn.Module]:
     """Encoder of four strided convolutions of 32 channels and two dense 256s; decoder mirrored.
-
-    Arguments, returned networks and errors are those of `conv64`.
 
     Source: Burgess et al. 2018, https://arxiv.org/abs/1804.03599, appendix on the architecture.
     Differs: padding and initialisation are not printed there; ours halves each side exactly and

@@ -1,4 +1,4 @@
-"""Fully connected encoders and decoders, with and without hidden layers."""
+"""Fully connected encoders and decoders, and the discriminator of FactorVAE."""
 
 import math
 from collections.abc import Sequence
@@ -31,20 +31,10 @@ def mlp(
     """Encoder and decoder of dense layers; the defaults are the CVPR 2019 paper's for dSprites.
 
     Args:
-        image_shape: any shape; observations are flattened to X numbers.
-        num_parameters: P, what the posterior needs from the encoder for one image.
-        latent_dim: D.
         encoder_sizes: widths of the encoder's hidden layers.
         encoder_activation: ``relu`` or ``tanh``, after each hidden layer.
         decoder_sizes: widths of the decoder's hidden layers.
         decoder_activation: ``relu`` or ``tanh``, after each hidden layer.
-        initialisation: rule for the initial weights, see ``initialise``.
-
-    Returns:
-        Encoder ``[B, *image_shape] -> [B, P]`` and decoder ``[B, D] -> [B, *image_shape]``.
-
-    Raises:
-        ValueError: for an unknown activation or a width below 1.
 
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, table of
     architectures. Differs: the initialisation is not printed there; PyTorch's is our default.
@@ -76,15 +66,6 @@ def linear(
 ) -> tuple[nn.Module, nn.Module]:
     """One affine map each way: the network for which the closed forms of PCA hold.
 
-    Args:
-        image_shape: any shape; observations are flattened.
-        num_parameters: P, what the posterior needs from the encoder for one image.
-        latent_dim: D.
-        initialisation: rule for the initial weights, see ``initialise``.
-
-    Returns:
-        Encoder ``[B, *image_shape] -> [B, P]`` and decoder ``[B, D] -> [B, *image_shape]``.
-
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, synthetic linear
     experiment. Differs: the initialisation is not printed there; PyTorch's is our default.
 
@@ -102,6 +83,42 @@ def linear(
         decoder_sizes=(),
         initialisation=initialisation,
     )
+
+
+def discriminator(
+    latent_dim: int,
+    *,
+    num_layers: int = 6,
+    width: int = 1000,
+    initialisation: Initialisation = "glorot",
+) -> nn.Module:
+    """FactorVAE's discriminator of codes: leaky dense layers and two logits.
+
+    Args:
+        latent_dim: D.
+        num_layers: hidden layers, at least 1.
+        width: units of each.
+        initialisation: rule for the initial weights, see ``initialise``.
+
+    Returns:
+        Network ``[B, D] -> [B, 2]``: logits of "from q(z)" and "from the product of marginals".
+
+    Raises:
+        ValueError: if a size is below 1.
+
+    Source: Kim & Mnih 2018, https://arxiv.org/abs/1802.05983, appendix B; six hidden layers as in
+    disentanglement_lib. Differs: none.
+
+    Example:
+        >>> import torch
+        >>> discriminator(10, num_layers=2, width=16)(torch.zeros(4, 10)).shape
+        torch.Size([4, 2])
+    """
+    if min(num_layers, width) < 1:
+        raise ValueError(f"num_layers={num_layers}, width={width}: each is at least 1")
+    sizes = [latent_dim, *[width] * num_layers]
+    layers = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
+    return initialise(nn.Sequential(*layers, nn.Linear(width, 2)), initialisation)
 
 
 def _dense(inputs: int, sizes: Sequence[int], outputs: int, activation: str) -> nn.Module:

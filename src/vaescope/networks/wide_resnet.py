@@ -37,17 +37,8 @@ def wide_residual(
 
     Args:
         image_shape: ``(C, S, S)`` with S = 4, 5, 6 or 7 times a power of 2, at least 8.
-        num_parameters: P, what the posterior needs from the encoder for one image.
-        latent_dim: D.
         width: channels at the full resolution, a multiple of 16.
         num_blocks: residual blocks at each resolution.
-        initialisation: rule for the initial weights, see ``initialise``.
-
-    Returns:
-        Encoder ``[B, C, S, S] -> [B, P]`` and decoder ``[B, D] -> [B, C, S, S]``.
-
-    Raises:
-        ValueError: if the images are not square or of another size, or the options are.
 
     Source: block of Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, with the
     normalisation of Wu & He 2018, https://arxiv.org/abs/1803.08494, 16 channels a group; number

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from torch.func import jacfwd, vmap
 
 from vaescope.alignment.gaps import hadamard_gap
-from vaescope.alignment.optimal_variances import ima_contrast
+from vaescope.alignment.optimality import ima_contrast
 from vaescope.data.dataset import RenderedDataset
 from vaescope.data.sets.synthetic.maps import Moebius
 from vaescope.data.sets.synthetic.mixing import (

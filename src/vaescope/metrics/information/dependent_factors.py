@@ -1,5 +1,7 @@
 """Mutual information gaps for factors that depend on each other: DMIG, XMIG, DLIG.
 
+All take ``holders``, the latent of each factor [K] where it is known; None: its best one.
+
 Example:
     >>> import torch
     >>> from vaescope.metrics.information.tables import information_table
@@ -18,10 +20,6 @@ from vaescope.metrics.information.tables import InformationTable
 
 def dmig(table: InformationTable, holders: Tensor | None = None) -> ScoreParts:
     """Dependency-aware information gap per factor, 0 and up, 1 for a perfect code; high is good.
-
-    Args:
-        table: informations of latents and factors.
-        holders: the latent of each factor [K] where it is known; None: its best one.
 
     Returns:
         Holder minus the best other latent, over H(v | w), w the factor that this other latent
@@ -45,10 +43,6 @@ def dmig(table: InformationTable, holders: Tensor | None = None) -> ScoreParts:
 def xmig(table: InformationTable, holders: Tensor | None = None) -> ScoreParts:
     """Information gap to the latents that hold no factor, per factor, 0 to 1; high is good.
 
-    Args:
-        table: informations of latents and factors.
-        holders: the latent of each factor [K] where it is known; None: its best one.
-
     Returns:
         Holder minus the best latent that holds no factor, 0 if there is none, over the factor's
         entropy [..., K].
@@ -67,10 +61,6 @@ def xmig(table: InformationTable, holders: Tensor | None = None) -> ScoreParts:
 
 def dlig(table: InformationTable, holders: Tensor | None = None) -> ScoreParts:
     """Dependency-aware latent information gap per latent, 0 and up, 1 if perfect; high is good.
-
-    Args:
-        table: informations of latents and factors.
-        holders: the latent of each factor [K] where it is known; None: its best one.
 
     Returns:
         Best factor v minus second-best factor w of a latent over H(v | w) [..., D]; over H(v) if

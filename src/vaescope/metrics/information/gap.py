@@ -89,15 +89,7 @@ def information_gaps(
         >>> information_gaps(factors.double(), factors).gaps.tolist()
         [1.0, 1.0]
     """
-    information, entropies = _estimated(
-        codes,
-        factors,
-        bins=bins,
-        convention=convention,
-        kinds=kinds,
-        variances=variances,
-        seed=seed,
-    )
+    information, entropies = _estimated(codes, factors, bins, convention, kinds, variances, seed)
     return gaps_of_information(information, entropies)
 
 
@@ -208,15 +200,8 @@ def mig_chance(
     # All shuffles are factors of one call: what it does for the codes alone is done once.
     count = factors.shape[1]
     shuffled = factors[orders.to(factors.device)].movedim(0, 1).flatten(1)
-    information, entropies = _estimated(
-        codes,
-        shuffled,
-        bins=bins,
-        convention=convention,
-        kinds=None if kinds is None else list(kinds) * repeats,
-        variances=variances,
-        seed=seed,
-    )
+    named = None if kinds is None else list(kinds) * repeats
+    information, entropies = _estimated(codes, shuffled, bins, convention, named, variances, seed)
     parts = zip(information.split(count, 1), entropies.split(count), strict=True)
     return sum(gaps_of_information(*part).score for part in parts) / repeats
 
@@ -224,7 +209,6 @@ def mig_chance(
 def _estimated(
     codes: Tensor,
     factors: Tensor,
-    *,
     bins: int,
     convention: Convention,
     kinds: Sequence[str] | None,

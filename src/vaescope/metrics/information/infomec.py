@@ -44,7 +44,7 @@ class InfoMEC:
     factors: Tensor
 
 
-def active_latents(codes: Tensor, rule: Rule = "range_20") -> Tensor:
+def used_latents(codes: Tensor, rule: Rule = "range_20") -> Tensor:
     """Which latents are used, by how far their codes spread compared with the widest latent.
 
     Args:
@@ -100,16 +100,10 @@ def info_modularity(information: Tensor) -> float:
 def info_compactness(information: Tensor) -> float:
     """InfoC: 0 (factors are spread over all latents alike) to 1 (each in one latent; good).
 
-    Args:
-        information: normalised information of active latents and factors [D, K], at least 0.
+    As `info_modularity` of the transposed matrix, its special cases too: for every factor the
+    largest share of a latent in the normalised information of active latents [D, K].
 
-    Returns:
-        Mean over factors of the largest share of a latent, rescaled so that equal shares give 0. A
-        factor without information has equal shares. Without latents 0; with one latent 1 if it
-        informs about some factor, otherwise 0.
-
-    Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: as
-    `info_modularity`. Chance: as `info_modularity`.
+    Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3. Differs: as there.
 
     Example:
         >>> round(info_compactness(torch.tensor([[1.0, 0.0], [0.0, 1.0]])), 3)
@@ -172,7 +166,7 @@ def info_mec(
             `normalised_information`. For discrete codes give the plug-in estimate.
         explicitness: of each factor [K] if it is known; None: `info_explicitness`.
         neighbours: as in `normalised_information`.
-        prune: rule of `active_latents`.
+        prune: rule of `used_latents`.
         null: as in `info_explicitness`.
 
     Returns:
@@ -195,7 +189,7 @@ def info_mec(
     if information.shape != (codes.shape[1], factors.shape[1]):
         raise misfit(f"[{codes.shape[1]}, {factors.shape[1]}]", information=information)
     _check_information(information)
-    active, varies = active_latents(codes, prune), varying(factors)
+    active, varies = used_latents(codes, prune), varying(factors)
     per_factor = explicitness
     if per_factor is None:
         per_factor = info_explicitness(codes, factors, kinds=kinds, null=null)

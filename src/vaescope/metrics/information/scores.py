@@ -1,6 +1,7 @@
 """Scores of a table of informations: MIG, MIG-sup, JEMMIG, DCIMIG, modularity and more.
 
 All take an `InformationTable` of one sample or, at the same price, of R resamplings of it.
+Scores per latent take ``active``, the latents that count [D]; None: those with any information.
 
 Example:
     >>> from vaescope.metrics.information.tables import information_table
@@ -72,10 +73,6 @@ def rmig(table: InformationTable) -> ScoreParts:
 def mig_sup(table: InformationTable, active: Tensor | None = None) -> ScoreParts:
     """Supplement of MIG per latent, 0 (each latent holds several factors alike) to 1 (good).
 
-    Args:
-        table: informations of latents and factors.
-        active: latents that count [D]; None: those with any information.
-
     Returns:
         Best minus second-best factor [..., D], informations as shares of the factors' entropies.
         With a single factor the second best is 0. 0 if no latent is active.
@@ -94,7 +91,6 @@ def jemmig(table: InformationTable, *, normalised: bool = True) -> ScoreParts:
     """Joint entropy minus information gap per factor, 0 and up; LOW is good.
 
     Args:
-        table: informations of latents and factors.
         normalised: divide by its upper bound, the factor's entropy plus log(bins), for 0 to 1.
 
     Returns:
@@ -140,7 +136,6 @@ def modularity(
     """Modularity per latent, 0 (knows all factors alike) to 1 (knows one factor; good).
 
     Args:
-        table: informations of latents and factors.
         active: latents that count [D]; None: those with any information. `active_latents` leaves
             out those that know no more than chance: noise alone has about 2/3 on dSprites.
         dead: ``"left_out"``, or ``"dlib"``: all latents count, those without any information
@@ -168,10 +163,6 @@ def modularity(
 
 def minimality(table: InformationTable, active: Tensor | None = None) -> ScoreParts:
     """Minimality per latent, 0 (its values follow no factor) to 1 (one factor alone; good).
-
-    Args:
-        table: informations of latents and factors.
-        active: latents that count [D]; None: those with any information.
 
     Returns:
         Largest information with a factor over the latent's entropy [..., D].

@@ -1,15 +1,14 @@
 """DCI: disentanglement, completeness and informativeness, by a probe's importances."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.estimators.probe_data import train_and_test, varying
-from vaescope.metrics.estimators.targets import Targets, probe_targets
+from vaescope.metrics.estimators.probe_data import Targets, probe_targets, train_and_test, varying
 from vaescope.metrics.kinds import resolved_kinds
 from vaescope.metrics.prediction.probes import PROBES, Answers, Probe
 from vaescope.tensor_checks import misfit
@@ -222,13 +221,10 @@ def _result(
         float(informativeness.mean()),
         float(informativeness_of_losses(own_losses.sum(0), own_references.sum(0)).mean()),
         placed(informativeness),
-        ImportanceScores(
-            scores.disentanglement,
-            scores.completeness,
-            scores.per_code,
-            placed(scores.per_factor),
-            scores.code_weights,
-            placed(scores.factor_weights),
+        replace(
+            scores,
+            per_factor=placed(scores.per_factor),
+            factor_weights=placed(scores.factor_weights),
         ),
         placed(answers.importances),
         placed(losses),

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vaescope.metrics.estimators.probe_data import need_classes, train_and_test, varying
-from vaescope.metrics.estimators.targets import probe_targets
+from vaescope.metrics.estimators.probe_data import (
+    need_classes,
+    probe_targets,
+    train_and_test,
+    varying,
+)
 from vaescope.metrics.prediction.probes import boosted_probe
 
 

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from vaescope.metrics.canonical import following
 from vaescope.metrics.estimators.lasso import standardised
-from vaescope.metrics.estimators.probe_data import train_and_test, varying
-from vaescope.metrics.estimators.targets import Targets, probe_targets
+from vaescope.metrics.estimators.probe_data import Targets, probe_targets, train_and_test, varying
 from vaescope.metrics.kinds import resolved_kinds
 from vaescope.streams import stream
 

@@ -12,7 +12,7 @@ from vaescope.metrics.canonical import canonical_latents
 from vaescope.metrics.estimators.boosting import boost
 from vaescope.metrics.estimators.lasso import fit_linear
 from vaescope.metrics.estimators.logistic import fit_logistic
-from vaescope.metrics.estimators.targets import Targets
+from vaescope.metrics.estimators.probe_data import Targets
 
 
 @dataclass(frozen=True)

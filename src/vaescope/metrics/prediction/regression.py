@@ -18,7 +18,7 @@ from vaescope.metrics.estimators.probe_data import (
 )
 from vaescope.metrics.kinds import resolved_kinds
 
-Probe = Literal["linear", "mlp"]
+Regression = Literal["linear", "mlp"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def explained_variance(
     *,
     kinds: Sequence[str] | None = None,
     periods: Sequence[float | None] | None = None,
-    probe: Probe = "linear",
+    probe: Regression = "linear",
     test: Rows | None = None,
     test_share: float = 0.5,
     seed: int = 0,
