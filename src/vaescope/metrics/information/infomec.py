@@ -45,16 +45,14 @@ class InfoMEC:
 
 
 def used_latents(codes: Tensor, rule: Rule = "range_20") -> Tensor:
-    """Which latents are used, by how far their codes spread compared with the widest latent.
+    """Which latents [D] are used, by how far their codes spread beside the widest latent's.
 
     Args:
         codes: one number per latent [N, D].
         rule: ``"range_20"``: range above a 20th of the largest range; ``"range_8"``: above an 8th;
             ``"iqr"``: interquartile range above a 10th of the largest; ``"iqr_absolute"``:
-            interquartile range above 0.1, for codes in -1 to 1; ``"varies"``: not constant.
-
-    Returns:
-        Mask [D]. Constant latents are never active.
+            interquartile range above 0.1, for codes in -1 to 1; ``"varies"``: not constant, as
+            all rules demand.
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, published code: ``"range_20"`` and
     ``"varies"`` (for discrete codes) of its stand-alone file, ``"range_8"`` of its training log;
@@ -121,15 +119,12 @@ def normalised_information(
     neighbours: int = 10,
     seed: int = 0,
 ) -> Tensor:
-    """Information of each latent about each factor as a share of what there is, 0 to about 1.
+    """Information of each latent about each factor as a share of what there is [D, K], 0 to about 1.
 
     Args:
         codes, factors, kinds, seed: as in `vaescope.metrics`.
         neighbours: k of the estimate; the published code has 10 in its stand-alone file, 3 in its
             training log.
-
-    Returns:
-        Shares [D, K], float64; 0 for a factor with one value.
 
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 3: information over entropy.
     Differs: continuous factors and angles have no finite entropy; theirs is 1 - exp(-2 I), a
