@@ -1,11 +1,14 @@
 import inspect
+from dataclasses import is_dataclass
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from builders.minibatches import columns
+from vaescope import data
 from vaescope.data import (
+    Cars3D,
     DSprites,
     DSpritesDataModule,
     EpochBatches,
@@ -317,3 +320,29 @@ def test_only_long_runs_pack_dsprites(tmp_path, monkeypatch, flags, cache):
     monkeypatch.setattr(DSprites, "load", lambda self: calls.append((self.data_dir, self.cache)))
     datamodule.build()
     assert calls == [(tmp_path, cache)]
+
+
+def sets():
+    """Every data set that has a data module made of it."""
+    modules = {name: kind for name, kind in vars(data).items() if name.endswith("DataModule")}
+    return [kind for kind in modules.values() if is_dataclass(kind.dataset_class)]
+
+
+@pytest.mark.parametrize("module", sets())
+def test_a_module_takes_the_options_of_its_set_which_declares_them(module):
+    common = inspect.signature(FactorDataModule).parameters
+    own = inspect.signature(module.dataset_class).parameters
+    taken = inspect.signature(module).parameters
+    assert {name for name in taken if name not in common} == set(own) - set(common)
+    for name, option in own.items():
+        assert (taken[name].default, taken[name].annotation) == (option.default, option.annotation)
+        assert taken[name].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_a_set_that_is_not_loaded_knows_what_its_options_say_and_reads_no_file(tmp_path):
+    described = Cars3D.unloaded(data_dir=tmp_path, side=128)
+    assert (described.image_shape, len(described)) == ((3, 128, 128), 17_568)
+    assert described.title == "Cars3D"
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="side=32: give one of 64, 128"):
+        Cars3D.unloaded(data_dir=tmp_path, side=32)
