@@ -1,4 +1,4 @@
-"""Whether what is asked for fits into memory, before it is taken."""
+"""Memory check: what would not fit is refused before it is taken."""
 
 from pathlib import Path
 

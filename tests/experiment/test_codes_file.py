@@ -2,6 +2,7 @@
 
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,16 @@ def test_codes_and_factors_are_read_as_they_are(tmp_path):
     assert torch.equal(found.factors, torch.from_numpy(FACTORS))
     assert list(found.factor_kinds) == ["ordinal"] * 3
     assert found.posterior is Point
+    assert total == ROWS
+
+
+def test_an_hdf5_file_is_as_good(tmp_path):
+    names = np.array(list("vwxyz"), dtype="S")[FACTORS]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["codes"], file["factors"] = CODES, names
+    found, total = read_codes(tmp_path / "a.h5")
+    assert torch.equal(found.mean, torch.from_numpy(CODES))
+    assert torch.equal(found.factors, torch.from_numpy(FACTORS))
     assert total == ROWS
 
 

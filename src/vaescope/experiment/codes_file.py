@@ -1,4 +1,4 @@
-"""Codes of anyone's model: an npz file of codes and factors."""
+"""Codes of anyone's model: a file (npz, HDF5 or mat) of codes and factors."""
 
 import logging
 import zipfile

@@ -52,7 +52,7 @@ def headers(path: Path, title: str = "") -> dict[str, Header]:
 
     Args:
         path: the file.
-        title: the data set that it is a published file of; empty: it is the user's own.
+        title: the data set that it is a published file of; empty: it is your own.
 
     Raises:
         ConfigError: the file is of another kind.
@@ -137,8 +137,6 @@ def npz_images(
     path: Path, key: str, shape: tuple[int, ...], start: int, title: str
 ) -> Iterator[np.ndarray]:
     """Images in a published npz file from number ``start`` on, in pieces uint8 `[b, H, W, C]`.
-
-    Never more than one piece is in memory.
 
     Args:
         path: the file, compressed or not.

@@ -1,4 +1,4 @@
-"""Files that others published: found in the user's folders and checked before they are used."""
+"""Published files: found in the user's folders, and checked before they are used."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

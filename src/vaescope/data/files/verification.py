@@ -1,4 +1,4 @@
-"""What a check of one file of a data set found, as ``vaescope data verify`` prints it."""
+"""Verification of data files, as ``vaescope data verify`` prints it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

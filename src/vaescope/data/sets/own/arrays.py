@@ -1,4 +1,4 @@
-"""A user's own images or vectors in an npy, npz or HDF5 file."""
+"""Own arrays: your images or vectors in an npy, npz, HDF5 or MATLAB file."""
 
 import logging
 from collections.abc import Iterator

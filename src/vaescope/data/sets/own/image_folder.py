@@ -1,4 +1,4 @@
-"""A user's own folder of pictures, with a csv file of factors or without."""
+"""Own image folder: your image files, with a csv file of factors or without."""
 
 import hashlib
 import json

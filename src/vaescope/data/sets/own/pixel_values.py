@@ -1,4 +1,4 @@
-"""Pixels of any numbers as 8 bits, black 0 and white 255."""
+"""Pixel values: numbers of any range as 8 bits, black 0 and white 255."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
