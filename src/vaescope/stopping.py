@@ -1,4 +1,4 @@
-"""Signals that ask a process to stop: where nothing is lost, with a word and an exit code."""
+"""Signals (Ctrl-C, SIGTERM, Slurm's): stop where nothing is lost, with a word and an exit code."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Watch a run and report."""
+"""Lightning callbacks and loggers of a run."""
 
 from vaescope.callbacks.base import publish, summary
 from vaescope.callbacks.checkpoint import AtomicCheckpointIO, Checkpoint, KeepConfig

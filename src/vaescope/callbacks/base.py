@@ -1,4 +1,4 @@
-"""What callbacks share: a hook behind updates of the weights, and how numbers leave a run."""
+"""Gradient accumulation and logging, as all callbacks need them."""
 
 from collections.abc import Mapping
 from typing import Any

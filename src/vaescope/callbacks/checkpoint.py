@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, and hold no objects."""
+"""Checkpoints: the last and the best state of a run, written atomically, plain data only."""
 
 from pathlib import Path
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""``metrics.csv``: every logged number of a run, one row a step and seed."""
+"""CSV logger: every number of a run in ``metrics.csv``, also across resumed sessions."""
 
 from collections.abc import Mapping
 from pathlib import Path

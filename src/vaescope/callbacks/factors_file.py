@@ -1,4 +1,4 @@
-"""What training shows of the factors, beside the run's other files."""
+"""``factors.json``: entropies and mutual information of the factors that training shows."""
 
 import logging
 from pathlib import Path

@@ -63,7 +63,7 @@ class FiniteTerms(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Name the cause of what failed on numbers that are none: a statistic, for example."""
+        """Name the cause of what failed on a NaN or an infinity: a statistic, for example."""
         if isinstance(exception, Exception) and exception is not self._raised:
             self._look(trainer, pl_module)
             self._look_at_weights(trainer, pl_module)
@@ -108,7 +108,11 @@ class FiniteTerms(pl.Callback):
                 log.warning(
                     "seed %d has diverged and is frozen: not a finite number: %s at step %d; "
                     "%d of %d members go on",
-                    *(seed, what, step, left, len(ensemble.seeds)),
+                    seed,
+                    what,
+                    step,
+                    left,
+                    len(ensemble.seeds),
                 )
         if len(diverged) == len(ensemble.seeds):
             last = max(diverged, key=lambda seed: diverged[seed])

@@ -1,4 +1,4 @@
-"""What a sweep that searches is told of a run."""
+"""Objective of a hyperparameter search: what a sweeper is told of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Check of the observations before anything is learned from them."""
+"""Range check: observations in [0, 1] for a Bernoulli likelihood."""
 
 import pytorch_lightning as pl
 

@@ -1,4 +1,4 @@
-"""Begin and stop: what a session of a run does before its first update and behind its last."""
+"""Begin and stop a session: options of a restored optimiser, signals during training."""
 
 from collections.abc import Callable
 

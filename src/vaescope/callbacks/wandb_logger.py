@@ -1,4 +1,4 @@
-"""A wandb run that needs no account."""
+"""wandb logger that needs no account: offline unless the user is logged in."""
 
 import netrc
 import os

@@ -1,4 +1,4 @@
-"""Models and data from a resolved configuration, or from a checkpoint that holds one."""
+"""Build models and data from a resolved configuration, or load them from a checkpoint."""
 
 import math
 import zipfile

@@ -1,4 +1,4 @@
-"""The final scores of a trained model, for ``train`` and for ``evaluate``."""
+"""Final scores of a trained model, for ``vaescope train`` and ``vaescope evaluate``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

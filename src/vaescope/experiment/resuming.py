@@ -1,4 +1,4 @@
-"""What a run that is continued keeps, what may change, and from which step each value held."""
+"""Resume a run: what it keeps, what may change, and from which step each value held."""
 
 import logging
 import os
@@ -22,15 +22,33 @@ Plain = dict[str, Any]
 
 # what a machine or a place decides, and what continuing itself writes
 OF_THE_MACHINE = {
-    *("output_dir", "resume", "changes", "threads", "data_dir", "data.data_dir"),
+    "output_dir",
+    "resume",
+    "changes",
+    "threads",
+    "data_dir",
+    "data.data_dir",
     "callbacks.progress.bar",
 }
 # groups whose classes made the weights and their moments
 CLASSES = ("model", "network", "posterior", "prior", "likelihood", "optimizer")
 # options of optimisers that their state does not depend on
 FREE_OF_STATE = {
-    *("lr", "betas", "eps", "weight_decay", "lr_decay", "momentum", "dampening", "nesterov"),
-    *("alpha", "rho", "fused", "foreach", "maximize", "capturable", "differentiable"),
+    "lr",
+    "betas",
+    "eps",
+    "weight_decay",
+    "lr_decay",
+    "momentum",
+    "dampening",
+    "nesterov",
+    "alpha",
+    "rho",
+    "fused",
+    "foreach",
+    "maximize",
+    "capturable",
+    "differentiable",
 }
 
 

@@ -1,4 +1,4 @@
-"""From a configuration to a trained, measured and reported model."""
+"""``vaescope train``: from a configuration to a trained, measured and reported model."""
 
 import logging
 import math

@@ -1,1 +1,1 @@
-"""Turns finished runs into tables, figures and pages."""
+"""Reports: tables, figures and pages of finished runs and of data sets."""

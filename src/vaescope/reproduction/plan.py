@@ -1,4 +1,4 @@
-"""Which runs reproduce which part of a paper, and what a smaller scale leaves out."""
+"""Plan of a reproduction: which runs make which part of a paper, and what a scale leaves out."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

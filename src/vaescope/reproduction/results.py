@@ -1,4 +1,4 @@
-"""What finished runs say, in the form in which tables and claims ask for it."""
+"""Results of finished runs: final scores and evaluations by key, one value a seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Makes the runs that are missing, each in a process of its own, and goes on with begun ones."""
+"""Train the runs that are missing, each in a process of its own; begun ones are resumed."""
 
 import logging
 import os
@@ -29,7 +29,12 @@ log = logging.getLogger(__name__)
 
 # overrides that change how a run is made and not what it gives
 OF_THE_MACHINE = {
-    *("experiment", "threads", "data_dir", "compile", "logger", "callbacks.progress.bar"),
+    "experiment",
+    "threads",
+    "data_dir",
+    "compile",
+    "logger",
+    "callbacks.progress.bar",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a run has left in its folder: states, scores, its report, the error that ended it."""
+"""Contents of a run's folder: checkpoints, ``config.yaml``, ``report.html`` and ``error.txt``."""
 
 import shlex
 import traceback

@@ -1,4 +1,4 @@
-"""The lock of a folder: one process at a time works in it."""
+"""Folder lock: one process at a time works in a run's folder."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Runs in folders, finished or not, read from the files that each has left."""
+"""Find runs, finished or not, in folders at any depth."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

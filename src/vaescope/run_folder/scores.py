@@ -76,7 +76,7 @@ def read_scores(folder: Path, *, trained: bool = False) -> Scores:
 
 
 def _check_row(row: Mapping[str, Any]) -> None:
-    """Refuse a row that is none of ours, as a file from elsewhere may have it."""
+    """Refuse a row that no run of training has written; the file may be a stranger's."""
     for key, kind in KINDS.items():
         if not isinstance(row[key], kind):
             raise TypeError(f"{key} is {row[key]!r}")

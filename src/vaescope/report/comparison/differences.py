@@ -1,4 +1,4 @@
-"""In which settings runs differ, leaving out seeds, folders and what only the machine sees."""
+"""Settings in which runs differ, without seeds, folders and what only the machine sees."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,16 +10,29 @@ Settings = Mapping[str, Any]  # dotted key -> value that can be compared and has
 
 # groups whose settings change what a run gives, in the order of the column
 GROUPS = (
-    *("model", "posterior", "prior", "network", "likelihood", "latent_dim", "optimizer"),
-    *("trainer", "data", "statistics"),
+    "model",
+    "posterior",
+    "prior",
+    "network",
+    "likelihood",
+    "latent_dim",
+    "optimizer",
+    "trainer",
+    "data",
+    "statistics",
 )
 # updates are counted, not asked for
 OF_THE_TRAINER = {
     f"trainer.{key}" for key in ("precision", "gradient_clip_val", "accumulate_grad_batches")
 }
 OF_THE_MACHINE = {
-    *("optimizer.fused", "optimizer.foreach", "optimizer._partial_"),
-    *("data.data_dir", "data.cache", "data.num_workers", "data.placement"),
+    "optimizer.fused",
+    "optimizer.foreach",
+    "optimizer._partial_",
+    "data.data_dir",
+    "data.cache",
+    "data.num_workers",
+    "data.placement",
 }
 METHOD, SOURCE = "model._target_", "data.source"
 # what may be averaged over with group_by although it stands in the group ``data``

@@ -1,4 +1,4 @@
-"""Finished runs side by side: which scores, in which order, and what has no part in them."""
+"""Rows of a comparison: which scores, in which order, and which runs have no part in them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,14 @@ AGAINST_MIG = {  # the distance itself grows with the number of active latents
 FEWEST = 5  # runs below which no correlation is told
 # settings that the sentence on what all runs share has, if they share them
 TOLD = (
-    *("posterior.path", "prior._target_", "network._target_", "likelihood._target_"),
-    *("latent_dim", "data.batch_size", "optimizer._target_", "optimizer.lr"),
+    "posterior.path",
+    "prior._target_",
+    "network._target_",
+    "likelihood._target_",
+    "latent_dim",
+    "data.batch_size",
+    "optimizer._target_",
+    "optimizer.lr",
     "trainer.precision",
 )
 

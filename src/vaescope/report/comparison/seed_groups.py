@@ -1,4 +1,4 @@
-"""Seeds put together: runs that differ in nothing else, and their means."""
+"""Means over seeds: runs that differ in nothing else, put together."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Pages from one template environment, and what stands in them."""
+"""HTML and Markdown pages from one template environment."""

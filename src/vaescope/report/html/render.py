@@ -1,4 +1,4 @@
-"""Pages from the templates, and figures as files."""
+"""Render templates with everything escaped; save figures."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""Tables as text, and numbers in their cells."""
+"""Tables in Markdown, and numbers in their cells."""
 
 import math
 from collections.abc import Sequence

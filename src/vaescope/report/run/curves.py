@@ -1,4 +1,4 @@
-"""Curves of one run, in the order of the argument; of an ensemble: means and ranges."""
+"""Training curves of one run; of an ensemble: means and ranges over its members."""
 
 from collections.abc import Mapping
 from statistics import fmean

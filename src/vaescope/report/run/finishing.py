@@ -1,4 +1,4 @@
-"""Reports of runs that were killed, or out of disk, behind their final scores."""
+"""Missing reports of runs that were killed, or out of disk, behind their final scores."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""``report.html``: one run's curves, pictures and scores in one file that needs no network."""
+"""``report.html``: one run's curves, figures and scores in one file that needs no network."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The paper's figures, and those of the argument, from finished runs."""
+"""Figures of the CVPR 2019 paper, and those of the argument, from finished runs."""
 
 from collections.abc import Mapping
 from typing import Any

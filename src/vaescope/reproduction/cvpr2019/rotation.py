@@ -1,4 +1,4 @@
-"""What a rotation of trained latents costs, beside what theory predicts."""
+"""Rotation of trained latents: what it costs, beside what theory predicts."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,7 +114,11 @@ def _rises(
     turns = [plane_rotation(model.latent_dim, 0, 1, angle) for angle in angles]
     losses = [
         rotated_losses(
-            *(model.decode, model.likelihood.nll, image, posterior, turn),
+            model.decode,
+            model.likelihood.nll,
+            image,
+            posterior,
+            turn,
             beta=None if point else beta,
             noise=None if point else noise,
         )

@@ -1,4 +1,4 @@
-"""Lines of the paper's tables that are no score of a finished run."""
+"""Table 1 of the CVPR 2019 paper: lines of untrained decoders."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
