@@ -16,7 +16,7 @@ from vaescope.callbacks import Objective
 from vaescope.commands.sweep import steer
 from vaescope.errors import ConfigError
 from vaescope.scores import direction_of
-from vaescope.scores.objective import objective_keys, told_to_sweeper
+from vaescope.scores.objective import objective_keys, objective_values
 
 TINY = (
     *(
@@ -142,7 +142,7 @@ def test_values_are_means_over_seeds_and_never_of_the_wrong_part():
     tested = [{"test/mig": 0.5, "seed": 0}]
     validated = [{"val/mig": 0.1, "align/dto": 3.0, "seed": 0}, {"val/mig": 0.3, "seed": 1}]
     keys = ["val/mig", "val/dto", "test/mig", "val/udr", "test/dto"]
-    told = told_to_sweeper(keys, tested, validated)
+    told = objective_values(keys, tested, validated)
     assert told == {
         "val/mig": pytest.approx(0.2),
         "val/dto": 3.0,
@@ -150,7 +150,7 @@ def test_values_are_means_over_seeds_and_never_of_the_wrong_part():
         "val/udr": None,
         "test/dto": None,
     }
-    assert math.isnan(told_to_sweeper(["val/mig"], [], [{"val/mig": math.nan}])["val/mig"])
+    assert math.isnan(objective_values(["val/mig"], [], [{"val/mig": math.nan}])["val/mig"])
 
 
 @pytest.mark.parametrize(

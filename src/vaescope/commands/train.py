@@ -16,7 +16,7 @@ from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config.build import config_dir
 from vaescope.scores import direction_of
-from vaescope.scores.objective import DEFAULT, missing, names_of, objective_keys, told_to_sweeper
+from vaescope.scores.objective import DEFAULT, missing, names_of, objective_keys, objective_values
 from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
     file = Path(config.output_dir) / "objective.json"
     validated = json.loads(file.read_text(encoding="utf-8"))["rows"]
     values = []
-    for key, value in told_to_sweeper(keys, rows, validated).items():
+    for key, value in objective_values(keys, rows, validated).items():
         if value is None:
             raise missing(key, names_of(rows if key.startswith("test/") else validated))
         log.info("objective %s = %.6g (direction: %s)", key, value, direction_of(key) or "unknown")

@@ -1,9 +1,9 @@
 """Score panel: the scores of one set of codes and factors, of any origin, computed together."""
 
 from vaescope.panel.context import Measured, as_numbers, check_repeats, score_names, score_panel
+from vaescope.panel.messages import LogOnce
 from vaescope.panel.metric import PanelMetric
 from vaescope.panel.sample import FEWEST, Sample, looks_transposed
-from vaescope.panel.told import ToldOnce
 from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, Family
 
 __all__ = [
@@ -12,10 +12,10 @@ __all__ = [
     "FEWEST",
     "INFORMATION_SCORES",
     "Family",
+    "LogOnce",
     "Measured",
     "PanelMetric",
     "Sample",
-    "ToldOnce",
     "as_numbers",
     "check_repeats",
     "looks_transposed",

@@ -62,7 +62,7 @@ def sap(sample: Sample) -> Numbers:
 
 
 def sap_continuous(sample: Sample) -> Numbers:
-    return {"sap_continuous": metrics.sap_continuous(*_all(sample.lines)).score}
+    return {"sap_continuous": metrics.sap_continuous(*_all(sample.ordered)).score}
 
 
 def explicitness(sample: Sample) -> Numbers:
@@ -125,8 +125,8 @@ def neighbours(sample: Sample, neighbours: int = 5) -> dict[str, float]:
 
 
 def mcc(sample: Sample) -> dict[str, float]:
-    lines = _all(sample.lines)
-    return {"mcc": mean_correlation(*lines), "mcc_rank": mean_correlation(*lines, rank=True)}
+    ordered = _all(sample.ordered)
+    return {"mcc": mean_correlation(*ordered), "mcc_rank": mean_correlation(*ordered, rank=True)}
 
 
 def explained_variance(sample: Sample) -> Numbers:

@@ -15,7 +15,7 @@ from vaescope.errors import NoScoreError, closest
 from vaescope.metrics.information.family import information_family
 from vaescope.panel import computations
 from vaescope.panel.computations import Numbers
-from vaescope.panel.sample import Sample, looks_transposed, numbers
+from vaescope.panel.sample import Sample, as_tensor, looks_transposed
 from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION, INFORMATION_SCORES, Family
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def score_panel(
             posterior mean.
         factors: values of the factors [N, K]; K = 0 for scores of the codes alone.
         kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor.
-        variance: posterior variances [N, D], for ``mig_chen`` and ``separability`` alone.
+        variance: posterior variances [N, D], for ``mig_chen``, ``rmig`` and ``separability``.
         scores: one name or several, of ``INFORMATION_SCORES`` and ``FAMILIES``.
         repeats: shuffles (for chance) and halves of the rows (for the interval) of quick scores;
             0: neither. Scores of information have 20 shuffles at least, and which latents they
@@ -138,8 +138,8 @@ def score_panel(
     check_repeats(repeats, costly_repeats)
     if not 0 < level < 1:
         raise ValueError(f"level={level}: give above 0 and below 1")
-    codes, factors = numbers("codes", codes), numbers("factors", factors)
-    variance = None if variance is None else numbers("variances", variance)
+    codes, factors = as_tensor("codes", codes), as_tensor("factors", factors)
+    variance = None if variance is None else as_tensor("variances", variance)
     sample = Sample(codes, factors, kinds, variance=variance, seed=seed)
     if looks_transposed(codes.shape, factors.shape):
         rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
@@ -148,7 +148,7 @@ def score_panel(
     wanted = [name for name in names if name in INFORMATION_SCORES]
     if wanted:
         try:
-            every = _information(sample, repeats, level)
+            every = _measure_information(sample, repeats, level)
             found |= {name: every[name] for name in wanted}
         except REFUSALS as error:
             tell(f"{_plural(wanted)} left out: {error}")
@@ -157,7 +157,7 @@ def score_panel(
             family = FAMILIES[name]
             number = costly_repeats if family.cost == "high" else repeats
             try:
-                found |= _in_context(name, family, sample, number, level, tell)
+                found |= _measure(name, family, sample, number, level, tell)
             except REFUSALS as error:
                 tell(f"score {name} is left out: {error}")
     return found
@@ -167,7 +167,7 @@ def _plural(names: Sequence[str]) -> str:
     return f"score {names[0]} is" if len(names) == 1 else f"scores {', '.join(names)} are"
 
 
-def _information(sample: Sample, repeats: int, level: float) -> dict[str, Measured]:
+def _measure_information(sample: Sample, repeats: int, level: float) -> dict[str, Measured]:
     """Scores of the table of informations; its shuffles and resamples are one computation."""
     if not sample.kinds:
         raise NoScoreError(NO_FACTORS)
@@ -185,7 +185,7 @@ def compute_family(family: Family, sample: Sample) -> Numbers:
     return function(sample, **family.options)
 
 
-def _in_context(
+def _measure(
     name: str, family: Family, sample: Sample, repeats: int, level: float, tell: Tell
 ) -> dict[str, Measured]:
     if family.supervised and not sample.kinds:
@@ -194,13 +194,13 @@ def _in_context(
     chance: list[dict[str, float]] = []
     ceiling: list[dict[str, float]] = []
     if family.supervised:
-        chance = _each(f"chance level of {name}", family, sample.shuffled, repeats, tell)
+        chance = _repeat(f"chance level of {name}", family, sample.shuffled, repeats, tell)
         if family.ceiling:
-            ceiling = _each(f"ceiling of {name}", family, lambda _: sample.perfect(), 1, tell)
-    halves = _each(f"interval of {name}", family, sample.half, repeats, tell)
+            ceiling = _repeat(f"ceiling of {name}", family, lambda _: sample.perfect(), 1, tell)
+    halves = _repeat(f"interval of {name}", family, sample.half, repeats, tell)
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     found = {}
-    for key, score in _told(scores, tell).items():
+    for key, score in _keep_numbers(scores, tell).items():
         ends = [one[key] for one in halves if key in one]
         by_chance = [one[key] for one in chance if key in one]
         sure = len(ends) > 1 and all(map(isfinite, (score, *ends)))
@@ -216,7 +216,7 @@ def _in_context(
     return found
 
 
-def _told(scores: Numbers, tell: Tell) -> dict[str, float]:
+def _keep_numbers(scores: Numbers, tell: Tell) -> dict[str, float]:
     """The scores that are numbers, after telling why others are not."""
     found = {}
     for key, score in scores.items():
@@ -231,14 +231,14 @@ def _told(scores: Numbers, tell: Tell) -> dict[str, float]:
     return found
 
 
-def _each(
+def _repeat(
     what: str, family: Family, changed: Callable[[int], Sample], repeats: int, tell: Tell
 ) -> list[dict[str, float]]:
     """Scores of changed samples, of those that can have them: half of the rows may lack a value."""
     found, reason = [], ""
     for number in range(repeats):
         try:
-            found.append(_told(compute_family(family, changed(number)), lambda _: None))
+            found.append(_keep_numbers(compute_family(family, changed(number)), lambda _: None))
         except REFUSALS as error:
             reason = str(error)
     if reason and not found:

@@ -10,7 +10,7 @@ from torchmetrics.utilities import dim_zero_cat
 from vaescope.factor_kinds import KINDS
 from vaescope.metrics.collected_codes import CollectedCodes
 from vaescope.panel.context import as_numbers, score_names, score_panel
-from vaescope.panel.told import ToldOnce
+from vaescope.panel.messages import LogOnce
 
 
 class PanelMetric(CollectedCodes):
@@ -41,7 +41,7 @@ class PanelMetric(CollectedCodes):
         if unknown := set(kinds or ()) - set(KINDS):
             raise ValueError(f"kinds {sorted(unknown)} are unknown; choose {', '.join(KINDS)}")
         self.kinds, self.context, self.seed = kinds, context, seed
-        self.tell = ToldOnce()
+        self.tell = LogOnce()
         self.add_state("variances", default=[], dist_reduce_fx="cat")
 
     def update(self, codes: Tensor, factors: Tensor, variance: Tensor | None = None) -> None:

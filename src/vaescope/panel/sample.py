@@ -29,7 +29,7 @@ def looks_transposed(codes: Sequence[int], factors: Sequence[int]) -> bool:
     return factors[1] > rows or (rows < FEWEST and latents > 4 * rows)
 
 
-def numbers(name: str, values: Tensor | np.ndarray) -> Tensor:
+def as_tensor(name: str, values: Tensor | np.ndarray) -> Tensor:
     """The tensor of codes or factors that may have come as a NumPy array or a list.
 
     Raises:
@@ -101,7 +101,7 @@ class Sample:
         return self._of("classes", [w == "class" for w in factor_kinds(self.factors, self.kinds)])
 
     @property
-    def lines(self) -> "Sample":
+    def ordered(self) -> "Sample":
         """The same with the factors whose values stand in a line alone."""
         return self._of("an order", [kind in ("ordinal", "continuous") for kind in self.kinds])
 

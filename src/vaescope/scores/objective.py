@@ -50,7 +50,7 @@ def _key(word: str) -> str:
     return f"{part}/{name}"
 
 
-def told_to_sweeper(
+def objective_values(
     keys: Sequence[str],
     tested: Sequence[Mapping[str, Any]],
     validated: Sequence[Mapping[str, Any]],

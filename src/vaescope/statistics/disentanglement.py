@@ -75,6 +75,6 @@ class Identifiability:
         """``mcc``, ``mcc_rank``, ``linear_r2``; none without such factors."""
         if not {"continuous", "ordinal"} & set(encoded.factor_kinds) or len(encoded.mean) < 4:
             return {}
-        lines = encoded.sample().lines
-        r2 = linear_alignment(lines.codes, lines.factors)
-        return encoded.named(computations.mcc(lines) | {"linear_r2": r2})
+        ordered = encoded.sample().ordered
+        r2 = linear_alignment(ordered.codes, ordered.factors)
+        return encoded.named(computations.mcc(ordered) | {"linear_r2": r2})

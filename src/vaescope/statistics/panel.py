@@ -12,8 +12,8 @@ from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.panel import (
     DEFAULT_SCORES,
     FEWEST,
+    LogOnce,
     Measured,
-    ToldOnce,
     as_numbers,
     check_repeats,
     score_names,
@@ -53,7 +53,7 @@ class PanelScores(Options):
         super().__post_init__()
         self.scores = score_names(self.scores)
         check_repeats(self.repeats, self.costly_repeats)
-        self.tell = ToldOnce()
+        self.tell = LogOnce()
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Each score, and with ``_chance``, ``_ceiling``, ``_low`` and ``_high`` what goes with it.

@@ -1,11 +1,11 @@
-"""Sentences about scores that are left out, each said once."""
+"""Messages about scores that are left out, each logged once."""
 
 import logging
 
 log = logging.getLogger(__name__)
 
 
-class ToldOnce:
+class LogOnce:
     """Logs each message once, so that a score that no evaluation can have is told at the first.
 
     Attributes:
