@@ -23,20 +23,19 @@ from vaescope.data.sets.dsprites.variants import (
     ScreamDSprites,
     ScreamDSpritesDataModule,
 )
-from vaescope.data.sets.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
-from vaescope.data.sets.mpi3d import MPI3D, MPI3DDataModule
-from vaescope.data.sets.own.arrays import ArraysDataModule
-from vaescope.data.sets.own.image_folder import ImageFolderDataModule
-from vaescope.data.sets.rendered_folders import (
+from vaescope.data.sets.falcor3d_isaac3d import (
     Falcor3D,
     Falcor3DDataModule,
     Isaac3D,
     Isaac3DDataModule,
 )
+from vaescope.data.sets.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
+from vaescope.data.sets.mpi3d import MPI3D, MPI3DDataModule
+from vaescope.data.sets.own.arrays import ArraysDataModule
+from vaescope.data.sets.own.image_folder import ImageFolderDataModule
 from vaescope.data.sets.shapes3d import Shapes3D, Shapes3DDataModule
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, Shapes3DLikeDataModule
 from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule
-from vaescope.data.sets.squares import XYObject, XYObjectDataModule, XYSquares, XYSquaresDataModule
 from vaescope.data.sets.synthetic.mixing import (
     SyntheticMixing,
     SyntheticMLP,
@@ -54,6 +53,12 @@ from vaescope.data.sets.synthetic.vectors import (
 )
 from vaescope.data.sets.three_dots import ThreeDots, ThreeDotsDataModule
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
+from vaescope.data.sets.xy_squares_xy_object import (
+    XYObject,
+    XYObjectDataModule,
+    XYSquares,
+    XYSquaresDataModule,
+)
 from vaescope.data.shifts.correlated import Confounder, CorrelatedFactors
 from vaescope.data.shifts.held_out_combinations import (
     Extrapolation,

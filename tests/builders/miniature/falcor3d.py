@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from vaescope.data.sets.rendered_folders import Falcor3D
+from vaescope.data.sets.falcor3d_isaac3d import Falcor3D
 
 DATASET = Falcor3D
 SIZES = (2,) * 7

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from builders.miniature.falcor3d import write_rendered
-from vaescope.data.sets.rendered_folders import Isaac3D
+from vaescope.data.sets.falcor3d_isaac3d import Isaac3D
 
 DATASET = Isaac3D
 SIZES = (2,) * 9

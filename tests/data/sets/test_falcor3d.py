@@ -11,7 +11,7 @@ from builders.miniature import falcor3d, isaac3d
 from builders.minibatches import images_of
 from vaescope.data.files import image_files
 from vaescope.data.files.checksums import read_record
-from vaescope.data.sets.rendered_folders import Falcor3DDataModule, Isaac3DDataModule
+from vaescope.data.sets.falcor3d_isaac3d import Falcor3DDataModule, Isaac3DDataModule
 from vaescope.errors import DataError
 
 SETS = [falcor3d, isaac3d]

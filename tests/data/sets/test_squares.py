@@ -6,7 +6,12 @@ import torch
 from scipy import stats
 
 from vaescope.data.factors import Factors
-from vaescope.data.sets.squares import XYObject, XYObjectDataModule, XYSquares, XYSquaresDataModule
+from vaescope.data.sets.xy_squares_xy_object import (
+    XYObject,
+    XYObjectDataModule,
+    XYSquares,
+    XYSquaresDataModule,
+)
 from vaescope.errors import ConfigError
 
 

@@ -15,8 +15,6 @@ def oblique_matrix(c_ima: float, dim: int) -> np.ndarray:
     Args:
         c_ima: at least 0.
         dim: at least 2.
-
-    Source: none, ours.
     """
     return equal_cosines(obliqueness(c_ima, np.ones((1, dim))), dim)
 
@@ -40,8 +38,7 @@ def obliqueness(c_ima: float, sums: np.ndarray) -> float:
     Returns:
         A number in (0, 1]; 1 for a contrast of 0.
 
-    Source: none, ours; the contrast is that of Gresele et al. 2021,
-    https://arxiv.org/abs/2106.05200.
+    The contrast is that of Gresele et al. 2021, https://arxiv.org/abs/2106.05200.
     """
     from scipy.optimize import brentq
 
