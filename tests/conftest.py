@@ -1,5 +1,7 @@
 """What all tests share: one thread, no wandb account, and configurations composed as by a user."""
 
+import contextlib
+import ctypes
 import os
 from pathlib import Path
 
@@ -19,6 +21,14 @@ def seeded():
     """Random inputs of a test are the same on every machine and in every order of the tests."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 # of libraries that draw from the global generator
+
+
+@pytest.fixture(autouse=True, scope="module")
+def trimmed():
+    """What the tests of a module have freed goes back to the system; glibc would keep it."""
+    yield
+    with contextlib.suppress(OSError, AttributeError):  # another system's library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture
