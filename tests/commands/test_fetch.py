@@ -97,7 +97,7 @@ def run(config, tmp_path, capsys):
 
     def run(action, *overrides):
         given = (f"action={action}", f"data_dir='{tmp_path / 'data'}'", *overrides)
-        command._program(config(*given, name="data"))
+        command.act(config(*given, name="data"))
         return capsys.readouterr().out
 
     return run
@@ -111,7 +111,7 @@ def toy(tmp_path, capsys):
         folder = str(tmp_path / "data")
         data = {"_target_": f"test_fetch.{module}", "data_dir": folder}
         given = {"action": action, "data": data, "data_dir": folder, "mirror": mirror}
-        command._program(OmegaConf.create(given))
+        command.act(OmegaConf.create(given))
         return capsys.readouterr().out
 
     return run
@@ -134,7 +134,7 @@ def test_every_action_has_its_program(config, monkeypatch):
     for action, (module, name) in programs.items():
         with monkeypatch.context() as patch:
             patch.setattr(module, name, lambda config, action=action: called.append(action))
-            command._program(config(f"action={action}", name="data"))
+            command.act(config(f"action={action}", name="data"))
     assert called == list(programs)
 
 
