@@ -45,7 +45,7 @@ REFUSED = {
     "latent_dim=4096 posterior=full network=conv64 ensemble.size=1000": "GiB",
     "data.batch_size=1000000000": "GiB",
     "data=synthetic_linear data.num_points=1000000000": "data.num_points: 1000000000 is not",
-    "setting=synthetic_mlp": "config.latent_dim: Interpolation key",
+    "latent_dim=${data.num_sources}": "config.latent_dim: Interpolation key",
     "seed=": "could not be converted to Integer",
     "+foo=3": "there is no 'foo'",
     "trainer.gradient_clip_val=-1": "gradient_clip_val: -1 is not",
