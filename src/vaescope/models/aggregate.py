@@ -1,4 +1,4 @@
-"""The aggregate posterior q(z) of a whole data set, estimated from one batch of it."""
+"""Aggregate posterior q(z) of a data set, total correlation: estimates from one minibatch."""
 
 import math
 from dataclasses import dataclass

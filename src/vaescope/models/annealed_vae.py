@@ -1,4 +1,4 @@
-"""The VAE with a capacity that grows while it trains."""
+"""Annealed VAE (capacity annealing): the KL is held at a capacity that grows while it trains."""
 
 from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Noise, Parts, Terms

@@ -1,4 +1,4 @@
-"""The deterministic autoencoder: the baseline without a posterior."""
+"""Deterministic autoencoder: the baseline without a posterior."""
 
 from vaescope.minibatch import Batch
 from vaescope.models.base import Noise, PointModel, Terms

@@ -1,4 +1,4 @@
-"""The training step, optimiser, encoder and decoder that every method shares."""
+"""LatentModel: the training step, optimiser, encoder and decoder that every method shares."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""The total correlation VAE: the KL taken apart, with a weight for each part."""
+"""Beta-TCVAE: the KL taken apart, with a weight for each part, total correlation among them."""
 
 from vaescope.distributions.posteriors import (
     DiagonalGaussian,

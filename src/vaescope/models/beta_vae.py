@@ -1,4 +1,4 @@
-"""The variational autoencoder and its weighted form."""
+"""VAE and beta-VAE."""
 
 from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Noise, Parts, Terms

@@ -1,4 +1,4 @@
-"""The VAE that pulls the covariance of its codes to the identity."""
+"""DIP-VAE: the covariance of the codes is pulled to the identity."""
 
 from typing import Literal
 

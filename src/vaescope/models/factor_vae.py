@@ -1,4 +1,4 @@
-"""The VAE whose total correlation is judged by an adversary."""
+"""FactorVAE: the total correlation of the codes is judged by an adversary."""
 
 from typing import Any
 

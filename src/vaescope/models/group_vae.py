@@ -1,4 +1,4 @@
-"""VAEs of pairs that share some factors: the posteriors of what is shared are averaged."""
+"""GVAE, ML-VAE and Ada-GVAE: pairs that share factors, whose posteriors are averaged."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The VAE whose latents may take all combinations of their values, however correlated they are."""
+"""HFS: Hausdorff distance of codes to all combinations of their latents' values."""
 
 from functools import reduce
 

@@ -1,4 +1,4 @@
-"""The VAE with a decoder whose latents do not interact: a Hessian that is diagonal."""
+"""Hessian penalty: a VAE with a decoder whose latents do not interact."""
 
 from typing import Literal
 

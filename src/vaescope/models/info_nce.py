@@ -1,4 +1,4 @@
-"""Contrastive learning of pairs: which second image belongs to this first one?"""
+"""InfoNCE: contrastive learning, which second image belongs to this first one?"""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The VAE with a maximum mean discrepancy between its codes and the prior."""
+"""InfoVAE, MMD-VAE: maximum mean discrepancy between codes and prior."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""The identifiable VAE: a prior that depends on what is known beside the image."""
+"""iVAE, the identifiable VAE: a prior that depends on what is known beside the image."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""The decoder's Jacobian inside a loss."""
+"""Decoder Jacobian with gradients, for losses that contain it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The VAE with few large entries in the decoder's Jacobian."""
+"""JL1-VAE: few large entries in the decoder's Jacobian."""
 
 from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Noise, Parts, Terms

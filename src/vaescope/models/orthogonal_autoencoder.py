@@ -1,4 +1,4 @@
-"""The autoencoder whose decoder is asked for what a VAE's diagonal posterior brings about."""
+"""Orthogonal autoencoder: Jacobian columns are asked to be orthogonal, as a VAE makes them."""
 
 import torch
 

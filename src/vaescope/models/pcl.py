@@ -1,4 +1,4 @@
-"""Permutation-contrastive learning: no posterior, no reconstruction; is this pair a real one?"""
+"""PCL: permutation-contrastive learning, are two observations neighbours in time?"""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""The autoencoder whose latents each take one of a few values."""
+"""QLAE: latent quantisation, each latent takes one of a few values."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""What remains of a VAE when its best posterior is put in: a deterministic objective."""
+"""Regularised autoencoder: a deterministic surrogate of the VAE, the best posterior put in."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Weights that move in time, as pure functions of the step."""
+"""Annealing schedules: weights that move in time, as pure functions of the step."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Methods that are told the factors of a few images: any method with one more term, or labels."""
+"""Semi-supervised methods: any method with one more term for the labels of a few images."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""The VAE whose decoder has a variance of its own."""
+"""Sigma-VAE: the decoder has a variance of its own."""
 
 import math
 from typing import Literal

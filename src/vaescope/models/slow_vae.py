@@ -1,4 +1,4 @@
-"""The VAE of neighbouring moments: few latents change from one to the next."""
+"""SlowVAE: few latents change from one moment to the next."""
 
 import math
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How far codes are from known factors: the regularisers of semi-supervised methods."""
+"""Regularisers of semi-supervised methods: how far codes are from known factors."""
 
 from collections.abc import Sequence
 from typing import Literal

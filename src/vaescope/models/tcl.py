@@ -1,4 +1,4 @@
-"""Time-contrastive learning: which segment does an image come from?"""
+"""TCL: time-contrastive learning, which segment does an image come from?"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

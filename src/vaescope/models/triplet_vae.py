@@ -1,4 +1,4 @@
-"""The VAE of triplets: an image is nearer to the second than to the third."""
+"""TVAE: triplets, an image is nearer to the second than to the third."""
 
 from typing import Literal
 

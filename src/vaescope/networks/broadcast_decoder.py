@@ -1,4 +1,4 @@
-"""Decoder that sees the code at every pixel, beside the pixel's coordinates."""
+"""Spatial broadcast decoder: the code at every pixel, beside the pixel's coordinates."""
 
 from itertools import pairwise
 

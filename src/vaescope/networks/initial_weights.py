@@ -1,4 +1,4 @@
-"""Initial weights of a network, by the name of the rule."""
+"""Weight initialisation of a network, by the name of the rule."""
 
 from typing import Literal, get_args
 

@@ -1,4 +1,4 @@
-"""Which observations a network takes; a refusal names all networks that would take them."""
+"""Image sizes that networks take; a refusal names all networks that would take the image."""
 
 from collections.abc import Callable
 from functools import wraps

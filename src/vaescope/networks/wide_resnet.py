@@ -1,4 +1,4 @@
-"""Wide residual encoder and decoder for images."""
+"""Wide residual network (ResNet): encoder and decoder for images."""
 
 from torch import Tensor, nn
 

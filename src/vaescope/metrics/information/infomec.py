@@ -119,7 +119,7 @@ def normalised_information(
     neighbours: int = 10,
     seed: int = 0,
 ) -> Tensor:
-    """Information of each latent about each factor as a share of all there is [D, K], 0 to 1.
+    """Information of each latent about each factor as a share of all there is [D, K], 0 to ~1.
 
     Args:
         codes, factors, kinds, seed: as in `vaescope.metrics`.
