@@ -221,7 +221,7 @@ def test_counts_and_shapes_that_do_not_fit_are_refused():
     for arguments, message in (
         ((data, codes[:9], codes), r"\[M, C\] and \[P, C\]"),
         ((data, codes, codes[:, :2]), r"\[M, C\] and \[P, C\]"),
-        ((data, codes, codes[0]), "points has shape"),
+        ((data, codes, codes[0]), "points have shape"),
         ((data / 0, codes, codes), "data holds NaN"),
         ((data, 0 * codes, codes), "constant"),
     ):

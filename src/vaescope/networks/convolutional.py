@@ -1,6 +1,6 @@
 """Convolutional encoders and decoders for images of 64 x 64 pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from torch import nn
@@ -34,21 +34,9 @@ def conv64(
         >>> decoder(encoder(torch.zeros(3, 1, 64, 64))[:, :10]).shape
         torch.Size([3, 1, 64, 64])
     """
-    channels = image_shape[0]
-    encoder = nn.Sequential(
-        *halve(channels, 32, 32),
-        *halve(32, 64, 64, kernel=2),
-        nn.Flatten(),
-        *_dense(64 * 4 * 4, 256),
-        nn.Linear(256, num_parameters),
-    )
-    decoder = nn.Sequential(
-        *_dense(latent_dim, 256, 64 * 4 * 4),
-        nn.Unflatten(1, (64, 4, 4)),
-        *_double(64, 64, 32, 32),
-        nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
-    )
-    return initialise(encoder, initialisation), initialise(decoder, initialisation)
+    convolutions = [*halve(image_shape[0], 32, 32), *halve(32, 64, 64, kernel=2)]
+    sizes = (image_shape, num_parameters, latent_dim)
+    return _pair(*sizes, convolutions, (256,), (64, 64, 32, 32), initialisation)
 
 
 @takes(_IMAGES, _is_64)
@@ -71,18 +59,33 @@ def burgess64(
         >>> encoder(torch.zeros(2, 3, 64, 64)).shape
         torch.Size([2, 20])
     """
-    channels = image_shape[0]
+    convolutions = halve(image_shape[0], 32, 32, 32, 32)
+    sizes = (image_shape, num_parameters, latent_dim)
+    return _pair(*sizes, convolutions, (256, 256), (32, 32, 32, 32), initialisation)
+
+
+def _pair(
+    image_shape: tuple[int, ...],
+    num_parameters: int,
+    latent_dim: int,
+    convolutions: Iterable[nn.Module],
+    hidden: tuple[int, ...],
+    channels: tuple[int, ...],
+    initialisation: Initialisation,
+) -> tuple[nn.Module, nn.Module]:
+    """Convolutions to 4 x 4 pixels and dense layers; the decoder's channels, from there back."""
+    features = channels[0] * 4 * 4
     encoder = nn.Sequential(
-        *halve(channels, 32, 32, 32, 32),
+        *convolutions,
         nn.Flatten(),
-        *_dense(32 * 4 * 4, 256, 256),
-        nn.Linear(256, num_parameters),
+        *_dense(features, *hidden),
+        nn.Linear(hidden[-1], num_parameters),
     )
     decoder = nn.Sequential(
-        *_dense(latent_dim, 256, 256, 32 * 4 * 4),
-        nn.Unflatten(1, (32, 4, 4)),
-        *_double(32, 32, 32, 32),
-        nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
+        *_dense(latent_dim, *hidden, features),
+        nn.Unflatten(1, (channels[0], 4, 4)),
+        *_double(*channels),
+        nn.ConvTranspose2d(channels[-1], image_shape[0], kernel_size=4, stride=2, padding=1),
     )
     return initialise(encoder, initialisation), initialise(decoder, initialisation)
 
