@@ -16,7 +16,11 @@ from vaescope.scores import FAMILIES, LOGGED, PANEL_SCORES, direction_of, name_o
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, then renames: a kill at any moment leaves the previous file."""
+    """Writes beside the target, then renames: a kill at any moment leaves the previous file.
+
+    Lightning's own writes to the system's temporary folder; a kill while it copies from there to
+    another file system leaves half a checkpoint.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
