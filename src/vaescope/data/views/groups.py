@@ -71,7 +71,7 @@ class Labels:
             first factor, or the class where there are no factors.
         num_labels: how many values the model knows, 0 .. num_labels - 1; None: any number.
 
-    Source: none, ours.
+
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a label",)

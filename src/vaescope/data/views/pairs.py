@@ -94,7 +94,7 @@ class Triplets:
     than one value, each changed to another value uniformly; the nearer one by ``factor_distance``
     comes first, and triplets with equal distances are drawn anew.
 
-    Source: none, ours.
+
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a second image", "a third image")

@@ -100,7 +100,7 @@ class LaplaceTransitions:
         ]
 
 
-class UniformTransitions:
+class UniformTransitions(Pairs):
     """Pairs of which k factors, categories among them, change uniformly to another value.
 
     The same pairs as ``Pairs(k, "strict")``.
@@ -117,23 +117,9 @@ class UniformTransitions:
     second image is no training image are drawn anew.
     """
 
-    gives: ClassVar[tuple[str, ...]] = ("a second image",)
-
     @in_range
     def __init__(self, k: Count | None = None) -> None:
-        self._pairs = Pairs(k, "strict")
-
-    def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse factors that cannot be paired.
-
-        Raises:
-            ConfigError: fewer than two factors vary, or fewer than k.
-        """
-        self._pairs.check(factors, batch_size)
-
-    def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
-        """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
-        return self._pairs(index, lookup, rng)
+        super().__init__(k, "strict")
 
 
 def laplace_transitions(size: int, circular: bool, rate: float, leave: bool = False) -> np.ndarray:
