@@ -23,6 +23,7 @@ POINTS = ("data=synthetic_linear", "data.num_points=100")
         ),
         (("data=digits",), "network=mlp_400_500: because data=digits has images of 1 x 8 x 8"),
         (("experiment=tiny", "network=linear"), None),
+        (("experiment=tiny", "network=linear", "schedule_steps=${trainer.max_steps}"), None),
         (("experiment=synthetic_linear", "data.num_points=100"), None),
     ],
 )
