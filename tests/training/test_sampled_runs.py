@@ -13,6 +13,7 @@ from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_data
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
+from vaescope.minibatch import on_tensors
 from vaescope.models import LatentModel
 
 pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
@@ -40,13 +41,13 @@ def saved(folder):
 
 @pytest.fixture
 def batches(monkeypatch):
-    """Every batch that training has had: its step, its columns."""
+    """Every batch that training has had, with its step."""
     seen = []
     for kind in (LatentModel, Ensemble):
         step_of = kind.training_step
 
         def training_step(self, batch, batch_idx, step_of=step_of):
-            seen.append((self.global_step, {name: c.clone() for name, c in batch.items()}))
+            seen.append((self.global_step, on_tensors(torch.clone, batch)))
             return step_of(self, batch, batch_idx)
 
         monkeypatch.setattr(kind, "training_step", training_step)
