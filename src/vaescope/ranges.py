@@ -192,10 +192,8 @@ def _is_number(value: Any) -> bool:
 def _misses(given: Mapping[str, Any], hints: Mapping[str, Any]) -> Iterator[str]:
     for name, value in given.items():
         hint = hints.get(name, Any)
-        if typing.get_origin(hint) is typing.Literal and value not in typing.get_args(hint):
-            options = ", ".join(map(str, typing.get_args(hint)))
-            yield f"{name}={value!r}: choose one of {options}"
-        if outside(value, hint):
+        unknown = typing.get_origin(hint) is typing.Literal and not fits(value, hint)
+        if unknown or outside(value, hint):
             yield f"{name}={value!r}: give {words(hint)}"
 
 
@@ -235,10 +233,5 @@ def check_fields(thing: Any) -> None:
     Raises:
         ConfigError: with all fields that do.
     """
-    hints = hints_of(type(thing))
-    missed = list(_misses(vars(thing), hints))
-    for name, hint in hints.items():
-        if typing.get_origin(hint) is typing.Literal and not fits(getattr(thing, name), hint):
-            missed.append(f"{name}={getattr(thing, name)!r}: give {words(hint)}")
-    if missed:
+    if missed := list(_misses(vars(thing), hints_of(type(thing)))):
         raise ConfigError("; ".join(missed))

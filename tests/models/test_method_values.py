@@ -408,7 +408,7 @@ def test_transition_of_slow_vae_against_quadrature(transition):
 
 
 def test_an_unknown_transition_is_refused():
-    with pytest.raises(ValueError, match="transition='both': choose one of published, kl"):
+    with pytest.raises(ValueError, match="transition='both': give one of 'published', 'kl'"):
         made(SlowVAE, DiagonalGaussian, transition="both")
 
 

@@ -117,7 +117,7 @@ def test_codes_lie_in_the_box_or_on_the_sphere():
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        ({"similarity": "l3"}, "similarity='l3': choose one of l1, l2, cosine"),
+        ({"similarity": "l3"}, "similarity='l3': give one of 'l1', 'l2', 'cosine'"),
         ({"temperature": 0.0}, r"temperature=0.0: give a number above 0"),
         ({"temperature": math.nan}, "temperature=nan"),
     ],

@@ -239,7 +239,7 @@ def test_directions_are_signs_and_standard_normals():
         ({"gamma": -1.0}, "gamma=-1.0: give a number from 0"),
         ({"epsilon": 0.0}, "epsilon=0.0: give a number above 0"),
         ({"num_draws": 1}, "num_draws=1: give an integer from 2"),
-        ({"reduction": "sum"}, "reduction='sum': choose one of max, mean"),
+        ({"reduction": "sum"}, "reduction='sum': give one of 'max', 'mean'"),
         ({"normalised": True}, "reduction='max': with normalised=true choose mean"),
     ],
 )

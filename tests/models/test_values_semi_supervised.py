@@ -373,13 +373,13 @@ def test_an_inner_method_of_pairs_does_not_take_labelled_images_for_partners():
     [
         ({"gamma_sup": -1.0}, "gamma_sup=-1.0: give a number from 0"),
         ({"gamma_sup": math.nan}, "gamma_sup=nan"),
-        ({"anneal": "cosine"}, "anneal='cosine': choose one of fixed"),
+        ({"anneal": "cosine"}, "anneal='cosine': give one of 'fixed'"),
         (
             {"anneal": "linear", "anneal_steps": 0},
             "anneal='linear', anneal_steps=0: .* at least 1 step",
         ),
         ({"anneal_steps": -1}, "anneal_steps=-1"),
-        ({"regulariser": "l1"}, "regulariser='l1': choose one of xent, l2, l2_sigmoid, cov, embed"),
+        ({"regulariser": "l1"}, "regulariser='l1': give one of 'xent', 'l2', 'l2_sigmoid'"),
         ({"regulariser": "embed"}, "factor_sizes=None, regulariser=embed: give embed"),
         ({"regulariser": "embed", "factor_sizes": [3, 0]}, r"factor_sizes=\[3, 0\]"),
         ({"factor_sizes": [3, 3]}, r"factor_sizes=\[3, 3\], regulariser=xent"),

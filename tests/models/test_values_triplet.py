@@ -118,7 +118,7 @@ def test_the_three_images_have_noise_of_their_own():
         ({"alpha": -1.0}, "alpha=-1.0: give a number from 0"),
         ({"margin": -0.1}, "margin=-0.1"),
         ({"beta": math.nan}, "beta=nan"),
-        ({"norm": 3}, "norm=3: choose one of 1, 2"),
+        ({"norm": 3}, "norm=3: give one of 1, 2"),
     ],
 )
 def test_options_it_does_not_have_are_refused(symbols, message):

@@ -67,7 +67,7 @@ def test_rows_of_a_batch_do_not_see_each_other(factory):
 @pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES)
 def test_every_network_takes_every_initialisation_and_refuses_others(factory):
     shape, _ = next(fitting(factory))
-    with pytest.raises(ValueError, match="initialisation='zeros': choose one of glorot, torch"):
+    with pytest.raises(ValueError, match="initialisation='zeros': give one of 'glorot', 'torch'"):
         factory(shape, 20, 10, initialisation="zeros")
     for module in factory(shape, 20, 10, initialisation="glorot"):
         assert all(layer.bias.eq(0).all() for layer in layers(module))
@@ -128,8 +128,8 @@ def test_linear_network_is_affine_without_hidden_layer():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"encoder_activation": "gelu"}, "encoder_activation='gelu': choose one of relu, tanh"),
-        ({"decoder_activation": "Tanh"}, "decoder_activation='Tanh': choose one of relu, tanh"),
+        ({"encoder_activation": "gelu"}, "encoder_activation='gelu': give one of 'relu', 'tanh'"),
+        ({"decoder_activation": "Tanh"}, "decoder_activation='Tanh': give one of 'relu', 'tanh'"),
         ({"encoder_sizes": [4, 0]}, r"encoder_sizes=\[4, 0\]: give a list, each an integer from 1"),
         ({"decoder_sizes": [-1]}, r"decoder_sizes=\[-1\]: give a list, each an integer from 1"),
     ],

@@ -35,9 +35,8 @@ def initialise(network: nn.Module, rule: Initialisation) -> nn.Module:
         [0.0, 0.0]
     """
     if rule not in get_args(Initialisation):
-        raise ValueError(
-            f"initialisation={rule!r}: choose one of {', '.join(get_args(Initialisation))}"
-        )
+        options = ", ".join(map(repr, get_args(Initialisation)))
+        raise ValueError(f"initialisation={rule!r}: give one of {options}")
     if rule != "torch":
         for layer in network.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

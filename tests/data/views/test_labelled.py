@@ -258,7 +258,7 @@ def test_continuous_factors_are_their_own_labels(rng, labeller):
         (lambda: Labelled(0), "num_labelled=0: give an integer from 1"),
         (lambda: Labelled(num_bins=1), "num_bins=1: give an integer from 2"),
         (lambda: Labelled(seed=-1), "seed=-1"),
-        (lambda: Labelled(labeller="lazy"), "choose one of perfect, binned, noisy"),
+        (lambda: Labelled(labeller="lazy"), "give one of 'perfect', 'binned', 'noisy'"),
         (lambda: Labelled(probability=1.5), r"probability=1.5: give a number from 0 to 1"),
         (lambda: Labelled().check(Factors((), (), ()), 8), "needs factors.*has none"),
         (

@@ -217,7 +217,7 @@ def test_triplets_have_the_nearer_image_first_and_no_ties(rng, lookup):
     ("make", "message"),
     [
         (lambda: Pairs(0), "k=0"),
-        (lambda: Pairs(policy="loose"), "choose one of locatello, uniform, strict"),
+        (lambda: Pairs(policy="loose"), "give one of 'locatello', 'uniform', 'strict'"),
         (lambda: Pairs(4).check(FACTORS, 8), r"k=4 was given.* choose 1\.\.3"),
     ],
 )
