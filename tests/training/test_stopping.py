@@ -135,8 +135,11 @@ def test_evaluation_and_report_stop_with_the_signals_code(straight, tmp_path, mo
         os.kill(os.getpid(), signal.SIGINT)
 
     for words, what in (
-        (["evaluate", f"checkpoint={straight}/checkpoints/last.ckpt"], "evaluation.final_scores"),
-        (["report", f"runs=[{straight}]"], "report.comparison_page.compared"),
+        (
+            ["evaluate", f"checkpoint={straight}/checkpoints/last.ckpt"],
+            "experiment.evaluation.final_scores",
+        ),
+        (["report", f"runs=[{straight}]"], "report.comparison.page.compared"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(f"vaescope.{what}", kill)
