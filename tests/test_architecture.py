@@ -17,7 +17,7 @@ import pytest
 import vaescope
 
 ROOT = Path(vaescope.__file__).parent
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
