@@ -172,6 +172,7 @@ HARD = {
 }
 
 
+@pytest.mark.slow  # a minute of all scores
 @pytest.mark.parametrize("case", HARD)
 @pytest.mark.parametrize("name", sorted((set(FAMILIES) - SLOW) | set(INFORMATION_SCORES)))
 def test_no_number_of_hard_samples_is_nan(name, case):

@@ -37,7 +37,11 @@ def scores(folder):
 
 
 @pytest.mark.parametrize(
-    ("precision", "tolerance"), [("64-true", {"rtol": 1e-9, "atol": 1e-12}), ("32-true", {})]
+    ("precision", "tolerance"),
+    [
+        ("64-true", {"rtol": 1e-9, "atol": 1e-12}),
+        pytest.param("32-true", {}, marks=pytest.mark.slow),  # a minute of all methods
+    ],
 )
 @pytest.mark.parametrize("words", CASES, ids=" ".join)
 def test_a_member_equals_the_run_with_its_seed(tiny, tmp_path, words, precision, tolerance):
