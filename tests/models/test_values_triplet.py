@@ -107,7 +107,7 @@ def test_the_hinge_moves_the_positive_nearer_and_the_negative_away():
 
 def test_the_three_images_have_noise_of_their_own():
     noise = made(TripletVAE, DiagonalGaussian).noise_for(50, STEP)
-    every = torch.cat([noise[name] for _, name in NAMES])
+    every = torch.cat([noise[name] for name in NAMES])
     assert every.shape == (150, 3)
     assert every.unique().numel() == 450
 
