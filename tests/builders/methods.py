@@ -9,7 +9,7 @@ import torch
 from vaescope import models, networks
 from vaescope.distributions.likelihoods import Gaussian, Likelihood
 from vaescope.minibatch import Batch, Known
-from vaescope.models import BetaVAE, LatentModel, Parts, SemiSupervised
+from vaescope.models import BetaVAE, FactorVAE, LatentModel, Parts, SemiSupervised
 
 for _module in pkgutil.walk_packages(models.__path__, "vaescope.models."):
     import_module(_module.name)
@@ -34,7 +34,8 @@ NETWORKS = {
     "conv64": ((1, 64, 64), networks.conv64),
 }
 STEP = 3
-REQUIRED = {SemiSupervised: {"unsupervised": BetaVAE}}  # arguments without a default
+# arguments without a default, and an adversary that has not five million weights
+GIVEN = {SemiSupervised: {"unsupervised": BetaVAE}, FactorVAE: {"width": 50}}
 
 
 def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_dim=3, **symbols):
@@ -51,7 +52,7 @@ def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_d
         seed=seed,
         schedule_steps=300,
     )
-    model = method(parts, **(REQUIRED.get(method, {}) | symbols)).double()
+    model = method(parts, **(GIVEN.get(method, {}) | symbols)).double()
     model.num_images = 100
     return model
 

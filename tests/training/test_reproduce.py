@@ -31,6 +31,7 @@ def plain(config, tmp_path):
     return plain
 
 
+@pytest.mark.slow
 def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     begun = tmp_path / "table1_synthetic_linear_full"
     begun.mkdir()
