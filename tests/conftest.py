@@ -8,11 +8,14 @@ from pathlib import Path
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("fixed", derandomize=True)  # the same examples every time
+hypothesis.settings.load_profile("fixed")
 LONG = 300  # lines of a file of the sources that is better cut
 
 

@@ -25,7 +25,10 @@ def composed(name, words):
     Hydra puts the files together that the words choose, and then applies the words that are
     values, one after the other; so the first step is kept for the next caller.
     """
-    parsed = OverridesParser.create().parse_overrides([*OWN, *words])
+    words = [*OWN, *words]
+    parsed = OverridesParser.create().parse_overrides(words)
+    if any(override.is_hydra_override() for override in parsed):  # other folders of files
+        return _by_hydra(name, words)
     values = [override for override in parsed if _is_value(override)]
     groups = tuple(o.input_line for o in parsed if o not in values)
     config = pickle.loads(_composed(name, groups))
@@ -36,18 +39,20 @@ def composed(name, words):
 def _is_value(override):
     """Whether it says nothing about which files there are."""
     key = override.key_or_group
-    file = override.package is not None or (CONF / key).is_dir() or key.startswith("hydra")
+    file = override.package is not None or (CONF / key).is_dir()
     return not file and not override.is_sweep_override()
 
 
 @functools.cache
 def _composed(name, words):
+    with mock.patch.object(CachingConfigRepository, "load_config", _load_once):
+        return pickle.dumps(_by_hydra(name, list(words)))
+
+
+def _by_hydra(name, words):
     register_schemas()
-    with (
-        mock.patch.object(CachingConfigRepository, "load_config", _load_once),
-        initialize_config_dir(str(CONF), version_base="1.3", job_name="test"),
-    ):
-        return pickle.dumps(compose(name, list(words)))
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="test"):
+        return compose(name, words)
 
 
 def _load_once(repository, config_path):
