@@ -13,7 +13,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from vaescope.config.build import config_dir, register_schemas
 
 CONF = Path(config_dir())
-_LOAD = CachingConfigRepository.load_config
 _FILES = {}  # by their place in the search path, pickled
 # a machine's own ``conf/local/default.yaml`` is left out
 OWN = ("~local",) if (CONF / "local").is_dir() else ()
@@ -57,10 +56,9 @@ def _by_hydra(name, words):
 
 def _load_once(repository, config_path):
     """Read a file of ``conf/`` once for all compositions; Hydra keeps it for one of them."""
-    if config_path in repository.cache or not (CONF / config_path).with_suffix(".yaml").is_file():
-        return _LOAD(repository, config_path)  # not ours: a user's, in a folder of its own
-    if config_path not in _FILES:
-        loaded = repository.delegate.load_config(config_path=config_path)
-        _FILES[config_path] = pickle.dumps(loaded)
-    repository.cache[config_path] = pickle.loads(_FILES[config_path])
+    if config_path not in repository.cache:
+        if config_path not in _FILES:
+            loaded = repository.delegate.load_config(config_path=config_path)
+            _FILES[config_path] = pickle.dumps(loaded)
+        repository.cache[config_path] = pickle.loads(_FILES[config_path])
     return repository.cache[config_path]
