@@ -50,8 +50,8 @@ def test_packed_images_equal_rendered_ones(packed_dir, some_rows):
     one, two = packed.batch(some_rows), rendered.batch(some_rows)
     assert one.image.shape == (200, 1, 64, 64)
     assert one.image.dtype == torch.float32
-    for key in ("image", "factors", "index"):
-        assert torch.equal(one[key], two[key])
+    for key in ("image", "factors", "rows"):
+        assert torch.equal(getattr(one, key), getattr(two, key))
     assert torch.equal(packed.images(one.factors), two.image)
     assert packed.source == rendered.source == "rendered exactly (vaescope renderer 1)"
 
