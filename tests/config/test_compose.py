@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from builders import composition
 from builders.miniature import arrays
+from builders.thinned import thinned
 from vaescope.config import groups
 from vaescope.config.build import build, config_dir, resolved
 from vaescope.config.check import GIVEN_BY_CODE, RESERVED, check, problems
@@ -191,7 +192,7 @@ def test_options_that_do_not_fit_the_data_are_refused_before_it_is_read(config, 
 
 
 @pytest.mark.parametrize("data", KINDS_OF_DATA)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", thinned(MODELS))
 def test_every_model_builds_and_fits_every_data_set(config, tmp_path, data, model):
     composed = config(*of_data(data, tmp_path), f"model={model}")
     check(composed)

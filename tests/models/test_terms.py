@@ -55,7 +55,9 @@ CASES = [
     for likelihood in LIKELIHOODS
 ]
 every_case = pytest.mark.parametrize(("method", "posterior", "likelihood"), CASES)
-every_network = pytest.mark.parametrize("network", NETWORKS)
+every_network = pytest.mark.parametrize(
+    "network", [pytest.param(n, marks=[pytest.mark.slow] * (n == "conv64")) for n in NETWORKS]
+)
 # of pairs, of another posterior, or with a variance of its own: tested with their methods
 OTHER_RECONSTRUCTIONS = {GroupVAE, IVAE, SigmaVAE, SlowVAE, TripletVAE}
 

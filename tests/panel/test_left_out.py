@@ -93,6 +93,7 @@ def test_few_rows_leave_scores_out_and_tell(rows, told):
         assert any("interval of info_mec is left out" in line for line in told)
 
 
+@pytest.mark.slow
 def test_a_factor_of_many_values_leaves_out_what_takes_minutes(told):
     codes, factors = made(1000, (3, 300), latents=10)
     found = score_panel(

@@ -48,6 +48,7 @@ def is_context_of_the_panel(name):
     return name not in LOGGED and score in PANEL_SCORES and end in CONTEXT
 
 
+@pytest.mark.slow
 def test_every_statistic_of_an_ensemble(tiny, tmp_path, config):
     words = ("ensemble.size=3", "trainer.max_steps=12", *ALL)
     train(tiny(tmp_path / "run", *words))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from builders.thinned import thinned
 from vaescope.config.build import config_dir, resolved
 from vaescope.experiment.assembly import build_data, build_model
 
@@ -41,12 +42,7 @@ def losses(plain, num_steps, seed=0):
     return curve
 
 
-SLOW = {"hessian_vae_normalised"}  # second derivatives, twice
-
-
-@pytest.mark.parametrize(
-    "method", [pytest.param(m, marks=[pytest.mark.slow] if m in SLOW else []) for m in METHODS]
-)
+@pytest.mark.parametrize("method", thinned(METHODS))
 def test_golden_loss_curve(config, method, update_golden):
     """A change of these numbers has to be explained in the CHANGELOG."""
     words = ("experiment=tiny", f"model={method}", "latent_dim=4", *LENGTHS.get(method, ()))
@@ -58,7 +54,7 @@ def test_golden_loss_curve(config, method, update_golden):
     assert curve == pytest.approx([float(line) for line in path.read_text().split()], rel=1e-7)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", thinned(METHODS))
 def test_method_learns_the_tiny_set(config, method):
     words = (
         "experiment=tiny",

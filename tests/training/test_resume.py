@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from builders.figures import undrawn
+from builders.thinned import thinned
 from vaescope.config.build import config_dir
 from vaescope.errors import DataError
 from vaescope.experiment.training import train
@@ -68,7 +69,7 @@ def test_resumed_run_equals_unbroken_run(tiny, tmp_path, method, stop):
 EVERY_METHOD = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("method", EVERY_METHOD)
+@pytest.mark.parametrize("method", thinned(EVERY_METHOD))
 def test_every_method_resumes_exactly(tiny, tmp_path, method):
     words = (f"model={method}", "statistics=[latents]", "~callbacks.evaluation")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
