@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -16,6 +17,11 @@ import torch
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("fixed", derandomize=True)  # the same examples every time
 hypothesis.settings.load_profile("fixed")
+HANDLERS = {
+    number: handler
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    if (number := getattr(signal, name, None)) and (handler := signal.getsignal(number)) is not None
+}
 LONG = 300  # lines of a file of the sources that is better cut
 
 
@@ -24,6 +30,13 @@ def seeded():
     """Random inputs of a test are the same on every machine and in every order of the tests."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 # of libraries that draw from the global generator
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_signals():
+    """Lightning leaves its own behind where a training fails."""
+    for number, handler in HANDLERS.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True, scope="module")
