@@ -221,6 +221,15 @@ def modules(what):
     return [importlib.import_module(found.name) for found in walked]
 
 
+def test_no_file_has_the_name_of_a_function_or_class_in_it():
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    assert not [
+        name
+        for name, tree in TREES.items()
+        if any(isinstance(n, kinds) and n.name == Path(name).stem for n in tree.body)
+    ]
+
+
 @pytest.mark.parametrize("what", ["models", "metrics", "alignment", "networks", "distributions"])
 def test_no_module_has_the_name_of_what_it_holds(what):
     """``from vaescope.metrics import dci`` then means one thing, whatever was imported before."""

@@ -23,7 +23,7 @@ MAKE_OBJECTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal",
 ONE_PLACE = {
     "h5py.File": "data/files/array_files.py",
     "Image.open": "data/files/image_files.py",
-    "hydra.utils.instantiate": "config/build.py",
+    "hydra.utils.instantiate": "config/loading.py",
     "import_module": "cli.py config/targets.py config/trust.py reproduction/pipeline.py",
     "importlib.import_module": "cli.py",
 }

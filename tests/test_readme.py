@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import yaml
 
 import vaescope.models
 import vaescope.statistics
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 from vaescope.scores import FAMILIES, INFORMATION, PANEL_SCORES, STATISTICS
 
 ROOT = Path(__file__).parents[1]

@@ -174,7 +174,7 @@ def _resumed(words: list[str]) -> list[str]:
 
 def _checked_run(folder: Path, words: list[str]) -> str:
     """Name under which Hydra finds a run's configuration once nothing in it can run code."""
-    from vaescope.config.build import read_settings, read_value, register_run
+    from vaescope.config.loading import read_settings, read_value, register_run
     from vaescope.config.trust import refuse_links_out, trusted  # imports torch
     from vaescope.errors import VaescopeError
 
@@ -216,7 +216,7 @@ def _refuse_used_folder(words: list[str]) -> None:
 
 def _others(words: list[str], path: Path, *keys: str) -> bool:
     """Whether a record of Hydra has other overrides than ``words``, leaving out Hydra's own."""
-    from vaescope.config.build import read_overrides  # imports Hydra: not for --help
+    from vaescope.config.loading import read_overrides  # imports Hydra: not for --help
     from vaescope.config.overrides import with_literal_paths
 
     literal = with_literal_paths(words, swept=_is_sweep(words))

@@ -1,6 +1,6 @@
 """Ranges of numbers, declared where a number is declared: ``beta: Weight = 4.0``.
 
-``config.check`` reads them off the signatures before anything is built, and ``in_range`` and
+``config.checks`` reads them off the signatures before anything is built, and ``in_range`` and
 ``check_fields`` hold them for those who call the constructors themselves.
 """
 

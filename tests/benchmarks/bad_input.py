@@ -50,7 +50,7 @@ def options(command, base):
     """Keys that a user may set for a command, and its groups."""
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config.build import config_dir, register_schemas
+    from vaescope.config.loading import config_dir, register_schemas
 
     register_schemas()
     words = [word for word in base if "=" in word]
@@ -80,7 +80,7 @@ def tries(rng, bases, number):
 
 
 def _conf():
-    from vaescope.config.build import config_dir
+    from vaescope.config.loading import config_dir
 
     return config_dir()
 

@@ -16,7 +16,7 @@ import torch
 from vaescope.callbacks.sessions import Begin
 from vaescope.data import FactorDataModule
 from vaescope.experiment import training
-from vaescope.run_folder.environment import environment
+from vaescope.run_folder.environment_file import environment
 
 
 def head(title: str, settings: Mapping[str, Any]) -> None:
@@ -114,7 +114,7 @@ def plain_config(folder: Path | str, *overrides: str) -> dict[str, Any]:
     """``train.yaml`` with overrides, resolved; this machine's ``conf/local`` is left out."""
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config.build import config_dir, register_schemas, resolved
+    from vaescope.config.loading import config_dir, register_schemas, resolved
 
     register_schemas()
     own = ["~local"] if Path(config_dir(), "local").is_dir() else []

@@ -22,7 +22,7 @@ import torch
 from common import head, table
 from hydra import compose, initialize_config_dir
 
-from vaescope.config.build import config_dir, register_schemas
+from vaescope.config.loading import config_dir, register_schemas
 from vaescope.experiment.training import train
 
 CASES = {

@@ -35,11 +35,11 @@ import torch.nn.functional as F
 from common import Clock, elapsed, head, now, plain_config, ready_to_fit, table
 from hydra import compose, initialize_config_dir
 
-from vaescope.config.build import config_dir, register_schemas
+from vaescope.config.loading import config_dir, register_schemas
 from vaescope.experiment import training
 from vaescope.experiment.assembly import build_model
 from vaescope.files import write_json
-from vaescope.run_folder.environment import environment
+from vaescope.run_folder.environment_file import environment
 
 QUIET = ["logger=[csv]", "callbacks.progress.bar=false"]
 ROWS = ("beta_vae", "vae", "autoencoder", "full")

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from common import elapsed, head, interleaved, now, plain_config, ratios, table
 
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 from vaescope.experiment.assembly import build_data, build_model
 
 

@@ -10,7 +10,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from vaescope.config.build import config_dir, register_schemas
+from vaescope.config.loading import config_dir, register_schemas
 
 CONF = Path(config_dir())
 _FILES = {}  # by their place in the search path, pickled

@@ -94,7 +94,7 @@ def attacks(folder, mark):
         node("logging.config.dictConfig", log),
         # by names that our own and the allowed modules have imported
         node("vaescope.config.trust.os.system", touch),
-        node("vaescope.run_folder.environment.subprocess.run", words),
+        node("vaescope.run_folder.environment_file.subprocess.run", words),
         node("vaescope.experiment.assembly.torch.load", saved, weights_only=False),
         node("vaescope.experiment.codes_file.np.savetxt", mark, [1.0]),
         node("vaescope.data.files.cache.os.mkdir", mark),

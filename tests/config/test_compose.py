@@ -15,8 +15,8 @@ from builders import composition
 from builders.miniature import arrays
 from builders.thinned import thinned
 from vaescope.config import groups
-from vaescope.config.build import build, config_dir, resolved
-from vaescope.config.check import GIVEN_BY_CODE, RESERVED, check, problems
+from vaescope.config.checks import GIVEN_BY_CODE, RESERVED, check, problems
+from vaescope.config.loading import build, config_dir, resolved
 from vaescope.config.targets import located
 from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_model

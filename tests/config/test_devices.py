@@ -4,7 +4,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from vaescope.config.check import check
+from vaescope.config.checks import check
 from vaescope.config.devices import device_problems
 from vaescope.errors import ConfigError
 

@@ -17,9 +17,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from vaescope.config import schemas
-from vaescope.config.build import config_dir
-from vaescope.config.check import GIVEN_BY_CODE, check, problems
+from vaescope.config.checks import GIVEN_BY_CODE, check, problems
 from vaescope.config.foreign_ranges import foreign_hints
+from vaescope.config.loading import config_dir
 from vaescope.config.targets import located
 from vaescope.errors import ConfigError
 from vaescope.ranges import hints_of, interval_of

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from vaescope.config.build import build, unlinked
+from vaescope.config.loading import build, unlinked
 from vaescope.config.overrides import path_of, text_of, with_literal_paths, word
 
 TEXTS = st.text(

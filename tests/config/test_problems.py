@@ -6,9 +6,9 @@ import pytest
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from vaescope.config.build import build, config_dir
-from vaescope.config.check import check, problems
+from vaescope.config.checks import check, problems
 from vaescope.config.incompatible import VIEWS
+from vaescope.config.loading import build, config_dir
 from vaescope.config.targets import located
 from vaescope.errors import ConfigError, DataError, VaescopeError
 

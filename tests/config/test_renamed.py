@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from vaescope.config.build import read_settings, read_yaml
+from vaescope.config.loading import read_settings, read_yaml
 from vaescope.config.renamed import NAMES, OPTIONS, today
 from vaescope.config.trust import offered, offered_by_name, trusted
 from vaescope.experiment.assembly import build_data, load_model, seeded_model

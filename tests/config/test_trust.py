@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from builders.hostile import EVIL, attacks
 from vaescope.cli import _resumed
-from vaescope.config.build import config_dir, resolved, save_yaml
+from vaescope.config.loading import config_dir, resolved, save_yaml
 from vaescope.config.targets import located
 from vaescope.config.trust import MODULES, offered, offered_by_name, refuse_links_out, trusted
 from vaescope.errors import ConfigError, DataError, UntrustedError

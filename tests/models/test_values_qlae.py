@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from builders.methods import STEP, batch_of, made, summands
-from vaescope.config.build import resolved
+from vaescope.config.loading import resolved
 from vaescope.distributions.posteriors import Point
 from vaescope.ensemble import Ensemble
 from vaescope.experiment.assembly import build_model

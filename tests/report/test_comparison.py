@@ -11,7 +11,7 @@ from statistics import correlation
 import pytest
 import yaml
 
-from vaescope.config.build import read_settings, resolved, save_yaml
+from vaescope.config.loading import read_settings, resolved, save_yaml
 from vaescope.errors import ConfigError, DataError, RunFolderError
 from vaescope.report.comparison import page as comparison_page
 from vaescope.report.comparison.differences import settings_of

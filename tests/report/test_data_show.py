@@ -30,7 +30,13 @@ from vaescope.data.views.groups import Groups
 from vaescope.data.views.pairs import Pairs, Triplets, factor_distance
 from vaescope.errors import ConfigError
 from vaescope.report.data import lookup as data_lookup
-from vaescope.report.data.facts import dependence
+from vaescope.report.data.descriptions import dependence
+from vaescope.report.data.factor_traversals import (
+    nuisance_traversal,
+    shown_values,
+    traversals,
+    tuples,
+)
 from vaescope.report.data.figures import picture_grid
 from vaescope.report.data.lookup import Lookup, chosen_rows
 from vaescope.report.data.numbers import (
@@ -42,7 +48,6 @@ from vaescope.report.data.numbers import (
     steps_of,
 )
 from vaescope.report.data.page import summary, write_data_page
-from vaescope.report.data.traversals import nuisance_traversal, shown_values, traversals, tuples
 
 THREE = Factors(("angle", "colour", "size"), (6, 4, 3), ("circular", "categorical", "ordinal"))
 PLAIN = {"seed": 0, "num_images": 9, "num_statistics": 50, "threads": 1}

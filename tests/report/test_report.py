@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from vaescope.report.run.curves import Series, curves
 from vaescope.report.run.page import read_series, write_report
+from vaescope.report.run.training_curves import Series, curves
 
 ROW = {
     "seed": 0,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 from vaescope.errors import ConfigError
 from vaescope.reproduction.plan import Run, chosen_parts, chosen_runs, planned_runs, runs_of
 from vaescope.scores import LOGGED, name_of
@@ -40,7 +40,7 @@ class TestShippedPlans:
                 assert bool(run.reduced) == (run.words != full[run.name].words) or run.skipped
 
     def test_every_run_composes_without_problems(self, paper, config):
-        from vaescope.config.check import check
+        from vaescope.config.checks import check
 
         for scale in PLANS[paper]["scales"]:
             for run in planned_runs(paper, PLANS[paper], scale, CONF):

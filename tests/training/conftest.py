@@ -8,7 +8,7 @@ import pytest
 
 from builders.figures import undrawn
 from vaescope.cli import main
-from vaescope.config.build import register_schemas
+from vaescope.config.loading import register_schemas
 
 TINY = (
     "experiment=tiny",

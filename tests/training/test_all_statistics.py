@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 from vaescope.experiment.assembly import read_checkpoint
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 
 
 def test_list_has_every_data_set(shell):

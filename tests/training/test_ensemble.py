@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from builders.thinned import thinned
-from vaescope.config.build import config_dir, resolved
+from vaescope.config.loading import config_dir, resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError, RunFolderError, TrainingDivergedError
 from vaescope.experiment.assembly import build_ensemble, load_model, load_models, seeded_model

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import load_model
 from vaescope.experiment.training import train
-from vaescope.report.run.curves import Series, curves
+from vaescope.report.run.training_curves import Series, curves
 
 FEW = (
     "schedule_steps=null",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from builders.thinned import thinned
-from vaescope.config.build import config_dir, resolved
+from vaescope.config.loading import config_dir, resolved
 from vaescope.experiment.assembly import build_data, build_model
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))

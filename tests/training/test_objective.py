@@ -122,7 +122,7 @@ def test_a_score_that_is_missing_at_the_end_is_told_and_the_run_is_kept(command,
 
 @pytest.mark.parametrize("value", ["[]", "3", "[1,mig]", "held_out/mig", "val/", "[mig,val/mig]"])
 def test_what_names_no_scores_is_refused(config, value):
-    from vaescope.config.check import check
+    from vaescope.config.checks import check
 
     with pytest.raises(ConfigError, match=r"config\.objective: "):
         check(config(f"objective={value}"))

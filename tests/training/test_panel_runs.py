@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vaescope.config.build import resolved
+from vaescope.config.loading import resolved
 from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_data, load_model
 from vaescope.experiment.evaluation import evaluate
@@ -22,7 +22,7 @@ def run(tmp_path_factory):
     """A short run with the panel, 58 images in each held-out part."""
     from hydra import compose, initialize_config_dir
 
-    from vaescope.config.build import config_dir, register_schemas
+    from vaescope.config.loading import config_dir, register_schemas
 
     register_schemas()
     folder = tmp_path_factory.mktemp("run")

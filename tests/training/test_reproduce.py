@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vaescope.config.build import config_dir, register_schemas, resolved
+from vaescope.config.loading import config_dir, register_schemas, resolved
 from vaescope.errors import RunsFailedError
 from vaescope.experiment.training import train
 from vaescope.reproduction import reproduce

@@ -15,7 +15,7 @@ import torch
 
 from builders.figures import undrawn
 from builders.thinned import thinned
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 from vaescope.errors import DataError
 from vaescope.experiment.training import train
 
@@ -110,7 +110,7 @@ KILLED_WHILE_WRITING = """
     import os, signal, sys, torch
     from pathlib import Path
     from omegaconf import OmegaConf
-    from vaescope.config.build import register_schemas
+    from vaescope.config.loading import register_schemas
     from vaescope.experiment.training import train
 
     register_schemas()

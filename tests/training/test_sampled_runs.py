@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from builders.minibatches import columns
-from vaescope.config.build import resolved
+from vaescope.config.loading import resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_data

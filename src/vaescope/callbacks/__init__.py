@@ -8,7 +8,7 @@ from vaescope.callbacks.nan_guard import FiniteTerms
 from vaescope.callbacks.objective import Objective
 from vaescope.callbacks.progress import Progress
 from vaescope.callbacks.save_figures import SaveFigures
-from vaescope.callbacks.wandb_logger import wandb_logger
+from vaescope.callbacks.wandb_runs import wandb_logger
 
 __all__ = [
     "AtomicCheckpointIO",

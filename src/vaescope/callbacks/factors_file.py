@@ -6,7 +6,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from vaescope.data import FactorDataModule
-from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factor_distribution import factor_statistics
 from vaescope.files import write_json
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from vaescope.commands.data_table import rows
-from vaescope.config.build import build, resolved
-from vaescope.config.check import check
+from vaescope.config.checks import check
+from vaescope.config.loading import build, resolved
 from vaescope.errors import DataError
 from vaescope.escaping import for_terminal
 from vaescope.report.data.page import write_data_page

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vaescope.config.build import build, config_dir
+from vaescope.config.loading import build, config_dir
 from vaescope.data import FactorDataModule, Factors
 from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from vaescope.config.build import build, resolved
-from vaescope.config.check import check
+from vaescope.config.checks import check
+from vaescope.config.loading import build, resolved
 from vaescope.data import FactorDataModule, FactorDataset
 from vaescope.data.files.downloads import addresses_of, download
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together

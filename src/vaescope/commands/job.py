@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vaescope.config.build import config_dir, register_schemas, unlinked
+from vaescope.config.loading import config_dir, register_schemas, unlinked
 from vaescope.config.overrides import PATHS
 from vaescope.config.refusals import refusal
 from vaescope.errors import ConfigError, RunFolderError, VaescopeError

@@ -5,8 +5,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from vaescope.commands.job import command
-from vaescope.config.build import resolved
-from vaescope.config.check import check
+from vaescope.config.checks import check
+from vaescope.config.loading import resolved
 
 
 @command

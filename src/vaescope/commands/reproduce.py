@@ -7,8 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from vaescope.commands.job import command
-from vaescope.config.build import config_dir, resolved
-from vaescope.config.check import check
+from vaescope.config.checks import check
+from vaescope.config.loading import config_dir, resolved
 
 
 @command

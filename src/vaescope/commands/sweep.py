@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vaescope.config.build import read_overrides, read_settings
+from vaescope.config.loading import read_overrides, read_settings
 from vaescope.config.overrides import word
 from vaescope.errors import ConfigError, DataError
 from vaescope.run_folder.contents import CONFIG, ERROR, HYDRAS, holds_state, last_error

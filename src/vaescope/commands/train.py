@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
-from vaescope.config.build import config_dir
+from vaescope.config.loading import config_dir
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, missing, names_of, objective_keys, objective_values
 from vaescope.stopping import Stopped
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope.config.check import check
+    from vaescope.config.checks import check
     from vaescope.config.choices import choices_made
     from vaescope.experiment.training import train  # imports torch: not for --help and --cfg
 

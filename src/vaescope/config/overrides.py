@@ -9,8 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-from vaescope.config.build import unlinked
 from vaescope.config.groups import OPTIONAL
+from vaescope.config.loading import unlinked
 
 PATH_LISTS = {"runs"}
 # keys whose values are files or folders

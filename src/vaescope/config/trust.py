@@ -17,8 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vaescope.config.build import OWN_LINK
 from vaescope.config.groups import GROUPS
+from vaescope.config.loading import OWN_LINK
 from vaescope.config.targets import located
 from vaescope.errors import ConfigError, UntrustedError
 from vaescope.escaping import printable

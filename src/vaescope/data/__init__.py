@@ -4,7 +4,7 @@ from vaescope.data.batches import EpochBatches, EvaluationBatches
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule, data_module_of
 from vaescope.data.dataset import FactorDataset, RenderedDataset
-from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factor_distribution import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import default_data_dir
 from vaescope.data.files.published import PublishedFile

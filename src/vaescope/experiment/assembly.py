@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from vaescope.config.build import build
+from vaescope.config.loading import build
 from vaescope.config.renamed import today
 from vaescope.config.trust import trusted
 from vaescope.data import FactorDataModule

@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from vaescope.config.build import build, resolved
-from vaescope.config.check import check
+from vaescope.config.checks import check
+from vaescope.config.loading import build, resolved
 from vaescope.data import FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from vaescope.config.build import read_yaml
+from vaescope.config.loading import read_yaml
 from vaescope.errors import DataError, RunFolderError
 from vaescope.experiment.assembly import member_seeds, read_checkpoint
 from vaescope.files import link_as

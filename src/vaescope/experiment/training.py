@@ -21,9 +21,9 @@ from vaescope.callbacks import (
 from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.observations import CheckObservations
 from vaescope.callbacks.sessions import Begin, StopInOrder
-from vaescope.config.build import build, resolved, save_yaml
-from vaescope.config.check import check
+from vaescope.config.checks import check
 from vaescope.config.choices import Choices, told
+from vaescope.config.loading import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.errors import Mistakes, TrainingDivergedError
@@ -41,7 +41,7 @@ from vaescope.models import LatentModel
 from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.contents import CONFIG, LAST, forget_error, remove_temporaries
-from vaescope.run_folder.environment import add_environment
+from vaescope.run_folder.environment_file import add_environment
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.scores import write_scores
 

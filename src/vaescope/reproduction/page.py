@@ -18,7 +18,7 @@ from vaescope.reproduction.claims import Measured, judged
 from vaescope.reproduction.paper import Paper
 from vaescope.reproduction.results import Results
 from vaescope.reproduction.tables import Line, lines_of
-from vaescope.run_folder.environment import environment
+from vaescope.run_folder.environment_file import environment
 
 COLUMNS = tuple(field.name for field in fields(Line))
 OF_CLAIMS = ("#", "claim", "verdict", "numbers")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vaescope.config.build import read_yaml
+from vaescope.config.loading import read_yaml
 from vaescope.errors import VaescopeError
 from vaescope.reproduction.plan import Run
 from vaescope.run_folder.contents import CONFIG, LAST

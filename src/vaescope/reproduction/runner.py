@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from vaescope.config.build import read_list, read_value, read_yaml
+from vaescope.config.loading import read_list, read_value, read_yaml
 from vaescope.config.overrides import word
 from vaescope.errors import first_line
 from vaescope.reproduction.plan import Run

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaescope.config.build import read_settings
+from vaescope.config.loading import read_settings
 from vaescope.errors import ConfigError, DataError
 from vaescope.run_folder.contents import CONFIG, HYDRAS, last_error
 from vaescope.run_folder.scores import has_scores, read_scores

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chisquare
 from sklearn.metrics import mutual_info_score
 
-from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factor_distribution import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.data.sets.synthetic.vectors import SyntheticLinearDataModule
 from vaescope.data.sets.tiny import TinySquaresDataModule

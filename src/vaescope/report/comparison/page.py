@@ -23,7 +23,7 @@ from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.report.terminal import print_table
 from vaescope.run_folder.contents import forget_error
-from vaescope.run_folder.environment import environment
+from vaescope.run_folder.environment_file import environment
 from vaescope.run_folder.runs import find_runs
 from vaescope.scores import heading, name_of, record_of
 

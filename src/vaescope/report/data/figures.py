@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from vaescope.escaping import for_figure
+from vaescope.report.data.factor_traversals import Traversal
 from vaescope.report.data.numbers import NUISANCE, FactorDistance, PixelStatistics
-from vaescope.report.data.traversals import Traversal
 from vaescope.report.figures import drawable
 from vaescope.report.html.render import save_figure
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factor_distribution import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.report.data.lookup import Lookup
 from vaescope.streams import stream

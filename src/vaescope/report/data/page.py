@@ -12,12 +12,13 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.files import write_json, write_text
 from vaescope.report.data import figures
-from vaescope.report.data.facts import (
+from vaescope.report.data.descriptions import (
     attribute_shares,
     dependence,
     facts,
     label_counts,
 )
+from vaescope.report.data.factor_traversals import Traversal, nuisance_traversal, traversals, tuples
 from vaescope.report.data.lookup import Lookup, chosen_rows
 from vaescope.report.data.numbers import (
     NUISANCE,
@@ -27,9 +28,8 @@ from vaescope.report.data.numbers import (
     factor_lines,
     pixel_statistics,
 )
-from vaescope.report.data.traversals import Traversal, nuisance_traversal, traversals, tuples
 from vaescope.report.html.render import rendered
-from vaescope.run_folder.environment import environment
+from vaescope.run_folder.environment_file import environment
 from vaescope.streams import stream
 
 _NUM_BASES, _NUM_PAIRS, _NUM_TUPLES, _NUM_SCATTERS = 3, 1000, 12, 4

@@ -8,10 +8,10 @@ from typing import Any
 
 from vaescope.files import write_text
 from vaescope.report.html.render import inline_svg, rendered
-from vaescope.report.run.curves import Series, curves
+from vaescope.report.run.training_curves import Series, curves
 from vaescope.report.terminal import shown_mean
 from vaescope.run_folder.contents import CONFIG, REPORT
-from vaescope.run_folder.environment import read_environment
+from vaescope.run_folder.environment_file import read_environment
 from vaescope.run_folder.metrics import read_metrics
 from vaescope.run_folder.scores import fingerprint, read_scores
 from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, in_order, name_of

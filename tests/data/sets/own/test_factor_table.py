@@ -11,7 +11,7 @@ from builders.miniature import arrays
 from builders.minibatches import images_of, rows_of
 from vaescope.data.dataset import RenderedDataset
 from vaescope.data.sets.own.arrays import ArraysDataModule
-from vaescope.data.sets.own.factor_table import factor_table
+from vaescope.data.sets.own.factor_columns import factor_table
 from vaescope.errors import ConfigError, DataError
 
 N = 20

@@ -14,7 +14,7 @@ from vaescope.data.files.csv_files import SUFFIXES as TEXT_SUFFIXES
 from vaescope.data.files.csv_files import csv_columns
 from vaescope.data.sets.own.array_images import ImagesInFile
 from vaescope.data.sets.own.datamodule import OwnDataModule, OwnImages, OwnVectors, beside
-from vaescope.data.sets.own.factor_table import FactorTable, array_columns, factor_table
+from vaescope.data.sets.own.factor_columns import FactorTable, array_columns, factor_table
 from vaescope.data.sets.own.layouts import checked_layout, viewed
 from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.data.sources import source_of

@@ -16,7 +16,7 @@ from vaescope.data.files.cache import PartialFile, data_folder
 from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray, convert, require_converted
 from vaescope.data.files.verification import FileCheck, check_converted, check_source
-from vaescope.data.sets.own.factor_table import FactorTable
+from vaescope.data.sets.own.factor_columns import FactorTable
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Side, fits, words

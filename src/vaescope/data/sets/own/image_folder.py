@@ -22,7 +22,7 @@ from vaescope.data.sets.own.datamodule import (
     converted,
     size_and_time,
 )
-from vaescope.data.sets.own.factor_table import FactorTable, factor_table
+from vaescope.data.sets.own.factor_columns import FactorTable, factor_table
 from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError, DataError
 from vaescope.ranges import Grey, Side

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.factor_statistics import factor_statistics
+from vaescope.data.factor_distribution import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.report.data.lookup import Lookup
 from vaescope.report.figures import channels_told
