@@ -24,7 +24,10 @@ COMMANDS = {
     "report": "compare finished runs: report runs=[FOLDER,...]",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
-PAPERS = ("cvpr2019",)
+# each a folder of claims and drawings
+PAPERS = tuple(
+    sorted(path.parent.name for path in Path(__file__).parent.glob("reproduction/*/__init__.py"))
+)
 DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
 SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}

@@ -51,28 +51,28 @@ class FiniteTerms(pl.Callback):
         """Keep the terms; check them when it is time."""
         self._terms.append((trainer.global_step, outputs["terms"] | {"loss": outputs["losses"]}))
         if len(self._terms) >= self.every_n_steps:
-            self._look(trainer, pl_module)
+            self._check_terms(trainer, pl_module)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Let no checkpoint hold weights that are not finite."""
-        self._look(trainer, pl_module)
-        self._look_at_weights(trainer, pl_module)
+        self._check_terms(trainer, pl_module)
+        self._check_weights(trainer, pl_module)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Name the cause of what failed on a NaN or an infinity: a statistic, for example."""
         if isinstance(exception, Exception) and exception is not self._raised:
-            self._look(trainer, pl_module)
-            self._look_at_weights(trainer, pl_module)
+            self._check_terms(trainer, pl_module)
+            self._check_weights(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check what is left."""
-        self._look(trainer, pl_module)
+        self._check_terms(trainer, pl_module)
 
-    def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def _check_terms(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if isinstance(pl_module, Ensemble):
             self._tell_of_members(trainer, pl_module)
         elif bad := self._first_bad():
@@ -120,7 +120,7 @@ class FiniteTerms(pl.Callback):
                 trainer, f"all members; the last one, seed {last},", diverged[last]
             )
 
-    def _look_at_weights(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def _check_weights(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if isinstance(pl_module, Ensemble):
             return  # a frozen member's weights may be anything
         for name, weight in pl_module.named_parameters():

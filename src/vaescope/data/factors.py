@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.errors import ConfigError
 from vaescope.factor_kinds import KINDS
 
 
@@ -133,6 +134,45 @@ class Factors:
         self._require_columns(values)
         fresh = self.sample(len(values), rng).to(values)
         return torch.where(changed.to(values.device), fresh, values)
+
+    def position_of(self, factor: str | int) -> int:
+        """Position 0..K-1 of one factor.
+
+        Args:
+            factor: its name, or its position; negative ones count from the end.
+
+        Raises:
+            ConfigError: there is no such factor.
+        """
+        if isinstance(factor, str) and factor in self.names:
+            return self.names.index(factor)
+        if isinstance(factor, int) and -len(self) <= factor < len(self):
+            return factor % len(self)
+        raise ConfigError(
+            f"factor {factor!r} was given, but the data set has {list(self.names) or 'no factors'};"
+            " give a name of these, or a position"
+        )
+
+    def positions_of(self, chosen: Sequence[str | int]) -> list[int]:
+        """Positions 0..K-1 of several factors, in the order given.
+
+        Raises:
+            ConfigError: there is no such factor, or one is named twice.
+        """
+        positions = [self.position_of(factor) for factor in chosen]
+        if len(set(positions)) < len(positions):
+            raise ConfigError(f"factors {list(chosen)} name one factor twice; name each once")
+        return positions
+
+    def shares_of_range(self, values: Tensor, position: int) -> Tensor:
+        """Values of one factor as shares of its range, value / (size - 1), float64 `[N]` in [0, 1].
+
+        Args:
+            values: combinations `[N, K]`; continuous values stay as they are, and those of a factor
+                of one value are 0.
+            position: of the factor.
+        """
+        return values[:, position].to(torch.float64) / max(self.sizes[position] - 1, 1)
 
     @property
     def _bases(self) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.selection import in_unit_interval, position_of, positions_of
 from vaescope.errors import ConfigError
 from vaescope.ranges import in_range
 
@@ -50,12 +49,12 @@ class CorrelatedFactors:
             ConfigError: a factor is unknown, has one value only, or is paired with itself.
         """
         for pair in self.pairs:
-            for position in positions_of(pair, factors):
+            for position in factors.positions_of(pair):
                 _require_values(position, factors)
 
     def weights(self, values: Tensor, factors: Factors) -> Tensor:
         """Relative frequencies float64 `[N]` of the factor values `[N, K]`; the largest is 1."""
-        pairs = [positions_of(pair, factors) for pair in self.pairs]
+        pairs = [factors.positions_of(pair) for pair in self.pairs]
         return _weights(values, factors, pairs, self.sigma, self.inverted)
 
 
@@ -89,7 +88,7 @@ class Confounder:
         Raises:
             ConfigError: it is unknown or has one value only, or no other has more.
         """
-        _require_values(position_of(self.factor, factors), factors)
+        _require_values(factors.position_of(self.factor), factors)
         if not self._pairs(factors):
             raise ConfigError(f"factor={self.factor!r}: no other factor has more than one value")
 
@@ -98,7 +97,7 @@ class Confounder:
         return _weights(values, factors, self._pairs(factors), self.sigma, self.inverted)
 
     def _pairs(self, factors: Factors) -> list[list[int]]:
-        own = position_of(self.factor, factors)
+        own = factors.position_of(self.factor)
         return [[own, k] for k, size in enumerate(factors.sizes) if k != own and size != 1]
 
 
@@ -107,7 +106,7 @@ def _weights(
 ) -> Tensor:
     exponent = torch.zeros(len(values), dtype=torch.float64)
     for first, second in pairs:
-        a, b = (in_unit_interval(values, position, factors) for position in (first, second))
+        a, b = (factors.shares_of_range(values, position) for position in (first, second))
         exponent -= (a - (1 - b if inverted else b)) ** 2 / (2 * sigma**2)
     # as logarithms until here, so that a small sigma does not leave all rows at 0
     return (exponent - exponent.max()).exp()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from vaescope.data.factors import Factors
-from vaescope.data.selection import in_unit_interval, positions_of
 from vaescope.errors import ConfigError
 from vaescope.ranges import Probability, Share, in_range
 
@@ -55,7 +54,7 @@ class _ByValues:
             for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
             if kind in self.kinds and (size or math.inf) >= self.least
         ]
-        positions = fit if self.factors is None else positions_of(self.factors, factors)
+        positions = fit if self.factors is None else factors.positions_of(self.factors)
         if not positions or not set(positions) <= set(fit):
             names = [factors.names[position] for position in fit]
             raise ConfigError(
@@ -133,7 +132,7 @@ class Extrapolation(_ByValues):
         self.share = share
 
     def _left_out(self, values: Tensor, position: int, factors: Factors) -> Tensor:
-        return in_unit_interval(values, position, factors) > 1 - self.share + _ROUNDING
+        return factors.shares_of_range(values, position) > 1 - self.share + _ROUNDING
 
 
 class Recombination:
@@ -177,7 +176,7 @@ class Recombination:
         for position, (low, high) in self._ranges(factors):
             name, size = factors.names[position], factors.sizes[position]
             steps = torch.arange(max(size, 1))[:, None].expand(-1, len(factors))
-            inside = _within(in_unit_interval(steps, position, factors), low, high)
+            inside = _within(factors.shares_of_range(steps, position), low, high)
             whole = high - low == 1 if size == 0 else bool(inside.all())
             if whole or (size and not inside.any()) or (not size and high == low):
                 raise ConfigError(
@@ -189,7 +188,7 @@ class Recombination:
         """Which of the factor values `[N, K]` are held out, bool `[N]`."""
         held_out = torch.ones(len(values), dtype=torch.bool)
         for position, (low, high) in self._ranges(factors):
-            held_out &= _within(in_unit_interval(values, position, factors), low, high)
+            held_out &= _within(factors.shares_of_range(values, position), low, high)
         return held_out
 
     def _ranges(self, factors: Factors) -> list[tuple[int, tuple[float, ...]]]:
@@ -199,7 +198,7 @@ class Recombination:
             raise ConfigError(
                 f"{len(self.ranges)} ranges were given for {len(chosen)} factors; give one of each"
             )
-        return list(zip(positions_of(chosen, factors), self.ranges, strict=True))
+        return list(zip(factors.positions_of(chosen), self.ranges, strict=True))
 
 
 def _within(share: Tensor, low: float, high: float) -> Tensor:

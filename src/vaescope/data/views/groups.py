@@ -8,7 +8,6 @@ from torch import Tensor
 
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
-from vaescope.data.selection import position_of
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Known, Plan
 from vaescope.ranges import AtLeastTwo, Count, in_range
@@ -121,7 +120,7 @@ def require_labels(by: str, factors: Factors) -> None:
     """
     if by == "label" and by not in factors.names:
         return
-    if factors.kinds[position_of(by, factors)] == "continuous":
+    if factors.kinds[factors.position_of(by)] == "continuous":
         raise ConfigError(f"by={by!r} is continuous: no two images share a value of it")
 
 
