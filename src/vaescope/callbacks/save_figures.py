@@ -40,7 +40,7 @@ class SaveFigures(pl.Callback):
         self.extent = extent
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw them from the first held-out images; of an ensemble, the first member's."""
+        """Draw them from the first validation images; of an ensemble, the first member's."""
         assert isinstance(pl_module, LatentModel | Ensemble)
         model = next(pl_module.members(), None)
         if model is None:  # all of them diverged
@@ -72,4 +72,4 @@ class SaveFigures(pl.Callback):
                 save_figure(figure, temporary, "png")
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
-                    logger.log_image(f"pictures/{name}", [str(path)], step=trainer.global_step)
+                    logger.log_image(f"figures/{name}", [str(path)], step=trainer.global_step)

@@ -40,7 +40,7 @@ def write_page(
         if (lines := list(lines_of(part, plan, results, paper.lines)))
     }
     verdicts = [asdict(verdict) for verdict in judged(paper.claims, results, measured)]
-    pictures = {part: _saved(figure, folder / f"{part}.png") for part, figure in drawn.items()}
+    figures = {part: _saved(figure, folder / f"{part}.png") for part, figure in drawn.items()}
     content = {
         "title": plan["title"],
         "source": plan["source"],
@@ -56,7 +56,7 @@ def write_page(
     write_json(folder / "results.json", content)
     shown = _texts(tables, verdicts)
     in_markdown = {name: Markup("\n".join(markdown_table(*table))) for name, table in shown.items()}
-    page = {**content, "pictures": pictures, "in_markdown": in_markdown}
+    page = {**content, "figures": figures, "in_markdown": in_markdown}
     write_text(folder / "results.md", rendered("reproduction.md", page) + "\n")
     write_text(folder / "report.html", rendered("reproduction.html", page))
     for part, (columns, rows) in shown.items():

@@ -27,7 +27,7 @@ class Drift(Options):
     """How far the codes of the same images have moved since the evaluation before; 1: not at all.
 
     Args:
-        num_samples: held-out images whose codes are kept from evaluation to evaluation, at most.
+        num_samples: images of the split whose codes are kept from evaluation to evaluation, at most.
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
@@ -57,7 +57,7 @@ class Agreement(Options):
     """How alike an ensemble's members are: each one's mean over its partners.
 
     Args:
-        num_samples: held-out images that are compared, at most.
+        num_samples: images of the split that are compared, at most.
         mean_threshold: which latents are active, as in ``Latents``.
         similarity: of latents for the UDR, ``"spearman"`` or ``"lasso"``.
         kl_threshold: mean KL in nats above which a latent counts for the UDR; an autoencoder's all

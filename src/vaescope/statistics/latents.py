@@ -127,7 +127,7 @@ class IntrinsicDimension(Options):
 
     Args:
         neighbours: nearest neighbours in use, at least 2.
-        num_samples: held-out images that are used, at most.
+        num_samples: images of the split that are used, at most.
 
     Raises:
         ValueError: for too few images for so many neighbours.

@@ -77,6 +77,6 @@ def _numbers(statistic: Statistic, encoded: EncodedSplit) -> dict[str, float]:
         if encoded.finite:
             raise
         raise TrainingDivergedError(
-            f"not a finite number: codes, variances or losses of held-out images at step "
+            f"not a finite number: codes, variances or losses of the evaluated images at step "
             f"{encoded.step}. Try a lower optimizer.lr or trainer=float32"
         ) from error

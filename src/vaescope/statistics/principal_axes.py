@@ -17,12 +17,12 @@ from vaescope.statistics.protocol import Options
 
 @dataclass
 class LocalPCA(Options):
-    """Active latents beside the principal axes of held-out images.
+    """Active latents beside the principal axes of the images.
 
     Near an image the axes are those in which its neighbours change, and neighbours have near codes:
     posterior means, whitened, so that any model has the same neighbourhoods in rotated or scaled
     codes. Neither factors nor a posterior's width are used: sets without factors and autoencoders
-    have the same statistic. Neighbours are as near as the held-out images are dense: raise
+    have the same statistic. Neighbours are as near as the images of the split are dense: raise
     ``num_samples`` (and the evaluation's own) for axes that are more local. The cost is that of a
     Gram matrix of ``num_samples`` images, its eigendecomposition, and ``num_points`` Jacobians.
 

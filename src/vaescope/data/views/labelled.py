@@ -23,7 +23,7 @@ class Labelled:
     Which rows are labelled, and how, follows from ``seed`` and the training rows alone: it is the
     same for every worker, for all members of an ensemble and for all runs that are compared; the
     first 100 of 1000 rows are the 100. Which of them come in a batch follows from the run's own
-    seed: none twice before all once. Losses of held-out images take their labelled rows from the
+    seed: none twice before all once. Losses of evaluated images take their labelled rows from the
     whole data set, drawn in the same way. Nuisance of a labelled image is drawn anew every time.
 
     Args:

@@ -24,7 +24,7 @@ def write_report(folder: Path) -> Path:
 
     Args:
         folder: run directory with ``scores.json``, ``config.yaml`` and ``environment.json``;
-            ``metrics.csv`` and the pictures are shown if they are there.
+            ``metrics.csv`` and the figures are shown if they are there.
     """
     mark, scores = fingerprint(folder), read_scores(folder)
     rows, series = scores.rows, read_series(folder)
@@ -40,7 +40,7 @@ def write_report(folder: Path) -> Path:
         "scores": _score_lines(rows),
         "panel": panel_lines(rows),
         "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
-        "pictures": [
+        "figures": [
             (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
         ],
         "config": (folder / CONFIG).read_text(encoding="utf-8"),
