@@ -27,7 +27,7 @@ class Drift(Options):
     """How far the codes of the same images have moved since the evaluation before; 1: not at all.
 
     Args:
-        num_samples: images of the split whose codes are kept from evaluation to evaluation, at most.
+        num_samples: images whose codes are kept from evaluation to evaluation, at most.
         mean_threshold: which latents are active, as in ``Latents``.
     """
 
