@@ -120,6 +120,7 @@ def scores(name):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_order_of_scores(name):
     found = scores(name)

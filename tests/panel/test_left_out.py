@@ -5,6 +5,7 @@ import logging
 import pytest
 import torch
 
+from builders.thinned import thinned
 from vaescope.distributions.posteriors import Point
 from vaescope.errors import NoScoreError
 from vaescope.metrics.estimators.logistic import fit_logistic
@@ -81,7 +82,7 @@ def test_a_ceiling_or_a_chance_level_that_fails_costs_no_score(monkeypatch, told
     ]
 
 
-@pytest.mark.parametrize("rows", [4, 10, 21, 22])
+@pytest.mark.parametrize("rows", thinned([4, 10, 21, 22], {4, 10}))
 def test_few_rows_leave_scores_out_and_tell(rows, told):
     found = score_panel(*made(rows), scores=DEFAULT_SCORES, tell=told.append)
     assert "mig" in found

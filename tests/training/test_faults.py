@@ -90,6 +90,7 @@ def test_missing_and_damaged_checkpoints(tiny, tmp_path, shell):
     assert "not a whole checkpoint" in shell("evaluate", f"checkpoint={last}", code=1).stderr
 
 
+@pytest.mark.slow
 def test_failing_job_leaves_its_error_and_the_others_go_on(process, tmp_path):
     words = ("experiment=tiny", "trainer.max_steps=3", "logger=[csv]", "model.beta=1,-1,2")
     done = process("train", "-m", *words, "hydra.sweep.dir=sweep", "data.batch_size=8", code=1)

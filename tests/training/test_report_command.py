@@ -14,6 +14,8 @@ SWEEP = (
     *("trainer.accelerator=cpu", "threads=1", "hydra.sweep.dir=runs"),
 )
 
+pytestmark = pytest.mark.slow  # processes of their own
+
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
