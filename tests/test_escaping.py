@@ -163,14 +163,14 @@ def test_every_template_escapes(template):
         "source": evil,
         "command": evil,
         "tables": {},
-        "pictures": {},
+        "figures": {},
         "judged": [{"claim": evil, "numbers": evil, "verdict": evil}],
         "unfinished": {evil: evil},
         "remarks": [{"run": evil, "method": evil, "data": evil, "seed": 1, "reason": evil}],
         "environment": {"command": [evil], "packages": {evil: evil}, "git": {"commit": evil}},
     }
     if template == "report.html":
-        content["pictures"] = []
+        content["figures"] = []
     page = rendered(template, content)
     assert "&lt;script&gt;" in page
     assert "<script" not in page
