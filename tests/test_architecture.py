@@ -60,14 +60,19 @@ ARROWS = {
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "models", "panel"}
     | {"report", "run_folder", "statistics"},
+    "diagnosis": LEAVES | TEXTS | {"alignment", "config", "data", "files", "report", "run_folder"},
+    "modification": LEAVES
+    | TEXTS
+    | {"alignment", "config", "data", "diagnosis", "distributions", "files", "networks"}
+    | {"report", "run_folder", "stopping"},
     "reproduction": LEAVES
     | TEXTS
-    | {"alignment", "config", "data", "distributions", "experiment", "models", "report"}
-    | {"run_folder", "scores"},
+    | {"alignment", "config", "data", "diagnosis", "distributions", "experiment", "models"}
+    | {"modification", "report", "run_folder", "scores"},
     "commands": LEAVES
     | TEXTS
-    | {"config", "data", "experiment", "report", "reproduction", "run_folder", "scores"}
-    | {"stopping"},
+    | {"config", "data", "diagnosis", "experiment", "modification", "report", "reproduction"}
+    | {"run_folder", "scores", "stopping"},
     "cli": TEXTS | {"__version__", "commands", "config", "run_folder", "stopping"},
 }
 PURE = (

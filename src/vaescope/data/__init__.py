@@ -33,6 +33,7 @@ from vaescope.data.sets.mnist import MNIST, FashionMNIST, FashionMNISTDataModule
 from vaescope.data.sets.mpi3d import MPI3D, MPI3DDataModule
 from vaescope.data.sets.own.arrays import ArraysDataModule
 from vaescope.data.sets.own.image_folder import ImageFolderDataModule
+from vaescope.data.sets.panels import Panels, PanelsDataModule
 from vaescope.data.sets.shapes3d import Shapes3D, Shapes3DDataModule
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, Shapes3DLikeDataModule
 from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule
@@ -119,6 +120,8 @@ __all__ = [
     "NoisyDSprites",
     "NoisyDSpritesDataModule",
     "Pairs",
+    "Panels",
+    "PanelsDataModule",
     "Publication",
     "PublishedFile",
     "Recombination",

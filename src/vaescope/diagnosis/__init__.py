@@ -1,0 +1,13 @@
+"""What a data set will do to a VAE, computed from its factors and images before any training."""
+
+from vaescope.diagnosis.dataset_diagnosis import AtScale, Diagnosis, diagnose
+from vaescope.diagnosis.rotations import PreferredRotation, preferred_rotation, rotation_loss
+
+__all__ = [
+    "AtScale",
+    "Diagnosis",
+    "PreferredRotation",
+    "diagnose",
+    "preferred_rotation",
+    "rotation_loss",
+]

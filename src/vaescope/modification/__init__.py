@@ -1,0 +1,1 @@
+"""Small additive images that turn principal directions away from the factors, or to them."""

@@ -1,0 +1,99 @@
+"""The game that learns a modification: an image that pays for one alignment and costs the other.
+
+Two decoders reconstruct x' = x + epsilon m(w) from noisy codes: one from the factors w themselves,
+one from rotated factors R w, both with the same KL. Each lowers its own loss; the modification m,
+bounded by 1 in every pixel, lowers the loss of the one and raises that of the other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+Direction = Literal["entangle", "align"]
+ReconstructionLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Reconstruction losses of both references, per image [B] or their means."""
+
+    disentangled: Tensor
+    entangled: Tensor
+
+    @property
+    def margin(self) -> Tensor:
+        """L_dis - L_ent: above 0 where the entangled latents are the better choice for a VAE."""
+        return self.disentangled - self.entangled
+
+
+class Game(nn.Module):
+    """The modification and the two decoders that it plays with.
+
+    Args:
+        modification: w [B, K] -> logits of any image [B, *image_shape]; tanh bounds it.
+        disentangled: codes [B, K] -> output for the likelihood.
+        entangled: likewise, for rotated codes.
+        nll: (output, image) -> reconstruction loss [B].
+        rotation: R [K, K]; the entangled code is R w.
+        widths: posterior widths of both references, each [K].
+        epsilon: largest change of a pixel, in (0, 1].
+        direction: ``entangle`` makes the rotated latents pay, ``align`` the factors.
+        clip: keep x' in [0, 1].
+
+    Source: Zietlow, Rolinek, Martius 2021, "Demystifying Inductive Biases for (Beta-)VAE Based
+    Architectures", https://arxiv.org/abs/2102.06822. Differs: how the references are made (their
+    codes, noise and networks) is our choice; ``align`` is new.
+    """
+
+    rotation: Tensor
+    width_of_factors: Tensor
+    width_of_rotated: Tensor
+
+    def __init__(
+        self,
+        modification: nn.Module,
+        disentangled: nn.Module,
+        entangled: nn.Module,
+        nll: ReconstructionLoss,
+        *,
+        rotation: Tensor,
+        widths: tuple[Tensor, Tensor],
+        epsilon: float,
+        direction: Direction = "entangle",
+        clip: bool = False,
+    ) -> None:
+        super().__init__()
+        self.modification, self.disentangled, self.entangled = modification, disentangled, entangled
+        self.nll, self.epsilon, self.clip = nll, epsilon, clip
+        self.sign = 1.0 if direction == "entangle" else -1.0
+        self.register_buffer("rotation", rotation.float())
+        self.register_buffer("width_of_factors", widths[0].float())
+        self.register_buffer("width_of_rotated", widths[1].float())
+
+    def modified(self, images: Tensor, w: Tensor) -> Tensor:
+        """X' = x + epsilon tanh(m(w)) [B, *image_shape], clipped if asked for."""
+        change = self.epsilon * self.modification(w).tanh().reshape(images.shape)
+        return (images + change).clamp(0, 1) if self.clip else images + change
+
+    def outputs(self, w: Tensor, noise: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """What both references decode of standardised factors [B, K] with noise, two of [B, K]."""
+        plain = self.disentangled(w + self.width_of_factors * noise[0])
+        return plain, self.entangled(w @ self.rotation.T + self.width_of_rotated * noise[1])
+
+    def losses(self, outputs: tuple[Tensor, Tensor], target: Tensor) -> Losses:
+        """Reconstruction losses [B] of both outputs."""
+        return Losses(self.nll(outputs[0], target), self.nll(outputs[1], target))
+
+    def objective(
+        self, images: Tensor, w: Tensor, noise: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Losses]:
+        """One loss for all players, whose gradient is each player's own; and the losses [B].
+
+        Decoders see the modified images as given, the modification sees the decoders' outputs so.
+        """
+        target, outputs = self.modified(images, w), self.outputs(w, noise)
+        own = self.losses(outputs, target.detach())
+        paid = self.losses((outputs[0].detach(), outputs[1].detach()), target)
+        return (own.disentangled + own.entangled - self.sign * paid.margin).mean(), own
