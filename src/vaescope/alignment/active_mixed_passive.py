@@ -10,17 +10,11 @@ from vaescope.tensor_checks import check_finite, check_matrix, misfit
 
 
 class LatentType(IntEnum):
-    """What a latent does over the whole data set.
+    """What a latent does over the whole data set."""
 
-    Attributes:
-        PASSIVE: follows the prior at every image.
-        MIXED: passive at some images, active at others.
-        ACTIVE: carries information at every image.
-    """
-
-    PASSIVE = 0
-    MIXED = 1
-    ACTIVE = 2
+    PASSIVE = 0  # follows the prior at every image
+    MIXED = 1  # passive at some images, active at others
+    ACTIVE = 2  # carries information at every image
 
 
 def latent_types(

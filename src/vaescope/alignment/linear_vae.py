@@ -11,22 +11,15 @@ from vaescope.tensor_checks import check_finite, misfit
 
 @dataclass(frozen=True)
 class LinearOptimum:
-    """Where a linear VAE of D latents ends, up to order and sign of the latents.
+    """Where a linear VAE of D latents ends, up to order and sign of the latents."""
 
-    Attributes:
-        axes: principal axes of the data, unit columns [X, D], largest variance first; columns of
-            zeros for latents beyond the data's dimension.
-        eigenvalues: variance of the data along the axes [D], data units squared; 0 beyond.
-        decoder: optimal decoder matrix [X, D]; columns of zeros for pruned latents.
-        posterior_variance: of each latent [D]; 1 for pruned latents.
-        num_active: latents that are not pruned.
-    """
-
+    # principal axes of the data, unit columns [X, D], largest variance first; columns of zeros for
+    # latents beyond the data's dimension
     axes: Tensor
-    eigenvalues: Tensor
-    decoder: Tensor
-    posterior_variance: Tensor
-    num_active: int
+    eigenvalues: Tensor  # variance of the data along the axes [D], data units squared; 0 beyond
+    decoder: Tensor  # optimal decoder matrix [X, D]; columns of zeros for pruned latents
+    posterior_variance: Tensor  # of each latent [D]; 1 for pruned latents
+    num_active: int  # latents that are not pruned
 
 
 def linear_vae_optimum(covariance: Tensor, beta: float, latent_dim: int) -> LinearOptimum:

@@ -16,19 +16,15 @@ _RANK = 1e-9  # share of the largest spread below which a neighbourhood has none
 
 @dataclass(frozen=True)
 class LocalAxes:
-    """Principal axes of the data around P points.
+    """Principal axes of the data around P points."""
 
-    Attributes:
-        axes: unit columns of arbitrary sign [P, X, K], largest variance first; zeros beyond the
-            number of directions in which the data change.
-        variances: along the axes [P, K], squared data units: what they would be if the data
-            were linear in the coordinates as near the point, and these spread as they do.
-        nearest: rows of the data that are the neighbourhood of each point [P, neighbours].
-    """
-
+    # unit columns of arbitrary sign [P, X, K], largest variance first; zeros beyond the number of
+    # directions in which the data change
     axes: Tensor
+    # along the axes [P, K], squared data units: what they would be if the data were linear in the
+    # coordinates as near the point, and these spread as they do
     variances: Tensor
-    nearest: Tensor
+    nearest: Tensor  # rows of the data that are the neighbourhood of each point [P, neighbours]
 
 
 def local_principal_axes(

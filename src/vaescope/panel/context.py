@@ -27,26 +27,19 @@ REFUSALS = (ValueError, torch.linalg.LinAlgError, torch.OutOfMemoryError)
 
 @dataclass(frozen=True)
 class Measured:
-    """A score and its context.
+    """A score and its context."""
 
-    Attributes:
-        score: of the sample.
-        chance: mean over shuffles of the factors against the codes; None for a score without
-            factors.
-        ceiling: of the code with one latent per factor, equal to its value; None where there is no
-            such code or no factor.
-        low: lower end of the interval, score minus a normal quantile of the spread over rows;
-            None if no repetition was asked for, or the spread is not finite.
-        high: upper end.
-        convention: which of the field's readings it is.
-    """
-
-    score: float
+    score: float  # of the sample
+    # mean over shuffles of the factors against the codes; None for a score without factors
     chance: float | None
+    # of the code with one latent per factor, equal to its value; None where there is no such code
+    # or no factor
     ceiling: float | None
+    # lower end of the interval, score minus a normal quantile of the spread over rows; None if no
+    # repetition was asked for, or the spread is not finite
     low: float | None
-    high: float | None
-    convention: str
+    high: float | None  # upper end
+    convention: str  # which of the field's readings it is
 
 
 def as_numbers(measured: Mapping[str, Measured]) -> dict[str, float]:

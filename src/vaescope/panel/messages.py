@@ -6,16 +6,11 @@ log = logging.getLogger(__name__)
 
 
 class LogOnce:
-    """Logs each message once, so that a score that no evaluation can have is told at the first.
-
-    Attributes:
-        messages: what was told so far, in its order.
-        aloud: whether messages are logged; False only keeps them, to be shown elsewhere.
-    """
+    """Logs each message once, so that a score that no evaluation can have is told at the first."""
 
     def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.aloud = True
+        self.messages: list[str] = []  # what was told so far, in its order
+        self.aloud = True  # whether messages are logged; False: only kept, to be shown elsewhere
 
     def __call__(self, message: str) -> None:
         """Log the message as a warning unless it was told before."""

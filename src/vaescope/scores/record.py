@@ -9,55 +9,36 @@ GoodEnd = Literal["high", "low"]
 
 @dataclass(frozen=True)
 class Family:
-    """A computation of the score panel, from which one score comes or several.
+    """A computation of the score panel, from which one score comes or several."""
 
-    Attributes:
-        name: by which it is chosen: ``scores=[dci_gbt]``.
-        convention: which of the field's readings it follows, in a line.
-        function: what computes it, a name in ``vaescope.panel.computations``; empty: ``name``.
-        options: of the function.
-        cost: ``high`` if shuffles and halves of the sample should be few.
-        supervised: whether factors enter, so that there is a chance level.
-        ceiling: whether a perfect code may stay below the best value.
-    """
-
-    name: str
-    convention: str
+    name: str  # by which it is chosen: ``scores=[dci_gbt]``
+    convention: str  # which of the field's readings it follows, in a line
+    # what computes it, a name in ``vaescope.panel.computations``; empty: ``name``
     function: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the function
+    # ``high`` if shuffles and halves of the sample should be few
     cost: Literal["low", "high"] = "low"
-    supervised: bool = True
-    ceiling: bool = True
+    supervised: bool = True  # whether factors enter, so that there is a chance level
+    ceiling: bool = True  # whether a perfect code may stay below the best value
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number that is logged, and all that is said of it anywhere.
+    """One number that is logged, and all that is said of it anywhere."""
 
-    Attributes:
-        name: what its log keys end with: ``mig`` of ``val/mig``. Of numbers that each latent or
-            rank has it ends with ``_*``: ``kl_latent_*`` of ``val/kl_latent_03``.
-        meaning: what it is, or the question that it answers, in a line.
-        range: its values in words.
-        good: which end is good; None: neither by itself.
-        moved_by: what changes it beside what it measures.
-        symbol: how papers write it, for headings; empty: as its name.
-        chance: what ``<name>_chance`` is, where a statistic logs it.
-        ceiling: what ``<name>_ceiling`` is, where a statistic logs it.
-        group: what its log keys begin with while training; final scores begin with the split.
-        family: of the score panel; None: the panel has it not.
-    """
-
+    # what its log keys end with: ``mig`` of ``val/mig``. Of numbers that each latent or rank has it
+    # ends with ``_*``: ``kl_latent_*`` of ``val/kl_latent_03``
     name: str
-    meaning: str
-    range: str = ""
-    good: GoodEnd | None = None
-    moved_by: str = ""
-    symbol: str = ""
-    chance: str = ""
-    ceiling: str = ""
+    meaning: str  # what it is, or the question that it answers, in a line
+    range: str = ""  # its values in words
+    good: GoodEnd | None = None  # which end is good; None: neither by itself
+    moved_by: str = ""  # what changes it beside what it measures
+    symbol: str = ""  # how papers write it, for headings; empty: as its name
+    chance: str = ""  # what ``<name>_chance`` is, where a statistic logs it
+    ceiling: str = ""  # what ``<name>_ceiling`` is, where a statistic logs it
+    # what its log keys begin with while training; final scores begin with the split
     group: Literal["val", "align"] = "val"
-    family: Family | None = None
+    family: Family | None = None  # of the score panel; None: the panel has it not
 
     @property
     def range_and_good_end(self) -> str:

@@ -26,33 +26,22 @@ STANDARD_NORMAL = StandardNormal()
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """What an encoder says about N images of a split.
+    """What an encoder says about N images of a split."""
 
-    Attributes:
-        step: number of updates the model has had.
-        split: ``val``, ``test`` or ``held_out``; it begins the log keys.
-        posterior: family of q(z|x), a class of ``vaescope.distributions.posteriors``.
-        mean: posterior means ``[N, D]``.
-        sampled: one draw from each posterior ``[N, D]``, of the same noise at every evaluation.
-        variance: marginal posterior variances ``[N, D]``; None for an autoencoder.
-        kl: KL per latent ``[N, D]``, nats; None for an autoencoder.
-        factors: generative factors ``[N, K]``.
-        factor_kinds: ``continuous``, ``ordinal``, ... of each factor.
-        prior: p(z), an object of ``vaescope.distributions.priors``.
-        previous: posterior means of the first images at the evaluation before, ``[M, D]``; None
-            if they were not kept.
-    """
-
-    step: int
-    split: str
-    posterior: type[Posterior]
-    mean: Tensor
+    step: int  # number of updates the model has had
+    split: str  # ``val``, ``test`` or ``held_out``; it begins the log keys
+    posterior: type[Posterior]  # family of q(z|x), a class of ``vaescope.distributions.posteriors``
+    mean: Tensor  # posterior means ``[N, D]``
+    # one draw from each posterior ``[N, D]``, of the same noise at every evaluation
     sampled: Tensor
+    # marginal posterior variances ``[N, D]``; None for an autoencoder
     variance: Tensor | None = None
-    kl: Tensor | None = None
-    factors: Tensor
-    factor_kinds: Sequence[str]
-    prior: Prior = STANDARD_NORMAL
+    kl: Tensor | None = None  # KL per latent ``[N, D]``, nats; None for an autoencoder
+    factors: Tensor  # generative factors ``[N, K]``
+    factor_kinds: Sequence[str]  # ``continuous``, ``ordinal``, ... of each factor
+    prior: Prior = STANDARD_NORMAL  # p(z), an object of ``vaescope.distributions.priors``
+    # posterior means of the first images at the evaluation before, ``[M, D]``; None if they were
+    # not kept
     previous: Tensor | None = None
 
     @property
@@ -93,24 +82,17 @@ class Codes:
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedSplit(Codes):
-    """A split as one model encodes it: its codes, and what is needed to go beyond them.
+    """A split as one model encodes it: its codes, and what is needed to go beyond them."""
 
-    Attributes:
-        model: the model itself, for statistics of its decoder.
-        dataset: where the images are.
-        index: which of them, ``[N]``.
-        losses: mean of every loss term over the first images, without its weight; weights and
-            targets at this step; their weighted sum as ``loss``, and as ``loss_final_weights`` the
-            loss with the weights and targets that the method's schedules end at.
-        num_jacobians: for how many of the N images decoder Jacobians are computed.
-        history: scores of the earlier evaluations of this run, each with its ``step``.
-    """
-
-    model: LatentModel
-    dataset: FactorDataset
-    index: Tensor
+    model: LatentModel  # the model itself, for statistics of its decoder
+    dataset: FactorDataset  # where the images are
+    index: Tensor  # which of them, ``[N]``
+    # mean of every loss term over the first images, without its weight; weights and targets at this
+    # step; their weighted sum as ``loss``, and as ``loss_final_weights`` the loss with the weights
+    # and targets that the method's schedules end at
     losses: Mapping[str, float]
-    num_jacobians: int = 256
+    num_jacobians: int = 256  # for how many of the N images decoder Jacobians are computed
+    # scores of the earlier evaluations of this run, each with its ``step``
     history: Sequence[Mapping[str, float]] = ()
 
     def images(self, count: int) -> Tensor:

@@ -15,19 +15,14 @@ _LEAST_CURVATURE = 1e-7  # of a leaf: a row that is certain and wrong would have
 
 @dataclass(frozen=True)
 class Boosted:
-    """What a boosted ensemble learnt.
+    """What a boosted ensemble learnt."""
 
-    Attributes:
-        gains: impurity decrease that the splits of each latent brought each column [D, C], 0 or
-            above: summed over rows, trees and rounds.
-        train_scores: scores of the training rows [N, C]: log-odds of a class up to a constant, or
-            a predicted value.
-        test_scores: the same of the test rows [M, C].
-    """
-
+    # impurity decrease that the splits of each latent brought each column [D, C], 0 or above:
+    # summed over rows, trees and rounds
     gains: Tensor
+    # scores of the training rows [N, C]: log-odds of a class up to a constant, or a predicted value
     train_scores: Tensor
-    test_scores: Tensor
+    test_scores: Tensor  # the same of the test rows [M, C]
 
 
 def boost(

@@ -12,17 +12,11 @@ _MAX_STEPS = 20_000
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Linear predictions of C columns.
+    """Linear predictions of C columns."""
 
-    Attributes:
-        coefficients: of the standardised latents [D, C], in units of the column.
-        train_answers: predictions for the training rows [N, C].
-        test_answers: predictions for the test rows [M, C].
-    """
-
-    coefficients: Tensor
-    train_answers: Tensor
-    test_answers: Tensor
+    coefficients: Tensor  # of the standardised latents [D, C], in units of the column
+    train_answers: Tensor  # predictions for the training rows [N, C]
+    test_answers: Tensor  # predictions for the test rows [M, C]
 
 
 def fit_linear(train: Tensor, test: Tensor, columns: Tensor, penalty: float = 0.0) -> LinearFit:

@@ -24,19 +24,14 @@ _MOST_CELLS = 5_000_000  # rows times classes
 
 @dataclass(frozen=True)
 class LogisticProbes:
-    """Multinomial logistic regressions of K factors on the same codes.
+    """Multinomial logistic regressions of K factors on the same codes."""
 
-    Attributes:
-        basis: coordinates of the codes that the probes see, R of them.
-        weights: of every class, coordinate and the intercept, last, per factor [C, R + 1].
-        classes: values of the factor that were fitted, ascending, per factor [C].
-        gap: estimated distance of each mean loss from its minimum [K], nats, before the last
-            Newton step; the step after that squares it unless classes are separable.
-    """
-
-    basis: Basis
+    basis: Basis  # coordinates of the codes that the probes see, R of them
+    # of every class, coordinate and the intercept, last, per factor [C, R + 1]
     weights: tuple[Tensor, ...]
-    classes: tuple[Tensor, ...]
+    classes: tuple[Tensor, ...]  # values of the factor that were fitted, ascending, per factor [C]
+    # estimated distance of each mean loss from its minimum [K], nats, before the last Newton step;
+    # the step after that squares it unless classes are separable
     gap: Tensor
 
     def log_probabilities(self, codes: Tensor) -> tuple[Tensor, ...]:

@@ -12,17 +12,12 @@ _SCALES = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0)  # of the discriminant that is tried
 
 @dataclass(frozen=True)
 class LogisticMinimum:
-    """Where the logistic loss of B label columns is least.
+    """Where the logistic loss of B label columns is least."""
 
-    Attributes:
-        weights: of every class and input [B, C, P]; they sum to 0 over the classes.
-        gap: estimated distance of the mean loss from its minimum before the last step [B], nats.
-        iterations: Newton steps that were made.
-    """
-
-    weights: Tensor
+    weights: Tensor  # of every class and input [B, C, P]; they sum to 0 over the classes
+    # estimated distance of the mean loss from its minimum before the last step [B], nats
     gap: Tensor
-    iterations: int
+    iterations: int  # Newton steps that were made
 
 
 def minimise_logistic(
@@ -74,19 +69,13 @@ def minimise_logistic(
 
 @dataclass(frozen=True)
 class LogisticProblem:
-    """Mean cross-entropy of B label columns plus half the penalised squared weights.
+    """Mean cross-entropy of B label columns plus half the penalised squared weights."""
 
-    Attributes:
-        inputs: uncorrelated coordinates of variance 1 and a column of ones, last [N, P], float64.
-        labels: class numbers [B, N], each class present.
-        row_weights: weight of every row [B, N] with mean 1.
-        penalty: of the squared weights of every input [P], at least 0.
-    """
-
+    # uncorrelated coordinates of variance 1 and a column of ones, last [N, P], float64
     inputs: Tensor
-    labels: Tensor
-    row_weights: Tensor
-    penalty: Tensor
+    labels: Tensor  # class numbers [B, N], each class present
+    row_weights: Tensor  # weight of every row [B, N] with mean 1
+    penalty: Tensor  # of the squared weights of every input [P], at least 0
 
     def rows(self, rows: Tensor) -> "LogisticProblem":
         """The problems with these numbers."""

@@ -136,19 +136,12 @@ def target_columns(
 
 @dataclass(frozen=True)
 class Basis:
-    """Uncorrelated coordinates of codes, without directions in which they do not vary.
+    """Uncorrelated coordinates of codes, without directions in which they do not vary."""
 
-    Attributes:
-        shift: mean of each latent [D].
-        scale: what each latent is divided by [D], never 0.
-        rotation: from shifted and scaled codes to coordinates of variance 1 [D, R].
-        singular: standard deviation of the scaled codes along each coordinate [R].
-    """
-
-    shift: Tensor
-    scale: Tensor
-    rotation: Tensor
-    singular: Tensor
+    shift: Tensor  # mean of each latent [D]
+    scale: Tensor  # what each latent is divided by [D], never 0
+    rotation: Tensor  # from shifted and scaled codes to coordinates of variance 1 [D, R]
+    singular: Tensor  # standard deviation of the scaled codes along each coordinate [R]
 
     def inputs(self, codes: Tensor) -> Tensor:
         """Coordinates of codes [N, D] with a column of ones, last [N, R + 1], float64."""
@@ -182,19 +175,12 @@ def basis_of(codes: Tensor, standardise: bool = True) -> Basis:
 
 @dataclass(frozen=True)
 class Targets:
-    """The K factors that vary, as columns: one per class, or one or two per value.
+    """The K factors that vary, as columns: one per class, or one or two per value."""
 
-    Attributes:
-        train: one-hot classes or standardised values of the training rows [N, C], float64.
-        test: the same of the test rows [M, C]; a class without training rows is all zeros.
-        groups: the columns of each factor [K].
-        classes: for each factor, whether its columns are classes [K].
-    """
-
-    train: Tensor
-    test: Tensor
-    groups: tuple[slice, ...]
-    classes: tuple[bool, ...]
+    train: Tensor  # one-hot classes or standardised values of the training rows [N, C], float64
+    test: Tensor  # the same of the test rows [M, C]; a class without training rows is all zeros
+    groups: tuple[slice, ...]  # the columns of each factor [K]
+    classes: tuple[bool, ...]  # for each factor, whether its columns are classes [K]
 
     def losses(self, scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Losses of the answers to all rows, and losses to compare them with.

@@ -8,19 +8,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class OneLatentMachines:
-    """Lines w x + b of every latent and class; the class with the highest line is predicted.
+    """Lines w x + b of every latent and class; the class with the highest line is predicted."""
 
-    Attributes:
-        slope: w of every latent and class [D, C].
-        offset: b of every latent and class [D, C].
-        objective: value of the minimised function [D, C], the same for both of two classes.
-        classes: values of the factor, ascending [C].
-    """
-
-    slope: Tensor
-    offset: Tensor
-    objective: Tensor
-    classes: Tensor
+    slope: Tensor  # w of every latent and class [D, C]
+    offset: Tensor  # b of every latent and class [D, C]
+    objective: Tensor  # value of the minimised function [D, C], the same for both of two classes
+    classes: Tensor  # values of the factor, ascending [C]
 
     def accuracies(self, codes: Tensor, truth: Tensor) -> Tensor:
         """Share of rows whose class each latent predicts [D], 0 to 1 (good).

@@ -15,31 +15,16 @@ class LabelColumns:
     Args:
         binned: integer labels [N, M]; any integers, only equality counts.
         name: what errors call them.
-
-    Attributes:
-        labels: labels 0, 1, ... [M, N], int64.
-        cells: cell numbers [M, N], int64.
-        column_of_cell: the column that each of the C cells belongs to [C].
-        sizes: number of cells of each column, M numbers.
     """
 
     def __init__(self, binned: Tensor, name: str = "labels") -> None:
-        self.labels = _from_zero(name, binned).T.contiguous()
+        self.labels = _from_zero(name, binned).T.contiguous()  # 0, 1, ... [M, N], int64
         sizes = self.labels.amax(1) + 1
-        self.cells = self.labels + (sizes.cumsum(0) - sizes)[:, None]
+        self.cells = self.labels + (sizes.cumsum(0) - sizes)[:, None]  # cell numbers [M, N], int64
         columns = torch.arange(len(sizes), device=sizes.device)
-        self.column_of_cell = columns.repeat_interleave(sizes)
-        self.sizes = sizes.tolist()
-
-    @property
-    def num_cells(self) -> int:
-        """Number of cells C of all columns together."""
-        return len(self.column_of_cell)
-
-    @property
-    def num_rows(self) -> int:
-        """Number of rows N."""
-        return self.cells.shape[1]
+        self.column_of_cell = columns.repeat_interleave(sizes)  # which each of C cells is in [C]
+        self.sizes: list[int] = sizes.tolist()  # number of cells of each column
+        self.num_cells, self.num_rows = len(self.column_of_cell), self.cells.shape[1]
 
     def sums(self, values: Tensor) -> Tensor:
         """Sums [..., M] over the cells of each column, of one number per cell [..., C]."""

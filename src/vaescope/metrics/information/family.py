@@ -26,26 +26,17 @@ from vaescope.metrics.information.tables import (
 
 @dataclass(frozen=True)
 class ScoreInContext:
-    """A score beside the values that give it a meaning.
+    """A score beside the values that give it a meaning."""
 
-    Attributes:
-        score: of the sample.
-        chance: mean over shuffles of the factors against the codes.
-        ceiling: of the code with one latent per factor, equal to its value; the best value that
-            these bins and factors allow, up to a code that fills the bins more evenly.
-        low: lower end of the interval of resampled rows; None without resamples.
-        high: upper end of it.
-        parts: what the score is made of, per factor [K] or per latent [D].
-        counted: which parts count.
-    """
-
-    score: float
-    chance: float
+    score: float  # of the sample
+    chance: float  # mean over shuffles of the factors against the codes
+    # of the code with one latent per factor, equal to its value; the best value that these bins and
+    # factors allow, up to a code that fills the bins more evenly
     ceiling: float
-    low: float | None
-    high: float | None
-    parts: Tensor
-    counted: Tensor
+    low: float | None  # lower end of the interval of resampled rows; None without resamples
+    high: float | None  # upper end of it
+    parts: Tensor  # what the score is made of, per factor [K] or per latent [D]
+    counted: Tensor  # which parts count
 
 
 def information_family(

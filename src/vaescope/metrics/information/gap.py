@@ -32,20 +32,15 @@ Convention = Literal["dlib", "dcf", "ksg", "chen"]
 
 @dataclass(frozen=True)
 class InformationGaps:
-    """The mutual information gap and what it is made of.
+    """The mutual information gap and what it is made of."""
 
-    Attributes:
-        score: mean of ``gaps`` over the factors that vary, 0 to 1; high is good.
-        gaps: best minus second-best latent as a share of the factor's entropy [K], 0 to 1; 0 for
-            a factor with one value.
-        information: mutual information of latents and factors [D, K], nats.
-        entropies: entropies of the factors [K], nats; infinite for the continuous factors of
-            ``"ksg"``, whose gap is one of correlations.
-    """
-
-    score: float
+    score: float  # mean of ``gaps`` over the factors that vary, 0 to 1; high is good
+    # best minus second-best latent as a share of the factor's entropy [K], 0 to 1; 0 for a factor
+    # with one value
     gaps: Tensor
-    information: Tensor
+    information: Tensor  # mutual information of latents and factors [D, K], nats
+    # entropies of the factors [K], nats; infinite for the continuous factors of ``"ksg"``, whose
+    # gap is one of correlations
     entropies: Tensor
 
 

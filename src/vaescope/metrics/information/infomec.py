@@ -25,23 +25,14 @@ Rule = Literal["range_20", "range_8", "iqr", "iqr_absolute", "varies"]
 
 @dataclass(frozen=True)
 class InfoMEC:
-    """InfoM, InfoE and InfoC, and what they are made of. All are 0 to 1; high is good.
+    """InfoM, InfoE and InfoC, and what they are made of. All are 0 to 1; high is good."""
 
-    Attributes:
-        modularity: InfoM, whether each active latent informs about one factor only.
-        explicitness: InfoE, whether factors are linear in the latents.
-        compactness: InfoC, whether each factor is held by one active latent only.
-        active: which latents count in InfoM and InfoC [D].
-        information: normalised information of all latents and factors [D, K].
-        factors: explicitness of each factor [K].
-    """
-
-    modularity: float
-    explicitness: float
-    compactness: float
-    active: Tensor
-    information: Tensor
-    factors: Tensor
+    modularity: float  # InfoM, whether each active latent informs about one factor only
+    explicitness: float  # InfoE, whether factors are linear in the latents
+    compactness: float  # InfoC, whether each factor is held by one active latent only
+    active: Tensor  # which latents count in InfoM and InfoC [D]
+    information: Tensor  # normalised information of all latents and factors [D, K]
+    factors: Tensor  # explicitness of each factor [K]
 
 
 def used_latents(codes: Tensor, rule: Rule = "range_20") -> Tensor:

@@ -14,17 +14,11 @@ from vaescope.tensor_checks import misfit
 
 @dataclass(frozen=True)
 class LocalGaps:
-    """Scores inside boxes of factor values.
+    """Scores inside boxes of factor values."""
 
-    Attributes:
-        score: mean of ``gaps``, 0 to 1; high is good.
-        gaps: mutual information gap of each box [G].
-        modularities: modularity of each box [G], 0 to 1; high is good.
-    """
-
-    score: float
-    gaps: Tensor
-    modularities: Tensor
+    score: float  # mean of ``gaps``, 0 to 1; high is good
+    gaps: Tensor  # mutual information gap of each box [G]
+    modularities: Tensor  # modularity of each box [G], 0 to 1; high is good
 
 
 def local_boxes(

@@ -23,17 +23,11 @@ _CELLS_AT_A_TIME = 2**16
 
 @dataclass(frozen=True)
 class PosteriorInformation:
-    """Information of codes drawn from q(z|x) with the factors, in nats.
+    """Information of codes drawn from q(z|x) with the factors, in nats."""
 
-    Attributes:
-        information: of latents and factors [D, K], at least 0.
-        code_entropies: differential entropies H(z_j) of the aggregate posterior [D], any sign.
-        factor_entropies: of the factors' classes [K].
-    """
-
-    information: Tensor
-    code_entropies: Tensor
-    factor_entropies: Tensor
+    information: Tensor  # of latents and factors [D, K], at least 0
+    code_entropies: Tensor  # differential entropies H(z_j) of the aggregate posterior [D], any sign
+    factor_entropies: Tensor  # of the factors' classes [K]
 
 
 def posterior_information(

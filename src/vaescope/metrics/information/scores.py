@@ -26,17 +26,11 @@ Dead = Literal["left_out", "dlib"]
 
 @dataclass(frozen=True)
 class ScoreParts:
-    """A score and the parts that it is the mean of.
+    """A score and the parts that it is the mean of."""
 
-    Attributes:
-        score: mean of the counted parts [...], 0 if none counts.
-        parts: one number per factor [..., K] or per latent [..., D].
-        counted: which parts the mean is over, shape of ``parts``.
-    """
-
-    score: Tensor
-    parts: Tensor
-    counted: Tensor
+    score: Tensor  # mean of the counted parts [...], 0 if none counts
+    parts: Tensor  # one number per factor [..., K] or per latent [..., D]
+    counted: Tensor  # which parts the mean is over, shape of ``parts``
 
 
 def mig(table: InformationTable) -> ScoreParts:

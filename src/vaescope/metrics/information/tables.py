@@ -24,21 +24,13 @@ _DEVIATIONS = 5.0  # over chance, of a latent that counts as active
 
 @dataclass(frozen=True)
 class InformationTable:
-    """Informations and entropies in nats, each at least 0, of one sample or of R of them.
+    """Informations and entropies in nats, each at least 0, of one sample or of R of them."""
 
-    Attributes:
-        information: of latents and factors [..., D, K].
-        code_entropies: of the binned latents [..., D].
-        factor_entropies: of the factors [..., K].
-        factor_information: of factors and factors [..., K, K].
-        bins: number of bins of a latent; no latent's entropy is above its logarithm.
-    """
-
-    information: Tensor
-    code_entropies: Tensor
-    factor_entropies: Tensor
-    factor_information: Tensor
-    bins: int
+    information: Tensor  # of latents and factors [..., D, K]
+    code_entropies: Tensor  # of the binned latents [..., D]
+    factor_entropies: Tensor  # of the factors [..., K]
+    factor_information: Tensor  # of factors and factors [..., K, K]
+    bins: int  # number of bins of a latent; no latent's entropy is above its logarithm
 
 
 def information_table(

@@ -13,21 +13,13 @@ from vaescope.tensor_checks import check_finite, misfit
 
 @dataclass(frozen=True)
 class SharedValues:
-    """Rows of a pool grouped by each of K labels, from one sort.
+    """Rows of a pool grouped by each of K labels, from one sort."""
 
-    Attributes:
-        order: rows sorted by label [K, N].
-        start: where the group of each row begins in ``order`` [K, N].
-        count: size of the group of each row [K, N].
-        anchors: rows with those in groups of at least 2 first [K, N].
-        num_anchors: number of rows in groups of at least 2 [K].
-    """
-
-    order: Tensor
-    start: Tensor
-    count: Tensor
-    anchors: Tensor
-    num_anchors: Tensor
+    order: Tensor  # rows sorted by label [K, N]
+    start: Tensor  # where the group of each row begins in ``order`` [K, N]
+    count: Tensor  # size of the group of each row [K, N]
+    anchors: Tensor  # rows with those in groups of at least 2 first [K, N]
+    num_anchors: Tensor  # number of rows in groups of at least 2 [K]
 
     def draw_anchors(self, which: Tensor, uniform: Tensor) -> Tensor:
         """Rows drawn evenly from those that share their value with another row.

@@ -22,15 +22,10 @@ _CHUNK = 2**20  # values gathered at a time: 8 MB
 
 @dataclass(frozen=True)
 class BetaVaeScore:
-    """The BetaVAE score.
+    """The BetaVAE score."""
 
-    Attributes:
-        score: share of the evaluation points that are classified right, 0 to 1; high is good.
-        train_accuracy: the same share of the training points.
-    """
-
-    score: float
-    train_accuracy: float
+    score: float  # share of the evaluation points that are classified right, 0 to 1; high is good
+    train_accuracy: float  # the same share of the training points
 
 
 def beta_vae_score(
@@ -93,22 +88,15 @@ def beta_vae_score(
 
 @dataclass(frozen=True)
 class FactorVaeScore:
-    """The FactorVAE score and the votes behind it.
+    """The FactorVAE score and the votes behind it."""
 
-    Attributes:
-        score: share of the evaluation votes that the majority vote names right, 0 to 1; high is
-            good.
-        train_accuracy: the same share of the training votes.
-        train_votes: how often each latent varied least while each factor was fixed [D, K], int64.
-        eval_votes: the same of the evaluation votes [D, K].
-        active: latents that may vote [D], booleans.
-    """
-
+    # share of the evaluation votes that the majority vote names right, 0 to 1; high is good
     score: float
-    train_accuracy: float
+    train_accuracy: float  # the same share of the training votes
+    # how often each latent varied least while each factor was fixed [D, K], int64
     train_votes: Tensor
-    eval_votes: Tensor
-    active: Tensor
+    eval_votes: Tensor  # the same of the evaluation votes [D, K]
+    active: Tensor  # latents that may vote [D], booleans
 
     @property
     def num_active_dims(self) -> int:

@@ -13,17 +13,11 @@ from vaescope.streams import stream
 
 @dataclass(frozen=True)
 class DciParts:
-    """One number for each part of DCI.
+    """One number for each part of DCI."""
 
-    Attributes:
-        disentanglement: of D.
-        completeness: of C.
-        informativeness: of I.
-    """
-
-    disentanglement: float
-    completeness: float
-    informativeness: float
+    disentanglement: float  # of D
+    completeness: float  # of C
+    informativeness: float  # of I
 
 
 def dci_chance(

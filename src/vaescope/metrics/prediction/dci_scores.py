@@ -20,56 +20,35 @@ _DLIB_OFFSET = 1e-11
 
 @dataclass(frozen=True)
 class ImportanceScores:
-    """Disentanglement and completeness of an importance matrix.
+    """Disentanglement and completeness of an importance matrix."""
 
-    Attributes:
-        disentanglement: weighted mean of ``per_code``, 0 to 1; high is good.
-        completeness: weighted mean of ``per_factor``, 0 to 1; high is good.
-        per_code: 1 if a latent serves one factor, 0 if it serves all equally or none [D].
-        per_factor: 1 if a factor needs one latent, 0 if it needs all equally or none [K].
-        code_weights: share of each latent in all importances [D]; 0 for a dead latent.
-        factor_weights: share of each factor in all importances [K].
-    """
-
-    disentanglement: float
-    completeness: float
-    per_code: Tensor
-    per_factor: Tensor
-    code_weights: Tensor
-    factor_weights: Tensor
+    disentanglement: float  # weighted mean of ``per_code``, 0 to 1; high is good
+    completeness: float  # weighted mean of ``per_factor``, 0 to 1; high is good
+    per_code: Tensor  # 1 if a latent serves one factor, 0 if it serves all equally or none [D]
+    per_factor: Tensor  # 1 if a factor needs one latent, 0 if it needs all equally or none [K]
+    code_weights: Tensor  # share of each latent in all importances [D]; 0 for a dead latent
+    factor_weights: Tensor  # share of each factor in all importances [K]
 
 
 @dataclass(frozen=True)
 class DCI:
-    """Disentanglement, completeness and informativeness, and what they are made of.
+    """Disentanglement, completeness and informativeness, and what they are made of."""
 
-    Attributes:
-        probe: name of the probe; scores of different probes are different numbers.
-        convention: how entropies are taken, ``"exact"`` or ``"dlib"``.
-        disentanglement: does a latent serve one factor? 0 to 1; high is good.
-        completeness: does a factor need one latent? 0 to 1; high is good.
-        informativeness: mean of ``informativeness_per_factor`` over factors that vary, 0 to 1; high
-            is good.
-        informativeness_train: the same of the training rows.
-        informativeness_per_factor: accuracy for classes, R² (0 if below) for values, of the test
-            rows [K]; 0 for a factor with one training value.
-        scores: D and C with their values per latent and per factor [D], [K].
-        importances: share of each latent in the prediction of each factor [D, K].
-        losses: loss of each test row and factor [M, K]: wrong or not, or squared errors.
-        reference_losses: loss that counts as informativeness 0 [M, K]: 1, or the squared distance
-            from the training mean; 0 for a factor with one training value.
-    """
-
-    probe: str
-    convention: Convention
-    disentanglement: float
-    completeness: float
+    probe: str  # name of the probe; scores of different probes are different numbers
+    convention: Convention  # how entropies are taken, ``"exact"`` or ``"dlib"``
+    disentanglement: float  # does a latent serve one factor? 0 to 1; high is good
+    completeness: float  # does a factor need one latent? 0 to 1; high is good
+    # mean of ``informativeness_per_factor`` over factors that vary, 0 to 1; high is good
     informativeness: float
-    informativeness_train: float
+    informativeness_train: float  # the same of the training rows
+    # accuracy for classes, R² (0 if below) for values, of the test rows [K]; 0 for a factor with
+    # one training value
     informativeness_per_factor: Tensor
-    scores: ImportanceScores
-    importances: Tensor
-    losses: Tensor
+    scores: ImportanceScores  # D and C with their values per latent and per factor [D], [K]
+    importances: Tensor  # share of each latent in the prediction of each factor [D, K]
+    losses: Tensor  # loss of each test row and factor [M, K]: wrong or not, or squared errors
+    # loss that counts as informativeness 0 [M, K]: 1, or the squared distance from the training
+    # mean; 0 for a factor with one training value
     reference_losses: Tensor
 
 

@@ -14,59 +14,38 @@ from vaescope.tensor_checks import check_finite, misfit
 
 @dataclass(frozen=True)
 class LabelEfficiency:
-    """Accuracy of probes that saw few or many labels.
+    """Accuracy of probes that saw few or many labels."""
 
-    Attributes:
-        scores: mean of ``accuracies`` over the factors that vary [S], 0 to 1; high is good.
-        efficiency: mean accuracy with the fewest labels over that with the most, 0 to 1; high is
-            good. 1 also for codes that know nothing: read it beside the accuracies.
-        accuracies: share of right answers for each number of labels and factor [S, K].
-        chance: share of the most frequent fitted class among the scored rows [S, K].
-        sizes: numbers of labels [S].
-    """
-
-    scores: Tensor
+    scores: Tensor  # mean of ``accuracies`` over the factors that vary [S], 0 to 1; high is good
+    # mean accuracy with the fewest labels over that with the most, 0 to 1; high is good. 1 also for
+    # codes that know nothing: read it beside the accuracies
     efficiency: float
-    accuracies: Tensor
-    chance: Tensor
-    sizes: tuple[int, ...]
+    accuracies: Tensor  # share of right answers for each number of labels and factor [S, K]
+    chance: Tensor  # share of the most frequent fitted class among the scored rows [S, K]
+    sizes: tuple[int, ...]  # numbers of labels [S]
 
 
 @dataclass(frozen=True)
 class ShiftedAccuracy:
-    """Accuracy of probes fitted while another factor stood still.
+    """Accuracy of probes fitted while another factor stood still."""
 
-    Attributes:
-        score: mean of ``accuracies`` where counted, 0 to 1; high is good.
-        gap: one minus ``score`` over the mean of ``unshifted``, at most 1; near 0 is good.
-        accuracies: of each factor while each other one was fixed [K, K]; 0 where not counted.
-        unshifted: of probes fitted on as many random rows and scored on the same rows [K, K].
-        counted: which pairs count [K, K]: different factors that both vary.
-    """
-
-    score: float
-    gap: float
-    accuracies: Tensor
-    unshifted: Tensor
-    counted: Tensor
+    score: float  # mean of ``accuracies`` where counted, 0 to 1; high is good
+    gap: float  # one minus ``score`` over the mean of ``unshifted``, at most 1; near 0 is good
+    accuracies: Tensor  # of each factor while each other one was fixed [K, K]; 0 where not counted
+    unshifted: Tensor  # of probes fitted on as many random rows and scored on the same rows [K, K]
+    counted: Tensor  # which pairs count [K, K]: different factors that both vary
 
 
 @dataclass(frozen=True)
 class ReducedAccuracy:
-    """Accuracy of probes after the most important latents of a factor were dropped.
+    """Accuracy of probes after the most important latents of a factor were dropped."""
 
-    Attributes:
-        own: mean accuracy of the factor whose latents were dropped, 0 to 1; low is good: nothing
-            about it is left in the other latents.
-        others: mean accuracy of the other factors, 0 to 1; high is good. 0 with one factor.
-        full: accuracy of each factor from all latents [K].
-        accuracies: of each factor (columns) without the latents of each factor (rows) [K, K].
-    """
-
+    # mean accuracy of the factor whose latents were dropped, 0 to 1; low is good: nothing about it
+    # is left in the other latents
     own: float
-    others: float
-    full: Tensor
-    accuracies: Tensor
+    others: float  # mean accuracy of the other factors, 0 to 1; high is good. 0 with one factor
+    full: Tensor  # accuracy of each factor from all latents [K]
+    accuracies: Tensor  # of each factor (columns) without the latents of each factor (rows) [K, K]
 
 
 def label_efficiency(

@@ -17,20 +17,15 @@ Scale = Literal["auc", "unit"]
 
 @dataclass(frozen=True)
 class Explicitness:
-    """The explicitness score and what it is made of.
+    """The explicitness score and what it is made of."""
 
-    Attributes:
-        score: mean of ``factors`` over the factors that have one, on the rows scored; high is good.
-        train_score: the same on the fitted rows.
-        factors: mean area under the curve of the classes of each factor [K]; chance for a factor
-            with one value.
-        train_factors: the same on the fitted rows [K].
-    """
-
+    # mean of ``factors`` over the factors that have one, on the rows scored; high is good
     score: float
-    train_score: float
+    train_score: float  # the same on the fitted rows
+    # mean area under the curve of the classes of each factor [K]; chance for a factor with one
+    # value
     factors: Tensor
-    train_factors: Tensor
+    train_factors: Tensor  # the same on the fitted rows [K]
 
 
 def roc_auc(scores: Tensor, labels: Tensor) -> Tensor:

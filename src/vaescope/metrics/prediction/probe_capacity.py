@@ -16,26 +16,19 @@ from vaescope.streams import stream
 
 @dataclass(frozen=True)
 class CapacityScores:
-    """Explicitness and size of a code, and the loss-capacity curves they come from.
+    """Explicitness and size of a code, and the loss-capacity curves they come from."""
 
-    Attributes:
-        explicitness: mean of ``per_factor`` over the factors that vary, -1 to 1; high is good.
-        size: factors over latents K / D, above 0; high is good.
-        per_factor: of each factor [K]: 1 if the weakest probe does as well as the strongest, 0 if
-            the loss falls evenly to nothing, -1 if only the strongest can read it; 0 for a factor
-            with one training value.
-        losses: best loss of test rows up to each capacity [Q, K]: 1 - R² for values, share of wrong
-            answers for classes.
-        baselines: loss of a probe that knows nothing [K].
-        capacities: numbers of random features [Q]; 0 is a linear probe.
-    """
-
-    explicitness: float
-    size: float
+    explicitness: float  # mean of ``per_factor`` over the factors that vary, -1 to 1; high is good
+    size: float  # factors over latents K / D, above 0; high is good
+    # of each factor [K]: 1 if the weakest probe does as well as the strongest, 0 if the loss falls
+    # evenly to nothing, -1 if only the strongest can read it; 0 for a factor with one training
+    # value
     per_factor: Tensor
+    # best loss of test rows up to each capacity [Q, K]: 1 - R² for values, share of wrong answers
+    # for classes
     losses: Tensor
-    baselines: Tensor
-    capacities: tuple[int, ...]
+    baselines: Tensor  # loss of a probe that knows nothing [K]
+    capacities: tuple[int, ...]  # numbers of random features [Q]; 0 is a linear probe
 
 
 def dci_es(

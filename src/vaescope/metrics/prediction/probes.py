@@ -17,35 +17,24 @@ from vaescope.metrics.estimators.probe_data import Targets
 
 @dataclass(frozen=True)
 class Answers:
-    """What a probe learnt.
+    """What a probe learnt."""
 
-    Attributes:
-        importances: share of each latent in the prediction of each factor [D, K], 0 or above; a
-            column sums to 1, or to 0 if the probe uses no latent.
-        train: answers for the training rows [N, C], as `Targets.losses` takes them.
-        test: answers for the test rows [M, C].
-    """
-
+    # share of each latent in the prediction of each factor [D, K], 0 or above; a column sums to 1,
+    # or to 0 if the probe uses no latent
     importances: Tensor
-    train: Tensor
-    test: Tensor
+    train: Tensor  # answers for the training rows [N, C], as `Targets.losses` takes them
+    test: Tensor  # answers for the test rows [M, C]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A way to predict factors from codes that tells which latents it used.
+    """A way to predict factors from codes that tells which latents it used."""
 
-    Attributes:
-        name: what results are labelled with.
-        fit: from training codes [N, D], test codes [M, D], targets and a seed to answers.
-        numeric: whether ordinal factors are values for it, not classes.
-        cheap: whether fitting it dozens of times is reasonable.
-    """
-
-    name: str
+    name: str  # what results are labelled with
+    # from training codes [N, D], test codes [M, D], targets and a seed to answers
     fit: Callable[[Tensor, Tensor, Targets, int], Answers]
-    numeric: bool
-    cheap: bool
+    numeric: bool  # whether ordinal factors are values for it, not classes
+    cheap: bool  # whether fitting it dozens of times is reasonable
 
 
 def boosted_probe(

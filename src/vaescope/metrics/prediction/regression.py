@@ -23,15 +23,10 @@ Regression = Literal["linear", "mlp"]
 
 @dataclass(frozen=True)
 class LeastSquaresProbes:
-    """Least-squares regressions of targets on the same codes.
+    """Least-squares regressions of targets on the same codes."""
 
-    Attributes:
-        basis: coordinates of the codes that the probes see, R of them.
-        weights: of every coordinate and the intercept, last [R + 1, T].
-    """
-
-    basis: Basis
-    weights: Tensor
+    basis: Basis  # coordinates of the codes that the probes see, R of them
+    weights: Tensor  # of every coordinate and the intercept, last [R + 1, T]
 
     def predict(self, codes: Tensor) -> Tensor:
         """Predicted targets [M, T] of codes [M, D], float64."""
@@ -40,15 +35,11 @@ class LeastSquaresProbes:
 
 @dataclass(frozen=True)
 class ExplainedVariance:
-    """Coefficients of determination of probes.
+    """Coefficients of determination of probes."""
 
-    Attributes:
-        score: mean of ``factors`` over the factors that vary; at most 1, high is good.
-        factors: one minus squared error over variance on the scored rows [K], at most 1 and
-            below 0 if the mean would have been better; 0 for a factor with one value.
-    """
-
-    score: float
+    score: float  # mean of ``factors`` over the factors that vary; at most 1, high is good
+    # one minus squared error over variance on the scored rows [K], at most 1 and below 0 if the
+    # mean would have been better; 0 for a factor with one value
     factors: Tensor
 
 

@@ -19,17 +19,11 @@ from vaescope.tensor_checks import misfit
 
 @dataclass(frozen=True)
 class SeparatedPredictability:
-    """A SAP score and what it is made of.
+    """A SAP score and what it is made of."""
 
-    Attributes:
-        score: mean of ``gaps`` over the factors that vary, 0 to 1; high is good.
-        gaps: best minus second-best latent [K], 0 to 1; 0 for a factor with one value.
-        predictability: of each factor from each latent alone [D, K], 0 to 1: test accuracy, or
-            squared correlation.
-    """
-
-    score: float
-    gaps: Tensor
+    score: float  # mean of ``gaps`` over the factors that vary, 0 to 1; high is good
+    gaps: Tensor  # best minus second-best latent [K], 0 to 1; 0 for a factor with one value
+    # of each factor from each latent alone [D, K], 0 to 1: test accuracy, or squared correlation
     predictability: Tensor
 
 

@@ -14,20 +14,15 @@ _CHUNK = 2**22  # log densities at a time: 32 MB
 
 @dataclass(frozen=True)
 class Separability:
-    """Informativeness and separability of latents, nats.
+    """Informativeness and separability of latents, nats."""
 
-    Attributes:
-        total: I(x; z), information of all latents about the image, 0 to log N.
-        informativeness: I(x; z_i) of each latent [D], 0 to log N; high means used.
-        separability: I(x; z_i | z of all others) of each latent [D] (SEPIN), 0 to I(x; z_i); high
-            means that no other latent has it. Equal to INDIN, I(x; z_i) - I(z_i; z of all others).
-        weighted: mean of ``separability`` weighted by ``informativeness`` (WSEPIN); high is good; 0
-            if no latent is informative.
-    """
-
-    total: float
-    informativeness: Tensor
+    total: float  # I(x; z), information of all latents about the image, 0 to log N
+    informativeness: Tensor  # I(x; z_i) of each latent [D], 0 to log N; high means used
+    # I(x; z_i | z of all others) of each latent [D] (SEPIN), 0 to I(x; z_i); high means that no
+    # other latent has it. Equal to INDIN, I(x; z_i) - I(z_i; z of all others)
     separability: Tensor
+    # mean of ``separability`` weighted by ``informativeness`` (WSEPIN); high is good; 0 if no
+    # latent is informative
     weighted: float
 
 
