@@ -269,10 +269,8 @@ def methods():
     base = models.LatentModel
     return [
         value
-        for name in models.__all__
-        if inspect.isclass(value := getattr(models, name))
-        and issubclass(value, base)
-        and value is not base
+        for value in vars(models).values()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base
     ]
 
 

@@ -9,18 +9,3 @@ from vaescope.callbacks.objective import Objective
 from vaescope.callbacks.progress import Progress
 from vaescope.callbacks.save_figures import SaveFigures
 from vaescope.callbacks.wandb_runs import wandb_logger
-
-__all__ = [
-    "AtomicCheckpointIO",
-    "Checkpoint",
-    "Evaluation",
-    "FiniteTerms",
-    "KeepConfig",
-    "MetricsFile",
-    "Objective",
-    "Progress",
-    "SaveFigures",
-    "publish",
-    "summary",
-    "wandb_logger",
-]

@@ -254,7 +254,7 @@ def _offered() -> Iterator[Any]:
             yield thing
     networks = import_module("vaescope.networks")
     pair = tuple[nn.Module, nn.Module]  # type: ignore[name-defined] # imported above
-    for function in (getattr(networks, name) for name in networks.__all__):
+    for function in filter(inspect.isfunction, vars(networks).values()):
         if inspect.signature(function).return_annotation == pair:
             yield function
     for kind in ("posteriors", "priors", "likelihoods"):

@@ -25,33 +25,3 @@ from vaescope.models.sigma_vae import SigmaVAE
 from vaescope.models.slow_vae import SlowVAE
 from vaescope.models.tcl import TCL
 from vaescope.models.triplet_vae import TripletVAE
-
-__all__ = [
-    "DIPVAE",
-    "IVAE",
-    "JL1VAE",
-    "PCL",
-    "TCL",
-    "VAE",
-    "AnnealedVAE",
-    "Autoencoder",
-    "BetaTCVAE",
-    "BetaVAE",
-    "FactorVAE",
-    "GroupVAE",
-    "HausdorffVAE",
-    "HessianVAE",
-    "InfoNCE",
-    "InfoVAE",
-    "LatentModel",
-    "OrthogonalAutoencoder",
-    "Parts",
-    "QuantisedAutoencoder",
-    "RegularisedAutoencoder",
-    "SemiSupervised",
-    "SigmaVAE",
-    "SlowVAE",
-    "Supervised",
-    "TripletVAE",
-    "aggregate_densities",
-]

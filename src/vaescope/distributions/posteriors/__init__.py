@@ -12,15 +12,3 @@ from vaescope.distributions.posteriors.point import Point
 GaussianPosterior = DiagonalGaussian | FullGaussian
 NoisyPosterior = GaussianPosterior | DiagonalLaplace | Box
 Posterior = Point | NoisyPosterior
-
-__all__ = [
-    "Box",
-    "DiagonalGaussian",
-    "DiagonalLaplace",
-    "FullGaussian",
-    "GaussianPosterior",
-    "NoisyPosterior",
-    "Point",
-    "Posterior",
-    "divergence",
-]
