@@ -1,6 +1,6 @@
 """What a data set will do to a VAE, computed from its factors and images before any training."""
 
-from vaescope.diagnosis.dataset_diagnosis import AtScale, Diagnosis, diagnose
+from vaescope.diagnosis.dataset_diagnosis import AtScale, Diagnosis, diagnose, factor_grams
 from vaescope.diagnosis.rotations import PreferredRotation, preferred_rotation, rotation_loss
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "Diagnosis",
     "PreferredRotation",
     "diagnose",
+    "factor_grams",
     "preferred_rotation",
     "rotation_loss",
 ]

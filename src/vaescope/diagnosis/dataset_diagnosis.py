@@ -117,14 +117,16 @@ def diagnose(
     rng = stream(seed, "diagnosis")
     rows = torch.from_numpy(rng.integers(len(dataset), size=num_points))
     found = [
-        _at_scale(_grams(dataset, rows, scale, draws, weight, rng), scale, beta, factors.names)
+        _at_scale(
+            factor_grams(dataset, rows, scale, draws, weight, rng), scale, beta, factors.names
+        )
         for scale in scales
     ]
     chance = haar_chance(len(factors))[0]
     return Diagnosis(factors.names, beta, num_points, chance, tuple(found))
 
 
-def _grams(
+def factor_grams(
     dataset: FactorDataset,
     rows: Tensor,
     scale: float,
@@ -132,7 +134,16 @@ def _grams(
     weight: float,
     rng: np.random.Generator,
 ) -> Tensor:
-    """F^T H F [N, K, K] of the rows, a few points at a time."""
+    """F^T H F [N, K, K] of the rows, F the factor Jacobian over a ball of width ``scale``.
+
+    Args:
+        dataset: any combination of its factors' values has an image.
+        rows: of the points [N].
+        scale: width of the ball, in standard deviations of the factors; 0: neighbouring values.
+        draws: neighbours of each point in a ball, a multiple of 4.
+        weight: H, the second derivative of the reconstruction loss by a pixel.
+        rng: of the neighbours.
+    """
     parts = []
     for some in rows.split(16):
         near = neighbours(dataset.factors, dataset.values(some), scale, draws, rng)

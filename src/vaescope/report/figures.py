@@ -45,7 +45,7 @@ def traversals(
 def traversal_figure(rows: Tensor, labels: Sequence[str], title: str, *, extent: float) -> Figure:
     """A row of images a latent ``[R, S, C, H, W]``; for vectors ``[R, S, X]`` a plot a latent."""
     if rows.ndim == 5:
-        return _image_grid(rows, labels, title)
+        return grid_figure(rows, labels, title)
     figure = Figure(figsize=(2.6 * len(rows), 2.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(rows), sharey=True))
     for axis, row, label in zip(axes, rows, labels, strict=True):
@@ -65,7 +65,7 @@ def reconstruction_figure(model: LatentModel, images: Tensor) -> Figure:
     title = "held-out observations and reconstructions"
     if images.ndim == 4:
         pairs = torch.stack([images.cpu(), rebuilt])
-        return _image_grid(pairs, ["given", "rebuilt"], title)
+        return grid_figure(pairs, ["given", "rebuilt"], title)
     centre = images.mean(0)
     axes = torch.linalg.svd(images - centre, full_matrices=False)[2][:2].T
     figure = Figure(figsize=(4.5, 4), layout="constrained")
@@ -84,7 +84,7 @@ def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
         missing = -len(images) % columns
         filled = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
         rows = filled.unflatten(0, (-1, columns))
-        return _image_grid(rows, [""] * len(rows), title)
+        return grid_figure(rows, [""] * len(rows), title)
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     axis = figure.subplots()
     axis.scatter(images[:, 0], images[:, 1], s=6)
@@ -92,7 +92,7 @@ def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
     return figure
 
 
-def _image_grid(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
+def grid_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     """Images ``[R, S, C, H, W]`` with values in [0, 1] in one bitmap, rows labelled."""
     told, below = channels_told(rows.shape[2]), rows.shape[3]
     rows = drawable(rows)
