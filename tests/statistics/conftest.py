@@ -1,6 +1,7 @@
 """Linear models whose statistics are known in closed form."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -76,3 +77,16 @@ def held_out():
         return encode_split(model, batches, index, split=split, step=step, num_jacobians=50)
 
     return at
+
+
+@pytest.fixture
+def grid():
+    """The grid as a data module: all of it is the test part."""
+    index = torch.arange(LEVELS**2)
+    return SimpleNamespace(
+        rows={"train": index, "test": index},
+        evaluation_rows=lambda split, num_samples: index[:num_samples],
+        dataset=Grid(),
+        view=None,
+        split_seed=0,
+    )

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point
+from vaescope.experiment.evaluation import final_scores
 from vaescope.statistics import (
     Agreement,
     Drift,
@@ -22,7 +23,7 @@ from vaescope.statistics import (
     PanelScores,
     Spectrum,
 )
-from vaescope.statistics.members import scores_of_members
+from vaescope.statistics.members import add_group_scores, scores_of_split
 
 HALF_RIGHT = math.pi / 4
 MATCHED = math.sqrt(0.5)  # correlation of an axis with one at 45 degrees
@@ -303,9 +304,9 @@ def test_drift_is_likeness_to_the_look_before(held_out):
 
 def test_rotated_members_agree_but_for_their_axes(held_out):
     members = [held_out(), held_out(HALF_RIGHT, seed=1)]
-    scores = scores_of_members(members, {"agreement": Agreement()})
-    assert list(scores) == [0, 1]
-    for numbers in scores.values():
+    scores = Agreement().together(members)
+    assert len(scores) == 2
+    for numbers in scores:
         for name in ("procrustes", "cka", "linear"):
             assert numbers[f"align/agreement_{name}"] == near(1)
         assert numbers["align/agreement_mcc"] == near(MATCHED)
@@ -313,13 +314,13 @@ def test_rotated_members_agree_but_for_their_axes(held_out):
         # all similarities are about equal, so that max R^2 / sum R is half of one
         half = numbers["align/agreement_rank_mcc"] / 2
         assert numbers["val/udr"] == pytest.approx(half, abs=0.01)
-    same = scores_of_members([held_out(), held_out(seed=1)], {"agreement": Agreement()})
+    same = Agreement().together([held_out(), held_out(seed=1)])
     assert same[0]["align/agreement_mcc"] == near(1)
 
 
 def test_members_mean_is_over_their_partners(held_out):
     members = [held_out(angle, seed=i) for i, angle in enumerate((0.0, 0.0, HALF_RIGHT))]
-    scores = scores_of_members(members, {"agreement": Agreement()})
+    scores = Agreement().together(members)
     found = [scores[seed]["align/agreement_mcc"] for seed in range(3)]
     assert found == [near((1 + MATCHED) / 2), near((1 + MATCHED) / 2), near(MATCHED)]
 
@@ -327,9 +328,9 @@ def test_members_mean_is_over_their_partners(held_out):
 def test_a_latent_without_partner_agrees_with_none(held_out):
     encoded = held_out()
     half = replace(held_out(seed=1), mean=encoded.mean * torch.tensor([1, 0.01]))
-    scores = scores_of_members([encoded, half], {"agreement": Agreement()})
+    scores = Agreement().together([encoded, half])
     assert scores[0]["align/agreement_mcc"] == near(0.5)
-    asleep = scores_of_members([encoded, half], {"agreement": Agreement(mean_threshold=9)})
+    asleep = Agreement(mean_threshold=9).together([encoded, half])
     assert "align/agreement_mcc" not in asleep[0]
     assert "align/agreement_cka" in asleep[0]
 
@@ -337,23 +338,25 @@ def test_a_latent_without_partner_agrees_with_none(held_out):
 @pytest.mark.parametrize("similarity", ["spearman", "lasso"])
 def test_every_latent_of_an_autoencoder_counts_for_the_udr(held_out, similarity):
     members = [held_out(posterior=Point, seed=seed) for seed in (0, 1)]
-    scores = scores_of_members(members, {"agreement": Agreement(similarity=similarity)})
+    scores = Agreement(similarity=similarity).together(members)
     assert scores[0]["val/udr"] == near(0.9 if similarity == "lasso" else 1)
 
 
 def test_a_single_model_has_no_group(held_out):
-    found = scores_of_members([held_out(split="test")], {"agreement": Agreement()})
+    encoded, statistics = held_out(split="test"), {"agreement": Agreement()}
+    found = {0: scores_of_split(encoded, statistics)}
+    add_group_scores(found, [encoded.codes()], statistics)
     assert not [key for key in found[0] if "agreement" in key or "udr" in key]
     assert "test/loss" in found[0]
 
 
-def test_models_are_let_go_before_the_group_is_compared(held_out):
+def test_models_are_let_go_before_the_group_is_compared(held_out, grid):
     models = []
 
     def members():
         for seed in range(3):
-            one = held_out(seed=seed)
-            models.append(weakref.ref(one.model))
+            one = held_out(seed=seed).model
+            models.append(weakref.ref(one))
             yield one
 
     class Group:
@@ -362,7 +365,8 @@ def test_models_are_let_go_before_the_group_is_compared(held_out):
             assert sum(model() is not None for model in models) <= 1
             return [{"align/number": float(i)} for i, _ in enumerate(members)]
 
-    scores = scores_of_members(members(), {"group": Group(), "spectrum": Spectrum()})
+    statistics = {"group": Group(), "spectrum": Spectrum()}
+    scores = final_scores(members(), grid, statistics, step=0, num_jacobians=50)
     assert [row["align/number"] for row in scores.values()] == [0, 1, 2]
 
 

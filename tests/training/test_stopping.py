@@ -283,13 +283,13 @@ def test_wait_for_a_look_and_second_ctrl_c(tmp_path):
     code = (
         "import time, sys\n"
         "from vaescope.callbacks import Evaluation\n"
-        "plain = Evaluation._evaluate\n"
-        "def slow(self, trainer, module):\n"
+        "plain = Evaluation.on_update\n"
+        "def slow(self, trainer, module, outputs=None):\n"
         "    plain(self, trainer, module)\n"
         "    if trainer.global_step:\n"
         "        print('looking', flush=True)\n"
         "        time.sleep(60)\n"
-        "Evaluation._evaluate = slow\n"
+        "Evaluation.on_update = slow\n"
         "from vaescope.cli import main\n"
         f"main(['train', *{RUN!r}, 'hydra.run.dir={tmp_path}/run'])\n"
     )

@@ -1,19 +1,18 @@
 """Evaluation while a run goes on: the statistics of the validation part."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
 from torch import Tensor
 
 from vaescope.callbacks.base import AfterUpdates, publish
-from vaescope.data import FactorDataModule
+from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.ranges import Count, in_range
 from vaescope.statistics import Drift, Statistics
-from vaescope.statistics.encoded_split import EncodedSplit
-from vaescope.statistics.members import encode_by_members, scores_of_members
+from vaescope.statistics.encoded_split import encode_split
+from vaescope.statistics.members import add_group_scores, scores_of_split
 
 
 class Evaluation(AfterUpdates, pl.Callback):
@@ -48,11 +47,41 @@ class Evaluation(AfterUpdates, pl.Callback):
         """First evaluation, of the untrained model; forget that of an end which is put off."""
         self.history = [row for row in self.history if row["step"] % self.every_n_steps == 0]
         if trainer.global_step == 0:
-            self._evaluate(trainer, pl_module)
+            self.on_update(trainer, pl_module)
 
-    def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
-        """Every ``every_n_steps`` updates, one more evaluation."""
-        self._evaluate(trainer, module)
+    def on_update(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any = None
+    ) -> None:
+        """One evaluation: encode the split by each member, compute its scores, log them."""
+        assert isinstance(module, LatentModel | Ensemble)
+        data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
+        index = data.evaluation_rows("val", min(self.num_samples, len(data.rows["val"])))
+        viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
+        drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
+        num_kept = max((drift.num_samples for drift in drifts), default=0)
+        step, rows, codes = trainer.global_step, {}, []
+        for model in module.members():
+            encoded = encode_split(
+                model,
+                viewed,
+                index,
+                split="val",
+                step=step,
+                num_losses=self.num_losses,
+                num_jacobians=self.num_jacobians,
+                history=[row for row in self.history if row["seed"] == model.seed],
+                previous=self._kept.get(model.seed),
+            )
+            if isinstance(module, Ensemble) and not encoded.finite:
+                module.freeze_member(model.seed)  # finite weights, but no finite codes
+                continue
+            if num_kept and step % self.every_n_steps == 0:  # an end may be put off
+                self._kept[model.seed] = encoded.mean[:num_kept].clone()
+            rows[model.seed] = scores_of_split(encoded, self.statistics)
+            codes.append(encoded.codes())
+        add_group_scores(rows, codes, self.statistics)
+        self.history += [{"step": step, "seed": seed, **row} for seed, row in rows.items()]
+        publish(trainer, rows, step)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last evaluation, whatever ended the run."""
@@ -61,7 +90,7 @@ class Evaluation(AfterUpdates, pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last evaluation of a run that was killed behind its last update."""
         if not self.history or self.history[-1]["step"] != trainer.global_step:
-            self._evaluate(trainer, pl_module)
+            self.on_update(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         """All evaluations so far, for shares of training, and the codes to compare."""
@@ -71,36 +100,3 @@ class Evaluation(AfterUpdates, pl.Callback):
         """Take them up again."""
         self.history = state_dict["history"]
         self._kept = state_dict.get("kept", {})
-
-    def _evaluate(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, LatentModel | Ensemble)
-        data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
-        step = trainer.global_step
-        rows = scores_of_members(self._encoded_splits(pl_module, data, step), self.statistics)
-        self.history += [{"step": step, "seed": seed, **row} for seed, row in rows.items()]
-        publish(trainer, rows, step)
-
-    def _encoded_splits(
-        self, module: LatentModel | Ensemble, data: FactorDataModule, step: int
-    ) -> Iterator[EncodedSplit]:
-        """The split as each member encodes it, its codes kept for the next evaluation."""
-        drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
-        num_kept = max((drift.num_samples for drift in drifts), default=0)
-        for encoded in encode_by_members(
-            module.members(),
-            data,
-            split="val",
-            num_samples=self.num_samples,
-            step=step,
-            num_losses=self.num_losses,
-            num_jacobians=self.num_jacobians,
-            history=self.history,
-            previous=self._kept,
-        ):
-            seed = encoded.model.seed
-            if isinstance(module, Ensemble) and not encoded.finite:
-                module.freeze_member(seed)  # finite weights, but no finite codes
-                continue
-            if num_kept and step % self.every_n_steps == 0:  # an end may be put off
-                self._kept[seed] = encoded.mean[:num_kept].clone()
-            yield encoded

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from vaescope.config.checks import check
 from vaescope.config.loading import build, resolved
-from vaescope.data import FactorDataModule
+from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
 from vaescope.experiment.codes_file import read_codes
@@ -17,8 +17,8 @@ from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT_SCORES, as_numbers
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.scores import write_scores
-from vaescope.statistics import PanelScores, Statistics
-from vaescope.statistics.members import encode_by_members, scores_of_members
+from vaescope.statistics import PanelScores, Statistics, encode_split
+from vaescope.statistics.members import add_group_scores, scores_of_split
 
 
 def evaluate(config: DictConfig) -> list[dict[str, Any]]:
@@ -162,17 +162,22 @@ def final_scores(
     if split not in ("val", "test", "held_out"):
         raise ConfigError(f"split={split!r}: choose val, test or held_out")
     num_samples = min(num_samples, len(data.rows[split]))
-    models = list(models)
+    index = data.evaluation_rows(split, num_samples)
+    viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
+    scores, codes = {}, []
     for model in models:
         model.num_images = len(data.rows["train"])
-    splits = encode_by_members(
-        models,
-        data,
-        split=split,
-        num_samples=num_samples,
-        step=step,
-        num_jacobians=min(num_jacobians, num_samples),
-        history=history,
-    )
-    scores = scores_of_members(splits, statistics)
-    return {seed: {"num_samples": num_samples, **numbers} for seed, numbers in scores.items()}
+        encoded = encode_split(
+            model,
+            viewed,
+            index,
+            split=split,
+            step=step,
+            num_jacobians=min(num_jacobians, num_samples),
+            history=[row for row in history if row["seed"] == model.seed],
+        )
+        numbers = scores_of_split(encoded, statistics)
+        scores[model.seed] = {"num_samples": num_samples, **numbers}
+        codes.append(encoded.codes())
+    add_group_scores(scores, codes, statistics)
+    return scores

@@ -5,20 +5,3 @@ from vaescope.panel.messages import LogOnce
 from vaescope.panel.metric import PanelMetric
 from vaescope.panel.sample import FEWEST, Sample, looks_transposed
 from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION_SCORES, Family
-
-__all__ = [
-    "DEFAULT_SCORES",
-    "FAMILIES",
-    "FEWEST",
-    "INFORMATION_SCORES",
-    "Family",
-    "LogOnce",
-    "Measured",
-    "PanelMetric",
-    "Sample",
-    "as_numbers",
-    "check_repeats",
-    "looks_transposed",
-    "score_names",
-    "score_panel",
-]

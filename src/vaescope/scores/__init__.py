@@ -9,6 +9,7 @@ from vaescope.scores.lookup import (
     INFORMATION_SCORES,
     LOGGED,
     PANEL_SCORES,
+    chief_keys,
     direction_of,
     heading,
     in_order,
@@ -18,23 +19,3 @@ from vaescope.scores.lookup import (
 from vaescope.scores.loss_terms import LOSS_TERMS
 from vaescope.scores.record import Family, Score
 from vaescope.scores.statistics import STATISTICS
-
-__all__ = [
-    "CHIEF_SCORES",
-    "CONTEXT",
-    "DEFAULT_SCORES",
-    "FAMILIES",
-    "INFORMATION",
-    "INFORMATION_SCORES",
-    "LOGGED",
-    "LOSS_TERMS",
-    "PANEL_SCORES",
-    "STATISTICS",
-    "Family",
-    "Score",
-    "direction_of",
-    "heading",
-    "in_order",
-    "name_of",
-    "record_of",
-]

@@ -1,7 +1,9 @@
 """Find the record of a log key; which end of it is good; how tables head and order columns."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from vaescope.scores.information import INFORMATION, OF_INFORMATION
 from vaescope.scores.intervention import OF_INTERVENTIONS
@@ -40,7 +42,7 @@ DEFAULT_SCORES = (
     "info_mec",
 )
 
-# that a comparison of runs shows unless others are named
+# that reports show of a run, and of several unless others are named
 CHIEF_SCORES = (
     "mig",
     "dci_disentanglement",
@@ -119,6 +121,12 @@ def heading(key: str) -> str:
     """A column's heading: ``test/dto_active`` -> ``DtO, active latents``."""
     record = record_of(key)
     return (record and record.symbol) or name_of(key).replace("_", " ")
+
+
+def chief_keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys of the chief scores on the test part that any of the rows has."""
+    keys = (f"test/{name}" for name in CHIEF_SCORES)
+    return [key for key in keys if any(key in row for row in rows)]
 
 
 def in_order(keys: list[str]) -> list[str]:

@@ -18,28 +18,3 @@ from vaescope.statistics.local import LocalDisentanglement
 from vaescope.statistics.panel import PanelScores
 from vaescope.statistics.principal_axes import LocalPCA
 from vaescope.statistics.protocol import GroupStatistic, Statistic, Statistics
-
-__all__ = [
-    "Agreement",
-    "Alignment",
-    "Codes",
-    "Disentanglement",
-    "Drift",
-    "EncodedSplit",
-    "Gaps",
-    "GroupStatistic",
-    "Identifiability",
-    "IntrinsicDimension",
-    "LatentTypes",
-    "Latents",
-    "LocalDisentanglement",
-    "LocalPCA",
-    "Neighbours",
-    "OffAxis",
-    "PanelScores",
-    "PolarizedRegime",
-    "Spectrum",
-    "Statistic",
-    "Statistics",
-    "encode_split",
-]

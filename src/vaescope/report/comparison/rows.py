@@ -16,7 +16,7 @@ from vaescope.report.comparison.differences import (
 )
 from vaescope.report.comparison.seed_groups import Group, Member, groups_of, is_number, rank_of
 from vaescope.run_folder.runs import FoundRun
-from vaescope.scores import CHIEF_SCORES, name_of
+from vaescope.scores import chief_keys, name_of
 
 BESIDE = ("chance", "ceiling")  # what a score is read against, where runs have it
 MIG = "test/mig"
@@ -141,8 +141,7 @@ def points(group: Group, key: str) -> list[tuple[float, float]]:
 def _chosen_scores(words: Sequence[str] | None, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if words:
         return list(dict.fromkeys(score_key("scores", word, rows) for word in words))
-    found = [f"test/{name}" for name in CHIEF_SCORES if any(f"test/{name}" in row for row in rows)]
-    if not found:
+    if not (found := chief_keys(rows)):
         raise ConfigError("scores: the runs have none of the chief ones; name some: scores=[loss]")
     return found
 

@@ -14,9 +14,7 @@ from vaescope.run_folder.contents import CONFIG, REPORT
 from vaescope.run_folder.environment_file import read_environment
 from vaescope.run_folder.metrics import read_metrics
 from vaescope.run_folder.scores import fingerprint, read_scores
-from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, in_order, name_of
-
-CHIEF = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/active_latents")
+from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, chief_keys, in_order, name_of
 
 
 def write_report(folder: Path) -> Path:
@@ -34,7 +32,7 @@ def write_report(folder: Path) -> Path:
         "row": rows[0],
         "rows": rows,
         "seeds": ", ".join(str(row["seed"]) for row in rows),
-        "chief": [key for key in CHIEF if any(key in row for row in rows)],
+        "chief": chief_keys(rows),
         "about": scores.about,
         "summary": _summary(rows),
         "scores": _score_lines(rows),
