@@ -40,7 +40,7 @@ KEYS = (
 
 def leave(folder, seeds):
     """What a run of these seeds leaves."""
-    rows = [ROW | {"seed": s, "test/loss": 2.0 + s, "test/udr": 0.5} for s in seeds]
+    rows = [ROW | {"seed": s, "test/reconstruction": 2.0 + s, "test/udr": 0.5} for s in seeds]
     about = {"data_source": "computed", "diverged": [{"seed": 9, "step": 4}]}
     (folder / "scores.json").write_text(json.dumps({"rows": rows, "about": about}))
     (folder / "config.yaml").write_text("seed: 0\n")
