@@ -1,4 +1,22 @@
-"""Data sets, most of them with known generative factors, and their batches."""
+"""Data sets, most of them with known generative factors, and their batches.
+
+An argument of one of these names means the same everywhere, unless more is said of it:
+
+- ``index``: row numbers int64 `[B]`, on the data set's device.
+- ``draw``: int64 `[B]`, one number per image; all of it that is no factor follows from this.
+- ``factors``: what images vary in, `Factors`; ``values``: a value of each, `[N, K]`.
+- ``lookup``: the rows of which partners may be taken, a `RowLookup`.
+- ``rng``: source of the random numbers.
+- ``seed``, ``data_seed``: of all random draws, of those that make the set, at least 0.
+- ``num_points``: size of a set whose rows are drawn.
+- ``data_dir``: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+- ``path``: of a file. ``title``: of the data set that published it; empty: it is the user's own.
+- ``start``: the first row that is wanted.
+
+Settings that cannot work are refused by a ``ConfigError``; files that are missing, damaged or not
+the published ones, a full disk and a folder that cannot be written by a ``DataError``. Both say
+what was given and what to do.
+"""
 
 from vaescope.data.batches import EpochBatches, EvaluationBatches
 from vaescope.data.converted import ConvertedDataset
@@ -73,92 +91,3 @@ from vaescope.data.views.groups import Groups, Labels
 from vaescope.data.views.labelled import Labelled
 from vaescope.data.views.pairs import Pairs, Triplets
 from vaescope.data.views.temporal import LaplaceTransitions, UniformTransitions
-
-__all__ = [
-    "MNIST",
-    "MPI3D",
-    "RENDERER_VERSION",
-    "ArraysDataModule",
-    "Cars3D",
-    "Cars3DDataModule",
-    "Causal3DIdent",
-    "Causal3DIdentDataModule",
-    "CelebA",
-    "CelebADataModule",
-    "ColorDSprites",
-    "ColorDSpritesDataModule",
-    "Confounder",
-    "ConvertedDataset",
-    "CorrelatedFactors",
-    "DSprites",
-    "DSpritesDataModule",
-    "DSpritesRenderer",
-    "DataSource",
-    "Digits",
-    "DigitsDataModule",
-    "EpochBatches",
-    "EvaluationBatches",
-    "Extrapolation",
-    "FactorDataModule",
-    "FactorDataset",
-    "Factors",
-    "Falcor3D",
-    "Falcor3DDataModule",
-    "FashionMNIST",
-    "FashionMNISTDataModule",
-    "Groups",
-    "Hull",
-    "ImageFolderDataModule",
-    "Interpolation",
-    "Isaac3D",
-    "Isaac3DDataModule",
-    "Labelled",
-    "Labels",
-    "LaplaceTransitions",
-    "MNISTDataModule",
-    "MPI3DDataModule",
-    "NoisyDSprites",
-    "NoisyDSpritesDataModule",
-    "Pairs",
-    "Panels",
-    "PanelsDataModule",
-    "Publication",
-    "PublishedFile",
-    "Recombination",
-    "RenderedDataset",
-    "ScreamDSprites",
-    "ScreamDSpritesDataModule",
-    "Shapes3D",
-    "Shapes3DDataModule",
-    "Shapes3DLike",
-    "Shapes3DLikeDataModule",
-    "SmallNORB",
-    "SmallNORBDataModule",
-    "StoredDataset",
-    "SyntheticLinear",
-    "SyntheticLinearDataModule",
-    "SyntheticMLP",
-    "SyntheticMLPDataModule",
-    "SyntheticMixing",
-    "SyntheticMoebius",
-    "SyntheticMoebiusDataModule",
-    "SyntheticNonlinear",
-    "SyntheticNonlinearDataModule",
-    "SyntheticOrthogonal",
-    "SyntheticOrthogonalDataModule",
-    "ThreeDots",
-    "ThreeDotsDataModule",
-    "TinySquares",
-    "TinySquaresDataModule",
-    "Triplets",
-    "UniformTransitions",
-    "Verification",
-    "XYObject",
-    "XYObjectDataModule",
-    "XYSquares",
-    "XYSquaresDataModule",
-    "data_module_of",
-    "default_data_dir",
-    "factor_statistics",
-    "verify",
-]

@@ -20,30 +20,35 @@ class EpochBatches:
     """Rows of the batch of every training step, each row once per epoch in a fresh order.
 
     Step t is batch ``t % n`` of epoch ``t // n``; the rows left over by n whole batches are not
-    used in that epoch.
+    used in that epoch. With weights every batch is drawn with replacement instead.
 
     Args:
         index: row numbers of the training set, int64 `[N]`.
         batch_size: rows per batch, 1..N.
-        seed: of the order, at least 0.
-
-    Raises:
-        ConfigError: ``batch_size`` does not fit the number of rows.
+        weights: of these rows, float64 `[N]`, at least 0 and not all 0; None: each once per epoch.
     """
 
-    def __init__(self, index: Tensor, batch_size: int, seed: int) -> None:
-        _require_batch_size(batch_size, len(index))
-        self.index = index
-        self.batch_size = batch_size
-        self.seed = seed
-        self._epoch = -1
-        self._order = index
+    def __init__(
+        self, index: Tensor, batch_size: int, seed: int, weights: Tensor | None = None
+    ) -> None:
+        if not 1 <= batch_size <= len(index):
+            raise ConfigError(
+                f"batch_size={batch_size} was given for {len(index)} training examples; choose "
+                f"1..{len(index)}"
+            )
+        self.index, self.batch_size, self.seed = index, batch_size, seed
+        self._cumulative = None if weights is None else np.cumsum(weights.double().numpy())
+        self._epoch, self._order = -1, index
 
     def __len__(self) -> int:
         return len(self.index) // self.batch_size
 
     def indices(self, step: int) -> Tensor:
         """Rows int64 `[B]` of the batch of training step ``step`` (from 0)."""
+        if self._cumulative is not None:
+            share = stream(self.seed, "batches", step).random(self.batch_size)
+            drawn = np.searchsorted(self._cumulative, share * self._cumulative[-1], side="right")
+            return self.index[torch.from_numpy(np.minimum(drawn, len(self.index) - 1))]
         epoch, batch = divmod(step, len(self))
         if epoch != self._epoch:
             order = stream(self.seed, "batches", epoch).permutation(len(self.index))
@@ -51,49 +56,14 @@ class EpochBatches:
         return self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
 
 
-class WeightedBatches:
-    """Rows of the batch of every training step, drawn with replacement by their weights.
-
-    Args:
-        index: row numbers of the training set, int64 `[N]`.
-        weights: of these rows, float64 `[N]`, at least 0 and not all 0.
-        batch_size: rows per batch, 1..N.
-        seed: of the draws, at least 0.
-    """
-
-    def __init__(self, index: Tensor, weights: Tensor, batch_size: int, seed: int) -> None:
-        _require_batch_size(batch_size, len(index))
-        self.index, self.batch_size, self.seed = index, batch_size, seed
-        self._cumulative = np.cumsum(weights.double().numpy())
-
-    def __len__(self) -> int:
-        return len(self.index) // self.batch_size
-
-    def indices(self, step: int) -> Tensor:
-        """Rows int64 `[B]` of the batch of training step ``step`` (from 0)."""
-        share = stream(self.seed, "batches", step).random(self.batch_size)
-        drawn = np.searchsorted(self._cumulative, share * self._cumulative[-1], side="right")
-        return self.index[torch.from_numpy(np.minimum(drawn, len(self.index) - 1))]
-
-
 class View(Protocol):
     """Partners and labels of the images of each batch; see ``vaescope.data.views``."""
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse a data set or a batch size that the view cannot serve.
-
-        Raises:
-            ConfigError: it cannot.
-        """
+        """Refuse a data set or a batch size that the view cannot serve."""
 
     def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
-        """The plan of a batch that begins with the rows ``index`` `[B]`.
-
-        Args:
-            index: row numbers int64 `[B]`, rows of the lookup.
-            lookup: what partners may be taken from.
-            rng: source of the random numbers of this batch.
-        """
+        """The plan of a batch that begins with the rows ``index`` `[B]` of the lookup."""
 
 
 class PlannedBatches:
@@ -103,15 +73,11 @@ class PlannedBatches:
         batches: the rows.
         dataset: the data set they are of.
         view: adds partners and labels; None: single images.
-        lookup: what partners may be taken from; shared by the members of an ensemble.
+        lookup: shared by the members of an ensemble.
     """
 
     def __init__(
-        self,
-        batches: EpochBatches | WeightedBatches,
-        dataset: FactorDataset,
-        view: View | None,
-        lookup: RowLookup,
+        self, batches: EpochBatches, dataset: FactorDataset, view: View | None, lookup: RowLookup
     ) -> None:
         self.batches, self.dataset, self.view, self.lookup = batches, dataset, view, lookup
 
@@ -130,11 +96,7 @@ class PlannedBatches:
 
 
 class MemberBatches:
-    """Plans of the batches of all members of an ensemble, one member after the other.
-
-    Args:
-        members: of each member, in their order.
-    """
+    """Plans of the batches of all members of an ensemble, one member after the other."""
 
     def __init__(self, members: Sequence[PlannedBatches]) -> None:
         self.members = members
@@ -163,10 +125,9 @@ class EvaluationBatches:
         self._lookup = RowLookup(dataset, torch.arange(len(dataset)))
 
     def batch(self, index: Tensor, number: int) -> Batch:
-        """The rows ``index`` `[B]` as a method is trained on them.
+        """The rows ``index`` as a method is trained on them; a view of groups replaces some.
 
         Args:
-            index: row numbers int64 `[B]`; a view of groups replaces some of them.
             number: of the batch, so that each has random numbers of its own.
         """
         if self.view is None:
@@ -190,8 +151,7 @@ class StepSampler(SequentialSampler):
         self, batches: PlannedBatches | MemberBatches, first_step: Callable[[], int]
     ) -> None:
         super().__init__(batches)
-        self.batches = batches
-        self.first_step = first_step
+        self.batches, self.first_step = batches, first_step
 
     def __iter__(self) -> Iterator[Any]:  # plans; the base class says int
         first = self.first_step()
@@ -202,12 +162,7 @@ class StepSampler(SequentialSampler):
 
 
 class OrderedBatches(SequentialSampler):
-    """Batches of all rows in the given order; the last one may be short.
-
-    Args:
-        rows: row numbers int64 `[n]`.
-        batch_size: rows per batch.
-    """
+    """Batches of all rows, int64 `[n]`, in the given order; the last one may be short."""
 
     def __init__(self, rows: Tensor, batch_size: int) -> None:
         self.batches = rows.split(batch_size)
@@ -248,11 +203,3 @@ class PlanOnly(Dataset[Plan]):
 
     def __getitem__(self, index: Tensor | Plan) -> Plan:
         return index if isinstance(index, Plan) else Plan(index)
-
-
-def _require_batch_size(batch_size: int, num_examples: int) -> None:
-    if not 1 <= batch_size <= num_examples:
-        raise ConfigError(
-            f"batch_size={batch_size} was given for {num_examples} training examples; choose "
-            f"1..{num_examples}"
-        )

@@ -25,20 +25,13 @@ class ConvertedDataset(StoredDataset):
     """Images from published files that ``data_dir`` holds, in ``FOLDER`` or directly.
 
     The first use converts them to ``data_dir/FOLDER/STEM-vN.npy``; the published files may be
-    removed afterwards. A subclass says its
-    ``data_source`` and writes ``pieces``; options that change
-    the pixels go into ``stem``.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
+    removed afterwards. A subclass says its ``data_source`` and writes ``pieces``; options that
+    change the pixels go into ``stem``.
 
     Attributes:
         version: of the conversion; a new one when the pixels change.
         places: the folders that the published files are looked for in.
         path: the converted file.
-
-    Raises:
-        DataError: files are missing, damaged or not the published ones, or the disk is full.
     """
 
     version: ClassVar[int] = 1
@@ -52,10 +45,8 @@ class ConvertedDataset(StoredDataset):
         """Open the converted images and tables; the first use converts the published files."""
         self.places = self.data_source.places(self.data_dir)
         self.path = self.places[0] / f"{self.stem}-v{self.version}.npy"
-        channels, height, width = self.image_shape
-        shape = (self.num_images, height, width, channels)
         if not self.path.exists():
-            self._convert(shape)
+            self._convert()
         record = read_record(self.path)
         kept = _load_tables(self.path, record.get("tables", ()))
         made_of = ", ".join(
@@ -64,7 +55,7 @@ class ConvertedDataset(StoredDataset):
         )
         digest = record.get("sha256", "")[:16]
         self._hold(
-            MappedArray(self.path, shape, require_converted),
+            MappedArray(self.path, self.stored_shape, require_converted),
             f"{self.title}: {made_of or 'unknown files'} as {self.path.name} (sha256 {digest})",
             kept.pop("table", None),
             kept.pop("labels", None),
@@ -81,6 +72,12 @@ class ConvertedDataset(StoredDataset):
         """Number of rows."""
         return self.factors.num_combinations
 
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape `[N, H, W, C]` of all images."""
+        channels, height, width = self.image_shape
+        return self.num_images, height, width, channels
+
     def find(self, places: list[Path]) -> list[Path] | None:
         """Paths of the published files in the first place that has them all; None: no place has."""
         return find_together(self.data_source.files, places)
@@ -96,47 +93,34 @@ class ConvertedDataset(StoredDataset):
             else:
                 yield FileCheck(path, "not checked: no checksum of it was published")
         if not found:
-            yield FileCheck(
-                self.places[0],
-                "the published files are not there; the converted images do without them",
-            )
+            told = "the published files are not there; the converted images do without them"
+            yield FileCheck(self.places[0], told)
         yield check_converted(self.path)
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
-        """Images uint8 `[b, H, W, C]` in the order of the rows, from row ``start`` on.
-
-        Args:
-            paths: what ``find`` found, checked.
-            start: the first row that is wanted.
-
-        Raises:
-            DataError: a file is damaged or laid out differently.
-        """
+        """Images uint8 `[b, H, W, C]` in the order of the rows, from what ``find`` found."""
         raise NotImplementedError(f"{type(self).__name__} has to define pieces(paths, start)")
 
     def read_tables(self, paths: list[Path]) -> dict[str, np.ndarray]:
-        """What is kept of every image beside its pixels: ``table``, ``labels``, others `[N, ...]`.
-
-        Args:
-            paths: what ``find`` found, checked.
-        """
+        """What is kept of images beside their pixels: ``table``, ``labels``, others `[N, ...]`."""
         return {}
 
-    def _convert(self, shape: tuple[int, ...]) -> None:
+    def _convert(self) -> None:
         paths = self.find(self.places)
         if paths is None:
             raise MissingFilesError(self.data_source.missing_message(self.places))
         files = {path.name: self._identity(path) for path in paths}
         tables = self.read_tables(paths)
-        about: dict[str, Any] = {
-            "title": self.title,
-            "version": self.version,
-            "files": files,
-        }
+        about: dict[str, Any] = {"title": self.title, "version": self.version, "files": files}
         if tables:
             about["tables"] = sorted(tables)
-            overwrite(_tables_path(self.path), lambda temporary: _save(temporary, tables))
-        convert(self.path, shape, lambda start: self.pieces(paths, start), about)
+
+            def save(temporary: Path) -> None:
+                with temporary.open("wb") as file:
+                    np.savez(file, **tables)  # type: ignore[arg-type]
+
+            overwrite(_tables_path(self.path), save)
+        convert(self.path, self.stored_shape, lambda start: self.pieces(paths, start), about)
 
     def _identity(self, path: Path) -> str:
         """Checksum of what was found, known to be right if that was published."""
@@ -166,8 +150,3 @@ def _load_tables(path: Path, expected: Iterable[str]) -> dict[str, torch.Tensor]
     if missing := sorted(set(expected) - set(kept)):
         raise DataError(f"{tables} lacks {', '.join(missing)}; delete {path} and run again")
     return kept
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]

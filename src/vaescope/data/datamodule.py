@@ -19,7 +19,6 @@ from vaescope.data.batches import (
     PlanOnly,
     StepSampler,
     View,
-    WeightedBatches,
 )
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
@@ -27,7 +26,7 @@ from vaescope.data.files.verification import FileCheck
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.sources import DataSource
-from vaescope.data.split import checked_split, draw_split
+from vaescope.data.split import check_split, draw_split
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Batch, Plan
 from vaescope.ranges import Count, Seed, Share, Workers, check_fields
@@ -57,9 +56,6 @@ class FactorDataModule(pl.LightningDataModule):
 
     Attributes:
         unloaded: the data set as its options describe it, without images.
-
-    Raises:
-        ConfigError: a setting cannot work.
     """
 
     dataset_class: ClassVar[type[FactorDataset]] = FactorDataset
@@ -86,7 +82,8 @@ class FactorDataModule(pl.LightningDataModule):
         super().__init__()
         check_fields(self)
         self.unloaded = self.dataset_class.unloaded(**self.options())
-        self.split = None if self.split is None else checked_split(self.split)
+        if self.split is not None:
+            check_split(self.split)
         for chosen in (self.sampling, self.hold_out):
             if chosen is not None:
                 chosen.check(self.factors)
@@ -126,11 +123,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     @property
     def dataset(self) -> FactorDataset:
-        """The data set, on the device where its images are gathered.
-
-        Raises:
-            RuntimeError: ``setup`` has not run.
-        """
+        """The data set, on the device where its images are gathered; there after ``setup``."""
         if self._dataset is None:
             raise RuntimeError("the data set is built by setup(); call it first")
         return self._dataset
@@ -154,11 +147,7 @@ class FactorDataModule(pl.LightningDataModule):
         """Plans of the training batches in the order of ``seed``; None: this module's own."""
         rows, seed = self.rows["train"], self.seed if seed is None else seed
         weights = None if self.sampling is None else self.training_weights()
-        batches: EpochBatches | WeightedBatches
-        if weights is None:
-            batches = EpochBatches(rows, self.batch_size, seed)
-        else:
-            batches = WeightedBatches(rows, weights, self.batch_size, seed)
+        batches = EpochBatches(rows, self.batch_size, seed, weights)
         if self._lookup is None:
             mask = None if self.hold_out is None else self.hold_out.mask
             is_held_out = mask and partial(mask, factors=self.factors)
@@ -166,11 +155,7 @@ class FactorDataModule(pl.LightningDataModule):
         return PlannedBatches(batches, self.dataset, self.view, self._lookup)
 
     def training_weights(self) -> Tensor:
-        """Share of every training row in the batches, float64 `[n]`, of sum 1.
-
-        Raises:
-            ConfigError: the chosen sampling leaves no row.
-        """
+        """Share of every training row in the batches, float64 `[n]`, of sum 1."""
         rows = self.rows["train"]
         if self.sampling is None:
             return torch.full((len(rows),), 1 / len(rows), dtype=torch.float64)
@@ -204,9 +189,6 @@ class FactorDataModule(pl.LightningDataModule):
         Args:
             split: ``"val"``, ``"test"`` or ``"held_out"``.
             num_samples: n, at most the size of that set.
-
-        Raises:
-            ConfigError: there is no such split or it is too small.
         """
         if split not in ("val", "test", "held_out"):
             raise ConfigError(f"split={split!r} is not evaluated; choose val, test or held_out")
@@ -230,9 +212,7 @@ class FactorDataModule(pl.LightningDataModule):
         device = self._root_device
         if device.type == "cpu" or self._dataset is None or self.placement == "host":
             return False
-        if self.placement == "device":
-            return True
-        if self._dataset.device.type == device.type:
+        if self.placement == "device" or self._dataset.device.type == device.type:
             return True
         if device.type != "cuda":
             return self._dataset.num_bytes < 2**30

@@ -64,33 +64,18 @@ class FactorDataset(Dataset[Any]):
 
     @classmethod
     def unloaded(cls, **options: Any) -> Self:
-        """The set as its options describe it: ``factors`` and ``image_shape``, but no images.
-
-        Args:
-            **options: all of them.
-
-        Raises:
-            ConfigError: an option cannot work.
-        """
+        """The set as all its ``options`` describe it: factors and shape, but no images."""
         made = cls.__new__(cls)
         vars(made).update(options)
         made.prepare()
         return made
 
     def prepare(self) -> None:
-        """Check the options and set what follows from them alone; no file is read.
-
-        Raises:
-            ConfigError: an option cannot work.
-        """
+        """Check the options and set what follows from them alone; no file is read."""
         check_fields(self)
 
     def load(self) -> None:
-        """Read, convert or compute what images are served from.
-
-        Raises:
-            DataError: files are missing or damaged, or the disk is full.
-        """
+        """Read, convert or compute what images are served from."""
 
     def verify(self) -> Iterator[FileCheck]:
         """Checks of the files that the set is read from, whole; none if it is computed."""
@@ -101,11 +86,7 @@ class FactorDataset(Dataset[Any]):
         return []
 
     def keep_rendered(self) -> str:
-        """Render all images into ``data_dir``, if that saves time later; what was kept, or empty.
-
-        Raises:
-            DataError: the disk is full or the folder cannot be written.
-        """
+        """Render all images into ``data_dir``, if that saves time later; what was kept, if any."""
         return ""
 
     def __len__(self) -> int:
@@ -116,22 +97,11 @@ class FactorDataset(Dataset[Any]):
         return self.factors.values(index.to(self.device))
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, *image_shape]` of the rows ``index`` `[B]`.
-
-        Args:
-            index: row numbers on the data set's device.
-            draw: int64 `[B]`, one number per image that all its nuisance follows from; unused
-                where there is none.
-        """
+        """Images float32 `[B, *image_shape]` of the rows ``index``; ``draw`` if it has nuisance."""
         raise NotImplementedError(f"{type(self).__name__} has to define images_at(index, draw)")
 
     def batch(self, index: Tensor, draw: Tensor | None = None) -> Batch:
-        """Rows ``index`` int64 `[B]` in 0..len-1, without partners.
-
-        Args:
-            index: row numbers.
-            draw: int64 `[B]` that chooses what is no factor; None: the row's own, always the same.
-        """
+        """Rows ``index``, without partners; ``draw`` None: the row's own, always the same."""
         return self.gather(Plan(index, draw))
 
     def gather(self, plan: Plan) -> Batch:
@@ -176,11 +146,7 @@ class RenderedDataset(FactorDataset):
     """A data set that can make the image of any combination of its factors, be it a row or not."""
 
     def images(self, values: Tensor) -> Tensor:
-        """Images `[B, *image_shape]` of factor values `[B, K]`.
-
-        Returns:
-            float32 in [0, 1]; for vector data any float32.
-        """
+        """Images float32 `[B, *image_shape]` in [0, 1], or any vectors, of values `[B, K]`."""
         raise NotImplementedError(f"{type(self).__name__} has to define images(values)")
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:

@@ -23,9 +23,6 @@ class Factors:
         names: one name per factor, all different.
         sizes: number of values of each factor; 0 for a continuous one (any number in [0, 1]).
         kinds: per factor ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"``.
-
-    Raises:
-        ValueError: lengths differ, a name repeats, a kind is unknown or a size does not fit it.
     """
 
     names: tuple[str, ...]
@@ -35,7 +32,7 @@ class Factors:
     def __post_init__(self) -> None:
         for field in ("names", "sizes", "kinds"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
-        _check(self.names, self.sizes, self.kinds)
+        self._check()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -47,26 +44,12 @@ class Factors:
 
     @property
     def num_combinations(self) -> int:
-        """Number of different combinations of values, at least 1.
-
-        Raises:
-            ValueError: a factor is continuous.
-        """
+        """Number of different combinations of values, at least 1; none may be continuous."""
         self._require_discrete("num_combinations")
         return math.prod(self.sizes)
 
     def index(self, values: Tensor) -> Tensor:
-        """Row numbers `[...]` in 0..num_combinations-1 of combinations, last factor fastest.
-
-        Args:
-            values: int64 values `[..., K]`.
-
-        Returns:
-            int64 row numbers `[...]`.
-
-        Raises:
-            ValueError: a value is out of range, K is wrong or a factor is continuous.
-        """
+        """Row numbers int64 `[...]` of combinations `[..., K]`; no factor may be continuous."""
         self._require_discrete("index")
         self._require_columns(values)
         sizes, bases = self._integers(self.sizes, values), self._integers(self._bases, values)
@@ -80,16 +63,9 @@ class Factors:
         return (values.long() * bases).sum(-1)
 
     def values(self, index: Tensor) -> Tensor:
-        """Values `[..., K]` of the combinations with these row numbers; inverse of ``index``.
+        """Values int64 `[..., K]` of the combinations with these row numbers `[...]`.
 
-        Args:
-            index: int64 row numbers `[...]` in 0..num_combinations-1.
-
-        Returns:
-            int64 values `[..., K]`.
-
-        Raises:
-            ValueError: a row number (on the CPU) is out of range or a factor is continuous.
+        The inverse of ``index``; row numbers out of range are refused on the CPU only.
         """
         self._require_discrete("values")
         # on an accelerator a check would wait for the device in every step
@@ -104,46 +80,23 @@ class Factors:
         return index[..., None] // bases % sizes
 
     def sample(self, n: int, rng: np.random.Generator) -> Tensor:
-        """Uniformly drawn combinations `[n, K]`, factors independent of each other.
-
-        Args:
-            n: number of combinations.
-            rng: source of the random numbers.
-
-        Returns:
-            int64 values `[n, K]`; float32 if a factor is continuous.
-        """
+        """Uniform, independent values int64 `[n, K]`; float32 if a factor is continuous."""
         if not self.has_continuous:
             return torch.from_numpy(rng.integers(0, self.sizes, size=(n, len(self))))
         columns = [rng.integers(0, s, n) if s else rng.random(n) for s in self.sizes]
         return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
 
     def resample(self, values: Tensor, changed: Tensor, rng: np.random.Generator) -> Tensor:
-        """Combinations `[n, K]` whose ``changed`` factors are drawn anew, the others kept.
+        """The ``values`` `[n, K]`, anew where ``changed``, bool `[n, K]` or `[K]`.
 
-        A new value may by chance equal the old one.
-
-        Args:
-            values: combinations `[n, K]`.
-            changed: bool mask `[n, K]` or `[K]`.
-            rng: source of the random numbers.
-
-        Returns:
-            combinations `[n, K]` of the type and on the device of ``values``.
+        A new value may by chance equal the old one; type and device are those of ``values``.
         """
         self._require_columns(values)
         fresh = self.sample(len(values), rng).to(values)
         return torch.where(changed.to(values.device), fresh, values)
 
     def position_of(self, factor: str | int) -> int:
-        """Position 0..K-1 of one factor.
-
-        Args:
-            factor: its name, or its position; negative ones count from the end.
-
-        Raises:
-            ConfigError: there is no such factor.
-        """
+        """Position 0..K-1 of one factor, by name or position; negative ones count from the end."""
         if isinstance(factor, str) and factor in self.names:
             return self.names.index(factor)
         if isinstance(factor, int) and -len(self) <= factor < len(self):
@@ -154,11 +107,7 @@ class Factors:
         )
 
     def positions_of(self, chosen: Sequence[str | int]) -> list[int]:
-        """Positions 0..K-1 of several factors, in the order given.
-
-        Raises:
-            ConfigError: there is no such factor, or one is named twice.
-        """
+        """Positions 0..K-1 of several different factors, in the order given."""
         positions = [self.position_of(factor) for factor in chosen]
         if len(set(positions)) < len(positions):
             raise ConfigError(f"factors {list(chosen)} name one factor twice; name each once")
@@ -167,10 +116,7 @@ class Factors:
     def shares_of_range(self, values: Tensor, position: int) -> Tensor:
         """Values of one factor as shares of its range, value / (size - 1), float64 `[N]` in [0, 1].
 
-        Args:
-            values: combinations `[N, K]`; continuous values stay as they are, and those of a factor
-                of one value are 0.
-            position: of the factor.
+        Continuous values stay as they are, and those of a factor of one value are 0.
         """
         return values[:, position].to(torch.float64) / max(self.sizes[position] - 1, 1)
 
@@ -185,9 +131,7 @@ class Factors:
 
     def _require_discrete(self, what: str) -> None:
         if self.has_continuous:
-            names = [
-                n for n, kind in zip(self.names, self.kinds, strict=True) if kind == "continuous"
-            ]
+            names = [n for n, size in zip(self.names, self.sizes, strict=True) if not size]
             raise ValueError(
                 f"{what} needs factors with finitely many values, but {names} are continuous; "
                 "ask the data set for its values instead"
@@ -200,20 +144,22 @@ class Factors:
                 f"{len(self)} factors {list(self.names)}"
             )
 
-
-def _check(names: Sequence[str], sizes: Sequence[int], kinds: Sequence[str]) -> None:
-    if not len(names) == len(sizes) == len(kinds):
-        raise ValueError(
-            f"{len(names)} names, {len(sizes)} sizes and {len(kinds)} kinds were given; "
-            "give one of each per factor"
-        )
-    if len(set(names)) != len(names):
-        raise ValueError(f"factor names {list(names)} repeat; give each factor its own name")
-    for name, size, kind in zip(names, sizes, kinds, strict=True):
-        if kind not in KINDS:
-            raise ValueError(f"factor {name!r} has kind {kind!r}; allowed are {', '.join(KINDS)}")
-        if (size != 0) if kind == "continuous" else (size < 1):
+    def _check(self) -> None:
+        names, sizes, kinds = self.names, self.sizes, self.kinds
+        if not len(names) == len(sizes) == len(kinds):
             raise ValueError(
-                f"factor {name!r} of kind {kind!r} has size {size}; a continuous factor has size "
-                "0, every other one at least 1"
+                f"{len(names)} names, {len(sizes)} sizes and {len(kinds)} kinds were given; "
+                "give one of each per factor"
             )
+        if len(set(names)) != len(names):
+            raise ValueError(f"factor names {list(names)} repeat; give each factor its own name")
+        for name, size, kind in zip(names, sizes, kinds, strict=True):
+            if kind not in KINDS:
+                raise ValueError(
+                    f"factor {name!r} has kind {kind!r}; allowed are {', '.join(KINDS)}"
+                )
+            if (size != 0) if kind == "continuous" else (size < 1):
+                raise ValueError(
+                    f"factor {name!r} of kind {kind!r} has size {size}; a continuous factor has "
+                    "size 0, every other one at least 1"
+                )

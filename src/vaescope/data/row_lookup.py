@@ -17,7 +17,7 @@ class RowLookup:
     All of it lies on the CPU, so that a plan never waits for an accelerator.
 
     Args:
-        dataset: the data set, on any device.
+        dataset: on any device.
         rows: the rows that training may show, int64 `[n]`, rising.
         weights: how often it shows each, float64 `[n]`; None: all alike.
         is_held_out: which factor values `[m, K]` training may not show, bool `[m]`; asked only
@@ -57,11 +57,8 @@ class RowLookup:
         """Rows int64 `[...]` that have the factor values `[..., K]`; -1 where none of ours has.
 
         Args:
-            values: of factors with finitely many values.
+            values: of factors with finitely many values, of which there is at least one.
             rng: chooses where several rows have the same values.
-
-        Raises:
-            ValueError: a value is out of range, factors are continuous, or there are none.
         """
         if not len(self.factors):
             raise ValueError("without factors an image is found by its row only; ask batch(index)")

@@ -18,10 +18,6 @@ def draw_split(rows: Tensor, shares: Sequence[float] | None, seed: int) -> dict[
     Args:
         rows: row numbers int64 `[N]`, rising.
         shares: of the three parts; None: each is the whole.
-        seed: of the draw.
-
-    Raises:
-        ConfigError: a part would be empty.
     """
     if shares is None:
         return dict.fromkeys(SPLITS, rows)
@@ -37,15 +33,10 @@ def draw_split(rows: Tensor, shares: Sequence[float] | None, seed: int) -> dict[
     return {name: rows[part.sort().values] for name, part in zip(SPLITS, parts, strict=True)}
 
 
-def checked_split(split: Sequence[float]) -> tuple[float, ...]:
-    """Three positive shares of sum 1.
-
-    Raises:
-        ConfigError: they are not.
-    """
+def check_split(split: Sequence[float]) -> None:
+    """Refuse what is not three positive shares of sum 1."""
     if len(split) != 3 or min(split) <= 0 or not math.isclose(sum(split), 1, abs_tol=1e-6):
         raise ConfigError(
             f"split={list(split)} was given; allowed are three positive shares (train, val, test) "
             "of sum 1, or null for the whole set three times"
         )
-    return tuple(float(share) for share in split)

@@ -23,9 +23,6 @@ class StoredDataset(FactorDataset):
         source: where they came from.
         table: factor values `[N, K]`, int64, or float32 if a factor is continuous.
         labels: class of every image, int64 `[N]`.
-
-    Raises:
-        ValueError: lengths differ.
     """
 
     def __init__(
@@ -46,11 +43,7 @@ class StoredDataset(FactorDataset):
         self._hold(pixels, source, table, labels)
 
     def _hold(
-        self,
-        pixels: MappedArray | Tensor,
-        source: str,
-        table: Tensor | None,
-        labels: Tensor | None,
+        self, pixels: MappedArray | Tensor, source: str, table: Tensor | None, labels: Tensor | None
     ) -> None:
         self.source, self.labels, self._table = source, labels, table
         self._mapped = pixels if isinstance(pixels, MappedArray) else None
