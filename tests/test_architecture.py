@@ -259,7 +259,7 @@ def test_public_things_say_what_they_are():
             silent.append(name)
         for part_name, method in vars(value).items() if inspect.isclass(value) else ():
             public_method = not part_name.startswith("_") and inspect.isfunction(method)
-            if public_method and not method.__doc__:
+            if public_method and not inspect.getdoc(method):
                 silent.append(f"{name}.{part_name}")
     assert not silent
 

@@ -22,6 +22,8 @@ from vaescope.streams import Rewinder
 _LOOK_EVERY = 50
 # weights a member from which batching its operations was no faster on CPUs (benchmarks/ensemble.py)
 _LARGE = 2_000_000
+# what all members have in common, and each that is taken out of the stack
+_SHARED = ("num_images", "schedule_steps")
 
 
 class Ensemble(pl.LightningModule):
@@ -51,10 +53,8 @@ class Ensemble(pl.LightningModule):
         self.stacked = copy.deepcopy(members[0])
         for name, weights in stack_module_state(list(members))[0].items():
             path, _, leaf = name.rpartition(".")
-            self.stacked.get_submodule(path).register_parameter(
-                leaf,
-                nn.Parameter(weights.detach(), members[0].get_parameter(name).requires_grad),
-            )
+            stack = nn.Parameter(weights.detach(), members[0].get_parameter(name).requires_grad)
+            self.stacked.get_submodule(path).register_parameter(leaf, stack)
         self.register_buffer("diverged_at", torch.full((len(members),), -1))
         self._single = [copy.deepcopy(members[0])]  # in a list: no submodule
         self._streams = Rewinder()
@@ -136,32 +136,16 @@ class Ensemble(pl.LightningModule):
         """Tell the members' program, and every member that is taken out, the size of the data."""
         self.num_images = num_images_of(self.trainer)
 
-    @property
-    def num_images(self) -> int | None:
-        """Size of the training set, for methods that speak of it."""
-        return self.stacked.num_images
+    def __getattr__(self, name: str) -> Any:
+        shared = (*_SHARED, "schedule_end", "settings")
+        return getattr(self.stacked, name) if name in shared else super().__getattr__(name)
 
-    @num_images.setter
-    def num_images(self, number: int | None) -> None:
-        self.stacked.num_images = self._single[0].num_images = number
-
-    @property
-    def schedule_steps(self) -> int | None:
-        """Number of updates of which schedules take a share."""
-        return self.stacked.schedule_steps
-
-    @schedule_steps.setter
-    def schedule_steps(self, number: int | None) -> None:
-        self.stacked.schedule_steps = self._single[0].schedule_steps = number
-
-    @property
-    def schedule_end(self) -> int:
-        """Number of updates after which no weight and no target moves any more."""
-        return self.stacked.schedule_end
-
-    def settings(self, step: int) -> dict[str, float]:
-        """All weights and targets after ``step`` updates, the same for every member."""
-        return self.stacked.settings(step)
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _SHARED:
+            setattr(self.stacked, name, value)
+            setattr(self._single[0], name, value)
+        else:
+            super().__setattr__(name, value)
 
     def noise_for(self, batch_size: int, batch: int) -> dict[str, Tensor]:
         """Random numbers of every member for one batch, each as if it were alone."""
@@ -179,15 +163,10 @@ class Ensemble(pl.LightningModule):
         rows = on_tensors(lambda column: column.unflatten(0, (size, -1)), batch)
         noise = self.noise_for(rows.image.shape[1], batches_before(self, batch_idx))
         terms = self.terms(rows, step, noise)
-        losses = self.stacked.loss(terms, step)
+        outcome = self.stacked.outcome(terms, step)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
-            self._freeze(~losses.detach().isfinite())
-        return {
-            "loss": losses.sum(),
-            "losses": losses.detach(),
-            "terms": {name: value.detach() for name, value in terms.items()},
-            "settings": self.settings(step),
-        }
+            self._freeze(~outcome["losses"].isfinite())
+        return outcome
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """An update of all members; frozen ones are put back where they were."""
@@ -215,11 +194,8 @@ class Ensemble(pl.LightningModule):
 
     def _finite_weights(self) -> Tensor:
         """Which members have finite weights only, ``[S]``."""
-        finite = [
-            weights.isfinite().reshape(len(weights), -1).all(1)
-            for weights in self._weights().values()
-        ]
-        return torch.stack(finite).all(0)
+        stacks = self._weights().values()
+        return torch.stack([s.isfinite().reshape(len(s), -1).all(1) for s in stacks]).all(0)
 
     def _freeze(self, bad: Tensor) -> None:
         for number in (bad & (self.diverged_at < 0)).nonzero().flatten().tolist():
@@ -239,14 +215,10 @@ def _problem(members: Sequence[LatentModel]) -> str | None:
         return "an ensemble needs at least 1 member"
     if len({member.seed for member in members}) < len(members):
         return f"the members' seeds {[member.seed for member in members]} are not distinct"
+    problem = None
     if any(isinstance(module, _DropoutNd) for module in members[0].modules()):
-        return (
-            f"{type(members[0]).__name__}: dropout draws numbers that are not the members' own; "
-            "use a network without, or single runs"
-        )
-    if names := [name for name, _ in members[0].named_buffers()]:
-        return (
-            f"{type(members[0]).__name__}: its network changes state besides weights "
-            f"({', '.join(names)}), which cannot be batched; use a network without, or single runs"
-        )
-    return None
+        problem = "dropout draws numbers that are not the members' own"
+    elif names := ", ".join(name for name, _ in members[0].named_buffers()):
+        problem = f"its network changes state besides weights ({names}), which cannot be batched"
+    kind = type(members[0]).__name__
+    return problem and f"{kind}: {problem}; use a network without, or single runs"

@@ -23,7 +23,7 @@ from vaescope.models import (
     SemiSupervised,
     Supervised,
 )
-from vaescope.models.supervision import Supervision, annealed, off_diagonal_covariance
+from vaescope.models.supervision import Supervision, off_diagonal_covariance
 
 SIZES = (4, 3, 5)
 REGULARISERS = ("xent", "l2", "l2_sigmoid", "cov", "embed")
@@ -321,8 +321,8 @@ def test_schedule_of_the_weight(anneal, expected):
     model, batch = semi(gamma_sup=8.0, anneal=anneal, anneal_steps=10), batch_with()
     full = semi(gamma_sup=8.0).terms(batch, 0, model.noise_for(4, 0))["supervised"]
     for step, gamma in expected.items():
-        assert annealed(8.0, anneal, 10, step) == pytest.approx(gamma)
-        assert float(annealed(8.0, anneal, 10, torch.tensor(step))) == pytest.approx(gamma)
+        assert model.weights(step)["supervised"] == pytest.approx(gamma)
+        assert float(model.weights(torch.tensor(step))["supervised"]) == pytest.approx(gamma)
         terms = model.terms(batch, step, model.noise_for(4, 0))
         assert torch.equal(terms["supervised"], full)
         rest = {name: term for name, term in terms.items() if name != "supervised"}

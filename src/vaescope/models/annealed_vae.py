@@ -33,7 +33,6 @@ class AnnealedVAE(LatentModel):
 
     @property
     def schedule_end(self) -> int:
-        """Number of updates after which the capacity stays."""
         return self.length_of(self.anneal_steps, 1 / 3)
 
     def capacity(self, step: int) -> float:
@@ -41,11 +40,9 @@ class AnnealedVAE(LatentModel):
         return linear_schedule(0.0, self.max_capacity, self.schedule_end, step)
 
     def weights(self, step: int) -> dict[str, float]:
-        """gamma; the KL itself is told and has no part in the loss."""
-        return {"kl": 0.0, "capacity_gap": self.gamma}
+        return {"kl": 0.0, "capacity_gap": self.gamma}  # the KL itself is only told
 
     def targets(self, step: int) -> dict[str, float]:
-        """C, at which the KL is held."""
         return {"kl": self.capacity(step)}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:

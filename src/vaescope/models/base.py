@@ -9,25 +9,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from vaescope.distributions.posteriors import (
-    Box,
-    DiagonalGaussian,
-    DiagonalLaplace,
-    FullGaussian,
-    NoisyPosterior,
-    Point,
-    Posterior,
-)
+from vaescope.distributions.posteriors import NoisyPosterior, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Batch
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.parts import Parts
-from vaescope.models.schedules import (
-    schedule_length,
-    warn_of_unfinished_schedules,
-    weighted_sum,
-)
+from vaescope.models.schedules import schedule_length, warn_of_unfinished_schedules, weighted_sum
 from vaescope.streams import stream
 
 Noise = Mapping[str, Tensor]
@@ -38,7 +26,7 @@ class LatentModel(pl.LightningModule):
     """An encoder, a decoder and what a method minimises with them.
 
     A method writes ``terms``, the quantities of its paper's equation, and ``weights``, what they
-    are multiplied by: the loss is the sum of weight times term.
+    are multiplied by: the loss is the sum of weight times term. ``beta`` is the weight of the KL.
 
     Args:
         parts: sizes, network, posterior, likelihood and optimiser; of every method, which adds its
@@ -52,12 +40,7 @@ class LatentModel(pl.LightningModule):
     that is a function of noise. Differs: any family of posteriors, and a point.
     """
 
-    posteriors: ClassVar[tuple[type[Posterior], ...]] = (
-        DiagonalGaussian,
-        FullGaussian,
-        DiagonalLaplace,
-        Box,
-    )
+    posteriors: ClassVar[tuple[type[Posterior], ...]] = StandardNormal.posteriors
     only_these: ClassVar[str] = "its KL is that of a density"
     any_prior: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
@@ -75,7 +58,7 @@ class LatentModel(pl.LightningModule):
         self.encoder, self.decoder = parts.network(
             tuple(parts.image_shape),
             parts.posterior.num_parameters(parts.latent_dim),
-            parts.latent_dim,
+            self.latent_dim,
         )
 
     @classmethod
@@ -130,6 +113,10 @@ class LatentModel(pl.LightningModule):
         weights = {f"weight_{name}": value for name, value in self.weights(step).items()}
         targets = {f"target_{name}": value for name, value in self.targets(step).items()}
         return weights | targets
+
+    def elbo_terms(self, q: NoisyPosterior, z: Tensor, image: Tensor) -> Terms:
+        """-log p(x|z) and KL(q(z|x) || p(z)) of codes z drawn from q, means over the batch."""
+        return {"reconstruction": self.nll(z, image), "kl": self.kl(q).sum(-1).mean()}
 
     def loss(self, terms: Mapping[str, Tensor], step: int) -> Tensor:
         """Sum of weight times term, of the terms' shape: a scalar, or ``[S]`` of an ensemble."""
@@ -220,11 +207,14 @@ class LatentModel(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; terms, weights and targets go to the callbacks beside it."""
         step, number = self.global_step, batches_before(self, batch_idx)
-        terms = self.terms(batch, step, self.noise_for(len(batch.image), number))
-        loss = self.loss(terms, step)
+        return self.outcome(self.terms(batch, step, self.noise_for(len(batch.image), number)), step)
+
+    def outcome(self, terms: Terms, step: int) -> dict[str, Any]:
+        """What trainer and callbacks are given of an update; terms are scalars or ``[S]``."""
+        losses = self.loss(terms, step)
         return {
-            "loss": loss,
-            "losses": loss.detach(),
+            "loss": losses.sum(),
+            "losses": losses.detach(),
             "terms": {name: value.detach() for name, value in terms.items()},
             "settings": self.settings(step),
         }

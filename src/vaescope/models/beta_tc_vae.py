@@ -1,10 +1,6 @@
 """Beta-TCVAE: the KL taken apart, with a weight for each part, total correlation among them."""
 
-from vaescope.distributions.posteriors import (
-    DiagonalGaussian,
-    DiagonalLaplace,
-    FullGaussian,
-)
+from vaescope.distributions.posteriors import DiagonalGaussian, DiagonalLaplace, FullGaussian
 from vaescope.minibatch import Batch
 from vaescope.models.aggregate import Estimator, aggregate_densities
 from vaescope.models.base import LatentModel, Noise, Parts, Terms
@@ -25,11 +21,7 @@ class BetaTCVAE(LatentModel):
     al. 2019, https://arxiv.org/abs/1811.12359. Differs: none with ``mss`` and ``mws``.
     """
 
-    posteriors = (
-        DiagonalGaussian,
-        FullGaussian,
-        DiagonalLaplace,
-    )
+    posteriors = (DiagonalGaussian, FullGaussian, DiagonalLaplace)
     only_these = "the density of q(z) has to have a slope"
 
     @in_range
@@ -50,7 +42,6 @@ class BetaTCVAE(LatentModel):
         self.alpha, self.beta, self.gamma, self.estimator = alpha, beta, gamma, estimator
 
     def weights(self, step: int) -> dict[str, float]:
-        """alpha, beta and gamma; with ``batch`` beta - 1 beside the whole KL."""
         if self.estimator == "batch":
             return {"kl": 1.0, "aggregate_total_correlation": self.beta - 1}
         return {

@@ -33,28 +33,21 @@ class BetaVAE(LatentModel):
         self.beta, self.initial_beta, self.anneal_steps = beta, initial_beta, anneal_steps
 
     def beta_at(self, step: int) -> float:
-        """Weight of the KL after ``step`` updates."""
         if self.initial_beta is None:
             return self.beta
         return linear_schedule(self.initial_beta, self.beta, self.schedule_end, step)
 
     @property
     def schedule_end(self) -> int:
-        """Number of updates after which beta stays."""
         return 0 if self.initial_beta is None else self.length_of(self.anneal_steps, 4 / 5)
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta."""
         return {"kl": self.beta_at(step)}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and KL(q(z|x) || p(z)), z drawn from q."""
         q = self.encode(batch.image)
-        z = q.rsample(noise["z"])
-        return {
-            "reconstruction": self.nll(z, batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
-        }
+        return self.elbo_terms(q, q.rsample(noise["z"]), batch.image)
 
 
 class VAE(BetaVAE):

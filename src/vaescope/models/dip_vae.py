@@ -33,11 +33,9 @@ class DIPVAE(LatentModel):
         lambda_d_factor: NonNegative = 10.0,
     ) -> None:
         super().__init__(parts)
-        self.kind, self.lambda_od = kind, lambda_od
-        self.lambda_d = lambda_d_factor * lambda_od
+        self.kind, self.lambda_od, self.lambda_d = kind, lambda_od, lambda_d_factor * lambda_od
 
     def weights(self, step: int) -> dict[str, float]:
-        """lambda_od and lambda_d; the KL has 1."""
         return {"off_diagonal": self.lambda_od, "diagonal": self.lambda_d}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
@@ -49,9 +47,7 @@ class DIPVAE(LatentModel):
             covariance = covariance + q.covariance.mean(0)
         diagonal = covariance.diagonal()
         off_diagonal = covariance - torch.diag_embed(diagonal)
-        return {
-            "reconstruction": self.nll(z, batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
+        return self.elbo_terms(q, z, batch.image) | {
             "off_diagonal": off_diagonal.square().sum(),
             "diagonal": (diagonal - 1).square().sum(),
         }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from vaescope.minibatch import Batch
@@ -50,18 +50,16 @@ class FactorVAE(LatentModel):
         self.of_discriminator = {"lr": discriminator_lr, "betas": tuple(discriminator_betas)}
 
     def weights(self, step: int) -> dict[str, float]:
-        """gamma; the KL has 1, and the discriminator a loss of its own."""
         return {"aggregate_total_correlation": self.gamma}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z), KL and TC for the VAE, and the adversary's cross-entropy."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
-        logits = functional_call(self.discriminator, _fixed(self.discriminator), (z,)).float()
+        fixed = {name: w.detach() for name, w in self.discriminator.named_parameters()}
+        logits = functional_call(self.discriminator, fixed, (z,)).float()
         total_correlation = (logits[:, 0] - logits[:, 1]).mean()
-        return {
-            "reconstruction": self.nll(z, batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
+        return self.elbo_terms(q, z, batch.image) | {
             "aggregate_total_correlation": total_correlation,
             "discriminator": self._adversary(z.detach(), noise["permutation"]),
         }
@@ -82,12 +80,5 @@ class FactorVAE(LatentModel):
         """One optimiser; the discriminator's weights are a group with settings of their own."""
         own = dict(self.discriminator.named_parameters(prefix="discriminator"))
         rest = [p for name, p in self.named_parameters() if name not in own]
-        groups: list[dict[str, Any]] = [
-            {"params": rest},
-            {"params": list(own.values()), **self.of_discriminator},
-        ]
-        return self.make_optimizer(groups)
-
-
-def _fixed(network: nn.Module) -> dict[str, Tensor]:
-    return {name: weights.detach() for name, weights in network.named_parameters()}
+        discriminator: dict[str, Any] = {"params": list(own.values()), **self.of_discriminator}
+        return self.make_optimizer([{"params": rest}, discriminator])

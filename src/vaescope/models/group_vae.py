@@ -17,7 +17,6 @@ class GroupVAE(LatentModel):
     """Pairs: mean of both reconstructions + beta times the mean of both KLs, after averaging.
 
     Args:
-        beta: weight of the KL, at least 0.
         averaging: of shared latents: ``gvae``: means and variances; ``ml_vae``: the product of the
             two posteriors, as a normal distribution of twice its variance.
         shared: which latents are shared: ``adaptive``: those whose posteriors are nearer to each
@@ -50,7 +49,6 @@ class GroupVAE(LatentModel):
         self.beta, self.averaging, self.shared = beta, averaging, shared
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta."""
         return {"kl": self.beta}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:

@@ -18,7 +18,6 @@ class HausdorffVAE(LatentModel):
     ``hausdorff_distances``, summed over pairs of latents; 0: every combination was there.
 
     Args:
-        beta: weight of the KL, at least 0; 0: the prior has no part in it.
         gamma: weight of the distances, at least 0; larger means more combinations of values.
         delta: weight of the scale term, the sum over latents of how much the standard deviation of
             the mean codes is below 1; at least 0, and 0 leaves it out.
@@ -48,11 +47,9 @@ class HausdorffVAE(LatentModel):
         self.beta, self.gamma, self.delta, self.num_pairs = beta, gamma, delta, num_pairs
 
     def beta_at(self, step: int) -> float:
-        """Weight of the KL."""
         return self.beta
 
     def weights(self, step: int) -> dict[str, float]:
-        """beta, gamma and delta."""
         weights = {"kl": self.beta, "support": self.gamma}
         return weights | {"scale": self.delta} if self.delta else weights
 
@@ -61,14 +58,9 @@ class HausdorffVAE(LatentModel):
         q = self.encode(batch.image)
         every = torch.triu_indices(self.latent_dim, self.latent_dim, 1, device=q.mean.device)
         distances = hausdorff_distances(q.mean, every[:, noise["pairs"].long()])
-        terms = {
-            "reconstruction": self.nll(q.rsample(noise["z"]), batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
-            "support": distances.sum(),
-        }
-        if self.delta:
-            terms["scale"] = missing_deviation(q.mean)
-        return terms
+        terms = self.elbo_terms(q, q.rsample(noise["z"]), batch.image)
+        terms["support"] = distances.sum()
+        return terms | {"scale": missing_deviation(q.mean)} if self.delta else terms
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``z`` and which ``pairs`` ``[P]``, counted as (0, 1), (0, 2) .. (1, 2), (1, 3) .."""

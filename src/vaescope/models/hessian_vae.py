@@ -27,7 +27,6 @@ class HessianVAE(LatentModel):
     with the scales of latents and output; 0: no interaction, 1: no curvature along single latents.
 
     Args:
-        beta: weight of the KL, at least 0.
         gamma: weight of the penalty, at least 0.
         normalised: take the share instead of the variance.
         reduction: over the entries of an image's output: ``max`` or ``mean``; with ``normalised``
@@ -69,29 +68,20 @@ class HessianVAE(LatentModel):
         self.epsilon, self.num_draws = epsilon, num_draws
 
     def beta_at(self, step: int) -> float:
-        """Weight of the KL."""
         return self.beta
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta and gamma."""
         return {"kl": self.beta, "hessian": self.gamma}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z), KL and penalty, z drawn from q."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
-        curvature = self._curvature(z.detach(), self._directions(z.detach(), noise))
-        return {
-            "reconstruction": self.nll(z, batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
-            "hessian": self._penalty(curvature),
-        }
-
-    def _directions(self, z: Tensor, noise: Noise) -> Tensor:
-        """Signs or, if normalised, signs and then normals in units of the codes, ``[K, B, D]``."""
-        if not self.normalised:
-            return noise["signs"]
-        return z.std(0, correction=0) * torch.cat([noise["signs"], noise["normals"]])
+        directions = noise["signs"]
+        if self.normalised:  # signs and then normals, in units of the codes
+            directions = z.detach().std(0, correction=0) * torch.cat([directions, noise["normals"]])
+        curvature = self._curvature(z.detach(), directions)
+        return self.elbo_terms(q, z, batch.image) | {"hessian": self._penalty(curvature)}
 
     def _curvature(self, z: Tensor, directions: Tensor) -> Tensor:
         """v^T H v of each output at ``z [B, D]`` along ``directions [K, B, D]``, ``[K, B, X]``."""

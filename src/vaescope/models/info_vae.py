@@ -30,7 +30,6 @@ class InfoVAE(LatentModel):
         self.alpha, self.lambda_ = alpha, lambda_
 
     def weights(self, step: int) -> dict[str, float]:
-        """1 - alpha, and alpha + lambda - 1."""
         return {"kl": 1 - self.alpha, "mmd": self.alpha + self.lambda_ - 1}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
@@ -38,11 +37,7 @@ class InfoVAE(LatentModel):
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         mmd = maximum_mean_discrepancy(z, self.prior.sample(noise["prior"]))
-        return {
-            "reconstruction": self.nll(z, batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
-            "mmd": mmd,
-        }
+        return self.elbo_terms(q, z, batch.image) | {"mmd": mmd}
 
 
 def maximum_mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:

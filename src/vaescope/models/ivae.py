@@ -13,7 +13,6 @@ class IVAE(LatentModel):
 
     Args:
         num_labels: number of values of u, at least 1.
-        beta: weight of the KL, at least 0.
 
     Source: Khemakhem et al. 2020, https://arxiv.org/abs/1907.04809, eq. 7 to 9. Differs: the
     encoder does not read u; q(z|x, u) is proportional to q(z|x) p(z|u), which is the form of the
@@ -33,7 +32,6 @@ class IVAE(LatentModel):
         nn.init.normal_(self.label_prior.weight, std=0.1)
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta."""
         return {"kl": self.beta}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:

@@ -13,7 +13,6 @@ class JL1VAE(LatentModel):
     g(z) is the expected image: with a Bernoulli likelihood the pixels' probabilities.
 
     Args:
-        beta: weight of the KL, at least 0.
         gamma: weight of the Jacobian's L1 norm, at least 0; larger: local axes align more.
         anneal_steps: number of updates over which both weights rise linearly from 0; None: a
             third of the run, as in the published code's 100,000 of 300,000.
@@ -37,15 +36,12 @@ class JL1VAE(LatentModel):
 
     @property
     def schedule_end(self) -> int:
-        """Number of updates after which both weights stay."""
         return self.length_of(self.anneal_steps, 1 / 3)
 
     def beta_at(self, step: int) -> float:
-        """Weight of the KL after ``step`` updates."""
         return linear_schedule(0.0, self.beta, self.schedule_end, step)
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta and gamma, both rising."""
         gamma = linear_schedule(0.0, self.gamma, self.schedule_end, step)
         return {"kl": self.beta_at(step), "jacobian_l1": gamma}
 
@@ -54,8 +50,6 @@ class JL1VAE(LatentModel):
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
         _, columns = jacobian_columns(self.decode_mean, z.detach())
-        return {
-            "reconstruction": self.nll(z, batch.image),
-            "kl": self.kl(q).sum(-1).mean(),
-            "jacobian_l1": columns.abs().sum((1, 2)).mean(),
+        return self.elbo_terms(q, z, batch.image) | {
+            "jacobian_l1": columns.abs().sum((1, 2)).mean()
         }

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 
@@ -17,24 +16,14 @@ def optimizer_for(make: Callable[..., Optimizer], parameters: Iterable[Any]) -> 
     Args:
         make: the optimiser's class with its settings, as ``optimizer=...`` gives it.
         parameters: weights, or groups of them, on the device that trains.
-
-    Returns:
-        The optimiser, with the settings of ``make`` but perhaps for ``fused``.
     """
     groups = list(parameters)
     optimizer = make(groups)
-    fused = [group for group in optimizer.param_groups if group.get("fused")]
-    if not fused or _runs(make, fused[0]["params"][0]):
-        return optimizer
-    return make(groups, fused=False)
-
-
-def _runs(make: Callable[..., Optimizer], like: Tensor) -> bool:
-    """Whether an update of one zero of the kind of ``like`` succeeds."""
-    zero = torch.nn.Parameter(torch.zeros(1, dtype=like.dtype, device=like.device))
-    zero.grad = torch.zeros_like(zero)
-    try:
-        make([zero]).step()
-    except RuntimeError:
-        return False
-    return True
+    if fused := [group for group in optimizer.param_groups if group.get("fused")]:
+        zero = torch.nn.Parameter(fused[0]["params"][0].new_zeros(1))
+        zero.grad = torch.zeros_like(zero)
+        try:
+            make([zero]).step()
+        except RuntimeError:
+            return make(groups, fused=False)
+    return optimizer

@@ -27,7 +27,6 @@ class OrthogonalAutoencoder(PointModel):
         self.weight = weight
 
     def weights(self, step: int) -> dict[str, float]:
-        """That of the cosines."""
         return {"cosines": self.weight}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:

@@ -50,9 +50,8 @@ class QuantisedAutoencoder(PointModel):
     ) -> None:
         super().__init__(parts)
         self.commitment, self.quantisation = commitment, quantisation
-        self.weight_decay = weight_decay
+        self.weight_decay, self.size = weight_decay, math.prod(parts.image_shape)
         values = torch.linspace(-0.5, 0.5, num_values)
-        self.size = math.prod(parts.image_shape)
         self.codebook = nn.Parameter(values.repeat(parts.latent_dim, 1))
 
     def encode(self, image: Tensor) -> Point:
@@ -61,34 +60,27 @@ class QuantisedAutoencoder(PointModel):
         return Point(straight_through(z, nearest_values(z, self.codebook)))
 
     def weights(self, step: int) -> dict[str, float]:
-        """Those of commitment and quantisation times X."""
-        return {
-            "commitment": self.commitment * self.size,
-            "quantisation": self.quantisation * self.size,
-        }
+        commitment, quantisation = self.commitment * self.size, self.quantisation * self.size
+        return {"commitment": commitment, "quantisation": quantisation}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|c), and how far the encoder's output and the codebook are from each other."""
-        image = batch.image
-        z = super().encode(image).mean
+        z = super().encode(batch.image).mean
         values = nearest_values(z, self.codebook)
         return {
-            "reconstruction": self.nll(straight_through(z, values), image),
+            "reconstruction": self.nll(straight_through(z, values), batch.image),
             "commitment": (z - values.detach()).square().mean(),
             "quantisation": (z.detach() - values).square().mean(),
         }
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One optimiser; biases and the codebook are a group that does not decay."""
-        names = [name for name, _ in self.named_parameters()]
-        free = {name for name in names if name.rpartition(".")[2] in ("bias", "codebook")}
-        decayed = [self.get_parameter(name) for name in names if name not in free]
-        rest = [self.get_parameter(name) for name in names if name in free]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": self.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        return self.make_optimizer(groups)
+        decayed: dict[str, Any] = {"params": [], "weight_decay": self.weight_decay}
+        free: dict[str, Any] = {"params": [], "weight_decay": 0.0}
+        for name, weights in self.named_parameters():
+            is_free = name.rpartition(".")[2] in ("bias", "codebook")
+            (free if is_free else decayed)["params"].append(weights)
+        return self.make_optimizer([decayed, free])
 
 
 def nearest_values(z: Tensor, codebook: Tensor) -> Tensor:

@@ -41,7 +41,6 @@ class RegularisedAutoencoder(LatentModel):
         self.beta, self.family = beta, family
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta of both."""
         return {"code": self.beta, "log_determinant": self.beta}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:

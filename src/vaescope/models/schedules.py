@@ -15,14 +15,8 @@ log = logging.getLogger(__name__)
 def linear_schedule(start: float, end: float, num_steps: int, step: int) -> float:
     """Value that goes from ``start`` at step 0 to ``end`` at ``num_steps`` and then stays there.
 
-    Args:
-        start: value at step 0.
-        end: value from step ``num_steps`` on; at once if ``num_steps`` is 0.
-        num_steps: length of the ramp.
-        step: number of updates made so far; in a compiled program a tensor.
-
-    Returns:
-        The value at ``step``; a tensor if that is one.
+    With ``num_steps`` 0 it is ``end`` at once; where ``step`` is a tensor, as in a compiled
+    program, it is one too.
     """
     if num_steps == 0:
         return end
@@ -53,32 +47,18 @@ def schedule_length(given: int | None, share: float, num_updates: int | None) ->
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Sum of weight times term, of the terms' own shape.
-
-    Args:
-        terms: by name, scalars or one number a member ``[S]``.
-        weights: by the terms' names; a term that has none is taken as it is.
-    """
+    """Sum of weight times term, of the terms' shape; one without a weight is taken as it is."""
     each = [t * weights[name] if name in weights else t for name, t in terms.items()]
     return torch.stack(each).sum(0)
 
 
 def loss_of(terms: Mapping[str, float], settings: Mapping[str, float]) -> float:
-    """Sum of weight times term, of logged numbers.
-
-    Args:
-        terms: by name.
-        settings: weights as they are logged, ``weight_kl``; a term that has none is taken as it is.
-    """
+    """``weighted_sum`` of logged numbers, whose weights are called ``weight_kl``."""
     return sum(value * settings.get(f"weight_{name}", 1) for name, value in terms.items())
 
 
 def warn_of_unfinished_schedules(module: Any) -> None:
-    """One warning with every weight and target that the run ends too early for.
-
-    Args:
-        module: a model or an ensemble, in a trainer.
-    """
+    """One warning with every weight and target that a run in a trainer is too short for."""
     updates, end = module.trainer.estimated_stepping_batches, module.schedule_end
     reached = module.settings(int(min(updates, end)))
     missed = [
@@ -86,12 +66,9 @@ def warn_of_unfinished_schedules(module: Any) -> None:
         for name, final in module.settings(end).items()
         if reached[name] != final
     ]
-    if not missed:
-        return
-    log.warning(
-        "the schedule takes %d updates and the run %d: %s; give a smaller model.anneal_steps, null "
-        "for a share of the run, or a larger trainer.max_steps",
-        end,
-        updates,
-        ", ".join(missed),
-    )
+    if missed:
+        log.warning(
+            f"the schedule takes {end} updates and the run {updates}: {', '.join(missed)}; give "
+            "a smaller model.anneal_steps, null for a share of the run, or a larger "
+            "trainer.max_steps"
+        )

@@ -12,13 +12,12 @@ from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
 from vaescope.models.optimizers import optimizer_for
-from vaescope.models.supervision import (
-    Anneal,
-    Regulariser,
-    Supervision,
-    annealed,
-)
+from vaescope.models.schedules import linear_schedule
+from vaescope.models.supervision import Anneal, Regulariser, Supervision
 from vaescope.ranges import Labels, NonNegative, Steps, in_range
+
+# attributes that are the inner method's
+_INNER = ("encoder", "decoder", "num_images", "schedule_steps")
 
 
 class SemiSupervised(LatentModel):
@@ -31,8 +30,7 @@ class SemiSupervised(LatentModel):
         unsupervised: the inner method, ``parts -> method``.
         gamma_sup: weight of the regulariser, at least 0; the default is the 4 of the published
             code's example times its batch size of 64.
-        regulariser: R_sup, see ``Supervision``.
-        factor_sizes: number of values of each factor, for ``regulariser=embed`` alone.
+        regulariser: R_sup, see ``Supervision``, where ``factor_sizes`` is told, too.
         anneal: gamma_sup is ``fixed``, rises ``linear``ly from 0, or is 0 at first and then there
             at once, ``fine_tune``.
         anneal_steps: number of updates that this takes; None: a third of the run.
@@ -68,10 +66,13 @@ class SemiSupervised(LatentModel):
         self.supervision = Supervision(regulariser, factor_sizes)
 
     def __getattr__(self, name: str) -> Any:
-        """The networks are those of the inner method."""
-        if name in ("encoder", "decoder"):
-            return getattr(self.unsupervised, name)
-        return super().__getattr__(name)
+        return getattr(self.unsupervised, name) if name in _INNER else super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _INNER:
+            setattr(self.unsupervised, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """The inner method's terms of the unlabelled images, and R_sup."""
@@ -82,57 +83,36 @@ class SemiSupervised(LatentModel):
         return terms | {"supervised": self.supervision(mean, labels)}
 
     def weights(self, step: int) -> dict[str, float]:
-        """The inner method's, and gamma_sup."""
-        gamma = annealed(self.gamma_sup, self.anneal, self._steps, step)
+        gamma = self.gamma_sup
+        if self.anneal == "linear":
+            gamma = linear_schedule(0.0, gamma, self._steps, step)
+        if self.anneal == "fine_tune":
+            gamma = gamma * (step >= self._steps)
         return self.unsupervised.weights(step) | {"supervised": gamma}
 
     def targets(self, step: int) -> dict[str, float]:
-        """The inner method's."""
         return self.unsupervised.targets(step)
 
     def encode(self, image: Tensor) -> Any:
-        """Posterior q(z|x) of images ``[B, ...]``, the inner method's."""
         return self.unsupervised.encode(image)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Decoder output of codes ``[B, D]``, the inner method's."""
         return self.unsupervised.decode(z)
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
-        """The inner method's random numbers."""
         return self.unsupervised.draw_noise(rng, batch_size)
 
     def beta_at(self, step: int) -> float | None:
-        """Weight of the inner method's KL after ``step`` updates."""
         return self.unsupervised.beta_at(step)
 
     @property
     def schedule_end(self) -> int:
-        """Number of updates after which neither the inner method's weights nor gamma_sup move."""
         return max(self._steps, self.unsupervised.schedule_end)
 
     @property
     def _steps(self) -> int:
         """Length of the schedule of gamma_sup."""
         return 0 if self.anneal == "fixed" else self.length_of(self.anneal_steps, 1 / 3)
-
-    @property
-    def schedule_steps(self) -> int | None:
-        """Number of updates of which schedules take a share, the inner method's too."""
-        return self.unsupervised.schedule_steps
-
-    @schedule_steps.setter
-    def schedule_steps(self, number: int | None) -> None:
-        self.unsupervised.schedule_steps = number
-
-    @property
-    def num_images(self) -> int | None:
-        """Size of the training set, for an inner method that speaks of it."""
-        return self.unsupervised.num_images
-
-    @num_images.setter
-    def num_images(self, number: int | None) -> None:
-        self.unsupervised.num_images = number
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The inner method's optimiser, with the regulariser's weights as a group more."""
@@ -146,8 +126,7 @@ class Supervised(LatentModel):
     """An encoder of labels alone, R_sup(mu(x'), y), and a decoder that shows its codes.
 
     Args:
-        regulariser: R_sup, see ``Supervision``.
-        factor_sizes: number of values of each factor, for ``regulariser=embed`` alone.
+        regulariser: R_sup, see ``Supervision``, where ``factor_sizes`` is told, too.
 
     Source: Locatello et al. 2020, https://arxiv.org/abs/1905.01258, the fully supervised baseline.
     Differs: the decoder sees mu, not a draw from a posterior whose variance nothing trains.

@@ -50,10 +50,7 @@ class SigmaVAE(LatentModel):
         log_sigma = self._log_sigma(error.mean())
         squared = error.flatten(1).sum(1) / (2 * (2 * log_sigma).exp())
         constant = image[0].numel() * (log_sigma + 0.5 * math.log(2 * math.pi))
-        return {
-            "reconstruction": (squared + constant).mean(),
-            "kl": self.kl(q).sum(-1).mean(),
-        }
+        return {"reconstruction": (squared + constant).mean(), "kl": self.kl(q).sum(-1).mean()}
 
     def _log_sigma(self, mean_squared_error: Tensor) -> Tensor:
         if self.variance == "optimal":

@@ -19,7 +19,6 @@ class SlowVAE(LatentModel):
     the other's, both ways: both cross-entropies, less the entropies H and H' of the posteriors.
 
     Args:
-        beta: weight of the KL to the prior, at least 0.
         gamma: weight of the transition, at least 0.
         rate: lambda of the Laplace prior of a latent's change, greater than 0.
         transition: ``published``: less (H + H') / 2, as in the published code, with which the
@@ -48,11 +47,9 @@ class SlowVAE(LatentModel):
         transition: Literal["published", "kl"] = "published",
     ) -> None:
         super().__init__(parts)
-        self.beta, self.gamma, self.rate = beta, gamma, rate
-        self.transition = transition
+        self.beta, self.gamma, self.rate, self.transition = beta, gamma, rate, transition
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta and gamma."""
         return {"kl": self.beta, "transition": self.gamma}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
@@ -66,11 +63,8 @@ class SlowVAE(LatentModel):
         cross = cross + laplace_cross_entropy(change, q2.variance.sqrt(), self.rate)
         share = 0.5 if self.transition == "published" else 1.0
         entropies = share * (q.entropy() + q2.entropy())
-        return {
-            "reconstruction": first + second,
-            "kl": prior,
-            "transition": (cross - entropies).sum(-1).mean(),
-        }
+        transition = (cross - entropies).sum(-1).mean()
+        return {"reconstruction": first + second, "kl": prior, "transition": transition}
 
 
 def laplace_cross_entropy(mean: Tensor, deviation: Tensor, rate: float) -> Tensor:

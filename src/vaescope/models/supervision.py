@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaescope.errors import ConfigError
-from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import in_range
 
 Regulariser = Literal["xent", "l2", "l2_sigmoid", "cov", "embed"]
@@ -110,20 +109,3 @@ def off_diagonal_covariance(mean: Tensor, labels: Tensor, observed: Tensor) -> T
     covariance = (mean.unsqueeze(2) * centred.unsqueeze(1)).sum(0) / count
     own = torch.eye(*covariance.shape, dtype=torch.bool, device=mean.device)
     return torch.where(own, 0.0, covariance).square().sum()
-
-
-def annealed(gamma: float, anneal: Anneal, anneal_steps: int, step: int) -> float:
-    """Weight gamma after ``step`` updates.
-
-    Args:
-        gamma: the weight at the end.
-        anneal: ``fixed``: always gamma; ``linear``: from 0 to gamma in ``anneal_steps`` updates;
-            ``fine_tune``: 0 for so many updates, then gamma.
-        anneal_steps: number of updates.
-        step: number of updates made so far; in a compiled program a tensor.
-    """
-    if anneal == "linear":
-        return linear_schedule(0.0, gamma, anneal_steps, step)
-    if anneal == "fine_tune":
-        return gamma * (step >= anneal_steps)
-    return gamma

@@ -22,7 +22,6 @@ class TripletVAE(LatentModel):
         alpha: weight of the hinge, at least 0.
         margin: by which the negative is to be farther than the positive, at least 0.
         norm: of the difference of two means: 1 or 2.
-        beta: weight of the KL, at least 0.
 
     Source: Ishfaq et al. 2018, https://arxiv.org/abs/1802.04403. Differs: triplets are ordered by
     their factors, the paper's by class; both weights and the norm are options.
@@ -45,7 +44,6 @@ class TripletVAE(LatentModel):
         self.alpha, self.margin, self.norm, self.beta = alpha, margin, norm, beta
 
     def weights(self, step: int) -> dict[str, float]:
-        """The paper's beta and alpha."""
         return {"kl": self.beta, "triplet": self.alpha}
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
@@ -54,11 +52,7 @@ class TripletVAE(LatentModel):
         q = self.encode(images)
         z = q.rsample(torch.cat([noise["z"], noise["z_2"], noise["z_3"]]))
         hinge = triplet_hinge(*q.mean.chunk(3), norm=self.norm, margin=self.margin)
-        return {
-            "reconstruction": self.nll(z, images),
-            "kl": self.kl(q).sum(-1).mean(),
-            "triplet": hinge.mean(),
-        }
+        return self.elbo_terms(q, z, images) | {"triplet": hinge.mean()}
 
 
 def triplet_hinge(
