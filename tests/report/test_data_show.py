@@ -342,10 +342,10 @@ class TestViews:
         module = TinySquaresDataModule(view=Pairs(k=2, policy="strict"))
         module.setup()
         batch = module.dataset.gather(module.epoch_batches().plan(0))
-        made = tuples(batch, module.dataset.factors, 5)
-        assert torch.equal(made.images[:, 1], batch.partners[0].image[:5])
+        images, captions = tuples(batch, module.dataset.factors, 5)
+        assert torch.equal(images[:, 1], batch.partners[0].image[:5])
         for caption, changed, second in zip(
-            made.captions, batch.known.changed, batch.partners[0].factors, strict=False
+            captions, batch.known.changed, batch.partners[0].factors, strict=False
         ):
             told = dict(part.rsplit(" → ", 1) for part in caption.split(", "))
             positions = changed.nonzero().flatten().tolist()
@@ -358,10 +358,10 @@ class TestViews:
         module = Module(given=random_set(labels=labels), view=Groups("label", 4))
         module.setup()
         batch = module.dataset.gather(module.epoch_batches().plan(0))
-        made = tuples(batch, THREE, 12)
-        assert made.images.shape[:2] == (2, 4)
+        images, captions = tuples(batch, THREE, 12)
+        assert images.shape[:2] == (2, 4)
         rows = batch.rows.view(2, 4)
-        assert made.captions == [f"shared: {label}" for label in labels[rows[:, 0]].tolist()]
+        assert captions == [f"shared: {label}" for label in labels[rows[:, 0]].tolist()]
         assert (labels[rows] == labels[rows[:, :1]]).all()
 
 

@@ -59,9 +59,8 @@ def traversal_figure(rows: Tensor, labels: Sequence[str], title: str, *, extent:
 @torch.no_grad()
 def reconstruction_figure(model: LatentModel, images: Tensor) -> Figure:
     """Observations beside their reconstructions at the posterior mean ``[n, *image_shape]``."""
-    rebuilt = (
-        model.decode_mean(model.encode(images.to(next(model.parameters()))).mean).float().cpu()
-    )
+    codes = model.encode(images.to(next(model.parameters()))).mean
+    rebuilt = model.decode_mean(codes).float().cpu()
     title = "held-out observations and reconstructions"
     if images.ndim == 4:
         pairs = torch.stack([images.cpu(), rebuilt])
@@ -114,14 +113,9 @@ def grid_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
 
 
 def drawable(images: Tensor) -> Tensor:
-    """Images `[..., C, H, W]` with one channel or three; others become grey ones.
+    """Images `[..., C, H, W]` that can be drawn: of one channel, grey, of three, in colour.
 
-    Args:
-        images: of one channel, which is grey, of three, which are red, green and blue, or of any
-            other number, of which the first four are shown.
-
-    Returns:
-        The same images, or their channels one below the other, `[..., 1, min(C, 4) * H, W]`.
+    Of other numbers the first four are put below each other, `[..., 1, min(C, 4) * H, W]`.
     """
     channels = images.shape[-3]
     if channels in (1, 3):

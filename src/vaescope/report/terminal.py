@@ -64,10 +64,7 @@ def shown_published(value: Sequence[float | None] | None) -> str:
 def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: str) -> None:
     """Print one line a job: what is special about it, its chief scores or its error.
 
-    Args:
-        jobs: each with ``name``, ``overrides``, ``rows`` and ``error``.
-        keys: scores to show.
-        title: heading above the table.
+    Each has ``name``, ``overrides``, ``rows`` and ``error``.
     """
     shared = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
     table = Table(box=box.SIMPLE_HEAD)

@@ -22,17 +22,10 @@ GROUPS = (
     "statistics",
 )
 # updates are counted, not asked for
-OF_THE_TRAINER = {
-    f"trainer.{key}" for key in ("precision", "gradient_clip_val", "accumulate_grad_batches")
-}
+OF_THE_TRAINER = ("precision", "gradient_clip_val", "accumulate_grad_batches")
 OF_THE_MACHINE = {
-    "optimizer.fused",
-    "optimizer.foreach",
-    "optimizer._partial_",
-    "data.data_dir",
-    "data.cache",
-    "data.num_workers",
-    "data.placement",
+    *(f"optimizer.{key}" for key in ("fused", "foreach", "_partial_")),
+    *(f"data.{key}" for key in ("data_dir", "cache", "num_workers", "placement")),
 }
 METHOD, SOURCE = "model._target_", "data.source"
 # what may be averaged over with group_by although it stands in the group ``data``

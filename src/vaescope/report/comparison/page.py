@@ -10,15 +10,8 @@ from markupsafe import Markup
 from vaescope.errors import ConfigError, RunFolderError
 from vaescope.files import write_json, write_text
 from vaescope.report.comparison.figures import scatter, shown, strip
-from vaescope.report.comparison.rows import (
-    AGAINST_MIG,
-    BESIDE,
-    MIG,
-    Comparison,
-    compared,
-    correlations,
-)
-from vaescope.report.comparison.seed_groups import Group, Measured
+from vaescope.report.comparison.rows import BESIDE, Comparison, compared, correlated
+from vaescope.report.comparison.seed_groups import Group
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.report.terminal import print_table
@@ -55,42 +48,37 @@ def compare(plain: Mapping[str, Any]) -> Path:
     """
     folder = Path(plain["output_dir"])
     _refuse_folder_of_another(folder)
-    entries = _texts("runs", plain["runs"])
+    entries, scores, group_by = (_texts(k, plain[k]) for k in ("runs", "scores", "group_by"))
     if not entries:
         raise ConfigError("runs: none given; say runs=[FOLDER,...]")
-    scores, group_by = (_texts(key, plain[key]) for key in ("scores", "group_by"))
     comparison = compared(find_runs(entries), scores or None, group_by, plain["sort"])
-    columns, correlated = columns_of(comparison), _correlated(comparison)
+    columns, models = columns_of(comparison), sum(len(g.members) for g in comparison.groups)
     content = {
-        "title": _title(comparison),
+        "title": f"{models} models in {len(comparison.groups)} groups",
         "note": _note(comparison),
         "columns": [vars(column) for column in columns],
         "groups": [_plain(group, columns) for group in comparison.groups],
         "shared": comparison.shared,
-        "correlations": correlated,
+        "correlations": correlated(comparison.groups),
         "remarks": comparison.remarks,
         "environment": environment(plain["threads"] or 0),
     }
     write_json(folder / "comparison.json", content)
-    page = content | _page(comparison, columns, correlated)
+    page = content | _page(content, comparison.groups, columns)
     for template, name in (("comparison.md", "comparison.md"), ("comparison.html", "report.html")):
         write_text(folder / name, rendered(template, page) + "\n")
     forget_error(folder)
-    _print(comparison, columns, folder)
+    _print(content, comparison.groups, columns, folder / "report.html")
     return folder / "report.html"
 
 
 def _refuse_folder_of_another(folder: Path) -> None:
     """Nothing that another command has written is written over."""
-    others = [
-        name
-        for name in ("config.yaml", "scores.json", "checkpoints", "multirun.yaml", "report.html")
-        if (folder / name).exists() and not (folder / "comparison.json").exists()
-    ]
-    if others:
-        raise RunFolderError(
-            f"output_dir={folder} has {others[0]} of another command; name another folder"
-        )
+    for name in ("config.yaml", "scores.json", "checkpoints", "multirun.yaml", "report.html"):
+        if (folder / name).exists() and not (folder / "comparison.json").exists():
+            raise RunFolderError(
+                f"output_dir={folder} has {name} of another command; name another folder"
+            )
 
 
 def _texts(option: str, value: Any) -> list[str] | None:
@@ -107,21 +95,18 @@ def columns_of(comparison: Comparison) -> list[Column]:
     """Each score, behind it its chance level and its ceiling where a run has them."""
     columns = []
     for key in comparison.keys:
-        record = record_of(key)
-        meaning = record.meaning if record else "no score of vaescope"
-        columns.append(Column(key, heading(key), meaning, True))
+        columns.append(Column(key, heading(key), _meaning(key, "no score of vaescope"), True))
         for level in BESIDE:
             beside = f"{key}_{level}"
             if any(group.measured(beside) for group in comparison.groups):
-                record = record_of(beside)
-                meaning = record.meaning if record else f"{level} of {name_of(key)}"
+                meaning = _meaning(beside, f"{level} of {name_of(key)}")
                 columns.append(Column(beside, f"{heading(key)}: {level}", meaning, False))
     return columns
 
 
-def _whose(line: Mapping[str, Any]) -> str:
-    seed = f", seed {line['seed']}" if line["seed"] is not None else ""
-    return f"({line['method']} on {line['data']}{seed})"
+def _meaning(key: str, otherwise: str) -> str:
+    record = record_of(key)
+    return record.meaning if record else otherwise
 
 
 def _about(group: Group) -> list[str]:
@@ -145,11 +130,6 @@ def _cell(group: Group, column: Column) -> str:
     return f"{mean_and_std(measured.mean, measured.std)} ({measured.n})"
 
 
-def _title(comparison: Comparison) -> str:
-    models = sum(len(group.members) for group in comparison.groups)
-    return f"{models} models in {len(comparison.groups)} groups"
-
-
 def _note(comparison: Comparison) -> str:
     """What all numbers of the table have in common."""
     rows = [member.row for group in comparison.groups for member in group.members]
@@ -161,23 +141,6 @@ def _note(comparison: Comparison) -> str:
         f"Mean ± standard deviation (n seeds){samples}; the standard deviation divides by n − 1."
         + (f" All runs: {shared}." if shared else "")
     )
-
-
-def _correlated(comparison: Comparison) -> list[dict[str, Any]]:
-    """What the MIG correlates with, where enough runs have both."""
-    return [
-        {"runs": panel, "mig": MIG, "score": key, "name": name, "r": r, "n": n}
-        for key, name in AGAINST_MIG.items()
-        for panel, (r, n) in correlations(comparison.groups, key).items()
-        if r is not None
-    ]
-
-
-def _sentences(correlated: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [
-        f"{line['runs']}: MIG and {line['name']} correlate with {shown(line['r'], line['n'])}."
-        for line in correlated
-    ]
 
 
 def _plain(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
@@ -204,27 +167,30 @@ def _plain(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _page(
-    comparison: Comparison, columns: Sequence[Column], correlated: Sequence[Mapping[str, Any]]
+    content: Mapping[str, Any], groups: Sequence[Group], columns: Sequence[Column]
 ) -> dict[str, Any]:
     """What the page and the text show beside the numbers."""
-    groups = comparison.groups
     ranges = _ranges(groups, columns)
     cells = [[(_cell(g, c), c.is_score, _strip(g, c, ranges)) for c in columns] for g in groups]
-    head = [*ABOUT, *(column.heading for column in columns)]
-    body = [
-        [*_about(group), *(text for text, *_ in row)]
-        for group, row in zip(groups, cells, strict=True)
-    ]
+    rows = [{"about": _about(g), "cells": row} for g, row in zip(groups, cells, strict=True)]
+    head, body = _table(groups, columns)
     figure = scatter(groups)
     return {
         "about": ABOUT,
-        "rows": [
-            {"about": _about(group), "cells": row} for group, row in zip(groups, cells, strict=True)
-        ],
+        "rows": rows,
         "table": Markup("\n".join(markdown_table(head, body))),  # cells are escaped
-        "sentences": _sentences(correlated),
+        "sentences": [
+            f"{line['runs']}: MIG and {line['name']} correlate with {shown(line['r'], line['n'])}."
+            for line in content["correlations"]
+        ],
         "scatter": inline_svg(figure) if figure else None,
     }
+
+
+def _table(groups: Sequence[Group], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of texts."""
+    head = [*ABOUT, *(column.heading for column in columns)]
+    return head, [[*_about(group), *(_cell(group, c) for c in columns)] for group in groups]
 
 
 Ranges = Mapping[tuple[str, str], tuple[float, float]]
@@ -238,13 +204,8 @@ def _ranges(groups: Sequence[Group], columns: Sequence[Column]) -> Ranges:
             for key in (column.key, f"{column.key}_chance"):
                 if measured := group.measured(key):
                     inside = found.setdefault((group.data, column.key), [])
-                    inside += [*(value for _, value in measured.values), *_ends(measured)]
+                    inside += [*(value for _, value in measured.values), *measured.ends]
     return {key: (min(values), max(values)) for key, values in found.items()}
-
-
-def _ends(measured: Measured) -> tuple[float, float]:
-    half = measured.std or 0.0
-    return measured.mean - half, measured.mean + half
 
 
 def _strip(group: Group, column: Column, ranges: Ranges) -> str:
@@ -253,12 +214,15 @@ def _strip(group: Group, column: Column, ranges: Ranges) -> str:
         return ""
     chance = group.measured(f"{column.key}_chance")
     scale = ranges[group.data, column.key]
-    return strip(measured.values, _ends(measured), chance.mean if chance else None, scale)
+    return strip(measured.values, measured.ends, chance.mean if chance else None, scale)
 
 
-def _print(comparison: Comparison, columns: Sequence[Column], folder: Path) -> None:
-    scores = [column for column in columns if column.is_score]
-    rows = [[*_about(group), *(_cell(group, c) for c in scores)] for group in comparison.groups]
-    notes = [f"{line['run']} {_whose(line)}: {line['reason']}" for line in comparison.remarks]
-    headings = [*ABOUT, *(column.heading for column in scores)]
-    print_table(headings, rows, _title(comparison), [*notes, f"report: {folder / 'report.html'}"])
+def _print(
+    content: Mapping[str, Any], groups: Sequence[Group], columns: Sequence[Column], report: Path
+) -> None:
+    notes = []
+    for line in content["remarks"]:
+        seed = f", seed {line['seed']}" if line["seed"] is not None else ""
+        notes.append(f"{line['run']} ({line['method']} on {line['data']}{seed}): {line['reason']}")
+    head, body = _table(groups, [column for column in columns if column.is_score])
+    print_table(head, body, content["title"], [*notes, f"report: {report}"])

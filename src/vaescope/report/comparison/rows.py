@@ -85,10 +85,12 @@ def compared(
     members, repeats = _without_repeats(members, keys)
     rows = [member.row for member in members]
     groups = groups_of(members, keys, group_by)
+    first = members[0].settings
+    told = [key for key in TOLD if key not in keys and first.get(key) is not None]
     return Comparison(
         _chosen_scores(scores, rows),
         _in_order(groups, keys, score_key("sort", sort, rows) if sort else None, sort or ""),
-        _shared(members, keys),
+        {short_name(key): text_of(key, first[key]) for key in told},
         [*_unfinished(runs), *repeats, *_not_finite(members)],
     )
 
@@ -110,14 +112,20 @@ def score_key(option: str, word: str, rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def correlated(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """What the MIG correlates with, where enough runs have both."""
+    return [
+        {"runs": panel, "mig": MIG, "score": key, "name": name, "r": r, "n": n}
+        for key, name in AGAINST_MIG.items()
+        for panel, (r, n) in correlations(groups, key).items()
+        if r is not None
+    ]
+
+
 def correlations(groups: Sequence[Group], key: str) -> dict[str, tuple[float | None, int]]:
     """Pearson's r of a score and the MIG over runs, and the number of runs, by panel.
 
     None instead of r for fewer than five runs, or if one of the two is constant.
-
-    Args:
-        groups: to be drawn together where their panels are the same.
-        key: log key of the score.
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for group in groups:
@@ -150,34 +158,26 @@ def _without_repeats(
     members: Sequence[Member], keys: Sequence[str]
 ) -> tuple[list[Member], list[dict[str, Any]]]:
     """Each seed of the same settings once, the newest: a repeat is no further seed."""
+
+    def age(member: Member) -> tuple[float, str]:
+        return (member.run.folder / "scores.json").stat().st_mtime, str(member.run.folder)
+
     kept: dict[tuple[Any, ...], Member] = {}
-    repeats = []
-    for member in sorted(members, key=_age):
+    lines = []
+    for member in sorted(members, key=age):
         values = (member.settings.get(key) for key in keys)
         same = (member.row["step"], member.row["seed"], *values)
         if same in kept:
-            repeats.append((kept[same], member))
+            reason = f"the same settings and seed as {member.run.folder}, which counts instead"
+            lines.append(_line(kept[same], reason))
         kept[same] = member
-    lines = [
-        _line(old, f"the same settings and seed as {new.run.folder}, which counts instead")
-        for old, new in repeats
-    ]
     return [m for m in members if any(m is other for other in kept.values())], lines
 
 
-def _age(member: Member) -> tuple[float, str]:
-    return (member.run.folder / "scores.json").stat().st_mtime, str(member.run.folder)
-
-
 def _line(member: Member, reason: str) -> dict[str, Any]:
-    row = member.row
-    return {
-        "run": str(member.run.folder),
-        "method": row["model"],
-        "data": row["data"],
-        "seed": row["seed"],
-        "reason": reason,
-    }
+    row, folder = member.row, str(member.run.folder)
+    about = {"run": folder, "method": row["model"], "data": row["data"], "seed": row["seed"]}
+    return about | {"reason": reason}
 
 
 def _unfinished(runs: Sequence[FoundRun]) -> list[dict[str, Any]]:
@@ -199,15 +199,9 @@ def _unfinished(runs: Sequence[FoundRun]) -> list[dict[str, Any]]:
 
 def _not_finite(members: Sequence[Member]) -> list[dict[str, Any]]:
     """Rows with scores that are infinite or not a number."""
-    found = {
-        index: [k for k, v in m.row.items() if is_number(v) and not isfinite(v)]
-        for index, m in enumerate(members)
-    }
-    return [
-        _line(members[index], f"not a finite number: {', '.join(map(name_of, keys))}")
-        for index, keys in found.items()
-        if keys
-    ]
+    bad = [(m, [k for k, v in m.row.items() if is_number(v) and not isfinite(v)]) for m in members]
+    told = "not a finite number: {}".format
+    return [_line(m, told(", ".join(map(name_of, keys)))) for m, keys in bad if keys]
 
 
 def _in_order(
@@ -224,9 +218,3 @@ def _in_order(
         return (group.place, group.updates, *value, group.method, mine)
 
     return sorted(groups, key=rank)
-
-
-def _shared(members: Sequence[Member], keys: Sequence[str]) -> dict[str, str]:
-    first = members[0].settings
-    told = [key for key in TOLD if key not in keys and first.get(key) is not None]
-    return {short_name(key): text_of(key, first[key]) for key in told}

@@ -41,6 +41,11 @@ class Measured:
     values: Sequence[tuple[int, float]]
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """A standard deviation below and above the mean."""
+        return self.mean - (self.std or 0.0), self.mean + (self.std or 0.0)
+
+    @property
     def n(self) -> int:
         """Number of seeds that have it."""
         return len(self.values)

@@ -24,6 +24,7 @@ def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
     """What there is to know of a data set before one looks at it, by name."""
     dataset, source = module.dataset, module.dataset.data_source
     shape = " × ".join(str(side) for side in dataset.image_shape)
+    parts = module.rows.items()
     unit = "channels × height × width" if len(dataset.image_shape) == 3 else "numbers"
     found = {
         "observations": f"{len(dataset):,}{_combinations(lookup)}",
@@ -32,14 +33,10 @@ def facts(module: FactorDataModule, lookup: Lookup) -> dict[str, str]:
         "made of": dataset.source,
         "published in": "; ".join(map(str, source.publications)),
         "licence": source.licence,
-        "files": "; ".join(
-            f"{path} ({path.stat().st_size:,} bytes)" for path in dataset.files_read()
-        ),
+        "files": "; ".join(f"{p} ({p.stat().st_size:,} bytes)" for p in dataset.files_read()),
         "beside the factors": "images vary in more than their factors" * dataset.has_nuisance,
         "parts": ", ".join(
-            f"{name.replace('_', ' ')} {len(rows):,}"
-            for name, rows in module.rows.items()
-            if len(rows)
+            f"{n.replace('_', ' ')} {len(rows):,}" for n, rows in parts if len(rows)
         ),
     }
     chosen = {"view": module.view, "sampling": module.sampling, "hold out": module.hold_out}
@@ -115,9 +112,5 @@ def _combinations(lookup: Lookup) -> str:
 
 
 def _settings(chosen: object) -> str:
-    plain = {n: v for n, v in vars(chosen).items() if not n.startswith("_") and not _is_large(v)}
-    return ", ".join(f"{name}={value}" for name, value in plain.items())
-
-
-def _is_large(value: object) -> bool:
-    return isinstance(value, Tensor | np.ndarray)
+    small = {n: v for n, v in vars(chosen).items() if not isinstance(v, Tensor | np.ndarray)}
+    return ", ".join(f"{name}={value}" for name, value in small.items() if name[:1] != "_")

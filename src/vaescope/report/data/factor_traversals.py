@@ -49,11 +49,7 @@ def traversals(lookup: Lookup, bases: Tensor) -> list[Traversal]:
         lookup: the data set.
         bases: rows of the base images int64 `[R]`.
     """
-    factors = lookup.dataset.factors
-    return [
-        _traversal(lookup, bases, position, shown_values(lookup, position))
-        for position in range(len(factors))
-    ]
+    return [_traversal(lookup, bases, k) for k in range(len(lookup.dataset.factors))]
 
 
 def nuisance_traversal(lookup: Lookup, bases: Tensor) -> Traversal | None:
@@ -82,8 +78,8 @@ def shown_values(lookup: Lookup, position: int) -> np.ndarray:
     return occurring[np.linspace(0, last, count).round().astype(int)]
 
 
-def _traversal(lookup: Lookup, bases: Tensor, position: int, values: np.ndarray) -> Traversal:
-    factors = lookup.dataset.factors
+def _traversal(lookup: Lookup, bases: Tensor, position: int) -> Traversal:
+    factors, values = lookup.dataset.factors, shown_values(lookup, position)
     start = lookup.values[bases.numpy()]
     wanted = np.repeat(start[:, None], len(values), axis=1)
     wanted[:, :, position] = values
@@ -108,44 +104,30 @@ def _traversal(lookup: Lookup, bases: Tensor, position: int, values: np.ndarray)
     )
 
 
-@dataclass(frozen=True)
-class Tuples:
-    """What a view puts together: images of one training batch, those that belong together a row.
+def tuples(batch: Batch, factors: Factors, count: int) -> tuple[Tensor, list[str]]:
+    """The first ``count`` pairs, triplets or groups of a gathered batch, as its view makes them.
 
-    Args:
-        images: `[T, G, *image_shape]`.
-        captions: what is known of each `[T]`.
+    Returns:
+        Images `[T, G, *image_shape]`, those that belong together a row, and captions `[T]`.
     """
-
-    images: Tensor
-    captions: list[str]
-
-
-def tuples(batch: Batch, factors: Factors, count: int) -> Tuples:
-    """The first ``count`` pairs, triplets or groups of a gathered batch."""
     group, label = batch.known.group, batch.known.label
     if group is not None and label is not None:
         size = int((group == group[0]).sum())
         images = batch.image.unflatten(0, (-1, size))[:count]
-        return Tuples(images, [f"shared: {label}" for label in label[::size][:count].tolist()])
+        return images, [f"shared: {shared}" for shared in label[::size][:count].tolist()]
     images = torch.stack([part.image[:count] for part in (batch, *batch.partners)], dim=1)
     captions = []
     for row in range(len(images)):
-        changes = [
-            _changes(batch.factors[row], partner.factors[row], factors)
-            for partner in batch.partners
-        ]
+        pairs = [(batch.factors[row], partner.factors[row]) for partner in batch.partners]
+        changes = [_changes(first, second, factors) for first, second in pairs]
         if len(changes) > 1:
             changes = [f"{number}: {told}" for number, told in enumerate(changes, start=2)]
         captions.append("; ".join(changes))
-    return Tuples(images, captions)
+    return images, captions
 
 
 def _changes(first: Tensor, second: Tensor, factors: Factors) -> str:
     """``scale 2 → 5, x 0 → 1``: the factors that differ."""
-    changes = [
-        f"{name} {a:.3g} → {b:.3g}"
-        for name, a, b in zip(factors.names, first.tolist(), second.tolist(), strict=True)
-        if a != b
-    ]
+    values = zip(factors.names, first.tolist(), second.tolist(), strict=True)
+    changes = [f"{name} {a:.3g} → {b:.3g}" for name, a, b in values if a != b]
     return ", ".join(changes) or "nothing changed"

@@ -1,6 +1,5 @@
 """Pictures and plots of a data set, as png files in text."""
 
-import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from vaescope.escaping import for_figure
 from vaescope.report.data.factor_traversals import Traversal
 from vaescope.report.data.numbers import NUISANCE, FactorDistance, PixelStatistics
 from vaescope.report.figures import drawable
-from vaescope.report.html.render import save_figure
+from vaescope.report.html.render import png_uri, save_figure
 
 _GAP = 2
 _GAP_LEVEL = 225
@@ -43,22 +42,24 @@ def picture_grid(images: Tensor, replaced: np.ndarray | None = None) -> str:
     images = images.expand(-1, -1, 3, -1, -1)
     pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 1, 3, 4, 2).numpy()
     pixels = pixels.repeat(factor, axis=2).repeat(factor, axis=3)
-    if replaced is not None:
-        pixels[replaced] = _framed(pixels[replaced])
+    if replaced is not None:  # a red edge inside
+        edge = np.ones(pixels.shape[2:4], dtype=bool)
+        edge[_GAP:-_GAP, _GAP:-_GAP] = False
+        pixels[replaced[:, :, None, None] & edge] = _REPLACED
     tall, wide = height * factor + _GAP, width * factor + _GAP
     sheet = np.full((num_rows, num_columns, tall, wide, 3), _GAP_LEVEL, dtype=np.uint8)
     sheet[:, :, :-_GAP, :-_GAP] = pixels
     bitmap = sheet.transpose(0, 2, 1, 3, 4).reshape(num_rows * tall, num_columns * wide, 3)
     file = io.BytesIO()
     imsave(file, bitmap[:-_GAP, :-_GAP], format="png")
-    return _uri(file)
+    return png_uri(file.getvalue())
 
 
 def plot(figure: Figure) -> str:
     """A figure as a data URI."""
     file = io.BytesIO()
     save_figure(figure, file, "png")
-    return _uri(file)
+    return png_uri(file.getvalue())
 
 
 def moments_figure(statistics: PixelStatistics) -> Figure:
@@ -71,9 +72,8 @@ def moments_figure(statistics: PixelStatistics) -> Figure:
     else:
         figure.colorbar(upper.imshow(mean.mean(0).numpy(), cmap="gray"), ax=upper)
     figure.colorbar(lower.imshow(std.numpy(), cmap="magma", vmin=0), ax=lower)
-    upper.set_title("mean", fontsize=10)
-    lower.set_title("standard deviation", fontsize=10)
-    for axis in (upper, lower):
+    for axis, title in ((upper, "mean"), (lower, "standard deviation")):
+        axis.set_title(title, fontsize=10)
         axis.set_axis_off()
     return figure
 
@@ -119,7 +119,12 @@ def distance_figure(
     if random_pair is not None:
         right.axvline(random_pair, color="black", linestyle=":", linewidth=1)
     for axis in left:
-        _draw_curves(axis, ordered, sizes, colours)
+        for name, distance in ordered.items():
+            whole = max(sizes[name] - 1, 1) if distance.kind != "circular" else sizes[name]
+            shares = [step / whole for step in distance.steps]
+            values: list[Any] = [np.nan if d is None else d for d in distance.distances]
+            axis.plot(shares, values, marker=".", color=colours[name], label=for_figure(name))
+        axis.set_xlabel("difference of the factor, share of its range")
         highest = max(value or 0 for d in ordered.values() for value in d.distances)
         if random_pair is not None and random_pair < 3 * highest:  # else all curves lie flat
             axis.axhline(random_pair, color="black", ls=":", lw=1, label="random pairs")
@@ -136,9 +141,7 @@ def traversal_figure(traversal: Traversal) -> Figure:
     figure = Figure(figsize=(3 * num_bases, 2.2), layout="constrained")
     axes = figure.subplots(1, num_bases, sharey=True, squeeze=False)[0]
     for axis, lines in zip(axes, traversal.images[:, :, :_NUM_ENTRIES], strict=True):
-        marker = "o" if traversal.kind == "categorical" else ""
-        style = "" if traversal.kind == "categorical" else "-"
-        axis.plot(traversal.values, lines, linestyle=style or "none", marker=marker)
+        axis.plot(traversal.values, lines, "o" if traversal.kind == "categorical" else "-")
         axis.set_xlabel(for_figure(traversal.name))
         _tidy(axis)
     axes[0].set_ylabel("entries")
@@ -183,14 +186,9 @@ def joint_figure(joint: np.ndarray, names: Sequence[str], sizes: Sequence[int]) 
     figure = Figure(figsize=(5, 3.6), layout="constrained")
     axis = figure.subplots()
     (left, right), (low, high) = [(-0.5, n - 0.5) if n else (0.0, 1.0) for n in sizes]
-    shown = axis.imshow(
-        joint.T,
-        extent=(left, right, low, high),
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-        cmap="magma",
-    )
+    shown = axis.imshow(joint.T, extent=(left, right, low, high), origin="lower", cmap="magma")
+    shown.set_interpolation("nearest")
+    axis.set_aspect("auto")
     axis.set(xlabel=for_figure(names[0]), ylabel=for_figure(names[1]))
     for side, size in zip((axis.xaxis, axis.yaxis), sizes, strict=True):
         side.set_major_locator(MaxNLocator(integer=size > 0))
@@ -208,29 +206,6 @@ def tuples_figure(vectors: Tensor) -> Figure:
     return figure
 
 
-def _framed(pixels: np.ndarray) -> np.ndarray:
-    """Pictures `[n, H, W, 3]` with a red edge inside."""
-    framed = np.full_like(pixels, 0)
-    framed[:] = _REPLACED
-    inside = np.s_[:, _GAP:-_GAP, _GAP:-_GAP]
-    framed[inside] = pixels[inside]
-    return framed
-
-
-def _draw_curves(
-    axis: Axes,
-    ordered: Mapping[str, FactorDistance],
-    sizes: Mapping[str, int],
-    colours: Mapping[str, str],
-) -> None:
-    for name, distance in ordered.items():
-        whole = max(sizes[name] - 1, 1) if distance.kind != "circular" else sizes[name]
-        shares = [step / whole for step in distance.steps]
-        values: list[Any] = [np.nan if value is None else value for value in distance.distances]
-        axis.plot(shares, values, marker=".", color=colours[name], label=for_figure(name))
-    axis.set_xlabel("difference of the factor, share of its range")
-
-
 def _panel(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axis = figure.subplots()
@@ -240,7 +215,3 @@ def _panel(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _tidy(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
-
-
-def _uri(file: io.BytesIO) -> str:
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -85,14 +85,7 @@ class Lookup:
 
 
 def chosen_rows(num_rows: int, count: int, seed: int, name: str) -> Tensor:
-    """Rows int64 `[n]`, rising, n at most ``count``: drawn without replacement, or all there are.
-
-    Args:
-        num_rows: size of the data set.
-        count: how many are wanted.
-        seed: of the draw.
-        name: what they are for.
-    """
+    """Rows int64 `[n]`, rising, n at most ``count``: all, or drawn for one use, ``name``."""
     if num_rows <= count:
         return torch.arange(num_rows)
     drawn = stream(seed, f"show/{name}").choice(num_rows, count, replace=False)

@@ -1,7 +1,6 @@
 """What a data set's pixels are like, and how far each factor moves them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -70,9 +69,9 @@ class FactorDistance:
     """
 
     kind: str
-    steps: list[float] = field(default_factory=list)
-    distances: list[float | None] = field(default_factory=list)
-    num_pairs: list[int] = field(default_factory=list)
+    steps: list[float]
+    distances: list[float | None]
+    num_pairs: list[int]
 
     @property
     def neighbours(self) -> float | None:
@@ -103,7 +102,10 @@ def pixel_statistics(lookup: Lookup, rows: Tensor) -> PixelStatistics:
         low = torch.minimum(low, flat.amin((0, 2)))
         high = torch.maximum(high, flat.amax((0, 2)))
         spread += flat.std(2, correction=0).double().sum(0)
-        levels += 0 if is_vector else _count_levels(flat)
+        if not is_vector:  # how often each channel has each level
+            level = (flat * _LEVELS).round().long().clamp(0, _LEVELS)
+            level += torch.arange(num_channels)[:, None] * (_LEVELS + 1)
+            levels += torch.bincount(level.flatten(), minlength=len(levels))
     mean_image, variance = total / len(rows), (squares / len(rows) - (total / len(rows)) ** 2)
     mean_image, variance = mean_image + centre, variance.clamp(min=0)
     by_channel = mean_image.reshape(num_channels, -1)
@@ -138,21 +140,36 @@ def factor_distances(lookup: Lookup, rows: Tensor) -> dict[str, FactorDistance]:
     Differs: mean squared instead of other distances, as a mean over pixels.
     """
     factors = lookup.dataset.factors
-    measured = _Sums()
+    sums: dict[str, dict[float, tuple[float, int]]] = {}  # by factor and step: sum, number
+
+    def add(name: str, step: float, first: Tensor, second: Tensor) -> None:
+        """Take pairs of images `[B, ...]` into account, B possibly 0."""
+        per_pixel = (first - second).square().flatten(1).mean(1) if len(first) else first.sum()
+        total, count = sums.setdefault(name, {}).get(step, (0.0, 0))
+        sums[name][step] = (total + float(per_pixel.double().sum()), count + len(first))
+
     parts = rows.split(max(1, lookup.chunk // 2)) if len(factors) else ()
     for number, part in enumerate(parts):
         first = lookup.images(part)
         if lookup.dataset.has_nuisance:
             draws = stream(lookup.seed, "show/draw", number).integers(2**62, size=len(part))
-            measured.add(NUISANCE, 1, first, lookup.images(part, torch.from_numpy(draws)))
+            add(NUISANCE, 1, first, lookup.images(part, torch.from_numpy(draws)))
         for position, name in enumerate(factors.names) if lookup.is_exact else ():
             for step in steps_of(factors, position):
                 moved, stays_in = _moved(lookup.values[part], position, step, factors)
                 inside = torch.from_numpy(stays_in)
                 second, found = lookup.exact(moved[stays_in], part[inside])
-                measured.add(name, step, first[inside][torch.from_numpy(found)], second)
+                add(name, step, first[inside][torch.from_numpy(found)], second)
     kinds = dict(zip(factors.names, factors.kinds, strict=True)) | {NUISANCE: NUISANCE}
-    return {name: measured.distance(name, kinds[name]) for name in measured.names()}
+    return {
+        name: FactorDistance(
+            kinds[name],
+            steps=sorted(found),
+            distances=[found[s][0] / found[s][1] if found[s][1] else None for s in sorted(found)],
+            num_pairs=[found[step][1] for step in sorted(found)],
+        )
+        for name, found in sums.items()
+    }
 
 
 def steps_of(factors: Factors, position: int) -> list[float]:
@@ -173,6 +190,7 @@ def factor_lines(lookup: Lookup) -> list[dict[str, Any]]:
         return []
     weights = torch.ones(len(table), dtype=torch.float64)
     entropy = factor_statistics(torch.from_numpy(table), weights, factors)["entropy"]
+    described = (factors.names, factors.kinds, factors.sizes)
     return [
         {
             "name": name,
@@ -180,43 +198,12 @@ def factor_lines(lookup: Lookup) -> list[dict[str, Any]]:
             "num_values": size or None,
             "entropy_uniform": float(np.log(size)) if size else None,
             "entropy": entropy[name] if size else None,
-            "num_occurring": int((np.bincount(column.astype(np.int64)) > 0).sum())
-            if size
-            else None,
+            "num_occurring": len(np.unique(column)) if size else None,
             "minimum": float(column.min()),
             "maximum": float(column.max()),
         }
-        for name, kind, size, column in zip(
-            factors.names, factors.kinds, factors.sizes, table.T, strict=True
-        )
+        for name, kind, size, column in zip(*described, table.T, strict=True)
     ]
-
-
-class _Sums:
-    """Squared differences, summed by factor and step."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, dict[float, tuple[float, int]]] = {}
-
-    def add(self, name: str, step: float, first: Tensor, second: Tensor) -> None:
-        """Take pairs of images `[B, ...]` into account, B possibly 0."""
-        per_pixel = (first - second).square().flatten(1).mean(1) if len(first) else first.sum()
-        total, count = self._found.setdefault(name, {}).get(step, (0.0, 0))
-        self._found[name][step] = (total + float(per_pixel.double().sum()), count + len(first))
-
-    def names(self) -> Iterator[str]:
-        """What was measured."""
-        return iter(self._found)
-
-    def distance(self, name: str, kind: str) -> FactorDistance:
-        """Means of one factor."""
-        sums = sorted(self._found[name].items())
-        return FactorDistance(
-            kind,
-            steps=[step for step, _ in sums],
-            distances=[total / count if count else None for _, (total, count) in sums],
-            num_pairs=[count for _, (_, count) in sums],
-        )
 
 
 def _moved(
@@ -229,14 +216,6 @@ def _moved(
     moved[:, position] = column % size if kind in ("circular", "categorical") else column
     largest = 1 if kind == "continuous" else size - 1
     return moved, moved[:, position] <= largest
-
-
-def _count_levels(flat: Tensor) -> Tensor:
-    """How often each channel has each level, int64 `[C * 65536]`, of images `[B, C, P]`."""
-    num_channels = flat.shape[1]
-    level = (flat * _LEVELS).round().long().clamp(0, _LEVELS)
-    level += torch.arange(num_channels)[:, None] * (_LEVELS + 1)
-    return torch.bincount(level.flatten(), minlength=num_channels * (_LEVELS + 1))
 
 
 def _about_levels(levels: Tensor) -> dict[str, Any]:

@@ -12,12 +12,7 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.factors import Factors
 from vaescope.files import write_json, write_text
 from vaescope.report.data import figures
-from vaescope.report.data.descriptions import (
-    attribute_shares,
-    dependence,
-    facts,
-    label_counts,
-)
+from vaescope.report.data.descriptions import attribute_shares, dependence, facts, label_counts
 from vaescope.report.data.factor_traversals import Traversal, nuisance_traversal, traversals, tuples
 from vaescope.report.data.lookup import Lookup, chosen_rows
 from vaescope.report.data.numbers import (
@@ -50,11 +45,9 @@ def write_data_page(
         Path of the page; equal settings give equal pages.
     """
     seed, dataset = plain["seed"], module.dataset
-    lookup = Lookup(dataset, seed)
-    size = len(dataset)
-    statistics = pixel_statistics(
-        lookup, chosen_rows(size, plain["num_statistics"], seed, "statistics")
-    )
+    lookup, size = Lookup(dataset, seed), len(dataset)
+    measured = chosen_rows(size, plain["num_statistics"], seed, "statistics")
+    statistics = pixel_statistics(lookup, measured)
     distances = factor_distances(lookup, chosen_rows(size, _NUM_PAIRS, seed, "pairs"))
     numbers = {
         "title": dataset.title,
@@ -63,10 +56,7 @@ def write_data_page(
         "labels": label_counts(dataset),
         "attributes": attribute_shares(dataset),
         "statistics": statistics.plain(),
-        "distances": {
-            name: vars(distance) | {"neighbours": distance.neighbours}
-            for name, distance in distances.items()
-        },
+        "distances": {n: vars(d) | {"neighbours": d.neighbours} for n, d in distances.items()},
         "dependence": dependence(module, lookup),
         "environment": environment(plain["threads"] or 0),
         "seed": seed,
@@ -90,11 +80,8 @@ def summary(distances: Mapping[str, FactorDistance], random_pair: float | None) 
     """Which factor moves observations most and which least; empty if not known."""
     if not random_pair:
         return ""
-    shares = {
-        name: distance.neighbours / random_pair
-        for name, distance in distances.items()
-        if distance.neighbours is not None
-    }
+    near = {name: distance.neighbours for name, distance in distances.items()}
+    shares = {name: share / random_pair for name, share in near.items() if share is not None}
     nuisance = shares.pop(NUISANCE, None)
     if len(shares) < 2:
         return ""
@@ -162,11 +149,10 @@ def _shown_traversal(lookup: Lookup, traversal: Traversal) -> dict[str, Any]:
     is_image = traversal.images.ndim == 5
     number = ".2f" if traversal.kind == "continuous" else "g"
     replaced = traversal.replaced if lookup.is_exact else None
-    picture = (
-        figures.picture_grid(traversal.images, replaced)
-        if is_image
-        else figures.plot(figures.traversal_figure(traversal))
-    )
+    if is_image:
+        picture = figures.picture_grid(traversal.images, replaced)
+    else:
+        picture = figures.plot(figures.traversal_figure(traversal))
     notes = []
     if replaced is not None and replaced.any():
         notes.append(
@@ -215,8 +201,8 @@ def _view(module: FactorDataModule) -> dict[str, Any]:
     if module.view is None:
         return {}
     batch = module.dataset.gather(module.epoch_batches().plan(0))
-    made = tuples(batch, module.dataset.factors, _NUM_TUPLES)
-    if made.images.ndim == 3:
-        return {"joined": figures.plot(figures.tuples_figure(made.images))}
-    pairs = zip(made.images, made.captions, strict=True)
-    return {"tuples": [(figures.picture_grid(images[None]), caption) for images, caption in pairs]}
+    images, captions = tuples(batch, module.dataset.factors, _NUM_TUPLES)
+    if images.ndim == 3:
+        return {"joined": figures.plot(figures.tuples_figure(images))}
+    pictures = [figures.picture_grid(row[None]) for row in images]
+    return {"tuples": list(zip(pictures, captions, strict=True))}

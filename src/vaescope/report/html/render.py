@@ -1,5 +1,6 @@
 """Render templates with everything escaped; save figures."""
 
+import base64
 import io
 import warnings
 from collections.abc import Callable, Mapping
@@ -49,6 +50,11 @@ def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format=form, dpi=dpi)
+
+
+def png_uri(content: bytes) -> str:
+    """A png file as an address that a page carries itself."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
 def inline_svg(figure: Figure) -> str:

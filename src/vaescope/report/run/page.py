@@ -1,13 +1,12 @@
 """``report.html``: one run's curves, figures and scores in one file that needs no network."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from vaescope.files import write_text
-from vaescope.report.html.render import inline_svg, rendered
+from vaescope.report.html.render import inline_svg, png_uri, rendered
 from vaescope.report.run.training_curves import Series, curves
 from vaescope.report.terminal import shown_mean
 from vaescope.run_folder.contents import CONFIG, REPORT
@@ -39,7 +38,9 @@ def write_report(folder: Path) -> Path:
         "panel": panel_lines(rows),
         "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
         "figures": [
-            (name, _png(folder / f"{name}.png")) for name in ("traversals", "reconstructions")
+            (name, png_uri(path.read_bytes()) if path.is_file() else None)
+            for name in ("traversals", "reconstructions")
+            for path in [folder / f"{name}.png"]
         ],
         "config": (folder / CONFIG).read_text(encoding="utf-8"),
         "environment": read_environment(folder),
@@ -70,15 +71,8 @@ def read_series(folder: Path) -> dict[str, Series]:
 def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
     """Key, value, chance level and meaning of every score of losses and statistics."""
     keys = in_order(list(dict.fromkeys(key for row in rows for key in row)))
-    return [
-        (
-            key,
-            shown_mean(rows, key),
-            shown_mean(rows, f"{key}_chance", 3),
-            LOGGED[name_of(key)].meaning,
-        )
-        for key in keys
-    ]
+    values = [(shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3)) for key in keys]
+    return [(k, *v, LOGGED[name_of(k)].meaning) for k, v in zip(keys, values, strict=True)]
 
 
 def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -127,9 +121,3 @@ def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
     """Mean of a score over the rows that have it; nothing of what is no number."""
     values = [row[key] for row in rows if key in row]
     return fmean(values) if all(isinstance(value, int | float) for value in values) else None
-
-
-def _png(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

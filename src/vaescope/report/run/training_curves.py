@@ -58,28 +58,21 @@ def _alignment(series: Mapping[str, Series]) -> Figure | None:
         "align/dto_active_ratio": "pixels",
         "align/dto_active_loss_metric_ratio": "metric of the loss",
     }
-    keys = [key for key in ratios if key in series]
-    if not keys:
-        ratios = {"align/dto_ratio": "all latents"}
-        keys = [key for key in ratios if key in series]
-    if not keys:
+    ratios = _present(series, ratios) or _present(series, {"align/dto_ratio": "all latents"})
+    if not ratios:
         return None
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     with_mig = "val/mig" in series
     left, *others = figure.subplots(1, 1 + with_mig, squeeze=False)[0]
-    for key in keys:
-        draw(left, series[key], marker=".", label=ratios[key])
+    for key, label in ratios.items():
+        draw(left, series[key], marker=".", label=label)
     left.axhline(1, color="black", linestyle=":", linewidth=1)
     left.set(xlabel="step", ylabel="DtO / DtO of a random rotation", ylim=(0, None))
     left.legend(frameon=False)
     for right in others:
-        for key, label in (
-            ("val/mig", "MIG"),
-            ("val/mig_chance", "chance"),
-            ("val/mig_ceiling", "ceiling"),
-        ):
-            style = "-" if key == "val/mig" else ":"
-            draw(right, series[key], style, marker="." if style == "-" else "", label=label)
+        draw(right, series["val/mig"], ".-", label="MIG")
+        for level in ("chance", "ceiling"):
+            draw(right, series[f"val/mig_{level}"], ":", label=level)
         right.set(xlabel="step", ylabel="MIG", ylim=(0, 1))
         right.legend(frameon=False)
     return figure
@@ -127,9 +120,10 @@ def _spectrum(series: Mapping[str, Series]) -> Figure | None:
         return None
     figure, axis = _panel("change of the image")
     for key, style in found.items():
-        kept = {"color": "black", "linewidth": 0.8} if style == "-" else {"linewidth": 1.5}
-        label = for_figure(f"z{key[-2:]}") if style == ":" else None
-        draw(axis, series[key], style, label=label, **kept)
+        if style == "-":
+            draw(axis, series[key], style, color="black", linewidth=0.8)
+        else:
+            draw(axis, series[key], style, label=for_figure(f"z{key[-2:]}"), linewidth=1.5)
     axis.set_ylim(0, None)
     axis.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
