@@ -14,14 +14,17 @@ _INFO_MEC = Family(
 )
 
 
+def _of_table(name: str, meaning: str, moved_by: str, **words: Any) -> Score:
+    return panel_score(INFORMATION, name, meaning, moved_by, **words)
+
+
 def _mig(convention: str, line: str, meaning: str, moved_by: str, **limits: Any) -> Score:
     family = Family(f"mig_{convention}", line, "mig", {"convention": convention}, **limits)
     return panel_score(family, family.name, meaning, moved_by)
 
 
 OF_INFORMATION = (
-    panel_score(
-        INFORMATION,
+    _of_table(
         "mig",
         "mutual information gap: how far is a factor's best latent ahead of its second?",
         "copies and rotation lower it; 20 bins set the ceiling for factors of more values",
@@ -29,47 +32,33 @@ OF_INFORMATION = (
         chance="MIG of the same codes with shuffled factors",
         ceiling="MIG that a perfect code reaches with these bins",
     ),
-    panel_score(
-        INFORMATION,
+    _of_table(
         "mig_sup",
         "how far is a latent's best factor ahead of its second?",
         "latents that two factors share lower it; copies do not",
     ),
-    panel_score(
-        INFORMATION,
+    _of_table(
         "jemmig",
         "MIG with the best latent's own spare entropy as a cost",
         "noise in the best latent raises it; a dead latent costs less than a noisy one",
         good="low",
     ),
-    panel_score(
-        INFORMATION, "dcimig", "do factors have latents to themselves?", "shared latents lower it"
-    ),
-    panel_score(
-        INFORMATION,
+    _of_table("dcimig", "do factors have latents to themselves?", "shared latents lower it"),
+    _of_table(
         "modularity",
         "does each latent inform about one factor?",
         "pure noise has about 2/3 with five factors: read it beside its chance; copies are free",
     ),
-    panel_score(INFORMATION, "dmig", "MIG that allows for dependent factors", "as MIG"),
-    panel_score(
-        INFORMATION, "xmig", "MIG against latents that hold no other factor", "copies lower it"
-    ),
-    panel_score(INFORMATION, "dlig", "MIG-sup that allows for dependent factors", "as MIG-sup"),
-    panel_score(
-        INFORMATION,
+    _of_table("dmig", "MIG that allows for dependent factors", "as MIG"),
+    _of_table("xmig", "MIG against latents that hold no other factor", "copies lower it"),
+    _of_table("dlig", "MIG-sup that allows for dependent factors", "as MIG-sup"),
+    _of_table(
         "minimality",
         "is what a latent knows of the factors one factor?",
         "noise in latents lowers it",
     ),
-    panel_score(
-        INFORMATION,
-        "sufficiency",
-        "does one latent know all of a factor?",
-        "splits and bins lower it",
-    ),
-    panel_score(
-        INFORMATION,
+    _of_table("sufficiency", "does one latent know all of a factor?", "splits and bins lower it"),
+    _of_table(
         "axis_alignment",
         "does a factor's best latent know more than all others together?",
         "one copy brings a factor to 0",

@@ -15,12 +15,7 @@ from vaescope.scores.unsupervised import WITHOUT_FACTORS
 
 PANEL_SCORES = {
     score.name: score
-    for score in (
-        *OF_INFORMATION,
-        *OF_PREDICTION,
-        *OF_INTERVENTIONS,
-        *WITHOUT_FACTORS,
-    )
+    for score in (*OF_INFORMATION, *OF_PREDICTION, *OF_INTERVENTIONS, *WITHOUT_FACTORS)
 }
 FAMILIES: dict[str, Family] = {
     score.family.name: score.family
@@ -63,23 +58,17 @@ CONTEXT = {
 
 
 def _beside(score: Score, context: str, meaning: str) -> Score:
-    return replace(
-        score, name=f"{score.name}_{context}", meaning=meaning, good=None, symbol="", family=None
-    )
-
-
-def _with_context(score: Score) -> list[Score]:
-    """A score, and its chance level and ceiling where a statistic logs them."""
-    texts = {"chance": score.chance, "ceiling": score.ceiling}
-    return [score, *(_beside(score, end, text) for end, text in texts.items() if text)]
+    name = f"{score.name}_{context}"
+    return replace(score, name=name, meaning=meaning, good=None, symbol="", family=None)
 
 
 # of every run, in the order of tables: losses, and what statistics log
-LOGGED = {
-    entry.name: entry
-    for score in (*LOSSES, *(score for scores in STATISTICS.values() for score in scores))
-    for entry in _with_context(score)
-}
+LOGGED: dict[str, Score] = {}
+for _score in (*LOSSES, *(score for scores in STATISTICS.values() for score in scores)):
+    LOGGED[_score.name] = _score
+    for _end, _text in (("chance", _score.chance), ("ceiling", _score.ceiling)):
+        if _text:
+            LOGGED[f"{_score.name}_{_end}"] = _beside(_score, _end, _text)
 RECORDS = {**PANEL_SCORES, **LOGGED, **{score.name: score for score in TRAINING}}
 
 
@@ -93,7 +82,7 @@ def record_of(key: str) -> Score | None:
 
     Example:
         >>> record_of("test/kl_latent_03").meaning
-        'KL of one latent to its prior, nats per observation'
+        'the same of one latent'
         >>> record_of("val/dci_completeness_low").meaning
         'lower end of the interval of dci_completeness'
     """

@@ -1,58 +1,45 @@
 """Records of the terms of losses (each without its weight, per observation) and of training."""
 
-from vaescope.scores.record import Score, logged
+from vaescope.scores.record import Score, low
 
 LOSS_TERMS = (
-    Score(
-        "reconstruction",
-        "reconstruction loss, summed over pixels; of SlowVAE that of both images",
-        good="low",
+    low(
+        "reconstruction", "reconstruction loss, summed over pixels; of SlowVAE that of both images"
     ),
-    *logged(
-        {
-            "kl": "KL(q(z|x) || prior), nats; of SlowVAE the mean of both images'",
-            "capacity_gap": "|KL - C| of the annealed VAE, nats; 0: the KL is at its capacity",
-            "mutual_information": "of code and image by the batch's estimate of q(z), nats",
-            "aggregate_total_correlation": "KL(q(z) || product of its marginals), estimated, nats",
-            "dimensionwise_kl": "sum over latents of KL(q(z_j) || prior), estimated, nats",
-            "discriminator": "cross-entropy of FactorVAE's adversary, nats; log 2: it is fooled",
-            "off_diagonal": "squared covariances of the codes, summed; 0: uncorrelated",
-            "diagonal": "squared distances of the codes' variances from 1, summed",
-            "mmd": "squared discrepancy of codes and prior, 0 to 2; 0: the same distribution",
-            "support": "squared Hausdorff distances of codes to all combinations, over pairs",
-            "scale": "sum over latents of how much their standard deviation is below 1",
-            "hessian": "variance of v^T H v over signs v, or its share; 0: no interaction",
-            "jacobian_l1": "sum of |d decoder / d z| over latents and pixels",
-            "cosines": "squared cosines between columns of the Jacobian, summed; 0: orthogonal",
-            "code": "half the squared norm of the code",
-            "log_determinant": "half the log-determinant of the best posterior's precision, nats",
-            "commitment": "mean squared distance of encoder outputs to their codebook values",
-            "quantisation": "the same distance, with the gradient of the codebook",
-            "transition": "of two images' posteriors from a Laplace about each other, nats",
-            "triplet": "hinge of a triplet's distances; 0: the negative is far enough",
-            "contrast": "cross-entropy of telling real pairs from others, nats",
-            "cross_entropy": "of the label, nats; 0: every label is told",
-            "supervised": "regulariser of labelled images, at least 0",
-        }
-    ),
+    Score("kl", "KL(q(z|x) || prior), nats; of SlowVAE the mean of both images'"),
+    Score("capacity_gap", "|KL - C| of the annealed VAE, nats; 0: the KL is at its capacity"),
+    Score("mutual_information", "of code and image by the batch's estimate of q(z), nats"),
+    Score("aggregate_total_correlation", "KL(q(z) || product of its marginals), estimated, nats"),
+    Score("dimensionwise_kl", "sum over latents of KL(q(z_j) || prior), estimated, nats"),
+    Score("discriminator", "cross-entropy of FactorVAE's adversary, nats; log 2: it is fooled"),
+    Score("off_diagonal", "squared covariances of the codes, summed; 0: uncorrelated"),
+    Score("diagonal", "squared distances of the codes' variances from 1, summed"),
+    Score("mmd", "squared discrepancy of codes and prior, 0 to 2; 0: the same distribution"),
+    Score("support", "squared Hausdorff distances of codes to all combinations, over pairs"),
+    Score("scale", "sum over latents of how much their standard deviation is below 1"),
+    Score("hessian", "variance of v^T H v over signs v, or its share; 0: no interaction"),
+    Score("jacobian_l1", "sum of |d decoder / d z| over latents and pixels"),
+    Score("cosines", "squared cosines between columns of the Jacobian, summed; 0: orthogonal"),
+    Score("code", "half the squared norm of the code"),
+    Score("log_determinant", "half the log-determinant of the best posterior's precision, nats"),
+    Score("commitment", "mean squared distance of encoder outputs to their codebook values"),
+    Score("quantisation", "the same distance, with the gradient of the codebook"),
+    Score("transition", "of two images' posteriors from a Laplace about each other, nats"),
+    Score("triplet", "hinge of a triplet's distances; 0: the negative is far enough"),
+    Score("contrast", "cross-entropy of telling real pairs from others, nats"),
+    Score("cross_entropy", "of the label, nats; 0: every label is told"),
+    Score("supervised", "regulariser of labelled images, at least 0"),
 )
 
 LOSSES = (
-    *logged(
-        {
-            "loss": "sum of weight x term, with the weights of this step",
-            "loss_final_weights": "with the weights that schedules end at: compares across steps",
-        },
-        good="low",
-    ),
+    low("loss", "sum of weight x term, with the weights of this step"),
+    low("loss_final_weights", "with the weights that schedules end at: compares across steps"),
     *LOSS_TERMS,
 )
 
 # further numbers of training: its speed, and weights and moving targets of terms
-TRAINING = logged(
-    {
-        "steps_per_second": "updates a second since the last row",
-        "weight_*": "weight of the loss term of that name at this step",
-        "target_*": "value that the loss term of that name is held to at this step",
-    }
+TRAINING = (
+    Score("steps_per_second", "updates a second since the last row"),
+    Score("weight_*", "weight of the loss term of that name at this step"),
+    Score("target_*", "value that the loss term of that name is held to at this step"),
 )

@@ -96,10 +96,7 @@ OF_PREDICTION = (
     ),
     panel_score(_MCC, "mcc_rank", "the same of their ranks", "as MCC, but monotone maps are free"),
     panel_score(
-        Family(
-            "explained_variance",
-            "least squares on all latents, held-out rows",
-        ),
+        Family("explained_variance", "least squares on all latents, held-out rows"),
         "explained_variance",
         "share of the factors' variance that is linear in the code",
         "not rotation; curved codes lower it, a perfect code of an angle, too",

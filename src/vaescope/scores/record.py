@@ -46,9 +46,14 @@ class Score:
         return f"{self.range}, {self.good} is good" if self.good else self.range
 
 
-def logged(meanings: Mapping[str, str], good: GoodEnd | None = None) -> tuple[Score, ...]:
-    """Scores of which there is no more to say than what they mean and which end is good."""
-    return tuple(Score(name, meaning, good=good) for name, meaning in meanings.items())
+def high(name: str, meaning: str, **words: str) -> Score:
+    """A score whose high end is good."""
+    return Score(name, meaning, good="high", **words)  # type: ignore[arg-type]
+
+
+def low(name: str, meaning: str, **words: str) -> Score:
+    """A score whose low end is good."""
+    return Score(name, meaning, good="low", **words)  # type: ignore[arg-type]
 
 
 def panel_score(
