@@ -67,20 +67,23 @@ def boost(
     rows, others = _binned(train.detach(), test.detach(), bins)
     histogram = _Histogram(rows, bins)
     targets = targets.float()
-    start = torch.cat([_start(targets[:, g], s) for g, s in zip(groups, softmax, strict=True)])
-    shrink = torch.cat(
-        [
-            start.new_full((g.stop - g.start,), _shrink(g, s))
-            for g, s in zip(groups, softmax, strict=True)
-        ]
-    )
+    columns = list(zip(groups, softmax, strict=True))
+    start, shrink = torch.ones_like(targets[0]), torch.ones_like(targets[0])
+    for group, is_softmax in columns:
+        start[group] = targets[:, group].mean(0)
+        if is_softmax:  # Friedman's (C - 1) / C: the C trees of a softmax answer for the same rows
+            classes = group.stop - group.start
+            start[group], shrink[group] = start[group].log(), (classes - 1) / classes
     train_scores = start.expand_as(targets).clone()
     test_scores = start.expand(len(test), -1).clone()
     gains = start.new_zeros((train.shape[1], len(start)))
     for step in range(rounds):
-        expected = _expected(train_scores, groups, softmax)
+        expected, curvature = train_scores.clone(), torch.ones_like(train_scores)
+        for group, is_softmax in columns:
+            if is_softmax:
+                expected[:, group] = train_scores[:, group].softmax(1)
+                curvature[:, group] = expected[:, group] * (1 - expected[:, group])
         residual = targets - expected
-        curvature = _curvature(expected, groups, softmax)
         uniform = stream(seed, "boost", step).random((2**depth - 1, *gains.shape), "float32")
         tree = _Trees(histogram, residual, torch.from_numpy(uniform).to(gains.device), depth)
         gains += tree.gains
@@ -88,33 +91,6 @@ def boost(
         train_scores += values.take(tree.leaf_places)
         test_scores += tree.predict(others, values)
     return Boosted(gains, train_scores, test_scores)
-
-
-def _start(targets: Tensor, softmax: bool) -> Tensor:
-    mean = targets.mean(0)
-    return mean.log() if softmax else mean
-
-
-def _shrink(group: slice, softmax: bool) -> float:
-    """Friedman's (C - 1) / C: the C trees of a softmax answer for the same rows."""
-    classes = group.stop - group.start
-    return (classes - 1) / classes if softmax else 1.0
-
-
-def _expected(scores: Tensor, groups: Sequence[slice], softmax: Sequence[bool]) -> Tensor:
-    parts = [
-        scores[:, group].softmax(1) if is_softmax else scores[:, group]
-        for group, is_softmax in zip(groups, softmax, strict=True)
-    ]
-    return torch.cat(parts, 1)
-
-
-def _curvature(expected: Tensor, groups: Sequence[slice], softmax: Sequence[bool]) -> Tensor:
-    curvature = expected * (1 - expected)
-    for group, is_softmax in zip(groups, softmax, strict=True):
-        if not is_softmax:
-            curvature[:, group] = 1
-    return curvature
 
 
 def _binned(train: Tensor, test: Tensor, bins: int) -> tuple[Tensor, Tensor]:

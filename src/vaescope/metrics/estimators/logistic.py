@@ -45,14 +45,9 @@ class LogisticProbes:
         A class that was not fitted is always missed.
         """
         codes, factors = checked_rows(codes, factors)
-        return torch.stack(
-            [
-                (classes[log_p.argmax(1)] == truth).double().mean()
-                for log_p, classes, truth in zip(
-                    self.log_probabilities(codes), self.classes, factors.T, strict=True
-                )
-            ]
-        )
+        found = zip(self.log_probabilities(codes), self.classes, factors.T, strict=True)
+        hits = [classes[log_p.argmax(1)] == truth for log_p, classes, truth in found]
+        return torch.stack([hit.double().mean() for hit in hits])
 
     def losses(self, codes: Tensor, factors: Tensor) -> Tensor:
         """Mean negative log-probability of the true class [K] in nats, 0 (good) up.
@@ -60,14 +55,13 @@ class LogisticProbes:
         Infinite if a class occurs that was not fitted.
         """
         codes, factors = checked_rows(codes, factors)
-        found = []
-        for log_p, classes, truth in zip(
-            self.log_probabilities(codes), self.classes, factors.T, strict=True
-        ):
+        losses = []
+        found = zip(self.log_probabilities(codes), self.classes, factors.T, strict=True)
+        for log_p, classes, truth in found:
             labels = class_numbers(truth, classes)
             own = log_p.gather(1, labels.clamp(min=0)[:, None])[:, 0]
-            found.append(-own.where(labels >= 0, float("-inf")).mean().clamp(max=0))
-        return torch.stack(found)
+            losses.append(-own.where(labels >= 0, float("-inf")).mean().clamp(max=0))
+        return torch.stack(losses)
 
 
 def fit_logistic(
@@ -134,11 +128,15 @@ def fit_logistic(
         labels = torch.stack([found[place][1] for place in places])
         many = strength is not None and size * inputs.shape[1] > _FEW_PARAMETERS
         minimise = minimise_each if many else minimise_logistic
+        row_weights = torch.ones(labels.shape, dtype=torch.float64, device=labels.device)
+        if balanced:  # every class has the same total
+            counts = row_weights.new_zeros(len(labels), size).scatter_add_(1, labels, row_weights)
+            row_weights = (labels.shape[1] / (size * counts)).gather(1, labels)
         minimum = minimise(
             inputs,
             labels,
             size,
-            row_weights=_row_weights(labels, size, balanced),
+            row_weights=row_weights,
             # Two classes have one weight vector in scikit-learn, the difference of our two.
             penalty=2 * penalty if size == 2 else penalty,
             tolerance=tolerance,
@@ -152,15 +150,6 @@ def fit_logistic(
         tuple(classes for classes, _ in found),
         gap,
     )
-
-
-def _row_weights(labels: Tensor, num_classes: int, balanced: bool) -> Tensor:
-    """Weights [B, N] with mean 1; balanced ones give every class the same total."""
-    ones = torch.ones(labels.shape, dtype=torch.float64, device=labels.device)
-    if not balanced:
-        return ones
-    counts = ones.new_zeros(len(labels), num_classes).scatter_add_(1, labels, ones)
-    return (labels.shape[1] / (num_classes * counts)).gather(1, labels)
 
 
 def _check_size(num_classes: int, inputs: Tensor, penalised: bool) -> None:

@@ -72,55 +72,39 @@ def minimise_each(
     tolerance: float,
     max_iterations: int,
 ) -> LogisticMinimum:
-    """As `minimise_logistic`, one label column after the other by `minimise_many_classes`.
+    """As `minimise_logistic`, one label column after the other, each by conjugate gradients.
 
-    The penalty is above 0 but for the ones.
+    A Newton step costs products of [N, C] and [N, P] matrices: time and memory grow as C, where the
+    Hessian itself grows as its square. The penalty is above 0 but for the ones.
+
+    Source: Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1 (line search Newton-CG),
+    preconditioned with the classes' own blocks. Differs: none.
     """
     weights, gaps, steps = [], [], 0
     for own, rows in zip(labels, row_weights, strict=True):
-        start = discriminant(LogisticProblem(inputs, own[None], rows[None], penalty), num_classes)[
-            0
-        ]
-        problem = ManyClasses(inputs, own, rows, penalty)
-        found, gap, taken = minimise_many_classes(
-            problem, start, tolerance=tolerance, max_iterations=max_iterations
+        alone = LogisticProblem(inputs, own[None], rows[None], penalty)
+        start, problem = (
+            discriminant(alone, num_classes)[0],
+            ManyClasses(inputs, own, rows, penalty),
         )
+        found, gap, taken = _minimum(problem, start, tolerance, max_iterations)
         weights.append(found)
         gaps.append(gap)
         steps = max(steps, taken)
     return LogisticMinimum(torch.stack(weights), inputs.new_tensor(gaps), steps)
 
 
-def minimise_many_classes(
-    problem: ManyClasses, start: Tensor, *, tolerance: float, max_iterations: int
+def _minimum(
+    problem: ManyClasses, start: Tensor, tolerance: float, max_iterations: int
 ) -> tuple[Tensor, float, int]:
-    """Weights of the least loss by Newton steps that are solved by conjugate gradients.
-
-    A step costs products of [N, C] and [N, P] matrices: time and memory grow as C, where the
-    Hessian itself grows as its square.
-
-    Args:
-        problem: the loss.
-        start: weights to start from [C, P].
-        tolerance: stop after the step before which the estimated gap is at most this, nats.
-        max_iterations: steps at most.
-
-    Returns:
-        Weights [C, P] that sum to 0 over the classes, the estimated gap before the last step and
-        the number of steps.
-
-    Source: Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1 (line search Newton-CG),
-    preconditioned with the classes' own blocks. Differs: none.
-    """
+    """Weights [C, P] of the least loss, the estimated gap before the last step, number of steps."""
     weights, gap, steps = start, float("inf"), 0
     loss, log_p = problem.loss(weights)
     largest = 0.0
     while steps < max_iterations and gap > tolerance:
         p = log_p.exp()
-        weighted = p * problem.row_weights
         gradient = problem.gradient(weights, p)
-        factors = problem.blocks(p, weighted)
-        direction, size = _step(problem, p, weighted, gradient, factors, largest)
+        direction, size = _step(problem, p, gradient, largest)
         largest = max(largest, size)
         gap = -float((direction * gradient).sum()) / 2
         length = 1.0
@@ -137,16 +121,12 @@ def minimise_many_classes(
 
 
 def _step(
-    problem: ManyClasses,
-    p: Tensor,
-    weighted: Tensor,
-    gradient: Tensor,
-    factors: Tensor,
-    largest: float,
+    problem: ManyClasses, p: Tensor, gradient: Tensor, largest: float
 ) -> tuple[Tensor, float]:
     """Direction [C, P] that solves H d = -g nearly, and the size of the gradient."""
-    found = torch.zeros_like(gradient)
-    left = -gradient
+    weighted = p * problem.row_weights
+    factors = problem.blocks(p, weighted)
+    found, left = torch.zeros_like(gradient), -gradient
     scaled = torch.cholesky_solve(left[..., None], factors)[..., 0]
     along, product = scaled, float((left * scaled).sum())
     size = product**0.5

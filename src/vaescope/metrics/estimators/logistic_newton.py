@@ -55,7 +55,7 @@ def minimise_logistic(
         log_p = part.log_probabilities(weights[rows])
         p = log_p.exp()
         gradient = part.gradient(weights[rows], p)
-        left = _decrement(factor[rows], gradient)
+        left = (gradient * _solve(factor[rows], gradient)).sum((1, 2)) / 2  # by the last Hessian
         old = renew[rows] | (left > _STALE * gap[rows]) | ~left.isfinite()
         if bool(old.any()):
             factor[rows[old]] = _cholesky(part.rows(old).hessian(p[old]))
@@ -94,9 +94,8 @@ class LogisticProblem:
     def gradient(self, weights: Tensor, p: Tensor) -> Tensor:
         """Slope of the loss [B, C, P]."""
         error = p.scatter_add(1, self.labels[:, None], -torch.ones_like(p[:, :1]))
-        return (error * self.row_weights[:, None]) @ self.inputs / len(
-            self.inputs
-        ) + self.penalty * weights
+        weighted = (error * self.row_weights[:, None]) @ self.inputs
+        return weighted / len(self.inputs) + self.penalty * weights
 
     def hessian(self, p: Tensor) -> Tensor:
         """Curvature of the loss [B, C P, C P], with the shift of all classes made regular."""
@@ -166,11 +165,6 @@ def _line_search(
             break
         length = torch.where(falls, length, length / 2)
     return moved, length < 1
-
-
-def _decrement(factor: Tensor, gradient: Tensor) -> Tensor:
-    """Estimated gap [B], by these factors of the Hessian."""
-    return (gradient * _solve(factor, gradient)).sum((1, 2)) / 2
 
 
 def _solve(factor: Tensor, gradient: Tensor) -> Tensor:

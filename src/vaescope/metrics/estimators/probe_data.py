@@ -20,7 +20,6 @@ def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
     """Codes and factors of the same rows once they fit each other.
 
     Args:
-        codes, factors: as in `vaescope.metrics`.
         least: number of rows that is needed.
 
     Returns:

@@ -77,8 +77,9 @@ def fit_one_latent_machines(
     https://www.jmlr.org/papers/v6/keerthi05a.html, instead of a tolerance.
     """
     classes, labels, counts = torch.unique(factor, return_inverse=True, return_counts=True)
-    own = strength * len(codes) / (len(classes) * counts.double()) if balanced else None
-    own = torch.full((len(classes),), strength).to(codes) if own is None else own
+    own = torch.full_like(counts, strength, dtype=torch.float64)
+    if balanced:
+        own = strength * len(codes) / (len(classes) * counts.double())
     rest = own.flip(0) if len(classes) == 2 else torch.full_like(own, strength)
     w, b, objective = _minimise(_sums(codes, labels, len(classes)), own, rest)
     return OneLatentMachines(w, b, objective, classes)
