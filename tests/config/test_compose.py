@@ -53,6 +53,10 @@ def whole(group, option):
     return {k: v for part in parts for k, v in yaml.safe_load(part.read_text()).items()} | node
 
 
+# data sets whose shape the user's own file or another set decides
+OF_THE_USER = ("arrays", "image_folder", "modified", "uniform_noise")
+
+
 def kinds_of_data():
     """One data set for each shape of observations and choice of what goes with it."""
     kinds = {}
@@ -61,10 +65,10 @@ def kinds_of_data():
         parents = [entry for entry in node.get("defaults", ()) if entry in DATA]
         if parents:
             continue
-        overrides = [entry for entry in node.get("defaults", ()) if isinstance(entry, dict)]
-        needs_file = option in ("arrays", "image_folder")
+        chosen = [entry for entry in node.get("defaults", ()) if isinstance(entry, dict)]
+        overrides = [entry for entry in chosen if "/data@original" not in entry]
         module = build({"_target_": node["_target_"]}, "data")
-        shape = None if needs_file else module.image_shape
+        shape = None if option in OF_THE_USER else module.image_shape
         kinds.setdefault((shape, str(overrides)), option)
     return list(kinds.values())
 
@@ -430,8 +434,8 @@ def test_a_data_set_chooses_only_what_its_observations_force(config, tmp_path, o
     """One choice for each shape of observations: vectors, small images, 64 x 64 images."""
     said = [entry for entry in raw("data", option).get("defaults", ()) if isinstance(entry, dict)]
     choices = {k.split("@")[0].removeprefix("override /"): v for e in said for k, v in e.items()}
-    if option in ("arrays", "image_folder"):  # whose shape the user knows
-        assert choices == {}
+    if option in OF_THE_USER:
+        assert choices.keys() <= {"/data@original"}
         return
     shape = build(resolved(config(f"data={option}"))["data"], "data").image_shape
     expected = {"network": "mlp_60_40_20", "likelihood": "gaussian", "trainer": "float32"}

@@ -73,11 +73,11 @@ def _own_settings(file: Path) -> dict[str, Any]:
 
 
 def _shape_and_factors(module: FactorDataModule) -> tuple[str, str]:
-    """As text; of a set that needs the user's own file, that it is for the file to say."""
+    """As text; of a set that needs the user's own file, that it is for this to say."""
     try:
         shape, factors = module.image_shape, module.factors
     except ConfigError:
-        return "as in your file", "as in your file"
+        return "as given", "as given"
     sides = " × ".join(map(str, shape if shape[0] != 1 else shape[1:]))
     kind = f"images {sides}" if len(shape) == 3 else f"points in {sides} dimensions"
     return f"{len(module.unloaded):,} {kind}", _told(factors)

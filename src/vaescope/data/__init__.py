@@ -48,6 +48,10 @@ from vaescope.data.sets.falcor3d_isaac3d import (
     Isaac3DDataModule,
 )
 from vaescope.data.sets.mnist import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
+from vaescope.data.sets.modified.additive import stays_in_range
+from vaescope.data.sets.modified.dataset import Modified, ModifiedDataModule
+from vaescope.data.sets.modified.folders import write_modified
+from vaescope.data.sets.modified.uniform_noise import UniformNoise, UniformNoiseDataModule
 from vaescope.data.sets.mpi3d import MPI3D, MPI3DDataModule
 from vaescope.data.sets.own.arrays import ArraysDataModule
 from vaescope.data.sets.own.image_folder import ImageFolderDataModule

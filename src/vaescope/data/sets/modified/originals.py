@@ -1,0 +1,178 @@
+"""Originals: the set that an image was added to, by a name and options that find it again."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vaescope.data.datamodule import FactorDataModule
+from vaescope.data.dataset import FactorDataset
+from vaescope.data.sources import DataSource
+from vaescope.errors import ConfigError, DataError, closest
+from vaescope.streams import stream
+
+_OF_THE_MACHINE = ("data_dir", "cache")  # where files lie, which may differ from run to run
+_FILES = ("path", "factor_values")  # the user's own, which may be moved
+_SAMPLED = 32  # rows by which an original is known again
+_PROJECTIONS = 4
+_TOLERANCE = 1e-3  # of a sum over an image's pixels, far above the rounding of other processors
+
+
+def offered() -> dict[str, type[FactorDataModule]]:
+    """Our own data modules by their option of the group ``data``: what a stored name may build."""
+    return {_option(kind): kind for kind in _own(FactorDataModule) if _option(kind)}
+
+
+def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, Any]:
+    """What an original is known by, as JSON can hold it.
+
+    Args:
+        module: makes the original.
+        dataset: what it makes.
+
+    Returns:
+        Its name and options, the shape of it, and numbers that follow from some of its images.
+
+    Raises:
+        ConfigError: it is no set of vaescope, so that no name would find it again.
+    """
+    name = _option(type(module))
+    if offered().get(name) is not type(module):
+        raise ConfigError(
+            f"{type(module).__name__} is no data set of vaescope, so that a stored modification "
+            "could not name it; write its images to a file and take data=arrays"
+        )
+    return {
+        "name": name,
+        "options": options_of(module),
+        "source": dataset.source,
+        "num_images": len(dataset),
+        "image_shape": list(dataset.image_shape),
+        "factors": {
+            key: list(getattr(dataset.factors, key)) for key in ("names", "sizes", "kinds")
+        },
+        "sample": _sample(dataset),
+    }
+
+
+def options_of(module: FactorDataModule) -> dict[str, Any]:
+    """Options that say which images a data module gives, not where their files are kept."""
+    names = [field.name for field in fields(module) if field.name not in _shared()]
+    options = {name: getattr(module, name) for name in names if name not in _OF_THE_MACHINE}
+    return {name: _plain(value, name in _FILES) for name, value in options.items()}
+
+
+def original_named(identity: Mapping[str, Any], data_dir: str | Path | None) -> FactorDataModule:
+    """The data module that a stored identity names.
+
+    Args:
+        identity: as ``identity_of`` gives it, perhaps from a stranger's file.
+        data_dir: folder of data files, for originals that are read from files.
+
+    Raises:
+        ConfigError: there is no such data set, or its options cannot work.
+    """
+    name, options = identity["name"], dict(identity["options"])
+    kind = offered().get(name)
+    if kind is None:
+        raise ConfigError(f"there is no data set {name!r}{closest(str(name), offered())}")
+    known = {field.name for field in fields(kind)} - {
+        field.name for field in fields(FactorDataModule)
+    }
+    if unknown := sorted(options.keys() - known):
+        raise ConfigError(f"{name} takes no {', '.join(map(repr, unknown))}")
+    return kind(**options | ({"data_dir": data_dir} if "data_dir" in known else {}))
+
+
+def require_options(identity: Mapping[str, Any], module: FactorDataModule, where: str) -> None:
+    """Refuse a data module that is not the original by its name or its options.
+
+    Args:
+        identity: as it was stored.
+        module: the data module given for it.
+        where: the folder that it was stored in, for the message.
+
+    Raises:
+        ConfigError: with what differs.
+    """
+    name, given = _option(type(module)), options_of(module)
+    if name != identity["name"]:
+        raise ConfigError(
+            f"data.original={name} was given, but {where} modifies {identity['name']}; leave it out"
+        )
+    stored = {key: value for key, value in identity["options"].items() if key not in _FILES}
+    if differ := [key for key, value in stored.items() if given.get(key) != value]:
+        told = " and ".join(f"{key}={given.get(key)!r} (not {stored[key]!r})" for key in differ)
+        raise ConfigError(
+            f"data.original has {told}, and {where} modifies images that were made with other "
+            "options; leave them out"
+        )
+
+
+def require_images(identity: Mapping[str, Any], dataset: FactorDataset, where: str) -> None:
+    """Refuse a data set whose images are not those that a modification was made for.
+
+    Raises:
+        DataError: its shape, its factors or its images differ.
+    """
+    given = {
+        "num_images": len(dataset),
+        "image_shape": list(dataset.image_shape),
+        "factors": {
+            key: list(getattr(dataset.factors, key)) for key in ("names", "sizes", "kinds")
+        },
+    }
+    same = all(identity[key] == value for key, value in given.items())
+    if not same or not np.allclose(identity["sample"], _sample(dataset), 1e-5, _TOLERANCE):
+        what = "images" if same else next(k for k, v in given.items() if identity[k] != v)
+        raise DataError(
+            f"{where} modifies {identity['name']} as it was then ({identity['source']}), and its "
+            f"{what} are others now ({dataset.source}): put the files back, or modify it anew"
+        )
+
+
+def _shared() -> set[str]:
+    """Arguments of every data module."""
+    return {field.name for field in fields(FactorDataModule)}
+
+
+def _shape_of(dataset: FactorDataset) -> dict[str, Any]:
+    factors = dataset.factors
+    named = {"names": factors.names, "sizes": factors.sizes, "kinds": factors.kinds}
+    return {
+        "num_images": len(dataset),
+        "image_shape": list(dataset.image_shape),
+        "factors": {key: list(value) for key, value in named.items()},
+    }
+
+
+def _own(kind: type[FactorDataModule]) -> Iterator[type[FactorDataModule]]:
+    for below in kind.__subclasses__():
+        if below.__module__.startswith("vaescope.data.sets."):
+            yield below
+        yield from _own(below)
+
+
+def _option(kind: type[FactorDataModule]) -> str:
+    source = vars(kind).get("data_source")
+    return (source if isinstance(source, DataSource) else kind.dataset_class.data_source).option
+
+
+def _plain(value: Any, is_file: bool) -> Any:
+    if is_file and value is not None and Path(value).expanduser().exists():
+        return str(Path(value).expanduser().absolute())
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _sample(dataset: FactorDataset) -> list[list[float]]:
+    """Of some rows: factor values, and sums over the image with random signs, rows `[n, K + P]`."""
+    rng = stream(0, "modified/sample")
+    rows = torch.from_numpy(np.sort(rng.integers(len(dataset), size=_SAMPLED)))
+    batch = dataset.batch(rows)
+    pixels = batch.image.double().flatten(1).cpu()
+    signs = torch.from_numpy(rng.choice([-1.0, 1.0], (pixels.shape[1], _PROJECTIONS)))
+    numbers = torch.cat([batch.factors.double().cpu(), pixels @ signs], 1)
+    return numbers.round(decimals=4).tolist()
