@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
+from vaescope.data.smaller import Smaller, averaged
 from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError
 from vaescope.ranges import Count, Pixels
@@ -43,6 +44,7 @@ class XYSquares(RenderedDataset):
         spacing: between neighbouring positions, pixels.
         num_squares: 1 (red), 2 (red, green) or 3.
         max_placements: most positions per axis.
+        side: of the images in pixels; below 64 they are means over squares of pixels.
 
     Raises:
         ConfigError: an argument is out of range, or there would be too many images.
@@ -60,10 +62,12 @@ class XYSquares(RenderedDataset):
     spacing: Count = 8
     num_squares: Annotated[int, Interval(ge=1, le=3)] = 3
     max_placements: Count = 8
+    side: Smaller = 64
 
     def prepare(self) -> None:
         """Check the options; the factors ``x_1``, ``y_1``, ``x_2``, ... follow from them."""
         super().prepare()
+        self.image_shape = (3, self.side, self.side)
         placements = min(self.max_placements, (_SIDE - self.square_size) // self.spacing + 1)
         num_images = placements ** (2 * self.num_squares)
         if num_images > _MAX_IMAGES:
@@ -79,12 +83,12 @@ class XYSquares(RenderedDataset):
         self._offset = (_SIDE - self.square_size - self.spacing * (placements - 1)) // 2
 
     def images(self, values: Tensor) -> Tensor:
-        """Images float32 `[B, 3, 64, 64]` of 0 and 1 with factor values `[B, 2 * squares]`."""
+        """Images float32 `[B, 3, side, side]` in [0, 1] with factor values `[B, 2 * squares]`."""
         corners = self._offset + self.spacing * values.to(self.device)
         columns, rows = (_strips(corners[:, axis::2], self.square_size) for axis in (0, 1))
         squares = (rows[..., None] & columns[..., None, :]).float()
         empty = squares.new_zeros(len(values), 3 - squares.shape[1], _SIDE, _SIDE)
-        return torch.cat([squares, empty], dim=1)
+        return averaged(torch.cat([squares, empty], dim=1), self.side)
 
 
 @dataclass(eq=False, repr=False)

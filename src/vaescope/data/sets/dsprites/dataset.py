@@ -21,6 +21,7 @@ from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.files.verification import FileCheck, check_cached
 from vaescope.data.sets.dsprites import files, packing
 from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
+from vaescope.data.smaller import Smaller, averaged
 from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
@@ -44,6 +45,7 @@ class DSprites(RenderedDataset):
             file if it is missing. False: write nothing. None: use the file of the rendered set if
             it is there already, else render as needed; a published file is packed once (with
             False: in memory, at every start).
+        side: of the images in pixels; below 64 they are means over squares of pixels.
 
     Raises:
         DataError: the published file or a packed file is damaged, or the disk is full.
@@ -58,6 +60,12 @@ class DSprites(RenderedDataset):
 
     data_dir: str | Path | None = None
     cache: bool | None = None
+    side: Smaller = 64
+
+    def prepare(self) -> None:
+        """Check the options; the shape follows from them."""
+        super().prepare()
+        self.image_shape = (type(self).image_shape[0], self.side, self.side)
 
     def load(self) -> None:
         """Open the packed images, which may be made first, or the renderer."""
@@ -74,13 +82,13 @@ class DSprites(RenderedDataset):
         self._renderer = DSpritesRenderer() if self._kept is None else None
 
     def images(self, values: Tensor) -> Tensor:
-        """Images float32 `[B, C, 64, 64]` with factor values `[B, 5]`, nuisance that of the row."""
+        """Images float32 `[B, C, side, side]` with factors `[B, 5]`, nuisance that of the row."""
         index = self.factors.index(values.to(self.device))
         return self.images_at(index, index)
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 1, 64, 64]` of 0 and 1 of the rows ``index`` `[B]`."""
-        return self.sprites(index)
+        """Images float32 `[B, 1, side, side]` in [0, 1] of the rows ``index`` `[B]`."""
+        return averaged(self.sprites(index), self.side)
 
     def sprites(self, index: Tensor) -> Tensor:
         """Sprites float32 `[B, 1, 64, 64]` of 0 and 1 of the rows ``index`` `[B]`."""

@@ -18,6 +18,7 @@ from vaescope.data.files.verification import FileCheck, check_published
 from vaescope.data.nuisance import uniform
 from vaescope.data.sets.dsprites.dataset import DSprites, PackingDataModule
 from vaescope.data.sets.dsprites.renderer import SIDE
+from vaescope.data.smaller import averaged
 from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 from vaescope.streams import stream
@@ -39,11 +40,11 @@ class _Variant(DSprites):
     has_nuisance = True
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 3, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
+        """Images float32 `[B, 3, side, side]` in [0, 1] of the rows ``index`` `[B]`.
 
         All that is no factor follows from ``draw``.
         """
-        return self.embed(self.sprites(index), draw)
+        return averaged(self.embed(self.sprites(index), draw), self.side)
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]` of 0 and 1.
@@ -85,7 +86,7 @@ class NoisyDSprites(_Variant):
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
         """Sprites float32 `[B, 3, 64, 64]` on noise, of sprites `[B, 1, 64, 64]`."""
-        noise = uniform(draw, 3 * SIDE * SIDE).view(-1, *self.image_shape)
+        noise = uniform(draw, 3 * SIDE * SIDE).view(-1, 3, SIDE, SIDE)
         return torch.maximum(noise, sprite, out=noise)
 
 

@@ -23,6 +23,7 @@ from vaescope.data.sets.shapes3d_like.scene import (
     SIDE,
     geometry_maps,
 )
+from vaescope.data.smaller import Smaller, averaged
 from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
@@ -42,6 +43,7 @@ class Shapes3DLike(RenderedDataset):
     Args:
         data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         cache: keep the maps (24 MB) in ``data_dir``; False: cast all rays at every start.
+        side: of the images in pixels; below 64 they are means over squares of pixels.
 
     Raises:
         DataError: the file of the maps is damaged, or the disk is full.
@@ -63,6 +65,12 @@ class Shapes3DLike(RenderedDataset):
 
     data_dir: str | Path | None = None
     cache: bool = True
+    side: Smaller = 64
+
+    def prepare(self) -> None:
+        """Check the options; the shape follows from them."""
+        super().prepare()
+        self.image_shape = (3, self.side, self.side)
 
     def load(self) -> None:
         """Read the maps, or cast all rays."""
@@ -82,7 +90,7 @@ class Shapes3DLike(RenderedDataset):
             yield check_cached(path)
 
     def images(self, values: Tensor) -> Tensor:
-        """Images float32 `[B, 3, 64, 64]` in [0, 1] of factor values `[B, 6]`."""
+        """Images float32 `[B, 3, side, side]` in [0, 1] of factor values `[B, 6]`."""
         values = values.to(self.device)
         scale, shape, orientation = values[:, 3], values[:, 4], values[:, 5]
         geometry = (scale * SHAPES + shape) * ORIENTATIONS + orientation
@@ -94,7 +102,7 @@ class Shapes3DLike(RenderedDataset):
             maps = self._maps.index_select(0, chosen).float()
             weights, constant = maps.view(-1, 2, 3, SIDE * SIDE).unbind(1)
             torch.baddbmm(constant, mixed, weights, out=out).clamp_(0, 1)
-        return image.view(-1, *self.image_shape)
+        return averaged(image.view(-1, 3, SIDE, SIDE), self.side)
 
 
 Shapes3DLikeDataModule = data_module_of(Shapes3DLike)
