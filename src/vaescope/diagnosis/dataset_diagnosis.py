@@ -1,68 +1,37 @@
 """Diagnosis of a data set: are its factors the directions in which a VAE's latents will point?"""
 
+import logging
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from vaescope.alignment import (
-    distance_to_orthogonality,
-    haar_chance,
-    ima_contrast,
-    right_singular_vectors,
-)
-from vaescope.data.dataset import FactorDataset, RenderedDataset
-from vaescope.diagnosis.factor_jacobian import gram_over_ball, neighbours, slopes_of
-from vaescope.diagnosis.rotations import (
-    PreferredRotation,
-    mixed_pairs,
-    preferred_rotation,
-    rotation_loss,
+from vaescope.alignment import haar_chance
+from vaescope.data.dataset import FactorDataset
+from vaescope.diagnosis.overlap import Overlap, overlap_of
+from vaescope.diagnosis.principal_components import Components, principal_components
+from vaescope.diagnosis.surroundings import surroundings_of
+from vaescope.diagnosis.widths import (
+    SQUARED_ERROR,
+    AtScale,
+    Grams,
+    Weight,
+    at_scale,
+    axis_agreement,
+    grams_at,
 )
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
 
+log = logging.getLogger(__name__)
+
 MOST_FACTORS = 12
-UNDECIDED = 0.0025  # nats that the noise of training outweighs: CVPR 2019, table 4, ratio 1.2
-_RESAMPLES = 400
-
-
-@dataclass(frozen=True)
-class AtScale:
-    """What images look like from their factors at one posterior width.
-
-    Attributes:
-        scale: width of the ball around each point, in standard deviations of the factors; 0:
-            neighbouring values.
-        norms: root mean square of |dx / dw_k| per factor, pixels per standard deviation.
-        order_agreement: share of points and pairs of factors whose norms are in the mean's order,
-            0.5 (by chance) to 1.
-        dto: distance to orthogonality of the local principal directions from the factors.
-        ima_contrast: mean c_IMA of the factor Jacobian, 0 (orthogonal columns) upward.
-        cosines: mean cosine of the columns of each pair of factors `[K, K]`.
-        margin: nats by which latents along the factors beat random ones.
-        alignment: predicted share of alignment, 0 (as good as random) to 1.
-        interval: 95 % interval of ``alignment`` over points.
-        rotation: directions of the predicted latents, columns `[K, K]`.
-        variances: of the images along these directions, in units of the pruning threshold: below 1
-            a latent is pruned.
-    """
-
-    scale: float
-    norms: list[float]
-    order_agreement: float
-    dto: float
-    ima_contrast: float
-    cosines: list[list[float]]
-    margin: float
-    alignment: float
-    interval: tuple[float, float]
-    rotation: list[list[float]]
-    variances: list[float]
-    mixed: list[tuple[str, str, float]] = field(default_factory=list)
+SCALES = (0.0, 0.25, 0.5, 1.0)
+PREDICTED_AT = 0.5
+_FAR = 0.5  # standard deviations at which the nearest images are no neighbours any more
+_ALL_USED = 0.1  # share of the smallest pruning threshold
 
 
 @dataclass(frozen=True)
@@ -71,155 +40,228 @@ class Diagnosis:
 
     Attributes:
         factors: their names.
+        beta: weight of the KL term.
+        beta_given: whether it was given; else it is so small that no factor is pruned.
+        num_points: points at which the factor Jacobian was asked for.
+        surroundings: where the images around each point came from.
         dto_chance: DtO of random directions in K dimensions.
-        scales: numbers per posterior width, from the neighbouring values outward.
+        axis_chance: ``axis_agreement`` of random directions.
+        scales: numbers per posterior width, from the neighbouring values outward, in the metric of
+            the likelihood.
+        pixels: the same in the metric of a squared error.
+        predicted_at: the width among ``scales`` that the prediction is made from.
+        components: principal components of the images, and the factors in them.
+        overlap: distances of images against distances of factors.
+        notes: what a reader has to know, such as widths that were left out.
     """
 
     factors: tuple[str, ...]
     beta: float
+    beta_given: bool
     num_points: int
+    surroundings: str
     dto_chance: float
+    axis_chance: float
     scales: tuple[AtScale, ...]
+    pixels: tuple[AtScale, ...]
+    predicted_at: float
+    components: Components
+    overlap: Overlap
+    notes: tuple[str, ...]
+
+    @property
+    def prediction(self) -> AtScale:
+        """The numbers at the width that counts."""
+        return next(found for found in self.scales if found.scale == self.predicted_at)
+
+    @property
+    def order(self) -> list[str]:
+        """Factors in the order in which latents beside them are predicted to be taken up."""
+        variances = self.prediction.variances
+        return [self.factors[k] for k in sorted(range(len(variances)), key=lambda k: -variances[k])]
+
+    @property
+    def pruned(self) -> list[str]:
+        """Factors whose latents are predicted to be pruned at ``beta``."""
+        pairs = zip(self.factors, self.prediction.variances, strict=True)
+        return [name for name, variance in pairs if variance <= 1]
 
     def as_json(self) -> dict[str, Any]:
         """All numbers, for a file."""
-        return asdict(self)
+        chief = {
+            "alignment": self.prediction.alignment,
+            "interval": self.prediction.interval,
+            "order": self.order,
+            "pruned": self.pruned,
+            "mixed": self.prediction.mixed,
+            "undecided": self.prediction.undecided,
+        }
+        return {**chief, **asdict(self)}
 
 
 def diagnose(
     dataset: FactorDataset,
     *,
-    beta: float = 1.0,
-    weight: float = 2.0,
-    scales: Sequence[float] = (0.0, 0.25, 0.5, 1.0),
+    beta: float | None = None,
+    weight: Weight = SQUARED_ERROR,
+    scales: Sequence[float] = SCALES,
+    predicted_at: float = PREDICTED_AT,
+    factors: Sequence[str] | None = None,
     num_points: int = 200,
     draws: int = 64,
     seed: int = 0,
 ) -> Diagnosis:
-    """Diagnose a data set whose images can be had for any combination of its factors' values.
+    """Diagnose a data set with known factors.
 
     Args:
-        dataset: with 2 to 12 factors of at least 2 values each.
-        beta: weight of the KL term that the VAE will have.
-        weight: second derivative of the reconstruction loss by a pixel; 2 for a squared error.
-        scales: posterior widths in standard deviations of the factors; 0: neighbouring values.
+        dataset: with 2 to 12 factors that vary; on the CPU.
+        beta: weight of the KL term that the VAE will have; None: a tenth of what would prune the
+            first factor, so that all are used.
+        weight: second derivative of the reconstruction loss by a pixel; 2 for a squared error; or
+            a function that gives it [N, X] from expected images [N, X], as
+            ``likelihood.mean_curvature`` does.
+        scales: posterior widths in standard deviations of the factors, 0 to 1; 0: neighbouring
+            values.
+        predicted_at: the width that the prediction is made from; the nearest of ``scales`` is
+            taken.
+        factors: names of those that count; None: all that vary.
         num_points: points at which the factor Jacobian is estimated.
         draws: neighbours of each, a multiple of 4 and at least 8 K.
         seed: of points and neighbours.
 
     Raises:
-        ConfigError: the data set's factors are unknown, or too few or too many.
+        ConfigError: the data set has too few or too many factors or images, or a number is out of
+            range.
+
+    Example:
+        >>> from vaescope.data import Panels
+        >>> found = diagnose(Panels(first=80, second=48), num_points=20)
+        >>> found.order, round(found.prediction.alignment, 2), found.prediction.mixed
+        (['first', 'second'], 0.87, [])
     """
-    factors = dataset.factors
-    if not 2 <= len(factors) <= MOST_FACTORS:
-        what = "no known factors" if not len(factors) else f"{len(factors)} factors"
-        raise ConfigError(f"the data set has {what}; a diagnosis is of 2 to {MOST_FACTORS} factors")
-    rng = stream(seed, "diagnosis")
-    rows = torch.from_numpy(rng.integers(len(dataset), size=num_points))
-    found = [
-        _at_scale(
-            factor_grams(dataset, rows, scale, draws, weight, rng), scale, beta, factors.names
-        )
-        for scale in scales
-    ]
-    chance = haar_chance(len(factors))[0]
-    return Diagnosis(factors.names, beta, num_points, chance, tuple(found))
-
-
-def factor_grams(
-    dataset: FactorDataset,
-    rows: Tensor,
-    scale: float,
-    draws: int,
-    weight: float,
-    rng: np.random.Generator,
-) -> Tensor:
-    """F^T H F [N, K, K] of the rows, F the factor Jacobian over a ball of width ``scale``.
-
-    Args:
-        dataset: any combination of its factors' values has an image.
-        rows: of the points [N].
-        scale: width of the ball, in standard deviations of the factors; 0: neighbouring values.
-        draws: neighbours of each point in a ball, a multiple of 4.
-        weight: H, the second derivative of the reconstruction loss by a pixel.
-        rng: of the neighbours.
-    """
-    parts = []
-    for some in rows.split(16):
-        near = neighbours(dataset.factors, dataset.values(some), scale, draws, rng)
-        (count, many, dim) = near.values.shape
-        images = _images(dataset, near.values.view(-1, dim), some.repeat_interleave(many))
-        images = images.view(count, many, -1)
-        if scale == 0:
-            centre = dataset.images_at(some, some).flatten(1)
-            slopes = slopes_of(images, near.shifts, centre)
-            parts.append(weight * slopes @ slopes.mT)
+    _check(beta, scales, predicted_at, num_points)
+    columns, notes = _columns(dataset, factors)
+    names = tuple(dataset.factors.names[k] for k in columns)
+    least = 8 * len(columns)
+    if draws % 4 or draws < least:
+        raise ConfigError(f"draws={draws} was given; {least} or more are needed, a multiple of 4")
+    surroundings = surroundings_of(dataset, columns)
+    rng = stream(seed, "diagnosis/points")
+    count = min(num_points, len(dataset))
+    rows = torch.from_numpy(rng.choice(len(dataset), count, replace=False))
+    found: dict[float, Grams] = {}
+    for number, scale in enumerate(sorted(set(map(float, scales)))):
+        rng = stream(seed, "diagnosis/neighbours", number)
+        grams = grams_at(dataset, surroundings, rows, scale, draws=draws, weight=weight, rng=rng)
+        if grams is None:
+            notes.append(_too_few(scale, draws))
         else:
-            parts.append(gram_over_ball(images, near.shifts, weight))
-    return torch.cat(parts)
-
-
-def _images(dataset: FactorDataset, values: Tensor, draw: Tensor) -> Tensor:
-    """Images of factor values; what is no factor stays as it is at the point."""
-    if isinstance(dataset, RenderedDataset):
-        return dataset.images(values)
-    return dataset.images_at(dataset.factors.index(values), draw)
-
-
-def _at_scale(gram: Tensor, scale: float, beta: float, names: Sequence[str]) -> AtScale:
-    dim = gram.shape[1]
-    squares = gram.diagonal(dim1=1, dim2=2).clamp(min=0)
-    mean = gram.mean(0)
-    preferred = preferred_rotation(gram, beta)
-    directions, _ = right_singular_vectors(gram)
-    order = squares.mean(0)[:, None] > squares.mean(0)[None]
-    local = squares[:, :, None] > squares[:, None]
-    agreement = (order == local)[:, ~torch.eye(dim, dtype=torch.bool)].double().mean()
-    lengths = squares.sqrt().clamp(min=1e-12)
-    cosines = (gram / lengths[:, :, None] / lengths[:, None]).mean(0)
-    turned = preferred.rotation.T @ mean @ preferred.rotation
-    alignment, interval = _alignment(gram, beta, preferred)
-    return AtScale(
-        scale=scale,
-        norms=(squares.mean(0) / 2).sqrt().tolist(),
-        order_agreement=float(agreement),
-        dto=float(distance_to_orthogonality(directions).mean()),
-        ima_contrast=float(_contrast(gram)),
-        cosines=cosines.tolist(),
-        margin=preferred.margin,
-        alignment=alignment,
-        interval=interval,
-        rotation=preferred.rotation.tolist(),
-        variances=(turned.diagonal() / beta).tolist(),
-        mixed=[(names[i], names[j], angle) for i, j, angle in mixed_pairs(preferred.rotation)],
+            found[scale] = grams
+            log.info("width %g: factor Jacobians at %d points", scale, len(grams.of_pixels))
+    if not found:
+        raise ConfigError(
+            f"the {len(dataset)} images are too few for a diagnosis of {len(columns)} factors: "
+            "hardly one has neighbours on all sides in factor space; name fewer by factors=[...]"
+        )
+    if 0 in found and surroundings.images is None and found[0].width > _FAR:
+        notes.append(
+            f"the nearest images differ by {found[0].width:.2g} standard deviations of the "
+            "factors: at width 0 the directions are those over this distance"
+        )
+    notes += _few_points(found, count)
+    chosen = min(found, key=lambda scale: abs(scale - predicted_at))
+    weights = _weights(beta, found[chosen])
+    return Diagnosis(
+        factors=names,
+        beta=weights[0],
+        beta_given=beta is not None,
+        num_points=count,
+        surroundings=surroundings.told,
+        dto_chance=haar_chance(len(names))[0],
+        axis_chance=_axis_chance(len(names)),
+        scales=tuple(
+            at_scale(scale, grams.of_likelihood, grams, weights[0], names)
+            for scale, grams in found.items()
+        ),
+        pixels=tuple(
+            at_scale(scale, grams.of_pixels, grams, weights[1], names)
+            for scale, grams in found.items()
+        ),
+        predicted_at=chosen,
+        components=principal_components(dataset, weight, columns, seed=seed)[0],
+        overlap=overlap_of(dataset, surroundings, columns, seed=seed),
+        notes=tuple(notes),
     )
 
 
-def _contrast(gram: Tensor) -> Tensor:
-    """Mean c_IMA over the points whose columns are independent."""
-    regular = torch.linalg.eigvalsh(gram)[:, 0] > 1e-9 * gram.diagonal(dim1=1, dim2=2).amax(1)
-    return ima_contrast(gram[regular]).mean() if regular.any() else gram.new_tensor(float("nan"))
+def _check(
+    beta: float | None, scales: Sequence[float], predicted_at: float, num_points: int
+) -> None:
+    """Refuse numbers out of range."""
+    if beta is not None and not (math.isfinite(beta) and beta > 0):
+        raise ConfigError(f"beta={beta} was given; give a finite number above 0, or null")
+    if not len(scales) or not all(0 <= scale <= 1 for scale in (*scales, predicted_at)):
+        raise ConfigError(
+            f"scales={list(scales)} and predicted_at={predicted_at} were given; give widths from 0 "
+            "to 1, in standard deviations of the factors"
+        )
+    if num_points < 8:
+        raise ConfigError(f"num_points={num_points} was given; give at least 8")
 
 
-def _alignment(
-    gram: Tensor, beta: float, preferred: PreferredRotation
-) -> tuple[float, tuple[float, float]]:
-    """Alignment score and its 95 % interval over points (bootstrap; rotations stay as they are)."""
-    dim = gram.shape[1]
+def _columns(dataset: FactorDataset, wanted: Sequence[str] | None) -> tuple[list[int], list[str]]:
+    """Positions of the factors that count, and what to say of the others."""
+    factors = dataset.factors
+    asked = list(range(len(factors))) if wanted is None else factors.positions_of(wanted)
+    values = dataset.values(torch.arange(len(dataset)))
+    columns = [k for k in asked if bool((values[:, k] != values[0, k]).any())]
+    still = [factors.names[k] for k in asked if k not in columns]
+    notes = [f"left out, for all images have the same value: {', '.join(still)}"] if still else []
+    if rest := [name for k, name in enumerate(factors.names) if k not in asked]:
+        notes.append(f"left out, as asked: {', '.join(rest)}")
+    if len(columns) < 2 or len(columns) > MOST_FACTORS:
+        names = ", ".join(factors.names[k] for k in columns)
+        told = f"{len(columns)} factors vary ({names})" if len(columns) > 1 else "no factor varies"
+        told = f"only one factor varies ({names})" if len(columns) == 1 else told
+        advice = "; name 2 to 12 of them by factors=[...]" if len(columns) > 1 else ""
+        raise ConfigError(
+            f"{told}, but a diagnosis compares 2 to {MOST_FACTORS} with each other{advice}"
+        )
+    return columns, notes
+
+
+def _too_few(scale: float, draws: int) -> str:
+    if scale == 0:
+        return "width 0 is left out: around hardly any image there are neighbours in every factor"
+    return (
+        f"width {scale:g} is left out: around hardly any image are there {draws} others as near in "
+        "factor space"
+    )
+
+
+def _few_points(found: dict[float, Grams], count: int) -> list[str]:
+    """Widths at which many points had too few neighbours."""
+    few = {scale: len(grams.of_pixels) for scale, grams in found.items()}
+    return [
+        f"at width {scale:g} only {kept} of {count} points have enough neighbours"
+        for scale, kept in few.items()
+        if kept < 0.9 * count
+    ]
+
+
+def _weights(beta: float | None, grams: Grams) -> tuple[float, float]:
+    """Beta in the metric of the likelihood and in that of a squared error."""
+    if beta is not None:
+        return beta, beta
+    betas = []
+    for gram in (grams.of_likelihood, grams.of_pixels):
+        thresholds = gram.mean(0).diagonal()
+        seen = thresholds[thresholds > 1e-9 * thresholds.max()]
+        betas.append(_ALL_USED * float(seen.min()) if len(seen) else 1.0)
+    return betas[0], betas[1]
+
+
+def _axis_chance(dim: int) -> float:
     generator = torch.Generator().manual_seed(0)
-    normal = torch.randn(200, dim, dim, generator=generator, dtype=torch.float64)
-    haar = torch.linalg.qr(normal).Q
-    single = gram[:, None]
-    own = rotation_loss(single, torch.eye(dim).expand(len(gram), -1, -1), beta)
-    best = rotation_loss(single, preferred.rotation.expand(len(gram), -1, -1), beta)
-    chance = torch.stack(
-        [rotation_loss(single, r.expand(len(gram), -1, -1), beta) for r in haar]
-    ).mean(0)
-    pick = torch.randint(len(gram), (_RESAMPLES, len(gram)), generator=generator)
-    pick = torch.cat([torch.arange(len(gram))[None], pick])
-    losses = [of[pick].mean(1) for of in (own, best, chance)]
-    scores = ((losses[2] - losses[0]) / (losses[2] - losses[1] + UNDECIDED)).clamp(0, 1)
-    low, high = torch.quantile(
-        scores[1:], torch.tensor([0.025, 0.975], dtype=scores.dtype)
-    ).tolist()
-    return float(scores[0]), (low, high)
+    normal = torch.randn(1000, dim, dim, generator=generator, dtype=torch.float64)
+    return float(axis_agreement(torch.linalg.qr(normal).Q, torch.eye(dim).double()).mean())

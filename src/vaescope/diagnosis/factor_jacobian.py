@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vaescope.data.factors import Factors
 
+CLASS_SHIFT = math.sqrt(2)  # from one class to another
 _FINE = 0.02  # step of a continuous factor at scale 0, in its standard deviations
 
 
@@ -85,8 +86,7 @@ def _moved(
     """Values after a move, given in steps (scale 0) or in widths of the ball, and their shifts."""
     if kind == "categorical":
         other = (point + rng.integers(1, size, point.shape)) % size  # one other class per point
-        goes = move > (0 if scale == 0 else 0.0)
-        return np.where(goes, other, point), np.where(goes, math.sqrt(2), 0.0)
+        return np.where(move > 0, other, point), np.where(move > 0, CLASS_SHIFT, 0.0)
     step = step_of(size, kind)
     if step == 0:  # any number in [0, 1], uniform: standard deviation 1 / sqrt(12)
         new = point + move * (scale or _FINE) / math.sqrt(12)
@@ -114,34 +114,55 @@ def slopes_of(images: Tensor, shifts: Tensor, centre: Tensor | None = None) -> T
         centre: image of each point [N, X], through which the fit goes; None: a free constant.
 
     Returns:
-        F^T [N, K, X], float64; a factor that no neighbour moves has a slope of 0.
+        F^T [N, K, X], in the precision of the images; a factor that no neighbour moves has a slope
+        of 0.
     """
-    y = images.double()
     if centre is not None:
-        y = y - centre[:, None].double()
+        images = images - centre[:, None]
     else:
-        y, shifts = y - y.mean(1, keepdim=True), shifts - shifts.mean(1, keepdim=True)
-    return torch.linalg.pinv(shifts, rtol=1e-9) @ y
+        images, shifts = images - images.mean(1, keepdim=True), shifts - shifts.mean(1, True)
+    return torch.linalg.pinv(shifts, rtol=1e-9).to(images.dtype) @ images
+
+
+def slopes_of_halves(images: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
+    """Slopes by two halves of the neighbours, whose errors are independent, F^T [N, K, X] each.
+
+    Args:
+        images: of M neighbours of each point [N, M, X], pairs (m, m + M / 2) opposite each other.
+        shifts: of these [N, M, K].
+    """
+    half = images.shape[1] // 2
+    first, second = (
+        slopes_of(images[:, rows], shifts[:, rows])
+        for rows in (torch.cat([p, p + half]) for p in (torch.arange(s, half, 2) for s in (0, 1)))
+    )
+    return first, second
+
+
+def product_of(first: Tensor, second: Tensor, weight: Tensor | float) -> Tensor:
+    """F^T H F of two estimates of F^T [N, K, X]; symmetric [N, K, K], float64.
+
+    Args:
+        first: an estimate.
+        second: another one, or the same.
+        weight: diagonal of H, the second derivative of the reconstruction loss by the output: a
+            number or [N, X].
+    """
+    weighed = first * (weight[:, None] if isinstance(weight, Tensor) else weight)
+    inner = (weighed @ second.mT).double()
+    return (inner + inner.mT) / 2
 
 
 def gram_over_ball(images: Tensor, shifts: Tensor, weight: Tensor | float) -> Tensor:
     """F^T H F of the slopes over a ball, free of the bias that the images' curvature would add.
 
     Args:
-        images: of M neighbours of each point [N, M, X], pairs (m, m + M / 2) opposite each other.
+        images: as for `slopes_of_halves` [N, M, X].
         shifts: of these [N, M, K].
-        weight: diagonal of H, the second derivative of the reconstruction loss by the output: a
-            number or [N, X].
+        weight: as for `product_of`.
 
     Returns:
-        Symmetric [N, K, K], float64. From the slopes of two halves of the neighbours, whose errors
-        are independent, so it may have small negative eigenvalues.
+        Symmetric [N, K, K], float64, from two halves of the neighbours, so it may have small
+        negative eigenvalues.
     """
-    quarter = images.shape[1] // 2
-    pairs = [torch.arange(start, quarter, 2) for start in (0, 1)]
-    first, second = (
-        slopes_of(images[:, rows], shifts[:, rows])
-        for rows in (torch.cat([p, p + quarter]) for p in pairs)
-    )
-    inner = (first * weight if isinstance(weight, float) else first * weight[:, None]) @ second.mT
-    return (inner + inner.mT) / 2
+    return product_of(*slopes_of_halves(images, shifts), weight)

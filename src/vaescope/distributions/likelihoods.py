@@ -9,7 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vaescope.errors import ConfigError
 from vaescope.ranges import Positive, in_range
+
+_LEAST_PROBABILITY = 0.01
+_ROUNDING = 1e-5
 
 
 class Bernoulli:
@@ -44,6 +48,28 @@ class Bernoulli:
         """Second derivative of the loss by each entry of ``output``: p (1 - p), same shape."""
         p = output.sigmoid()
         return p * (1 - p)
+
+    def mean_curvature(self, mean: Tensor) -> Tensor:
+        """Second derivative of the loss by each entry of the expected image, same shape.
+
+        1 / (p (1 - p)) where the expected image p is what images are on average; infinite at 0 and
+        1, which no decoder reaches, and therefore at most 1 / (0.01 * 0.99): as if p were 0.01.
+
+        Raises:
+            ConfigError: the images cannot be expected ones, being outside of [0, 1].
+
+        Example:
+            >>> Bernoulli().mean_curvature(torch.tensor([0.5, 0.0])).round(decimals=1).tolist()
+            [4.0, 101.0]
+        """
+        low, high = (float(bound) for bound in mean.aminmax())
+        if not -_ROUNDING <= low <= high <= 1 + _ROUNDING:
+            raise ConfigError(
+                f"observations from {low:.4g} to {high:.4g} were given, but a Bernoulli likelihood "
+                "has them in [0, 1]; choose likelihood=gaussian"
+            )
+        p = mean.clamp(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+        return 1 / (p * (1 - p))
 
 
 class Gaussian:
@@ -86,6 +112,10 @@ class Gaussian:
     def curvature(self, output: Tensor) -> Tensor:
         """Second derivative of the loss by each entry of ``output``: 1 / variance, same shape."""
         return torch.full_like(output, 1 / self.variance)
+
+    def mean_curvature(self, mean: Tensor) -> Tensor:
+        """Second derivative of the loss by each entry of the expected observation, same shape."""
+        return self.curvature(mean)
 
 
 Likelihood = Bernoulli | Gaussian
