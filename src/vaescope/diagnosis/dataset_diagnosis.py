@@ -10,8 +10,8 @@ import torch
 
 from vaescope.alignment import haar_chance
 from vaescope.data.dataset import FactorDataset
+from vaescope.diagnosis.image_components import Components, principal_components
 from vaescope.diagnosis.overlap import Overlap, overlap_of
-from vaescope.diagnosis.principal_components import Components, principal_components
 from vaescope.diagnosis.surroundings import surroundings_of
 from vaescope.diagnosis.widths import (
     SQUARED_ERROR,
