@@ -20,9 +20,6 @@ class CorrelatedFactors:
         sigma: σ; smaller: stronger. 0.1 is strong, 0.7 hardly seen, infinite none.
         inverted: whether one is high where the other is low: c1 - (1 - c2) in place of c1 - c2.
 
-    Raises:
-        ConfigError: no pairs, not two factors in each, or ``sigma`` is not positive.
-
     Source: Träuble et al. 2021, "On Disentangled Representations Learned from Correlated Data",
     https://arxiv.org/abs/2006.07886; several pairs and ``inverted``: Roth et al. 2023,
     "Disentanglement of Correlated Factors via Hausdorff Factorized Support",
@@ -43,31 +40,31 @@ class CorrelatedFactors:
         self.pairs, self.sigma, self.inverted = pairs, sigma, inverted
 
     def check(self, factors: Factors) -> None:
-        """Refuse pairs that the data set does not have.
-
-        Raises:
-            ConfigError: a factor is unknown, has one value only, or is paired with itself.
-        """
-        for pair in self.pairs:
-            for position in factors.positions_of(pair):
+        """Refuse factors that are unknown, have one value only, or are paired with themselves."""
+        for pair in self._pairs(factors):
+            for position in pair:
                 _require_values(position, factors)
 
     def weights(self, values: Tensor, factors: Factors) -> Tensor:
         """Relative frequencies float64 `[N]` of the factor values `[N, K]`; the largest is 1."""
-        pairs = [factors.positions_of(pair) for pair in self.pairs]
-        return _weights(values, factors, pairs, self.sigma, self.inverted)
+        exponent = torch.zeros(len(values), dtype=torch.float64)
+        for first, second in self._pairs(factors):
+            a, b = (factors.shares_of_range(values, position) for position in (first, second))
+            exponent -= (a - (1 - b if self.inverted else b)) ** 2 / (2 * self.sigma**2)
+        # as logarithms until here, so that a small sigma does not leave all rows at 0
+        return (exponent - exponent.max()).exp()
+
+    def _pairs(self, factors: Factors) -> list[list[int]]:
+        return [factors.positions_of(pair) for pair in self.pairs]
 
 
-class Confounder:
+class Confounder(CorrelatedFactors):
     """One factor correlated with every other: all follow it, and so each other.
 
     Args:
         factor: its name or position.
         sigma: σ of ``CorrelatedFactors``; smaller: stronger.
         inverted: whether the others are low where it is high.
-
-    Raises:
-        ConfigError: ``sigma`` is not positive.
 
     Source: Roth et al. 2023, "Disentanglement of Correlated Factors via Hausdorff Factorized
     Support", https://arxiv.org/abs/2210.07347. Differs: none known.
@@ -83,33 +80,14 @@ class Confounder:
         self.factor, self.sigma, self.inverted = factor, sigma, inverted
 
     def check(self, factors: Factors) -> None:
-        """Refuse a factor that confounds nothing.
-
-        Raises:
-            ConfigError: it is unknown or has one value only, or no other has more.
-        """
+        """Refuse a factor that is unknown or has one value only, or where no other has more."""
         _require_values(factors.position_of(self.factor), factors)
         if not self._pairs(factors):
             raise ConfigError(f"factor={self.factor!r}: no other factor has more than one value")
 
-    def weights(self, values: Tensor, factors: Factors) -> Tensor:
-        """Relative frequencies float64 `[N]` of the factor values `[N, K]`; the largest is 1."""
-        return _weights(values, factors, self._pairs(factors), self.sigma, self.inverted)
-
     def _pairs(self, factors: Factors) -> list[list[int]]:
         own = factors.position_of(self.factor)
         return [[own, k] for k, size in enumerate(factors.sizes) if k != own and size != 1]
-
-
-def _weights(
-    values: Tensor, factors: Factors, pairs: Sequence[Sequence[int]], sigma: float, inverted: bool
-) -> Tensor:
-    exponent = torch.zeros(len(values), dtype=torch.float64)
-    for first, second in pairs:
-        a, b = (factors.shares_of_range(values, position) for position in (first, second))
-        exponent -= (a - (1 - b if inverted else b)) ** 2 / (2 * sigma**2)
-    # as logarithms until here, so that a small sigma does not leave all rows at 0
-    return (exponent - exponent.max()).exp()
 
 
 def _require_values(position: int, factors: Factors) -> None:

@@ -30,18 +30,12 @@ class _ByValues:
         self.factors = factors
 
     def check(self, factors: Factors) -> None:
-        """Refuse factors of other kinds or of too few values.
-
-        Raises:
-            ConfigError: a chosen factor is such, or there is none to choose.
-        """
+        """Refuse chosen factors of other kinds or of too few values, and none to choose."""
         self._positions(factors)
 
     def mask(self, values: Tensor, factors: Factors) -> Tensor:
         """Which of the factor values `[N, K]` are held out, bool `[N]`."""
-        each = torch.stack(
-            [self._left_out(values, position, factors) for position in self._positions(factors)]
-        )
+        each = torch.stack([self._left_out(values, k, factors) for k in self._positions(factors)])
         return each.all(0) if self.needs_all else each.any(0)
 
     def _left_out(self, values: Tensor, position: int, factors: Factors) -> Tensor:
@@ -50,8 +44,8 @@ class _ByValues:
 
     def _positions(self, factors: Factors) -> list[int]:
         fit = [
-            position
-            for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
+            k
+            for k, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
             if kind in self.kinds and (size or math.inf) >= self.least
         ]
         positions = fit if self.factors is None else factors.positions_of(self.factors)
@@ -116,9 +110,6 @@ class Extrapolation(_ByValues):
         factors: ordinal or continuous factors, by name or position; None: all with at least two
             values.
 
-    Raises:
-        ConfigError: ``share`` is not between 0 and 1.
-
     Source: Schott et al. 2022, "Visual Representation Learning Does Not Generalize Strongly Within
     the Same Domain", https://arxiv.org/abs/2107.08221. Differs: the paper's splits are lists of
     rows, which are not reproduced.
@@ -145,9 +136,6 @@ class Recombination:
         ranges: low and high of each chosen factor, in [0, 1].
         factors: at least two factors of any kind, by name or position; None: the last two.
 
-    Raises:
-        ConfigError: a range is none, or there are fewer than two.
-
     Source: Montero et al. 2021, "The Role of Disentanglement in Generalisation",
     https://openreview.net/forum?id=qbH974jKUVy, its condition "recombination to range". Differs:
     which ranges is left to the user.
@@ -168,11 +156,7 @@ class Recombination:
         self.ranges, self.factors = pairs, factors
 
     def check(self, factors: Factors) -> None:
-        """Refuse ranges that hold nothing, or all values of a factor: others are not seen then.
-
-        Raises:
-            ConfigError: such a range, factors that do not exist or are not as many as ranges.
-        """
+        """Refuse ranges that hold nothing, or all values of a factor: others are not seen then."""
         for position, (low, high) in self._ranges(factors):
             name, size = factors.names[position], factors.sizes[position]
             steps = torch.arange(max(size, 1))[:, None].expand(-1, len(factors))

@@ -11,7 +11,7 @@ class Sampling(Protocol):
     """How often training sees each combination of factors; see ``data.shifts.correlated``."""
 
     def check(self, factors: Factors) -> None:
-        """Refuse, by a ``ConfigError``, factors that this does not fit."""
+        """Refuse factors that this does not fit."""
 
     def weights(self, values: Tensor, factors: Factors) -> Tensor:
         """Relative frequencies float64 `[N]` of rows with the factor values `[N, K]`."""
@@ -21,7 +21,7 @@ class HoldOut(Protocol):
     """Combinations that training never sees; see ``data.shifts.held_out_combinations``."""
 
     def check(self, factors: Factors) -> None:
-        """Refuse, by a ``ConfigError``, factors that this does not fit."""
+        """Refuse factors that this does not fit."""
 
     def mask(self, values: Tensor, factors: Factors) -> Tensor:
         """Which rows, of factor values `[N, K]`, are held out, bool `[N]`."""

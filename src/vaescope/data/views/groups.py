@@ -23,9 +23,6 @@ class Groups:
         by: name of a factor, or ``label`` for the class of a data set that has classes.
         size: images per group; a divisor of the batch size.
 
-    Raises:
-        ConfigError: ``size`` is below 2.
-
     Source: Bouchacourt, Tomioka, Nowozin 2018, "Multi-Level Variational Autoencoder",
     https://arxiv.org/abs/1705.08841, section 3. Differs: groups of one size.
     """
@@ -38,11 +35,7 @@ class Groups:
         self._members: _Members | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse what cannot be grouped.
-
-        Raises:
-            ConfigError: no such factor, a continuous one, or groups that do not fill the batch.
-        """
+        """Refuse no such factor, a continuous one, or groups that do not fill the batch."""
         if batch_size % self.size:
             raise ConfigError(
                 f"size={self.size} was given for batch_size={batch_size}; choose a divisor of it"
@@ -69,24 +62,17 @@ class Labels:
         by: name of a factor, or ``label`` for the class of a data set that has classes; None: the
             first factor, or the class where there are no factors.
         num_labels: how many values the model knows, 0 .. num_labels - 1; None: any number.
-
-
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a label",)
 
     @in_range
     def __init__(self, by: str | None = None, num_labels: Count | None = None) -> None:
-        self.by = by
-        self.num_labels = num_labels
+        self.by, self.num_labels = by, num_labels
         self._lookup: RowLookup | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse what is no label.
-
-        Raises:
-            ConfigError: no such factor, a continuous one, or one of more values than the model's.
-        """
+        """Refuse no such factor, a continuous one, or one of more values than the model's."""
         by = self._name(factors)
         require_labels(by, factors)
         if by in factors.names:
@@ -113,11 +99,7 @@ class Labels:
 
 
 def require_labels(by: str, factors: Factors) -> None:
-    """Refuse a name that is no factor with finitely many values.
-
-    Raises:
-        ConfigError: it is not; the class of images, ``label``, is looked for with the data.
-    """
+    """Refuse what is no factor with finitely many values; ``label`` is looked for with the data."""
     if by == "label" and by not in factors.names:
         return
     if factors.kinds[factors.position_of(by)] == "continuous":
@@ -125,11 +107,7 @@ def require_labels(by: str, factors: Factors) -> None:
 
 
 def labels_of(lookup: RowLookup, by: str) -> np.ndarray:
-    """Value of a factor, or class, of every row of the lookup, int64 `[n]`.
-
-    Raises:
-        ConfigError: the data set has neither.
-    """
+    """Value of a factor, or class, of every row of the lookup, int64 `[n]`."""
     if by in lookup.factors.names:
         return lookup.values[:, lookup.factors.names.index(by)].astype(np.int64)
     if lookup.dataset.labels is None:

@@ -37,9 +37,6 @@ class Labelled:
         num_observed: of ``partial``, at least 1.
         seed: of the rows and their labels, at least 0.
 
-    Raises:
-        ConfigError: an argument is out of range.
-
     Source: Locatello et al. 2020, "Disentangling factors of variation using few labels",
     https://arxiv.org/abs/1905.01258; rows are drawn by Efraimidis & Spirakis 2006,
     https://doi.org/10.1016/j.ipl.2005.11.003. Differs: labelled rows are training rows, drawn
@@ -68,11 +65,7 @@ class Labelled:
         self._chosen: _Chosen | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse factors that cannot be labelled in this way.
-
-        Raises:
-            ConfigError: there are none, or not what the labeller needs.
-        """
+        """Refuse no factors, or such as the labeller cannot label."""
         if not len(factors):
             raise ConfigError(
                 "view=labelled needs factors, and this data set has none; choose another view"
@@ -106,11 +99,7 @@ class Labelled:
         return Plan(index, partners=(Plan(self._chosen.rows[drawn]),), known=known)
 
     def _rows(self, lookup: RowLookup) -> np.ndarray:
-        """The labelled rows int64 `[num_labelled]`.
-
-        Raises:
-            ConfigError: training does not show as many.
-        """
+        """The labelled rows int64 `[num_labelled]`."""
         key = stream(self.seed, "labelled rows").standard_exponential(len(lookup.rows))
         weights = np.ones(len(key)) if lookup.weights is None else lookup.weights
         shown = np.flatnonzero(weights > 0)

@@ -30,9 +30,6 @@ class Pairs:
             share all but one; ``uniform``: k factors are; in both a new value may by chance equal
             the old one. ``strict``: k factors change to another value.
 
-    Raises:
-        ConfigError: ``k`` or ``policy`` is not one of these.
-
     Source: Locatello et al. 2020, "Weakly-Supervised Disentanglement Without Compromises",
     https://arxiv.org/abs/2002.02886; ``locatello`` is what its published code does, ``uniform``
     what the paper says. Differs: factors of one value are never among the k; pairs whose second
@@ -52,11 +49,7 @@ class Pairs:
         self.k, self.policy = k, policy
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse factors that cannot be paired.
-
-        Raises:
-            ConfigError: fewer than two factors vary, or fewer than k.
-        """
+        """Refuse factors of which fewer than two, or than k, vary."""
         varying = require_factors(factors)
         if self.k is not None and self.k > len(varying):
             raise ConfigError(
@@ -93,18 +86,12 @@ class Triplets:
     Both differ from the first in a number of factors drawn from 1..K, K being the factors with more
     than one value, each changed to another value uniformly; the nearer one by ``factor_distance``
     comes first, and triplets with equal distances are drawn anew.
-
-
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a second image", "a third image")
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse factors that cannot be compared.
-
-        Raises:
-            ConfigError: fewer than two factors vary.
-        """
+        """Refuse factors of which fewer than two vary."""
         require_factors(factors)
 
     def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
@@ -126,11 +113,7 @@ class Triplets:
 
 
 def require_factors(factors: Factors) -> list[int]:
-    """Positions of the factors with more than one value.
-
-    Raises:
-        ConfigError: there are fewer than two.
-    """
+    """Positions of the factors with more than one value, at least two."""
     varying = [position for position, size in enumerate(factors.sizes) if size != 1]
     if len(varying) < 2:
         raise ConfigError(
@@ -158,12 +141,7 @@ def other_values(values: np.ndarray, factors: Factors, rng: np.random.Generator)
 
 
 def factor_distance(a: np.ndarray, b: np.ndarray, factors: Factors) -> np.ndarray:
-    """How far apart combinations are: the sum over factors of a distance in [0, 1].
-
-    Args:
-        a: combinations `[n, K]`.
-        b: combinations `[n, K]`.
-        factors: what they are combinations of.
+    """How far apart combinations `[n, K]` are: the sum over factors of a distance in [0, 1].
 
     Returns:
         float64 `[n]`; of an ordinal factor |a - b| / (size - 1), of a circular one the shorter way

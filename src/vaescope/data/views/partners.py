@@ -27,18 +27,9 @@ def draw_partners(
     Where no row of the lookup has the values of a proposal, all partners of that image are drawn
     anew: what comes out is distributed like the proposals, given that the lookup has them.
 
-    Args:
-        index: rows of the lookup, int64 `[B]`.
-        lookup: what the images are taken from.
-        rng: source of the random numbers.
-        propose: draws factor values.
-
-    Returns:
-        The plan, which knows what ``changed``; continuous partners are planned by their values.
-
-    Raises:
-        ConfigError: factors are continuous, but the images are not computed from them.
-        DataError: a row has none in ``TRIES`` tries.
+    The plan knows what ``changed``; continuous partners are planned by their values, which needs a
+    data set whose images are computed from them. A row that has no partners in ``TRIES`` tries is
+    an error.
     """
     if lookup.factors.has_continuous and not isinstance(lookup.dataset, RenderedDataset):
         raise ConfigError(
@@ -46,7 +37,21 @@ def draw_partners(
             "own rows only; choose view=null or a data set that computes its images"
         )
     start = lookup.values_of(index)
-    values, rows = _search(start, lookup, rng, propose)
+    values, rows, fits = _look_up(start, lookup, rng, propose)
+    again = np.flatnonzero(~fits)
+    for _ in range(TRIES):
+        if not again.size:
+            break
+        values[again], rows[again], fits = _look_up(start[again], lookup, rng, propose)
+        again = again[~fits]
+    if again.size:
+        names, sought = lookup.factors.names, start[again[0]].tolist()
+        raise DataError(
+            f"no further image for the one with {dict(zip(names, sought, strict=True))} was found "
+            f"among the {len(lookup.rows)} training images in {TRIES} tries; add data.split=null, "
+            "so that all images are training images, hold out fewer combinations, or choose "
+            "another view"
+        )
     partners = (
         [Plan(factors=torch.from_numpy(column)) for column in values.swapaxes(0, 1)]
         if lookup.factors.has_continuous
@@ -54,22 +59,6 @@ def draw_partners(
     )
     changed = torch.from_numpy(values[:, 0] != start)
     return Plan(index, partners=tuple(partners), known=Known(changed=changed))
-
-
-def _search(
-    start: np.ndarray, lookup: RowLookup, rng: np.random.Generator, propose: Propose
-) -> tuple[np.ndarray, np.ndarray]:
-    """Proposals `[B, P, K]` that the lookup holds, and their rows `[B, P]`."""
-    partners, found, fits = _look_up(start, lookup, rng, propose)
-    again = np.flatnonzero(~fits)
-    for _ in range(TRIES):
-        if not again.size:
-            break
-        partners[again], found[again], fits = _look_up(start[again], lookup, rng, propose)
-        again = again[~fits]
-    if again.size:
-        raise _nothing_found(start[again[0]], lookup)
-    return partners, found
 
 
 def _look_up(
@@ -82,12 +71,3 @@ def _look_up(
         return partners, found, fits & lookup.admits(partners).all(1)
     found = lookup.find(partners, rng)
     return partners, found, fits & (found >= 0).all(1)
-
-
-def _nothing_found(values: np.ndarray, lookup: RowLookup) -> DataError:
-    named = dict(zip(lookup.factors.names, values.tolist(), strict=True))
-    return DataError(
-        f"no further image for the one with {named} was found among the {len(lookup.rows)} "
-        f"training images in {TRIES} tries; add data.split=null, so that all images are training "
-        "images, hold out fewer combinations, or choose another view"
-    )

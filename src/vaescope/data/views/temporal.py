@@ -28,9 +28,6 @@ class LaplaceTransitions:
         continuous_scale: scale of the steps of continuous factors at rate 1, as a share of their
             range.
 
-    Raises:
-        ConfigError: an argument is not a positive number.
-
     Source: Klindt et al. 2021, "Towards Nonlinear Disentanglement in Natural Data with Temporal
     Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "LAP" with rate 1, as in the
     published code. Differs: circular factors go the shorter way round, |j - i| wrapped; continuous
@@ -44,11 +41,7 @@ class LaplaceTransitions:
         self.rate, self.continuous_scale = rate, continuous_scale
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse factors that cannot move.
-
-        Raises:
-            ConfigError: fewer than two factors vary, or none is ordered.
-        """
+        """Refuse factors of which fewer than two vary, or none is ordered."""
         require_factors(factors)
         if not self._moving(factors):
             raise ConfigError(
@@ -93,11 +86,7 @@ class LaplaceTransitions:
 
     def _moving(self, factors: Factors) -> list[int]:
         """Positions of the ordered factors with more than one value."""
-        return [
-            position
-            for position, (size, kind) in enumerate(zip(factors.sizes, factors.kinds, strict=True))
-            if kind != "categorical" and size != 1
-        ]
+        return [k for k in require_factors(factors) if factors.kinds[k] != "categorical"]
 
 
 class UniformTransitions(Pairs):
@@ -108,9 +97,6 @@ class UniformTransitions(Pairs):
     Args:
         k: number of factors that change; None: drawn from 1..K-1 for each pair, K being the factors
             with more than one value.
-
-    Raises:
-        ConfigError: ``k`` is below 1.
 
     Source: Klindt et al. 2021, "Towards Nonlinear Disentanglement in Natural Data with Temporal
     Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "UNI". Differs: pairs whose
@@ -151,12 +137,10 @@ def _cumulative(size: int, circular: bool, rate: float, leave: bool) -> np.ndarr
 
 
 def truncated_laplace(mean: np.ndarray, scale: float, share: np.ndarray) -> np.ndarray:
-    """Values `[n]` in [0, 1] of density ∝ exp(-|y - mean| / scale), from uniform numbers.
+    """Values `[n]` in [0, 1] of density ∝ exp(-|y - mean| / scale), of means `[n]` in [0, 1].
 
     Args:
-        mean: the middle `[n]`, in [0, 1].
-        scale: positive.
-        share: numbers `[n]` in [0, 1), turned into values by the inverse distribution function.
+        share: uniform numbers `[n]` in [0, 1) for the inverse distribution function.
     """
     middle = mean.astype(np.float64)
     below, above = -np.expm1(-middle / scale), -np.expm1(-(1 - middle) / scale)
