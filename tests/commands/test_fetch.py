@@ -323,7 +323,7 @@ def test_dsprites_is_fetched_although_it_can_be_rendered(run, server, tmp_path, 
     np.savez_compressed(server.folder / name, imgs=images)
     checksum = hashlib.md5((server.folder / name).read_bytes()).hexdigest()
     monkeypatch.setattr(dsprites_files, "NUM_IMAGES", number)
-    monkeypatch.setitem(dsprites_files.KNOWN_CHECKSUMS, name, ("md5", checksum))
+    monkeypatch.setitem(dsprites_files.PUBLISHED, name, PublishedFile(name, "md5", checksum))
     (npz,) = DSprites.data_source.files
     assert (npz.name, npz.algorithm, npz.checksum) == (
         name,

@@ -58,4 +58,4 @@ def _download(published: tuple[PublishedFile, ...], folder: Path, mirror: str | 
     for file in published:
         path = download(file, folder, mirror)
         verdict = "that of the published file" if file.algorithm else "none was published"
-        print(f"{path}\n  {file.checked(path).replace(':', ' ')}: {verdict}")
+        print(f"{path}\n  {file.identify(path).replace(':', ' ')}: {verdict}")

@@ -126,10 +126,10 @@ class ConvertedDataset(StoredDataset):
         """Checksum of what was found, known to be right if that was published."""
         for file in self.data_source.files:
             if file.name == path.name:
-                return file.checked(path)
+                return file.identify(path)
         if not path.is_file():
             return f"{_UNCHECKED}: a folder"
-        return f"{_UNCHECKED}: {PublishedFile(path.name).checked(path)}"
+        return f"{_UNCHECKED}: {PublishedFile(path.name).identify(path)}"
 
 
 def _tables_path(path: Path) -> Path:

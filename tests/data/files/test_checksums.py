@@ -18,7 +18,7 @@ from vaescope.data.files.checksums import (
     require_undamaged,
 )
 from vaescope.data.files.npy_cache import convert
-from vaescope.data.sets.own.datamodule import converted
+from vaescope.data.sets.own.datamodule import map_converted
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, maps_path
 from vaescope.errors import DataError
 
@@ -143,7 +143,7 @@ def test_zeros_in_a_partial_conversion_are_converted_again(tmp_path, position):
 def test_a_converted_array_that_has_changed_is_refused(tmp_path):
     def opened():
         module._opened.clear()
-        return converted(IMAGES.shape, images(), {"version": 1}, "own", tmp_path)
+        return map_converted(IMAGES.shape, images(), {"version": 1}, "own", tmp_path)
 
     path = opened().path
     change(path, 700)
@@ -155,7 +155,7 @@ def test_a_converted_array_that_has_changed_is_refused(tmp_path):
 
 def test_a_conversion_of_an_older_version_is_checked_whole_once(tmp_path):
     def opened():
-        return converted(IMAGES.shape, images(), {"version": 1}, "own", tmp_path)
+        return map_converted(IMAGES.shape, images(), {"version": 1}, "own", tmp_path)
 
     path = opened().path
     record = read_record(path)

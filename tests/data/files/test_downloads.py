@@ -151,7 +151,7 @@ def test_it_is_read_once_to_be_checked(fetch, monkeypatch):
         published, "file_checksum", lambda *given: read.append(given) or checksum(*given)
     )
     path = fetch(a=Served())
-    assert PublishedFile("file.bin", "sha256", SHA256).checked(path) == f"sha256:{SHA256}"
+    assert PublishedFile("file.bin", "sha256", SHA256).identify(path) == f"sha256:{SHA256}"
     assert len(read) == 1
 
 

@@ -150,7 +150,7 @@ def test_colours_of_16_bits_keep_their_higher_8_and_that_is_told(tmp_path, caplo
     assert decoder.notes.counts == {"cut": 1}
     (tmp_path / "a.png").write_bytes(content)
     ImageFolderDataModule(path=tmp_path, batch_size=1, size=None, canvas=0).setup()
-    assert "1 of 1 pictures of 16-bit colours, of which the higher 8 bits are kept" in caplog.text
+    assert "1 of 1 images of 16-bit colours, of which the higher 8 bits are kept" in caplog.text
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -217,7 +217,7 @@ def test_a_damaged_picture_never_escapes_its_message():
         content = file.getvalue()
         for _ in range(30):
             cut = content[: rng.integers(1, min(len(content), 40))]
-            with pytest.raises(DataError, match="picture seven is damaged or no picture"):
+            with pytest.raises(DataError, match="picture seven is damaged or no image"):
                 Decoder(size=8).read(cut, "picture seven")
 
 
@@ -266,14 +266,14 @@ def test_files_of_other_kinds_are_counted_and_can_be_read(tmp_path, caplog):
     (tmp_path / "notes.txt").write_text("mine")
     assert list_images(tmp_path, SUFFIXES, tmp_path / "notes.txt") == ["0.png", "1.JPG"]
     assert "3 files of other kinds left out (.bmp 1, .tif 1, .webp 1)" in caplog.text
-    assert "data.suffixes=[png,jpg,bmp,tif,webp] reads pictures among them" in caplog.text
+    assert "data.suffixes=[png,jpg,bmp,tif,webp] reads images among them" in caplog.text
     caplog.clear()
     options = {"path": tmp_path, "batch_size": 1, "size": None}
     module = ImageFolderDataModule(suffixes=["png", ".jpg", "WEBP", "tif", "bmp"], **options)
     module.setup()
     assert len(module.dataset) == 5
     assert "1 file of other kinds left out (.txt 1)" in caplog.text
-    with pytest.raises(DataError, match=r"holds no pictures \(gif\); .* data\.suffixes=\[gif,bmp"):
+    with pytest.raises(DataError, match=r"holds no images \(gif\); .* data\.suffixes=\[gif,bmp"):
         ImageFolderDataModule(suffixes=["gif"], **options).setup()
 
 
@@ -294,6 +294,6 @@ def test_what_was_done_to_pictures_is_told_once(tmp_path, caplog):
         )
         module.setup()
         levels.append(module.dataset.batch(torch.arange(4)).image[:, 0, 0, 0] * 255)
-        assert f"3 of 4 pictures transparent, now on the canvas {canvas}" in caplog.text
+        assert f"3 of 4 images transparent, now on the canvas {canvas}" in caplog.text
         caplog.clear()
     assert torch.stack(levels).tolist() == [[255, 0, 0, 0], [255] * 4, [255, 128, 128, 128]]

@@ -312,17 +312,17 @@ class TestPublishedFile:
         return path
 
     def test_the_right_file_is_read_once(self, path, monkeypatch):
-        assert self.FILE.checked(path) == f"md5:{self.MD5}"
+        assert self.FILE.identify(path) == f"md5:{self.MD5}"
         monkeypatch.setattr(published, "file_checksum", lambda *_: pytest.fail("read again"))
-        assert self.FILE.checked(path) == f"md5:{self.MD5}"
+        assert self.FILE.identify(path) == f"md5:{self.MD5}"
 
     def test_a_file_that_changed_is_read_again(self, path):
-        self.FILE.checked(path)
+        self.FILE.identify(path)
         before = path.stat()
         path.write_bytes(self.CONTENT.upper())
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
         with pytest.raises(DataError, match=f"not the published toy.bin: its md5 is .*{self.MD5}"):
-            self.FILE.checked(path)
+            self.FILE.identify(path)
         assert path.exists()
 
     @pytest.mark.parametrize(
@@ -337,31 +337,31 @@ class TestPublishedFile:
         path.write_bytes(content)
         for _ in range(2):
             with pytest.raises(DataError, match=message) as caught:
-                self.FILE.checked(path)
+                self.FILE.identify(path)
             assert str(path) in str(caught.value)
 
     @pytest.mark.parametrize("record", ["", "{", "[1]", "null", '{"md5": "0"}'])
     def test_a_damaged_record_does_no_harm(self, path, record):
         path.with_name("renamed.bin.checked.json").write_text(record)
-        assert self.FILE.checked(path) == f"md5:{self.MD5}"
+        assert self.FILE.identify(path) == f"md5:{self.MD5}"
 
     def test_another_checksum_is_not_taken_from_the_record(self, path):
-        self.FILE.checked(path)
+        self.FILE.identify(path)
         with pytest.raises(DataError, match="its md5 is"):
-            PublishedFile("toy.bin", "md5", "0" * 32).checked(path)
+            PublishedFile("toy.bin", "md5", "0" * 32).identify(path)
 
     def test_without_a_published_checksum_the_file_is_identified(self, path):
         digest = hashlib.sha256(self.CONTENT).hexdigest()
-        assert PublishedFile("toy.bin").checked(path) == f"sha256:{digest}"
+        assert PublishedFile("toy.bin").identify(path) == f"sha256:{digest}"
         with pytest.raises(DataError, match="cut short"):
-            PublishedFile("toy.bin", num_bytes=13).checked(path)
+            PublishedFile("toy.bin", num_bytes=13).identify(path)
 
     def test_a_folder_that_cannot_be_written_is_good_enough(self, path, monkeypatch):
         def refuse(*_):
             raise PermissionError("read only")
 
-        monkeypatch.setattr(published, "write_facts", refuse)
-        assert self.FILE.checked(path) == f"md5:{self.MD5}"
+        monkeypatch.setattr(published, "write_record", refuse)
+        assert self.FILE.identify(path) == f"md5:{self.MD5}"
         assert not path.with_name("renamed.bin.checked.json").exists()
 
     def test_files_are_found_together(self, tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaescope.data.files.image_files import resized
+from vaescope.data.files.image_files import resize_images
 
 METHODS = ("lanczos", "bilinear", "bicubic")
 
@@ -38,7 +38,7 @@ def smooth(rng, height, width, channels):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_are_the_weighted_means_that_the_filter_says(rng, method, height, width, channels):
     images = smooth(rng, height, width, channels)
-    found = resized(images, 64, method)
+    found = resize_images(images, 64, method)
     assert (found.shape, found.dtype) == ((3, 64, 64, channels), np.uint8)
     across = np.einsum("xw,bhwc->bhxc", weights(method, width, 64), images.astype(float))
     expected = np.einsum("yh,bhxc->byxc", weights(method, height, 64), across)
@@ -48,7 +48,7 @@ def test_images_are_the_weighted_means_that_the_filter_says(rng, method, height,
 
 def test_the_filters_differ(rng):
     images = rng.integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
-    made = [resized(images, 64, method) for method in METHODS]
+    made = [resize_images(images, 64, method) for method in METHODS]
     for one, other in ((0, 1), (1, 2), (0, 2)):
         assert (made[one] != made[other]).mean() > 0.3
 
@@ -57,16 +57,16 @@ def test_the_filters_differ(rng):
 @pytest.mark.parametrize("grey", [0, 1, 77, 254, 255])
 def test_constant_images_stay_constant(method, grey):
     images = np.full((2, 96, 128, 3), grey, np.uint8)
-    assert (resized(images, 64, method) == grey).all()
+    assert (resize_images(images, 64, method) == grey).all()
 
 
 def test_an_image_is_made_smaller_like_disentanglement_libs(rng):
     image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
     picture = Image.fromarray(image)
     picture.thumbnail((64, 64), Image.Resampling.LANCZOS)
-    assert np.array_equal(resized(image[None], 64, "lanczos")[0], np.asarray(picture))
+    assert np.array_equal(resize_images(image[None], 64, "lanczos")[0], np.asarray(picture))
 
 
 def test_images_of_the_right_size_are_left_alone(rng):
     images = rng.integers(0, 256, (2, 64, 64, 1), dtype=np.uint8)
-    assert resized(images, 64, "lanczos") is images
+    assert resize_images(images, 64, "lanczos") is images

@@ -11,7 +11,7 @@ from builders.miniature import cars3d as miniature
 from builders.minibatches import images_of
 from builders.stamps import read, stamped
 from vaescope.data.files.checksums import file_checksum
-from vaescope.data.files.image_files import resized
+from vaescope.data.files.image_files import resize_images
 from vaescope.data.sets.cars3d import Cars3D, Cars3DDataModule
 from vaescope.errors import ConfigError, DataError
 
@@ -57,7 +57,7 @@ def trusted(archive, monkeypatch):
 
 
 def pixels(side, method):
-    made = resized(stamped(miniature.numbers(), 128, 128, 3), side, method)
+    made = resize_images(stamped(miniature.numbers(), 128, 128, 3), side, method)
     return made.transpose(0, 3, 1, 2) / np.float32(255)
 
 

@@ -146,7 +146,7 @@ CUT_LATENTS = {"testset/raw_latents_6.npy": npy(causal3dident.raw_latents(1, 6))
     [
         ({"trainset": SHORT}, r"images_3/07\.png.*damaged"),
         ({"trainset": SMALL}, r"images_3/07\.png.*expected 224 and 224"),
-        ({"testset": NO_PICTURE}, "20 of 21 pictures; fetch|images_6 holds 2 pictures"),
+        ({"testset": NO_PICTURE}, "20 of 21 images; fetch|images_6 holds 2 images"),
         ({"testset": NO_LATENTS}, r"no latents of class 6 \(head\)"),
         ({"testset": FEW_LATENTS}, r"latents \[2, 10\] of class 6 \(head\).*expected \[3, 10\]"),
         ({"testset": WIDE_LATENTS}, r"raw_latents_6\.npy holds numbers outside of \[-1, 1\]"),
@@ -171,7 +171,7 @@ def test_a_conversion_that_was_stopped_goes_on(put, monkeypatch, packed):
     straight.path.unlink()
     read, done = image_files.Decoder.read, []
 
-    def stops(self, picture, name):
+    def stops(self, picture, name=""):
         done.append(name)
         if len(done) > 95:  # within the test part
             raise KeyboardInterrupt

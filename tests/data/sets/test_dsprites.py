@@ -1,4 +1,5 @@
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -94,9 +95,10 @@ def write_file(folder, suffix, arrays):
 @pytest.fixture
 def trust(monkeypatch):
     def trust(path):
-        algorithm, _ = dsprites_files.KNOWN_CHECKSUMS[path.name]
-        checksum = file_checksum(path, algorithm)
-        monkeypatch.setitem(dsprites_files.KNOWN_CHECKSUMS, path.name, (algorithm, checksum))
+        file = dsprites_files.PUBLISHED[path.name]
+        checksum = file_checksum(path, file.algorithm)
+        right = replace(file, checksum=checksum)
+        monkeypatch.setitem(dsprites_files.PUBLISHED, path.name, right)
         return checksum
 
     return trust
@@ -138,15 +140,15 @@ def test_a_wrong_checksum_is_refused_also_after_a_good_one(tmp_path, few, trust,
     write_file(tmp_path, suffix, few)
     with pytest.raises(DataError, match="vaescope data verify data=dsprites") as caught:
         DSprites(tmp_path)
-    algorithm, _ = dsprites_files.KNOWN_CHECKSUMS[path.name]
+    algorithm = dsprites_files.PUBLISHED[path.name].algorithm
     assert good in str(caught.value)
     assert file_checksum(path, algorithm) in str(caught.value)
 
 
 def test_the_published_checksums():
-    (npz, hdf5) = dsprites_files.KNOWN_CHECKSUMS.values()
-    assert npz == ("md5", "7da33b31b13a06f4b04a70402ce90c2e")
-    assert hdf5[1].startswith("729fa22e884c9c50")
+    (npz, hdf5) = dsprites_files.PUBLISHED.values()
+    assert (npz.algorithm, npz.checksum) == ("md5", "7da33b31b13a06f4b04a70402ce90c2e")
+    assert hdf5.checksum.startswith("729fa22e884c9c50")
 
 
 @SUFFIXES

@@ -10,6 +10,7 @@ from scipy import stats
 
 from vaescope.data import DSprites
 from vaescope.data.files.checksums import file_checksum
+from vaescope.data.files.published import PublishedFile
 from vaescope.data.sets.dsprites import files as dsprites_files
 from vaescope.data.sets.dsprites.packing import build_packed
 from vaescope.data.sets.dsprites.variants import (
@@ -211,8 +212,8 @@ def published(tmp_path, monkeypatch):
     path = folder / f"{dsprites_files.STEM}.npz"
     pixels = np.random.default_rng(2).integers(0, 2, (100, 64, 64), dtype=np.uint8)
     np.savez_compressed(path, imgs=pixels)
-    known = {path.name: ("md5", file_checksum(path, "md5"))}
-    monkeypatch.setattr(dsprites_files, "KNOWN_CHECKSUMS", known)
+    known = {path.name: PublishedFile(path.name, "md5", file_checksum(path, "md5"))}
+    monkeypatch.setattr(dsprites_files, "PUBLISHED", known)
     return folder, pixels == 1
 
 

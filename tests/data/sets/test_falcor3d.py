@@ -103,7 +103,7 @@ def renamed(path):
     [
         (renamed, "is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-300]), "damaged"),
-        (lambda path: path.write_bytes(b""), "no picture"),
+        (lambda path: path.write_bytes(b""), "no image"),
         (lambda path: Image.new("RGB", (64, 64)).save(path), "expected 128"),
     ],
 )
@@ -144,7 +144,7 @@ def test_labels_that_are_not_the_grid_are_refused(small, tmp_path, place, change
 def test_damaged_labels_are_refused(small, tmp_path, place):
     path = place / small.LABELS
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(DataError, match="is damaged"):
+    with pytest.raises(DataError, match="damaged or no file of"):
         small.DATASET(tmp_path)
 
 
@@ -155,7 +155,7 @@ def test_a_conversion_that_was_stopped_goes_on(small, monkeypatch, tmp_path):
     straight.path.unlink()
     read, done = image_files.Decoder.read, []
 
-    def stops(self, picture, name):
+    def stops(self, picture, name=""):
         done.append(name)
         if len(done) > 40:
             raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from builders.miniature import smallnorb as miniature
 from builders.minibatches import images_of
 from builders.stamps import grid, read, stamped
 from vaescope.data.files.checksums import file_checksum
-from vaescope.data.files.image_files import resized
+from vaescope.data.files.image_files import resize_images
 from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule, without_instance
 from vaescope.data.stored import StoredDataset
 from vaescope.errors import ConfigError, DataError
@@ -44,7 +44,9 @@ def trusted(folder, monkeypatch):
 
 
 def pixels(method):
-    return resized(stamped(NUMBERS, 96, 96, 1), 64, method).transpose(0, 3, 1, 2) / np.float32(255)
+    return resize_images(stamped(NUMBERS, 96, 96, 1), 64, method).transpose(
+        0, 3, 1, 2
+    ) / np.float32(255)
 
 
 def test_the_published_set():

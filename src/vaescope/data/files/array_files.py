@@ -24,19 +24,12 @@ _PASSED_AT_ONCE = 2**20  # bytes
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of one array.
-
-    Args:
-        shape: its shape.
-        dtype: its type.
-        fortran: whether it is stored column by column.
-        matlab: MATLAB's class of it; in MATLAB's files the axes are reversed. Empty: not MATLAB's.
-    """
+    """What a file says of one array."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    fortran: bool = False
-    matlab: str = ""
+    fortran: bool = False  # stored column by column
+    matlab: str = ""  # MATLAB's class of it, in whose files the axes are reversed; empty: not its
 
     def __str__(self) -> str:
         return f"{self.dtype} {list(self.shape)}"
@@ -48,23 +41,14 @@ class Header:
 
 
 def headers(path: Path, title: str = "") -> dict[str, Header]:
-    """Headers of all arrays in a file by their keys; that of an npy file by the file's stem.
-
-    Args:
-        path: the file.
-        title: the data set that it is a published file of; empty: it is your own.
-
-    Raises:
-        ConfigError: the file is of another kind.
-        DataError: it is missing or damaged.
-    """
-    if _suffix(path) not in SUFFIXES:
+    """Headers of all arrays in a file by their keys; that of an npy file by the file's stem."""
+    if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path} was given; choose a file that ends in {', '.join(SUFFIXES)}")
     with damage_told(path, title):
         if is_npy(path):
             with path.open("rb") as file:
                 return {path.stem: _header(file, path.stat().st_size, "it")}
-        if _suffix(path) == ".npz":
+        if path.suffix.lower() == ".npz":
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if name.endswith(".npy")]
                 return {name.removesuffix(".npy"): _member_header(archive, name) for name in names}
@@ -72,16 +56,12 @@ def headers(path: Path, title: str = "") -> dict[str, Header]:
 
 
 def read_array(path: Path, key: str, title: str = "") -> np.ndarray:
-    """One array as a whole; text in HDF5 files becomes numpy's.
-
-    Raises:
-        DataError: it is damaged or holds Python objects.
-    """
+    """One array as a whole; text in HDF5 files becomes numpy's, Python objects are refused."""
     headers(path, title)  # a file that is shorter than it says is not read
     with damage_told(path, title):
         if is_npy(path):
             return np.load(path, allow_pickle=False)
-        if _suffix(path) == ".npz":
+        if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as archive:
                 return archive[key]
         with open_hdf5(path) as file:
@@ -97,28 +77,17 @@ def read_array(path: Path, key: str, title: str = "") -> np.ndarray:
 def array_pieces(
     path: Path, key: str, start: int, axis: int = 0, title: str = ""
 ) -> Iterator[np.ndarray]:
-    """One array from row ``start`` on, in pieces of about 32 MB that have all its axes.
-
-    Args:
-        path: the file.
-        key: the array's name in it.
-        start: the first row that is wanted.
-        axis: which axis counts the rows.
-        title: the data set that it is a published file of; empty: it is the user's own.
-
-    Raises:
-        DataError: it is cut short or damaged.
-    """
+    """One array from row ``start`` on ``axis``, in pieces of about 32 MB that have all its axes."""
     header = headers(path, title)[key]
     rows = header.shape[axis]
     at_once = max(1, _BYTES_AT_ONCE // max(1, header.num_bytes // max(1, rows)))
     before: tuple[slice, ...] = (slice(None),) * axis
     with damage_told(path, title):
-        if _suffix(path) == ".npz" and not header.fortran and axis == 0:
+        if path.suffix.lower() == ".npz" and not header.fortran and axis == 0:
             yield from _member_rows(path, key, header.shape, header.dtype, start, at_once)
             return
         parts = (slice(first, min(first + at_once, rows)) for first in range(start, rows, at_once))
-        if _suffix(path) in HDF5:
+        if path.suffix.lower() in HDF5:
             with open_hdf5(path) as file:
                 for part in parts:
                     if header.matlab:
@@ -138,15 +107,7 @@ def npz_images(
 ) -> Iterator[np.ndarray]:
     """Images in a published npz file from number ``start`` on, in pieces uint8 `[b, H, W, C]`.
 
-    Args:
-        path: the file, compressed or not.
-        key: the array's name.
-        shape: what it has to hold, `[N, H, W, C]`; N may be spread over several leading axes.
-        start: number of the first image that is wanted.
-        title: the data set, for people.
-
-    Raises:
-        DataError: the file is cut short, damaged or laid out differently.
+    The array ``key`` has to hold ``shape``; N may be spread over several leading axes.
     """
     with damage_told(path, title):
         with zipfile.ZipFile(path) as archive:
@@ -160,20 +121,12 @@ def npz_images(
 
 def is_npy(path: Path) -> bool:
     """Whether a file's name says that it holds a single array."""
-    return _suffix(path) == ".npy"
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
+    return path.suffix.lower() == ".npy"
 
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
-    """The HDF5 file at ``path``, read only.
-
-    Raises:
-        DataError: it would have the library read other files, as if they were parts of it.
-    """
+    """The HDF5 file at ``path``, read only; parts of it that lie in other files are refused."""
     import h5py  # slow to load, and few sets need it
 
     with h5py.File(path, "r") as file:

@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,6 @@ def write_once(path: Path, write: Callable[[Path], None], *, num_bytes: int | No
         path: the file's final name.
         write: fills the file whose (temporary) name it is given.
         num_bytes: size of the finished file, if known: checked against the free space first.
-
-    Raises:
-        DataError: the disk is full or the folder cannot be written.
     """
     if _is_recorded(path):
         return path
@@ -76,9 +73,6 @@ def writing(path: Path, num_bytes: int | None = None) -> Iterator[None]:
     Args:
         path: the file's final name.
         num_bytes: its size, if known; told if the disk is full.
-
-    Raises:
-        DataError: the disk is full, or the folder cannot be made or written.
     """
     try:
         try:
@@ -120,11 +114,7 @@ def require_space(path: Path, num_bytes: int | None) -> None:
 
 
 class PartialFile:
-    """``PATH.part``, with which a later process goes on, and ``PATH.part.json``, its record.
-
-    Args:
-        target: the file's final name.
-    """
+    """``PATH.part`` of a ``target`` path, with which a later process goes on, and its record."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -134,15 +124,6 @@ class PartialFile:
     def size(self) -> int:
         """Bytes that are there."""
         return self.path.stat().st_size if self.path.exists() else 0
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What was noted last; empty: nothing, or it is damaged."""
-        return read_record(self.path)
-
-    def note(self, facts: Mapping[str, Any]) -> None:
-        """Write what is known of the part."""
-        write_record(self.path, facts)
 
     def finish(self) -> None:
         """Give the file its final name, in one step."""

@@ -63,7 +63,6 @@ class BlockChecksums:
         """The first block found that differs from the file's; None: none was found.
 
         Args:
-            path: the file.
             numbers: of the blocks that are looked at, in this order; None: all, from the first.
             seconds: after which no further block is looked at; None: no limit.
         """
@@ -119,26 +118,16 @@ def record_path(path: Path, kind: str = "") -> Path:
 
 def read_record(path: Path, kind: str = "") -> dict[str, Any]:
     """What is known of a file; empty: nothing, or the record is damaged itself."""
-    return read_facts(record_path(path, kind))
-
-
-def write_record(path: Path, facts: Mapping[str, Any], kind: str = "") -> None:
-    """Write what is known of a file, whole or not at all."""
-    write_facts(record_path(path, kind), facts)
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """A JSON object that ``write_facts`` wrote; empty: never written, or damaged."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(record_path(path, kind).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
 
-def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write a JSON object whole or not at all."""
-    write_json(path, dict(facts))
+def write_record(path: Path, facts: Mapping[str, Any], kind: str = "") -> None:
+    """Write what is known of a file, whole or not at all."""
+    write_json(record_path(path, kind), dict(facts))
 
 
 def require_undamaged(path: Path, *, whole: bool = False) -> None:
@@ -151,9 +140,6 @@ def require_undamaged(path: Path, *, whole: bool = False) -> None:
     Args:
         path: a file with a record that holds ``blocks``.
         whole: check every block, however long it takes, and again if it was checked before.
-
-    Raises:
-        DataError: it has changed, or its record is missing or damaged.
     """
     facts = path.stat().st_size, path.stat().st_mtime_ns
     if not whole and _opened.get(path) == facts:

@@ -57,12 +57,8 @@ def csv_columns(
 
     Args:
         path: the file, UTF-8.
-        names: the columns that are wanted, in this order; None: all.
+        names: the columns that are wanted, in this order, each once; None: all.
         text: columns that stay text, whatever they look like.
-
-    Raises:
-        ConfigError: a wanted column is not there, or is wanted twice.
-        DataError: the file is missing, no such table, or lacks values.
     """
     table = _table(path, _content(path))
     header = table.names

@@ -16,13 +16,7 @@ DAMAGE = (OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, *
 
 @contextmanager
 def damage_told(path: Path, title: str = "", *more: type[Exception]) -> Iterator[None]:
-    """Errors of a file that cannot be read, as a ``DataError`` that says what to do.
-
-    Args:
-        path: the file.
-        title: the data set that it is a published file of; empty: it is the user's own.
-        more: further errors that a damaged file of this format raises.
-    """
+    """Errors of a file that cannot be read, ``more`` of its format too, as a ``DataError``."""
     known: tuple[type[Exception], ...] = (*DAMAGE, *more)
     try:
         yield

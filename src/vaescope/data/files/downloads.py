@@ -15,6 +15,7 @@ import urllib3
 from tqdm.auto import tqdm
 
 from vaescope.data.files.cache import PartialFile, require_space, writing
+from vaescope.data.files.checksums import read_record, write_record
 from vaescope.data.files.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
 
@@ -27,23 +28,14 @@ _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a download waits for a server.
+    """How long a download waits for a server; times in seconds."""
 
-    Args:
-        connect: seconds for a connection.
-        read: seconds without a byte.
-        retries: how often a connection that broke off after some bytes is taken up again.
-        pause: seconds before that, and before a busy server that names no time is asked again.
-        busy: how often a server that says it is busy is asked again.
-        longest: seconds that such a server may have us wait.
-    """
-
-    connect: float = 5.0
-    read: float = 20.0
-    retries: int = 10
-    pause: float = 1.0
-    busy: int = 3
-    longest: float = 120.0
+    connect: float = 5.0  # for a connection
+    read: float = 20.0  # without a byte
+    retries: int = 10  # how often a connection that broke off after some bytes is taken up again
+    pause: float = 1.0  # before that, and before a busy server that names no time is asked again
+    busy: int = 3  # how often a server that says it is busy is asked again
+    longest: float = 120.0  # that such a server may have us wait
 
 
 _PATIENCE = Patience()
@@ -62,10 +54,7 @@ class BusyError(Exception):
 
 
 def download(
-    file: PublishedFile,
-    folder: Path,
-    mirror: str | None = None,
-    patience: Patience = _PATIENCE,
+    file: PublishedFile, folder: Path, mirror: str | None = None, patience: Patience = _PATIENCE
 ) -> Path:
     """Path of a published file in ``folder``, fetched if it is not there, and checked.
 
@@ -76,16 +65,8 @@ def download(
     Args:
         file: what is wanted.
         folder: where it shall be.
-        mirror: address of a folder that is asked first.
+        mirror: address of a folder on the web that is asked first.
         patience: how long to wait.
-
-    Returns:
-        ``folder/NAME``.
-
-    Raises:
-        ConfigError: the mirror is no address of the web.
-        DataError: no address gave the file, the one that is there is wrong, the disk is full or
-            the folder cannot be written.
 
     Source: RFC 9110, "Range requests", https://www.rfc-editor.org/rfc/rfc9110. Differs: none.
     """
@@ -95,17 +76,12 @@ def download(
         with writing(path, file.num_bytes):
             if not path.exists():
                 _fetch(file, path, addresses, patience)
-    file.checked(path)
+    file.identify(path)
     return path
 
 
 def addresses_of(file: PublishedFile, folder: Path, mirror: str | None = None) -> list[str]:
-    """Addresses of the file, in the order in which they are asked.
-
-    Raises:
-        ConfigError: the mirror is no address of the web.
-        DataError: there is none; says where people find the file and into which folder it belongs.
-    """
+    """Addresses of the file, in the order in which they are asked."""
     if mirror is not None and not _is_web(mirror):
         raise ConfigError(
             f"mirror={mirror} was given; it has to be the address of a folder that begins with "
@@ -127,7 +103,7 @@ class _Part(PartialFile):
 
     def range_headers(self, address: str) -> dict[str, str]:
         """Headers that ask for the rest only, as long as the file has not changed there."""
-        origin = self.record
+        origin = read_record(self.path)
         if not self.size or origin.get("address") != address or not origin.get("validator"):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": origin["validator"]}
@@ -138,7 +114,7 @@ class _Part(PartialFile):
         tag = answer.headers.get("ETag", "")
         weak = not tag or tag.startswith("W/")  # such a tag promises no equal bytes
         validator = answer.headers.get("Last-Modified", "") if weak else tag
-        self.note({"address": address, "validator": validator})
+        write_record(self.path, {"address": address, "validator": validator})
 
 
 def _fetch(file: PublishedFile, path: Path, addresses: list[str], patience: Patience) -> None:
@@ -219,16 +195,14 @@ def _receive(
             raise BusyError(reason, retry_after(answer.headers.get("Retry-After", "")))
         else:
             raise RefusedError(f"HTTP {answer.status_code} {answer.reason}")
-        length = _checked_length(answer, file, part, start)
+        length = _length(answer, file, part, start)
         if not start:
             part.begin(address, answer)
         _append(answer, file, part, start, length)
     return True
 
 
-def _checked_length(
-    answer: requests.Response, file: PublishedFile, part: _Part, start: int
-) -> int | None:
+def _length(answer: requests.Response, file: PublishedFile, part: _Part, start: int) -> int | None:
     """Bytes of the answer, None: not told; refuses what cannot be the file or does not fit."""
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind == "text/html" and not file.name.endswith((".html", ".htm")):

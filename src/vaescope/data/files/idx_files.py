@@ -42,14 +42,7 @@ class IdxFile:
         return next((place for place in places if place.is_file()), None)
 
     def read(self, path: Path) -> np.ndarray:
-        """The array, uint8 of ``shape``, read only.
-
-        Args:
-            path: the file, gzipped or not, whatever its name says.
-
-        Raises:
-            DataError: it is cut short, damaged, something else, or not the published file.
-        """
+        """The array, uint8 of ``shape``, read only; gzipped or not, whatever the file's name."""
         sides = np.array(self.shape, dtype=">u4").tobytes()
         header = bytes((0, 0, _UNSIGNED_BYTES, len(self.shape))) + sides
         num_bytes = len(header) + math.prod(self.shape)
@@ -86,15 +79,9 @@ class IdxFile:
 
 
 def find_files(files: Sequence[IdxFile], places: Sequence[Path], advice: str) -> list[Path]:
-    """Paths of all ``files``, in their order, in the first folder that has every one of them.
+    """Paths of all ``files`` of a set, in their order, in the first place that has every one.
 
-    Args:
-        files: what is looked for, all of one data set.
-        places: folders, the preferred one first.
-        advice: what the user can do if there is none; ends the message.
-
-    Raises:
-        MissingFilesError: no folder has them all.
+    If none has, a ``MissingFilesError`` ends with the ``advice``.
     """
     looked = []
     for place in places:

@@ -20,7 +20,7 @@ from vaescope.errors import ConfigError, DataError
 
 Item = TypeVar("Item")
 Colour = tuple[int, int, int]
-_AT_ONCE = 256  # pictures held decoded
+_AT_ONCE = 256  # images held decoded
 _THREADS = min(4, os.cpu_count() or 1)  # the decoders work outside of Python's lock
 _DAMAGE = (*DAMAGE, SyntaxError, ArithmeticError, struct.error)  # as the decoders tell of it
 _TO_65535 = ("PNG", "PPM")  # formats whose numbers in Pillow's mode I have this white
@@ -29,17 +29,13 @@ _ORIENTATION = 0x0112  # EXIF's number for how the camera was held
 
 @dataclass(frozen=True)
 class Notes:
-    """What was done to how many pictures; several threads may add to it.
-
-    Attributes:
-        counts: number of pictures by what was done.
-    """
+    """What was done to how many images, as ``counts``; several threads may add to it."""
 
     counts: Counter[str] = field(default_factory=Counter)
     _lock: Any = field(default_factory=Lock, repr=False, compare=False)
 
     def add(self, what: str) -> None:
-        """Count one more picture."""
+        """Count one more image."""
         with self._lock:
             self.counts[what] += 1
 
@@ -52,16 +48,16 @@ class Decoder:
     rounded to 8; of colours of 16 bits Pillow reads the higher 8 only, which is noted.
 
     Args:
-        size: side of the result, whatever the picture's own; None: the picture is not resized.
+        size: side of the result, whatever the image's own; None: the image is not resized.
         channels: 3 (red, green, blue) or 1 (grey).
-        expected: ``(height, width)`` that the picture must have; None: any.
-        crop: side of the square cut out of the picture's centre before it is resized; None: all.
+        expected: ``(height, width)`` that the image must have; None: any.
+        crop: side of the square cut out of the image's centre before it is resized; None: all.
         filter: how it is resized; on the way to a smaller one both average over all pixels.
-        canvas: colour behind transparent pictures; None: transparency is dropped, and colours that
+        canvas: colour behind transparent images; None: transparency is dropped, and colours that
             it hid appear.
-        upright: turn pictures as their camera was held, as EXIF says.
-        advice: what to do about a picture of another size than expected.
-        notes: keeps count of what was done to pictures that are not plain.
+        upright: turn images as their camera was held, as EXIF says.
+        advice: what to do about an image of another size than expected.
+        notes: keeps count of what was done to images that are not plain.
     """
 
     size: int | None
@@ -74,19 +70,12 @@ class Decoder:
     advice: str = "put the original file there"
     notes: Notes = field(default_factory=Notes)
 
-    def read(self, picture: Path | bytes, name: str) -> np.ndarray:
-        """Pixels of a file or of its content.
-
-        Args:
-            picture: the file, or what is in it.
-            name: what to call it in an error.
-
-        Raises:
-            DataError: it is missing, damaged, no picture or not of the expected size.
-        """
+    def read(self, file: Path | bytes, name: str = "") -> np.ndarray:
+        """Pixels of a file, or of its content, called ``name`` in an error."""
         from PIL import Image
 
-        source = picture if isinstance(picture, Path) else io.BytesIO(picture)
+        source = file if isinstance(file, Path) else io.BytesIO(file)
+        name = name or str(file)
         try:
             with open_image(source) as opened:
                 pixels = self._plain(opened, name)
@@ -96,7 +85,7 @@ class Decoder:
             raise DataError(f"{name} is missing; put it there again") from error
         except (*_DAMAGE, Image.DecompressionBombError) as error:
             raise DataError(
-                f"{name} is damaged or no picture ({error}); fetch or extract it again"
+                f"{name} is damaged or no image ({error}); fetch or extract it again"
             ) from error
         if self.crop is not None:
             left, top = (pixels.width - self.crop) // 2, (pixels.height - self.crop) // 2
@@ -106,7 +95,7 @@ class Decoder:
         return np.asarray(pixels).reshape(pixels.height, pixels.width, self.channels)
 
     def _plain(self, opened: Any, name: str) -> Any:
-        """The picture upright, opaque, of 8 bits, in colour or grey."""
+        """The image upright, opaque, of 8 bits, in colour or grey."""
         from PIL import Image, ImageOps
 
         is_deep = any(";16" in str(tile[3]) for tile in opened.tile)  # before it is turned
@@ -134,26 +123,16 @@ class Decoder:
             self.notes.add("cut")
         has_alpha = opened.mode in ("RGBA", "LA", "PA", "RGBa", "La")
         if self.canvas is not None and (has_alpha or "transparency" in opened.info):
-            opened = self._on_canvas(opened, self.canvas)
+            opened = opened.convert("RGBA")
+            if opened.getextrema()[3][0] < 255:
+                self.notes.add("transparent")
+                canvas = Image.new("RGBA", opened.size, (*self.canvas, 255))
+                opened = Image.alpha_composite(canvas, opened)
         return opened.convert("RGB" if self.channels == 3 else "L")
-
-    def _on_canvas(self, picture: Any, canvas: Colour) -> Any:
-        from PIL import Image
-
-        picture = picture.convert("RGBA")
-        if picture.getextrema()[3][0] == 255:
-            return picture
-        self.notes.add("transparent")
-        behind = Image.new("RGBA", picture.size, (*canvas, 255))
-        return Image.alpha_composite(behind, picture)
 
 
 def colour_of(canvas: str | int) -> Colour:
-    """Red, green and blue in 0..255 of a grey value 0..255, or of a colour's name or ``#rrggbb``.
-
-    Raises:
-        ConfigError: it is neither.
-    """
+    """Red, green and blue, 0..255, of a grey value 0..255, a colour's name or ``#rrggbb``."""
     from PIL import ImageColor
 
     if isinstance(canvas, int) and not isinstance(canvas, bool) and 0 <= canvas <= 255:
@@ -170,11 +149,7 @@ def colour_of(canvas: str | int) -> Colour:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """``(height, width)`` of a picture once it is turned upright, from its header.
-
-    Raises:
-        DataError: it is missing, damaged or no picture.
-    """
+    """``(height, width)`` of an image file once it is turned upright, from its header."""
     from PIL import Image
 
     try:
@@ -184,15 +159,14 @@ def image_size(path: Path) -> tuple[int, int]:
             is_turned = opened.format != "TIFF" and opened.getexif().get(_ORIENTATION, 1) > 4
             return (width, height) if is_turned else (height, width)
     except (*_DAMAGE, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is missing, damaged or no picture ({error})") from error
+        raise DataError(f"{path} is missing, damaged or no image ({error})") from error
 
 
 @contextmanager
 def open_image(source: Path | IO[bytes]) -> Iterator[Any]:
-    """The picture as Pillow opens it, its pixels not read yet; whatever its name, not PostScript.
+    """The image as Pillow opens it, its pixels not read yet.
 
-    Raises:
-        UnidentifiedImageError: it is no picture, or a program: Pillow has Ghostscript run those.
+    Whatever its name, PostScript is refused: it is a program, and Pillow has Ghostscript run it.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -202,12 +176,10 @@ def open_image(source: Path | IO[bytes]) -> Iterator[Any]:
         yield opened
 
 
-def in_pieces(read: Callable[[Item], np.ndarray], items: Iterable[Item]) -> Iterator[np.ndarray]:
+def read_pieces(read: Callable[[Item], np.ndarray], items: Iterable[Item]) -> Iterator[np.ndarray]:
     """Images uint8 `[b, H, W, C]` of all ``items`` in their order, read by several threads.
 
-    Args:
-        read: pixels `[H, W, C]` of one item.
-        items: taken from as they are needed, at most 256 ahead.
+    Items are taken as they are needed, at most 256 ahead.
     """
     remaining = iter(items)
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -215,7 +187,7 @@ def in_pieces(read: Callable[[Item], np.ndarray], items: Iterable[Item]) -> Iter
             yield np.stack(list(pool.map(read, piece)))
 
 
-def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
+def resize_images(images: np.ndarray, side: int, method: str) -> np.ndarray:
     """Square images uint8 `[b, side, side, C]` made of uint8 `[b, H, W, C]`.
 
     Args:
@@ -224,7 +196,7 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
         method: ``lanczos``, ``bilinear`` or ``bicubic``; all low-pass what they make smaller.
 
     Source: Pillow's ``Image.resize``, https://pillow.readthedocs.io. Differs: none; Lanczos is
-    what disentanglement_lib calls ``ANTIALIAS``, bilinear is torchvision's default for pictures.
+    what disentanglement_lib calls ``ANTIALIAS``, bilinear is torchvision's default for images.
     """
     from PIL import Image
 
@@ -232,12 +204,12 @@ def resized(images: np.ndarray, side: int, method: str) -> np.ndarray:
         return images
     channels = images.shape[-1]
     if channels not in (1, 3):  # of 2 or 4 Pillow would take the last for transparency
-        each = [resized(images[..., c : c + 1], side, method) for c in range(channels)]
+        each = [resize_images(images[..., c : c + 1], side, method) for c in range(channels)]
         return np.concatenate(each, axis=-1)
     planes = images[..., 0] if channels == 1 else images
     small = np.empty((len(images), side, side, channels), np.uint8)
     targets = small[..., 0] if channels == 1 else small
     to = ((side, side), Image.Resampling[method.upper()])
-    for number, plane in enumerate(planes):  # Pillow takes one picture at a time
+    for number, plane in enumerate(planes):  # Pillow takes one image at a time
         targets[number] = np.asarray(Image.fromarray(plane).resize(*to))
     return small

@@ -12,44 +12,35 @@ log = logging.getLogger(__name__)
 
 
 def list_images(folder: Path, suffixes: Collection[str], known: Path | None = None) -> list[str]:
-    """Paths of the pictures below a folder, in the order of their names.
+    """Paths of the image files below a folder, in the order of their names.
 
     Hidden files and folders are passed over. Linked folders are read, each folder once however
     many links lead to it. Files of other kinds are counted in a warning.
 
     Args:
-        folder: where to look.
         suffixes: how their names end, without a point, in small letters.
-        known: a file that is no picture and of which nothing need be told.
-
-    Raises:
-        DataError: a folder cannot be read, or no picture is found.
+        known: a file that is no image and of which nothing need be told.
     """
     found, others = [], Counter[str]()
     for path in _files(folder):
         suffix = path.suffix.lower().removeprefix(".")
         if suffix in suffixes:
             if path.exists() and not path.is_file():  # to open one may wait for ever
-                told = f"{path} is a pipe, a socket or a device, no picture; take it out"
-                raise DataError(told)
+                raise DataError(f"{path} is a pipe, a socket or a device, no image; take it out")
             found.append(str(path.relative_to(folder)))
         elif known is None or path.absolute() != known.absolute():
             others[suffix] += 1
     told = _told(others, suffixes) if others else ""
     if not found:
         kinds = ", ".join(suffixes)
-        raise DataError(f"{folder} holds no pictures ({kinds}); {told or 'check data.path'}")
+        raise DataError(f"{folder} holds no images ({kinds}); {told or 'check data.path'}")
     if told:
         log.warning("%s: %s", folder, told)
     return sorted(found)
 
 
-def checked_suffixes(suffixes: Sequence[str]) -> tuple[str, ...]:
-    """Endings of names without a point, in small letters.
-
-    Raises:
-        ConfigError: there is none, or Pillow reads no such files.
-    """
+def plain_suffixes(suffixes: Sequence[str]) -> tuple[str, ...]:
+    """Endings of names that Pillow reads, without a point, in small letters."""
     from PIL import Image
 
     given = [suffixes] if isinstance(suffixes, str) else list(suffixes)
@@ -91,12 +82,12 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _told(others: Counter[str], suffixes: Collection[str]) -> str:
-    """How many files are left out, and how those that are pictures are read."""
+    """How many files are left out, and how those that are images are read."""
     from PIL import Image
 
     kinds = ", ".join(f".{suffix} {count}" for suffix, count in sorted(others.items()))
     count = sum(others.values())
     told = f"{count} file{'s' * (count > 1)} of other kinds left out ({kinds})"
     if more := sorted(s for s in others if f".{s}" in Image.registered_extensions()):
-        told += f"; data.suffixes=[{','.join([*suffixes, *more])}] reads pictures among them"
+        told += f"; data.suffixes=[{','.join([*suffixes, *more])}] reads images among them"
     return told

@@ -47,13 +47,6 @@ def convert(path: Path, shape: tuple[int, ...], pieces: Pieces, about: Mapping[s
         shape: of the array, `[N, H, W, C]`.
         pieces: gives, for a first row, the images from there on as uint8 `[b, H, W, C]`.
         about: plain values that identify what is converted and how: checksums, a version.
-
-    Returns:
-        ``path``.
-
-    Raises:
-        DataError: the disk is full, the folder cannot be written, the images are too few, too many
-            or of another shape, or the disk does not give back what was written.
     """
     if path.exists():
         return path
@@ -65,11 +58,7 @@ def convert(path: Path, shape: tuple[int, ...], pieces: Pieces, about: Mapping[s
 
 
 def require_converted(path: Path) -> None:
-    """Refuse a converted file that has changed since; one of an older version is checked whole.
-
-    Raises:
-        DataError: it has changed, or nothing is known of it.
-    """
+    """Refuse a converted file that has changed since; one of an older version is checked whole."""
     record = read_record(path)
     if "sha256" in record and "blocks" not in record:
         log.info("checking %s once, it was written by an older version", path)
@@ -153,7 +142,7 @@ class _Conversion:
 
         A row counts if it is as it was noted: after a loss of power there may be zeros.
         """
-        noted = self.part.record
+        noted = read_record(self.part.path)
         blocks = BlockChecksums.from_plain(noted.get("blocks"))
         if blocks is None or noted.get("about") != json.loads(json.dumps(self.about)):
             return 0
@@ -174,7 +163,7 @@ class _Conversion:
         with bar:
             try:
                 for images in pieces:
-                    self._require_images(images, done)
+                    self._check_images(images, done)
                     content = np.ascontiguousarray(images).tobytes()
                     file.write(content)
                     self._take(content)
@@ -199,10 +188,10 @@ class _Conversion:
         file.flush()
         os.fsync(file.fileno())
         blocks = BlockChecksums(*self._blocks.so_far())
-        self.part.note({"about": self.about, "blocks": blocks.plain()})
+        write_record(self.part.path, {"about": self.about, "blocks": blocks.plain()})
         self._noted = time.monotonic()
 
-    def _require_images(self, images: np.ndarray, done: int) -> None:
+    def _check_images(self, images: np.ndarray, done: int) -> None:
         expected = list(self.shape[1:])
         if images.dtype != np.uint8 or list(images.shape[1:]) != expected:
             raise DataError(
@@ -223,16 +212,14 @@ def _read_header(file: IO[bytes]) -> tuple[int, ...]:
 
 
 class MappedArray:
-    """A uint8 array in an npy file, memory-mapped read only; a pickled copy opens the file again.
+    """An array in an npy file, memory-mapped read only; a pickled copy opens the file again.
 
     Args:
         path: the file.
         shape: what it has to hold.
         require: refuses the file if it has changed since it was written; None: it is not ours.
         view: gives the array's axes another order, without a copy; None: they stay.
-
-    Raises:
-        DataError: the file is cut short, has changed, or is something else.
+        dtype: type of its numbers.
     """
 
     def __init__(
@@ -241,11 +228,23 @@ class MappedArray:
         shape: tuple[int, ...],
         require: Callable[[Path], None] | None = None,
         view: Callable[[np.ndarray], np.ndarray] | None = None,
+        dtype: str = "uint8",
     ) -> None:
-        self.path, self._stored, self._view = path, tuple(shape), view
-        self._open()
+        self.path, self._stored, self._view, self._dtype = path, tuple(shape), view, dtype
+        try:
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, FileNotFoundError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
+        if mapped.shape != self._stored or mapped.dtype != dtype:
+            raise DataError(
+                f"{path} holds {mapped.dtype} {list(mapped.shape)}, expected {dtype} "
+                f"{list(self._stored)}; delete it and run again"
+            )
         if require is not None:
             require(path)
+        # a plain view: indexing a memmap costs several times as much
+        self.array = np.asarray(mapped) if view is None else view(np.asarray(mapped))
+        self.shape = self.array.shape
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -256,31 +255,12 @@ class MappedArray:
         return self.array.nbytes
 
     def take(self, index: Tensor) -> Tensor:
-        """Rows uint8 `[B, ...]` of a CPU tensor of row numbers `[B]`."""
+        """Rows `[B, ...]` of a CPU tensor of row numbers `[B]`."""
         return torch.from_numpy(self.array[index.numpy()])
 
     def read(self, device: torch.device | str) -> Tensor:
         """The whole array on ``device``."""
         return torch.tensor(self.array, device=device)
 
-    def _open(self) -> None:
-        try:
-            mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, FileNotFoundError) as error:
-            raise DataError(f"{self.path} is damaged ({error}); delete it and run again") from error
-        # a plain view: indexing a memmap costs several times as much
-        self.array = np.asarray(mapped)
-        if self.array.shape != self._stored or self.array.dtype != np.uint8:
-            raise DataError(
-                f"{self.path} holds {self.array.dtype} {list(self.array.shape)}, expected uint8 "
-                f"{list(self._stored)}; delete it and run again"
-            )
-        if self._view is not None:
-            self.array = self._view(self.array)
-        self.shape = self.array.shape
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "shape": self._stored, "view": self._view}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MappedArray, (self.path, self._stored, None, self._view, self._dtype)

@@ -1,12 +1,12 @@
 """Published files: found in the user's folders, and checked before they are used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaescope.data.files.checksums import file_checksum, read_record, record_path, write_facts
+from vaescope.data.files.checksums import file_checksum, read_record, write_record
 from vaescope.errors import DataError
 
 _CHECKED = "checked"  # NAME.checked.json: not NAME.json, which may be the user's own
@@ -27,6 +27,7 @@ class PublishedFile:
         num_bytes: its size; None: not known.
         addresses: where it can be fetched, the preferred one first; none: only by hand.
         page: where people find it, if it is fetched by hand; empty: not known.
+        advice: what to do if it is wrong.
     """
 
     name: str
@@ -35,24 +36,22 @@ class PublishedFile:
     num_bytes: int | None = None
     addresses: tuple[str, ...] = ()
     page: str = ""
+    advice: str = "delete it and fetch it again"
 
-    def checked(self, path: Path) -> str:
+    def identify(self, path: Path, *, remember: bool = True) -> str:
         """Checksum ``md5:...`` of the file at ``path``, known to be right if one was published.
 
         Otherwise it is the SHA-256 of what lies there, which tells one file from another. It is
         computed once: ``NAME.checked.json`` beside the file remembers it with the file's size and
         time of change, where that folder can be written.
-
-        Raises:
-            DataError: size or checksum are not the published ones.
         """
         facts, kept = _facts(path), read_record(path, _CHECKED)
         known = str(kept.get(self._algorithm))
         is_known = kept == facts | {self._algorithm: known}
         digest = known if is_known else self.digest(path)
         if fault := self.fault(path, digest):
-            raise DataError(f"{path} {fault}; delete it and fetch it again")
-        if not is_known and _facts(path) == facts:  # not changed while it was read
+            raise DataError(f"{path} {fault}; {self.advice}")
+        if remember and not is_known and _facts(path) == facts:  # not changed while it was read
             self.remember(path, digest)
         return f"{self._algorithm}:{digest}"
 
@@ -75,29 +74,29 @@ class PublishedFile:
         return ""
 
     def remember(self, path: Path, digest: str) -> None:
-        """Spare the next ``checked`` the reading of a file whose ``digest`` is known."""
-        remember(record_path(path, _CHECKED), _facts(path) | {self._algorithm: digest})
+        """Spare the next ``identify`` the reading of a file whose ``digest`` is known."""
+        with suppress(OSError):  # else it is found out again
+            write_record(path, _facts(path) | {self._algorithm: digest}, _CHECKED)
 
     @property
     def _algorithm(self) -> str:
         return self.algorithm or "sha256"
 
 
-def remember(record: Path, facts: Mapping[str, Any]) -> None:
-    """Write ``facts`` as JSON; where that cannot be written they are found out again."""
-    with suppress(OSError):
-        write_facts(record, facts)
-
-
 def find_together(files: Sequence[PublishedFile], places: Sequence[Path]) -> list[Path] | None:
     """Paths of all ``files`` in the first of ``places`` that has every one; None: no place has."""
+    return find_by_names([[file.name] for file in files], places)
+
+
+def find_by_names(wanted: Sequence[Sequence[str]], places: Sequence[Path]) -> list[Path] | None:
+    """As ``find_together``, of what is called by one of several names each, the best one first."""
     for place in places:
-        paths = [place / file.name for file in files]
-        if all(path.is_file() for path in paths):
-            return paths
+        paths = [[place / n for n in names if (place / n).exists()] for names in wanted]
+        if all(paths):
+            return [present[0] for present in paths]
     return None
 
 
-def _facts(path: Path) -> dict[str, int | str]:
+def _facts(path: Path) -> dict[str, Any]:
     status = path.stat()
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}

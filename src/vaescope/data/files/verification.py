@@ -33,7 +33,7 @@ def check_published(file: PublishedFile, path: Path) -> FileCheck:
     fault = file.fault(path, digest)
     verdict = "that of the published file" if file.algorithm else "none was published"
     told = f"{file.algorithm or 'sha256'} {digest}: {'WRONG' if fault else verdict}"
-    return FileCheck(path, told, fault and f"{path} {fault}; delete it and fetch it again")
+    return FileCheck(path, told, fault and f"{path} {fault}; {file.advice}")
 
 
 def check_converted(path: Path) -> FileCheck:

@@ -12,7 +12,7 @@ import numpy as np
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.files.damage import damage_told
-from vaescope.data.files.image_files import resized
+from vaescope.data.files.image_files import resize_images
 from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
 
@@ -55,11 +55,7 @@ class Cars3D(ConvertedDataset):
         return f"cars3d-{self.side}" + f"-{self.resize}" * (self.side != _SIDE)
 
     def find(self, places: list[Path]) -> list[Path] | None:
-        """The archive; else list and files of an unpacked one; None: there is neither.
-
-        Raises:
-            DataError: an unpacked archive lacks cars.
-        """
+        """The archive; else list and files of an unpacked one; None: there is neither."""
         return super().find(places) or _find_unpacked(places)
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
@@ -77,8 +73,7 @@ class Cars3D(ConvertedDataset):
     def _read(self, paths: list[Path]) -> tuple[np.ndarray, list[int]]:
         """All views, uint8 `[views, cars, H, W, 3]`, elevation first, and the order of the cars."""
         elevations, azimuths, cars = self.factors.sizes
-        side = self.side
-        views = np.empty((elevations * azimuths, cars, side, side, 3), np.uint8)
+        views = np.empty((elevations * azimuths, cars, self.side, self.side, 3), np.uint8)
         names: list[str] = []
         listed: list[str] = []
         for path, name, content in _contents(paths, self.title):
@@ -107,7 +102,7 @@ class Cars3D(ConvertedDataset):
                 found = f"{images.dtype} {list(images.shape)}"
                 raise ValueError(f"im in {name} is {found}, expected uint8 {list(shape)}")
         flat = np.ascontiguousarray(images.transpose(4, 3, 0, 1, 2)).reshape(-1, _SIDE, _SIDE, 3)
-        return resized(flat, self.side, self.resize)
+        return resize_images(flat, self.side, self.resize)
 
 
 Cars3DDataModule = data_module_of(Cars3D)

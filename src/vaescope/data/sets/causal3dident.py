@@ -13,13 +13,15 @@ import numpy as np
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.files.damage import damage_told
-from vaescope.data.files.image_files import Decoder, in_pieces
+from vaescope.data.files.image_files import Decoder, read_pieces
+from vaescope.data.files.published import find_by_names
 from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
 
 _TITLE = "Causal3DIdent"
 _SIDE = 224
 _SHAPE = (64, 64, 3)
+_DECODER = Decoder(size=64, expected=(_SIDE, _SIDE))
 _PARTS = ("trainset", "testset")
 _NUM_LATENTS = 10
 _CLASSES = ("teapot", "hare", "dragon", "cow", "armadillo", "horse", "head")
@@ -54,16 +56,7 @@ class Causal3DIdent(ConvertedDataset):
 
     def find(self, places: list[Path]) -> list[Path] | None:
         """Paths of both parts, archive or folder, in the first place that has both."""
-        for place in places:
-            archives = [place / f"{part}.tar.gz" for part in _PARTS]
-            folders = [place / part for part in _PARTS]
-            paths = [
-                archive if archive.is_file() else folder
-                for archive, folder in zip(archives, folders, strict=True)
-            ]
-            if all(path.exists() for path in paths):
-                return paths
-        return None
+        return find_by_names([[f"{part}.tar.gz", part] for part in _PARTS], places)
 
     def read_tables(self, paths: list[Path]) -> dict[str, np.ndarray]:
         """``table`` of class and latents, float32 `[N, 11]`."""
@@ -123,18 +116,17 @@ def _latents_of_archive(path: Path) -> dict[int, np.ndarray]:
 def _from_folder(path: Path, count: int, first: int) -> Iterator[np.ndarray]:
     """Images of one part from its row ``first`` on."""
     files = [file for number in range(len(_CLASSES)) for file in _files(path, number, count)]
-    decoder = Decoder(size=_SHAPE[0], expected=(_SIDE, _SIDE))
-    yield from in_pieces(lambda file: decoder.read(file, str(file)), files[first:])
+    yield from read_pieces(_DECODER.read, files[first:])
 
 
 def _files(path: Path, number: int, count: int) -> list[Path]:
-    """Pictures of one class by their numbers; the publisher pads these differently in each part."""
+    """Images of one class by their numbers; the publisher pads these differently in each part."""
     folder = path / f"images_{number}"
     with damage_told(path, _TITLE):
         found = {int(file.stem): file for file in folder.iterdir() if file.stem.isdigit()}
     if sorted(found) != list(range(count)):
         raise DataError(
-            f"{folder} holds {len(found)} pictures, expected those numbered 0..{count - 1}; "
+            f"{folder} holds {len(found)} images, expected those numbered 0..{count - 1}; "
             "extract the archive again"
         )
     return [found[position] for position in range(count)]
@@ -142,7 +134,6 @@ def _files(path: Path, number: int, count: int) -> list[Path]:
 
 def _from_archive(path: Path, count: int, first: int) -> Iterator[np.ndarray]:
     """Images of one part from its row ``first`` on; an archive has them in any order."""
-    decoder = Decoder(size=_SHAPE[0], expected=(_SIDE, _SIDE))
     num_images, image_size = len(_CLASSES) * count, math.prod(_SHAPE)
     rows: list[int] = []
     seen = np.zeros(num_images, bool)
@@ -155,14 +146,14 @@ def _from_archive(path: Path, count: int, first: int) -> Iterator[np.ndarray]:
                 yield content, f"{found[0]} in {path}"
 
     with tempfile.TemporaryFile(dir=path.parent) as scattered:
-        for images in in_pieces(lambda content: decoder.read(*content), contents()):
+        for images in read_pieces(lambda content: _DECODER.read(*content), contents()):
             for row, image in zip(rows, images, strict=True):
                 scattered.seek(row * image_size)
                 scattered.write(image.tobytes())
             seen[rows] = True
             rows.clear()
         if not seen.all():
-            raise DataError(f"{path} has {seen.sum():,} of {num_images:,} pictures; fetch it again")
+            raise DataError(f"{path} has {seen.sum():,} of {num_images:,} images; fetch it again")
         scattered.seek(first * image_size)
         while content := scattered.read(256 * image_size):
             yield np.frombuffer(content, np.uint8).reshape(-1, *_SHAPE)

@@ -1,7 +1,6 @@
 """CelebA from the user's own copies of the published files; faces with attributes, no factors."""
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,15 @@ from annotated_types import Interval
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
-from vaescope.data.files.image_files import Decoder, in_pieces
-from vaescope.data.files.published import PublishedFile
+from vaescope.data.files.damage import damage_told
+from vaescope.data.files.image_files import Decoder, read_pieces
+from vaescope.data.files.published import PublishedFile, find_by_names
 from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 _HEIGHT, _WIDTH = 218, 178
 _PAGE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-_FOLDER = "img_align_celeba"  # of the pictures, also inside the zip
+_FOLDER = "img_align_celeba"  # of the images, also inside the zip
 _ATTRIBUTES = "list_attr_celeba.txt"
 _NAMES = (
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose "
@@ -79,15 +79,14 @@ class CelebA(ConvertedDataset):
         return "celeba-64" if self.crop is None else f"celeba-crop{self.crop}-64"
 
     def find(self, places: list[Path]) -> list[Path] | None:
-        """Paths of pictures, attributes and, if it is there, partition, in the first place."""
+        """Paths of images, attributes and, if it is there, partition, in the first place."""
+        images = [*_in_folders(f"{_FOLDER}.zip"), *_in_folders(_FOLDER)]
+        needed = [images, _in_folders(_ATTRIBUTES)]
+        partition = _in_folders(self.partition_file.name)
         for place in places:
-            pictures = _first(place, f"{_FOLDER}.zip") or _first(place, _FOLDER)
-            attributes, partition = (
-                _first(place, _ATTRIBUTES),
-                _first(place, self.partition_file.name),
-            )
-            if pictures and attributes:
-                return [pictures, attributes, *([partition] if partition else [])]
+            found = find_by_names([*needed, partition], [place]) or find_by_names(needed, [place])
+            if found:
+                return found
         return None
 
     def read_tables(self, paths: list[Path]) -> dict[str, np.ndarray]:
@@ -97,7 +96,7 @@ class CelebA(ConvertedDataset):
             "attributes": self._attributes(paths[1]),
         }
         if len(paths) > 2:
-            self.partition_file.checked(paths[2])
+            self.partition_file.identify(paths[2])
             tables["partition"] = self._numbers(paths[2], 0, 1)[:, 0].astype(np.uint8)
         return tables
 
@@ -106,14 +105,16 @@ class CelebA(ConvertedDataset):
         decoder = Decoder(size=64, expected=(_HEIGHT, _WIDTH), crop=self.crop)
         names = _names(self.num_images)[start:]
         if paths[0].is_dir():
-            yield from in_pieces(
-                lambda name: decoder.read(paths[0] / name, str(paths[0] / name)), names
-            )
+            yield from read_pieces(lambda name: decoder.read(paths[0] / name), names)
             return
         with zipfile.ZipFile(paths[0]) as archive:
-            yield from in_pieces(
-                lambda name: decoder.read(_member(archive, name), f"{name} in {paths[0]}"), names
-            )
+
+            def read(name: str) -> np.ndarray:
+                with damage_told(paths[0] / name, self.title):
+                    content = archive.read(f"{_FOLDER}/{name}")
+                return decoder.read(content, f"{name} in {paths[0]}")
+
+            yield from read_pieces(read, names)
 
     def _attributes(self, path: Path) -> np.ndarray:
         with path.open() as file:
@@ -126,7 +127,7 @@ class CelebA(ConvertedDataset):
         return (self._numbers(path, 2, len(names)) > 0).astype(np.uint8)
 
     def _numbers(self, path: Path, skipped: int, columns: int) -> np.ndarray:
-        """Numbers int8 `[N, columns]` of a text file whose rows begin with the picture's name."""
+        """Numbers int8 `[N, columns]` of a text file whose rows begin with the image's name."""
         try:
             names = np.loadtxt(path, str, skiprows=skipped, usecols=0, ndmin=1)
             used = range(1, columns + 1)
@@ -136,7 +137,7 @@ class CelebA(ConvertedDataset):
         if names.tolist() != _names(self.num_images):
             raise DataError(
                 f"{path} has {len(names)} rows, expected one for each of {self.num_images} "
-                "pictures, in their order; fetch it again"
+                "images, in their order; fetch it again"
             )
         return numbers
 
@@ -148,16 +149,6 @@ def _names(num_images: int) -> list[str]:
     return [f"{number:06d}.jpg" for number in range(1, num_images + 1)]
 
 
-def _first(place: Path, name: str) -> Path | None:
-    """A file or folder in ``place`` or where the publisher's own folders have it."""
-    candidates = (place / sub / name for sub in (".", "Img", "Anno", "Eval"))
-    return next((path for path in candidates if path.exists()), None)
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(f"{_FOLDER}/{name}")
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(
-            f"{name} in {archive.filename} is missing or damaged ({error}); fetch it again"
-        ) from error
+def _in_folders(name: str) -> list[str]:
+    """A file's name, also below the publisher's own folders."""
+    return [name, *(f"{folder}/{name}" for folder in ("Img", "Anno", "Eval"))]

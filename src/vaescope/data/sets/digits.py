@@ -28,9 +28,6 @@ class Digits(FactorDataset):
     Attributes:
         labels: the digit of every image, int64 `[1797]`; it is no factor.
 
-    Raises:
-        ConfigError: there is no such size.
-
     Source: ``data_source``, its test set as in scikit-learn's ``load_digits``. Differs: pixels
     are divided by 16, to [0, 1].
     """

@@ -1,4 +1,4 @@
-"""Falcor3D and Isaac3D from the user's own copies: folders of rendered pictures with labels."""
+"""Falcor3D and Isaac3D from the user's own copies: folders of rendered images with labels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,8 @@ import torch
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.files.image_files import Decoder, in_pieces
+from vaescope.data.files.damage import damage_told
+from vaescope.data.files.image_files import Decoder, read_pieces
 from vaescope.data.files.published import find_together
 from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
@@ -19,7 +20,7 @@ _SIDE = 128
 class _RenderedFolder(ConvertedDataset):
     """Every combination of the factors once, as ``images/000000.png``, ... and a table of levels.
 
-    The published file is an npy file: levels of the factors `[N, K]`, row n those of picture n.
+    The published file is an npy file: levels of the factors `[N, K]`, row n those of image n.
     """
 
     image_shape = (3, 64, 64)
@@ -31,32 +32,22 @@ class _RenderedFolder(ConvertedDataset):
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, 64, 64, 3]` of the combinations in order, from row ``start`` on."""
-        labels, pictures = paths
+        labels, folder = paths
         numbers = self._file_numbers(labels)
-        found = sum(file.suffix == ".png" for file in pictures.glob("[!.]*"))
+        found = sum(file.suffix == ".png" for file in folder.glob("[!.]*"))
         if found != self.num_images:
             raise DataError(
-                f"{pictures} holds {found:,} png files, expected {self.num_images:,}; extract the "
+                f"{folder} holds {found:,} png files, expected {self.num_images:,}; extract the "
                 "archive again"
             )
         decoder = Decoder(size=64, expected=(_SIDE, _SIDE), filter="bicubic")
-
-        def read(number: int) -> np.ndarray:
-            path = pictures / f"{number:06d}.png"
-            return decoder.read(path, str(path))
-
-        yield from in_pieces(read, numbers[start:].tolist())
+        files = (folder / f"{number:06d}.png" for number in numbers[start:].tolist())
+        yield from read_pieces(decoder.read, files)
 
     def _file_numbers(self, path: Path) -> np.ndarray:
-        """The picture's number for each combination in order, int64 `[N]`.
-
-        Raises:
-            DataError: the labels are not those of every combination once.
-        """
-        try:
+        """The image's number for each combination in order, int64 `[N]`."""
+        with damage_told(path, self.title):
             labels = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise DataError(f"{path} is damaged ({error}); extract the archive again") from error
         expected = (self.num_images, len(self.factors))
         if labels.shape != expected:
             raise DataError(

@@ -8,14 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.idx_files import IdxFile, find_files
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.sources import source_of
+from vaescope.data.stored import StoredDataset
 
 _SIDE = 28
 _NUM_ROWS = {"train": 60_000, "t10k": 10_000}
@@ -33,11 +32,8 @@ def _files(title: str, md5: tuple[str, ...]) -> tuple[IdxFile, ...]:
 
 
 @dataclass(eq=False, repr=False)
-class _LabelledImages(FactorDataset):
+class _LabelledImages(StoredDataset):
     """Grey images with a class each, from four idx files: the training part, then the test part.
-
-    Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
     Attributes:
         labels: class of every image, uint8 `[N]`; it is no factor, for it does not make an image.
@@ -45,9 +41,6 @@ class _LabelledImages(FactorDataset):
         files: what is published, decompressed.
         installed: places where a package of the system puts the files.
         package: how else; empty or a whole clause.
-
-    Raises:
-        DataError: a file is missing, damaged or not the published one.
     """
 
     factors = Factors((), (), ())
@@ -63,24 +56,16 @@ class _LabelledImages(FactorDataset):
         places = [*self.data_source.places(self.data_dir), *self.installed]
         self.paths = find_files(self.files, places, self._advice(places[0]))
         arrays = [file.read(path) for file, path in zip(self.files, self.paths, strict=True)]
-        self._images = torch.from_numpy(np.concatenate(arrays[0::2]))
-        self.labels = torch.from_numpy(np.concatenate(arrays[1::2]))
-        first = self.paths[0]
-        self.source = (
+        images, labels = (torch.from_numpy(np.concatenate(arrays[k::2])) for k in (0, 1))
+        first, none = self.paths[0], torch.zeros(len(images), 0, dtype=torch.int64)
+        source = (
             f"published files {first.name} (md5 of its bytes {self.files[0].md5}) and "
             f"{len(self.paths) - 1} others in {first.parent}"
         )
+        self._hold(images[..., None], source, none, labels)
 
     def __len__(self) -> int:
         return sum(file.shape[0] for file in self.files[0::2])
-
-    def values(self, index: Tensor) -> Tensor:
-        """No factor values, int64 `[B, 0]`, of the rows ``index`` `[B]`."""
-        return torch.zeros(len(index), 0, dtype=torch.int64, device=self.device)
-
-    def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 1, 28, 28]` in [0, 1] of the rows ``index`` `[B]`."""
-        return self._images[index].unsqueeze(1).float() / 255
 
     def files_read(self) -> list[Path]:
         """The four files."""
@@ -133,7 +118,7 @@ class MNIST(_LabelledImages):
 
 
 class FashionMNIST(_LabelledImages):
-    """70,000 pictures of clothes, shoes and bags, grey, 28x28 pixels.
+    """70,000 images of clothes, shoes and bags, grey, 28x28 pixels.
 
     The four published files, gzipped or not, are read from ``data_dir/fashion-mnist``,
     ``data_dir/FashionMNIST/raw`` or the place of Debian's package ``dataset-fashion-mnist`` and

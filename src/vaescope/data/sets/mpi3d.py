@@ -21,30 +21,21 @@ _KEY = "images"
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the sets that MPI3D consists of.
-
-    Args:
-        source: with its file.
-        factors: what its images vary in.
-        other_names: what its file is called elsewhere.
-    """
+    """One of the sets that MPI3D consists of; what its file is called elsewhere."""
 
     source: DataSource
     factors: Factors
     other_names: tuple[str, ...] = ()
 
 
-def _variant(name: str, *other_names: str) -> Variant:
-    return Variant(source_of(f"mpi3d_{name}"), factors_of(f"mpi3d_{name}"), other_names)
-
-
+_OTHER_NAMES = {
+    "complex": ("real3d_complicated_shapes_ordered.npz",),
+    "challenge": ("mpi3d_toy.npz",),  # disentanglement_lib's script renames its file
+}
 VARIANTS = {
-    "toy": _variant("toy"),
-    "realistic": _variant("realistic"),
-    "real": _variant("real"),
-    "complex": _variant("complex", "real3d_complicated_shapes_ordered.npz"),
-    # disentanglement_lib's script renames its file
-    "challenge": _variant("challenge", "mpi3d_toy.npz"),
+    name: Variant(source_of(f"mpi3d_{name}"), factors_of(f"mpi3d_{name}"), other_names)
+    for name in ("toy", "realistic", "real", "complex", "challenge")
+    for other_names in [_OTHER_NAMES.get(name, ())]
 }
 
 
@@ -61,11 +52,6 @@ class MPI3D(ConvertedDataset):
             (photographs), ``complex`` (photographs of everyday objects) or ``challenge``: the toy
             images with four colours and four shapes, which disentanglement_lib calls mpi3d_toy.
 
-    Raises:
-        ConfigError: the variant is unknown.
-        DataError: the file is missing, damaged, that of another variant or not the published one,
-            or the disk is full.
-
     Source: ``data_source``. Differs: none known.
     """
 
@@ -78,8 +64,7 @@ class MPI3D(ConvertedDataset):
         """Check the variant; factors and files belong to it."""
         super().prepare()
         chosen = VARIANTS[self.variant]
-        self.factors = chosen.factors
-        self.data_source = chosen.source
+        self.factors, self.data_source = chosen.factors, chosen.source
 
     @property
     def stem(self) -> str:
@@ -87,11 +72,7 @@ class MPI3D(ConvertedDataset):
         return f"mpi3d-{self.variant}"
 
     def find(self, places: list[Path]) -> list[Path] | None:
-        """The variant's npz file, under its own name or another; None: there is none.
-
-        Raises:
-            DataError: the file of this name is that of another variant.
-        """
+        """The variant's npz file, under its own name or another; None: there is none."""
         if found := find_together(self.data_source.files, places):
             self._require_own_length(found[0])
             return found
@@ -101,9 +82,7 @@ class MPI3D(ConvertedDataset):
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, 64, 64, 3]` in the order of the rows, from row ``start`` on."""
-        channels, height, width = self.image_shape
-        shape = (self.num_images, height, width, channels)
-        yield from npz_images(paths[0], _KEY, shape, start, self.title)
+        yield from npz_images(paths[0], _KEY, self.stored_shape, start, self.title)
 
     def _require_own_length(self, path: Path) -> None:
         """Refuse a whole file of another variant: its checksum would only say what it is not."""

@@ -43,10 +43,9 @@ class Shapes3D(ConvertedDataset):
                 first = end
 
     def _require_layout(self, images: Any, labels: np.ndarray) -> None:
-        channels, height, width = self.image_shape
-        shape = (self.num_images, height, width, channels)
-        if images.shape != shape:
-            raise ValueError(f"images has shape {list(images.shape)}, expected {list(shape)}")
+        found, expected_shape = list(images.shape), list(self.stored_shape)
+        if found != expected_shape:
+            raise ValueError(f"images has shape {found}, expected {expected_shape}")
         ranks = [np.unique(column, return_inverse=True)[1] for column in labels.T]
         expected = self.factors.values(torch.arange(self.num_images)).numpy()
         if not np.array_equal(np.stack(ranks, axis=1), expected):

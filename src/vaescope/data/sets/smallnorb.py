@@ -15,7 +15,8 @@ from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
 from vaescope.data.files.damage import damage_told
-from vaescope.data.files.image_files import resized
+from vaescope.data.files.image_files import resize_images
+from vaescope.data.files.published import find_by_names
 from vaescope.data.nuisance import uniform
 from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
@@ -73,12 +74,7 @@ class SmallNORB(ConvertedDataset):
         return f"smallnorb-{self.resize}"
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 1, 64, 64]` in [0, 1] of the rows ``index`` `[B]`.
-
-        Args:
-            index: row numbers on the data set's device.
-            draw: int64 `[B]`; if the instance is no factor, it follows from this number.
-        """
+        """Images float32 `[B, 1, 64, 64]` in [0, 1]; the instance of a draw if it is no factor."""
         if self.has_nuisance:
             instances = type(self).factors.sizes[_INSTANCE]
             views = self.factors.num_combinations // self.factors.sizes[0]  # of one toy
@@ -89,12 +85,8 @@ class SmallNORB(ConvertedDataset):
 
     def find(self, places: list[Path]) -> list[Path] | None:
         """All six files, each gzipped or not, in the first place that has them; None: no has."""
-        for place in places:
-            names = [file.name for file in self.data_source.files]
-            paths = [_present(place / name, place / name.removesuffix(".gz")) for name in names]
-            if all(paths):
-                return [path for path in paths if path]
-        return None
+        names = [file.name for file in self.data_source.files]
+        return find_by_names([[name, name.removesuffix(".gz")] for name in names], places)
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, 64, 64, 1]` in the order of the rows, from row ``start`` on.
@@ -108,7 +100,7 @@ class SmallNORB(ConvertedDataset):
             for left in _left_images(path, self.title):
                 if done + len(left) > rows:
                     raise DataError(f"{path} has too many images; delete it and fetch it again")
-                images[done : done + len(left)] = resized(left, side, self.resize)
+                images[done : done + len(left)] = resize_images(left, side, self.resize)
                 done += len(left)
         if done < rows:
             raise DataError(
@@ -146,16 +138,8 @@ SmallNORBDataModule = data_module_of(SmallNORB)
 
 def without_instance(factors: Factors) -> Factors:
     """The factors without the toy's number within its category."""
-    kept = [k for k in range(len(factors)) if k != _INSTANCE]
-    return Factors(
-        tuple(factors.names[k] for k in kept),
-        tuple(factors.sizes[k] for k in kept),
-        tuple(factors.kinds[k] for k in kept),
-    )
-
-
-def _present(*paths: Path) -> Path | None:
-    return next((path for path in paths if path.is_file()), None)
+    left = zip(factors.names, factors.sizes, factors.kinds, strict=True)
+    return Factors(*zip(*(f for k, f in enumerate(left) if k != _INSTANCE), strict=True))
 
 
 def _left_images(path: Path, title: str) -> Iterator[np.ndarray]:
@@ -164,7 +148,7 @@ def _left_images(path: Path, title: str) -> Iterator[np.ndarray]:
     with damage_told(path, title), _opened(path) as file:
         rows = _header(file, _BYTES, shape)
         for first in range(0, rows, _AT_ONCE):
-            pairs = _read(file, (min(_AT_ONCE, rows - first), *shape), np.uint8)
+            pairs = _read(file, (min(_AT_ONCE, rows - first), *shape), np.dtype("u1"))
             yield pairs[:, 0, :, :, None]
         _require_end(file)
 
@@ -194,10 +178,8 @@ def _header(file: io.BufferedIOBase, magic: int, shape: tuple[int, ...]) -> int:
     return sides[0]
 
 
-def _read(
-    file: io.BufferedIOBase, shape: tuple[int, ...], dtype: np.typing.DTypeLike
-) -> np.ndarray:
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+def _read(file: io.BufferedIOBase, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    size = int(np.prod(shape)) * dtype.itemsize
     content = file.read(size)
     if len(content) < size:
         raise EOFError(f"it ends {size - len(content)} bytes too early")

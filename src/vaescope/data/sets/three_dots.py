@@ -26,12 +26,7 @@ class ThreeDots(Points):
     two dots meet.
 
     Args:
-        num_points: size of the set.
-        data_seed: of the positions; the data set's, not the run's.
         radius: of the dots, as a share of the image's side.
-
-    Raises:
-        ConfigError: an argument is out of range.
 
     Source: ``data_source``. Differs: continuous positions, there 64 along each axis; exact
     areas, there 10 x 10 points per pixel; where the borders of two dots share a pixel their
@@ -66,9 +61,7 @@ class ThreeDots(Points):
 def covered_shares(centres: Tensor, radius: float) -> Tensor:
     """Share float32 `[..., 64, 64]` of every pixel that a disc covers, its exact area.
 
-    Args:
-        centres: x and y `[..., 2]` in pixels from the upper left corner of the image.
-        radius: in pixels.
+    Centres are x and y `[..., 2]` in pixels from the upper left corner, the radius is in pixels.
     """
     borders = torch.arange(_SIDE + 1, device=centres.device)
     x, y = ((borders - c).clamp(-radius, radius) for c in centres.split(1, -1))
@@ -90,10 +83,7 @@ def _half_chord(distance: Tensor, radius: float) -> Tensor:
 
 
 def _area_under_arc(x: Tensor, height: Tensor, radius: float) -> Tensor:
-    """Area between a circle's arc and diameter from its middle to the point (``x``, ``height``).
-
-    Negative for a negative ``x``.
-    """
+    """Area between a circle's arc and diameter from its middle to (x, height), signed like x."""
     return (x * height + radius**2 * torch.atan2(x, height)) / 2
 
 

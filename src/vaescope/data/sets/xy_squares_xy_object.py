@@ -46,9 +46,6 @@ class XYSquares(RenderedDataset):
         max_placements: most positions per axis.
         side: of the images in pixels; below 64 they are means over squares of pixels.
 
-    Raises:
-        ConfigError: an argument is out of range, or there would be too many images.
-
     Source: ``data_source``. Differs: 8 positions per axis at any spacing unless
     ``max_placements`` says more; there it is as many as fit.
     """
@@ -108,9 +105,6 @@ class XYObject(RenderedDataset):
             seven: red, green, blue, yellow, cyan, magenta, white) or ``greys``.
         shades: steps of brightness.
 
-    Raises:
-        ConfigError: an argument is out of range.
-
     Source: ``data_source``. Differs: sizes whose squares cannot share a centre are refused;
     there, some are half a pixel off.
     """
@@ -161,8 +155,7 @@ class XYObject(RenderedDataset):
         x, y, scale, colour = values.to(self.device).unbind(1)
         size = self._sizes[scale]
         corner = (self.max_size - size) // 2
-        columns = _strips(self.spacing * x + corner, size)
-        rows = _strips(self.spacing * y + corner, size)
+        columns, rows = (_strips(self.spacing * place + corner, size) for place in (x, y))
         square = rows[:, None, :, None] & columns[:, None, None, :]
         return square * self._colours[colour][:, :, None, None]
 

@@ -11,7 +11,7 @@ from vaescope.data.files import array_files
 from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.sets.own.arrays import ArraysDataModule
-from vaescope.data.sets.own.layouts import viewed
+from vaescope.data.sets.own.layouts import view_as_rows
 from vaescope.errors import ConfigError, DataError
 
 N, H, W = 20, 6, 5
@@ -246,7 +246,7 @@ def test_workers_give_the_same_batches(file):
 
 def test_a_mapped_file_that_changes_under_a_worker_is_told(file):
     path = write_npy(file, COLOUR)
-    sent = pickle.dumps(MappedArray(path, COLOUR.shape, view=partial(viewed, layout="NHWC")))
+    sent = pickle.dumps(MappedArray(path, COLOUR.shape, view=partial(view_as_rows, layout="NHWC")))
     write_npy(file, GREY)
     with pytest.raises(DataError, match="holds uint8"):
         pickle.loads(sent)

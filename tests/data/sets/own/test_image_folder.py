@@ -119,7 +119,7 @@ def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
     straight.unlink()
     read, done = image_files.Decoder.read, []
 
-    def stops(self, picture, name):
+    def stops(self, picture, name=""):
         done.append(name)
         if len(done) > 40:
             raise KeyboardInterrupt
@@ -137,7 +137,7 @@ def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
     ("damage", "message"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:120]), "damaged"),
-        (lambda path: path.write_text("<html>"), "no picture"),
+        (lambda path: path.write_text("<html>"), "no image"),
         (lambda path: Image.new("F", (128, 128)).save(path, "TIFF"), "8 bits"),
     ],
 )
@@ -159,12 +159,14 @@ def test_pictures_of_several_sizes_need_a_size(folder):
 
 def test_pictures_and_lines_have_to_match(folder):
     (folder / "b" / "007.png").rename(folder / "b" / "new.png")
-    with pytest.raises(DataError, match=r"names b/007\.png and 0 other pictures that are not in"):
+    with pytest.raises(
+        DataError, match=r"names b/007\.png and 0 other image files that are not in"
+    ):
         opened(folder, factor_values="factors.csv")
     (folder / "b" / "new.png").rename(folder / "b" / "007.png")
     path = folder / "factors.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:-2]))
-    with pytest.raises(DataError, match=r"no line for a/094\.png and 1 other pictures"):
+    with pytest.raises(DataError, match=r"no line for a/094\.png and 1 other image files"):
         opened(folder, factor_values="factors.csv")
 
 
@@ -211,7 +213,7 @@ def test_the_shape_is_known_without_a_folder_and_the_rest_is_asked_for():
 
 
 def test_a_folder_has_to_hold_pictures(tmp_path):
-    with pytest.raises(DataError, match=f"{tmp_path} holds no pictures"):
+    with pytest.raises(DataError, match=f"{tmp_path} holds no images"):
         opened(tmp_path)
     with pytest.raises(DataError, match="there is no folder"):
         opened(tmp_path / "nothing")

@@ -40,15 +40,11 @@ class DSprites(RenderedDataset):
     file in about two pixels of the whole set.
 
     Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         cache: whether to keep all images bit-packed (377 MB) in ``data_dir``. True: build that
             file if it is missing. False: write nothing. None: use the file of the rendered set if
             it is there already, else render as needed; a published file is packed once (with
             False: in memory, at every start).
         side: of the images in pixels; below 64 they are means over squares of pixels.
-
-    Raises:
-        DataError: the published file or a packed file is damaged, or the disk is full.
 
     Source: ``data_source``. Differs: the one-valued factor colour is left out.
     """
@@ -123,20 +119,16 @@ class DSprites(RenderedDataset):
         return self._kept.array if isinstance(self._kept, MappedArray) else self._kept
 
     def verify(self) -> Iterator[FileCheck]:
-        """Checks of the published file, pixel by pixel, and of what is packed.
-
-        Raises:
-            DataError: there is no file, or the published one cannot be read.
-        """
+        """Checks of the published file, pixel by pixel, and of what is packed."""
         folder = data_folder(self.data_dir)
         packed = [packing.rendered_path(folder)]
         file = files.find_file(folder)
         if file is not None:
             yield files.check(file)
-            packed.append(packing.published_path(folder, files.checked_checksum(file, None)))
+            packed.append(packing.published_path(folder, files.checksum_of(file)))
         there = [path for path in packed if path.exists()]
         if file is None and not there:
-            names = " and ".join(files.KNOWN_CHECKSUMS)
+            names = " and ".join(files.PUBLISHED)
             raise DataError(
                 f"no dSprites file in {folder} or {folder / 'dsprites'}: looked for {names}; "
                 "put one there or name its folder by data_dir="
@@ -156,9 +148,8 @@ class DSprites(RenderedDataset):
                 packing.build_packed(path, lambda done, total: bar.update(done - bar.n))
             log.info("rendered and packed in %.0f s", time.perf_counter() - start)
         digest = packing.packed_sha256(path)
-        verdict = (
-            "as it should be" if digest == packing.RENDERED_SHA256 else "WRONG: delete the file"
-        )
+        is_right = digest == packing.RENDERED_SHA256
+        verdict = "as it should be" if is_right else "WRONG: delete the file"
         return f"{path}\n  sha256 of the packed images {digest}: {verdict}"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -185,11 +176,7 @@ class PackingDataModule(FactorDataModule):
         return options | {"cache": True} if long and options["cache"] is None else options
 
     def planned_images(self, num_images: int) -> float:
-        """Number of images this run trains on, repetitions counted; 0 without a trainer.
-
-        Args:
-            num_images: size of the data set.
-        """
+        """Number of images this run trains on, repetitions counted; 0 without a trainer."""
         trainer = self.trainer
         if trainer is None:
             return 0
@@ -218,9 +205,8 @@ def _published(
     file: Path, folder: Path, cache: bool | None
 ) -> tuple[MappedArray | np.ndarray, str]:
     if cache is False:
-        return packing.pack_in_memory(files.read_images(file)), files.checked_checksum(file, None)
-    checksum = files.checked_checksum(file, folder / f"{file.name}.checked.json")
+        return packing.pack_in_memory(files.read_images(file)), files.checksum_of(file)
+    checksum = files.checksum_of(file, remember=True)
     path = packing.published_path(folder, checksum)
-    return packing.open_packed(
-        packing.write_packed(path, lambda: files.read_images(file))
-    ), checksum
+    packing.build_packed(path, pieces=lambda: files.read_images(file))
+    return packing.open_packed(path), checksum

@@ -1,7 +1,7 @@
 """The published dSprites files: find, check, read in pieces, compare with the renderer."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +9,27 @@ import torch
 from tqdm.auto import tqdm
 
 from vaescope.data.files.array_files import array_pieces, headers, open_hdf5, read_array
-from vaescope.data.files.checksums import file_checksum, read_facts
+from vaescope.data.files.checksums import file_checksum
 from vaescope.data.files.damage import damage_told
-from vaescope.data.files.published import remember
+from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE, DSpritesRenderer
+from vaescope.data.sources import source_of
 from vaescope.errors import DataError
 
 STEM = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
+_HDF5_SHA256 = "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb"
+_ADVICE = (
+    "compare its images with `vaescope data verify data=dsprites`, fetch it again, or move it away "
+    "to have the images rendered"
+)
 # the npz first: it is read faster
-KNOWN_CHECKSUMS = {
-    f"{STEM}.npz": ("md5", "7da33b31b13a06f4b04a70402ce90c2e"),
-    f"{STEM}.hdf5": ("sha256", "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb"),
+PUBLISHED = {
+    file.name: replace(file, advice=_ADVICE)
+    for file in (
+        *source_of("dsprites").files,
+        PublishedFile(f"{STEM}.hdf5", "sha256", _HDF5_SHA256),
+    )
 }
 NUM_IMAGES = FACTORS.num_combinations
 _TITLE = "dSprites"
@@ -32,63 +41,24 @@ Progress = Callable[[int, int], None]
 
 def find_file(data_dir: Path) -> Path | None:
     """The user's own dSprites file in ``data_dir`` or ``data_dir/dsprites``, if there is one."""
-    places = [data_dir / sub / name for name in KNOWN_CHECKSUMS for sub in (".", "dsprites")]
+    places = [data_dir / sub / name for name in PUBLISHED for sub in (".", "dsprites")]
     return next((place for place in places if place.is_file()), None)
 
 
-def checked_checksum(path: Path, record: Path | None) -> str:
-    """Checksum of a published file, known to be right.
-
-    It is computed once: ``record`` remembers it with the file's size and time of change.
-
-    Args:
-        path: the file, named as published.
-        record: a small json file, read and written here; None: compute it anyway.
-
-    Returns:
-        the checksum in hexadecimal.
-
-    Raises:
-        DataError: the checksum is not the published one.
-    """
-    algorithm, expected = KNOWN_CHECKSUMS[path.name]
-    stat = path.stat()
-    facts = {"file": str(path.resolve()), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    facts["checksum"] = expected
-    if record is not None and read_facts(record) == facts:
-        return expected
-    found = file_checksum(path, algorithm)
-    if found != expected:
-        raise DataError(
-            f"{path} is not the published dSprites file: its {algorithm} is {found}, expected "
-            f"{expected}; compare its images with `vaescope data verify data=dsprites`, fetch it "
-            "again, or move it away to have the images rendered"
-        )
-    if record is not None:
-        remember(record, facts)
-    return expected
+def checksum_of(path: Path, *, remember: bool = False) -> str:
+    """Checksum, in hexadecimal, of a file that is named as published, known to be right."""
+    return PUBLISHED[path.name].identify(path, remember=remember).partition(":")[2]
 
 
 def read_images(path: Path) -> Iterator[np.ndarray]:
-    """All images in file order, in pieces uint8 `[b, 64, 64]` of 0 and 1.
-
-    Args:
-        path: an npz or hdf5 file laid out like the published ones.
-
-    Raises:
-        DataError: the file is cut short, damaged or laid out differently.
-    """
+    """All images of an npz or hdf5 file in its order, in pieces uint8 `[b, 64, 64]` of 0 and 1."""
     with damage_told(path, _TITLE):
         found = headers(path, _TITLE)["imgs"]
         _require_layout(path, "imgs", found.shape, (NUM_IMAGES, SIDE, SIDE))
         if found.fortran or found.dtype != np.uint8:
             raise DataError(f"{path}: imgs has type {found.dtype}, expected uint8 in C order")
-        read = (
-            _read_hdf5(path)
-            if path.suffix == ".hdf5"
-            else array_pieces(path, "imgs", 0, title=_TITLE)
-        )
-        for images in read:
+        is_hdf5 = path.suffix == ".hdf5"
+        for images in _read_hdf5(path) if is_hdf5 else array_pieces(path, "imgs", 0, title=_TITLE):
             if images.max() > 1:
                 raise DataError(
                     f"{path} holds the pixel value {images.max()}; dSprites has only 0 and 1: "
@@ -98,14 +68,7 @@ def read_images(path: Path) -> Iterator[np.ndarray]:
 
 
 def read_classes(path: Path) -> np.ndarray:
-    """Factor values ``latents_classes``, int64 `[N, 6]`, colour first.
-
-    Args:
-        path: an npz or hdf5 file laid out like the published ones.
-
-    Raises:
-        DataError: the file is cut short, damaged or laid out differently.
-    """
+    """Factor values ``latents_classes``, int64 `[N, 6]`, colour first, of an npz or hdf5 file."""
     with damage_told(path, _TITLE):
         key = "latents/classes" if path.suffix == ".hdf5" else "latents_classes"
         classes = read_array(path, key, _TITLE)
@@ -115,25 +78,15 @@ def read_classes(path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Verification:
-    """What the comparison of a dSprites file with the renderer found.
-
-    Attributes:
-        path: the file.
-        checksum: its checksum.
-        checksum_known: whether that is the published file's.
-        images_compared: number of images in the file.
-        images_different: number of images with a differing pixel.
-        pixels_different: number of differing pixels.
-        classes_agree: whether row n of ``latents_classes`` has the factors of row n.
-    """
+    """What the comparison of a dSprites file with the renderer found."""
 
     path: Path
     checksum: str
-    checksum_known: bool
+    checksum_known: bool  # it is the published file's
     images_compared: int
-    images_different: int
+    images_different: int  # in at least one pixel
     pixels_different: int
-    classes_agree: bool
+    classes_agree: bool  # row n of ``latents_classes`` has the factors of row n
 
 
 def verify(path: str | Path, progress: Progress | None = None) -> Verification:
@@ -142,25 +95,19 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verification:
     Args:
         path: an npz or hdf5 file.
         progress: called with (images compared, images in all).
-
-    Returns:
-        the counts.
-
-    Raises:
-        DataError: the file is missing, cut short, damaged or laid out differently.
     """
     path = Path(path)
-    algorithm, expected = KNOWN_CHECKSUMS[f"{STEM}.{'hdf5' if path.suffix == '.hdf5' else 'npz'}"]
+    published = PUBLISHED[f"{STEM}.{'hdf5' if path.suffix == '.hdf5' else 'npz'}"]
     if not path.is_file():
         raise DataError(f"no file {path}; give the path of a dSprites npz or hdf5 file")
     index = torch.arange(NUM_IMAGES)
     classes_agree = bool((read_classes(path)[:, 1:] == FACTORS.values(index).numpy()).all())
     different = _count_different_pixels(path, progress)
-    checksum = file_checksum(path, algorithm)
+    checksum = file_checksum(path, published.algorithm)
     return Verification(
         path=path,
         checksum=checksum,
-        checksum_known=checksum == expected,
+        checksum_known=checksum == published.checksum,
         images_compared=len(different),
         images_different=int((different > 0).sum()),
         pixels_different=int(different.sum()),
@@ -169,11 +116,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verification:
 
 
 def check(file: Path) -> FileCheck:
-    """A dSprites file, whatever its checksum, pixel by pixel.
-
-    Raises:
-        DataError: it is cut short, damaged or laid out differently.
-    """
+    """A dSprites file, whatever its checksum, pixel by pixel."""
     with tqdm(total=NUM_IMAGES, unit="image", desc=f"comparing {file.name}") as bar:
         found = verify(file, lambda done, total: bar.update(done - bar.n))
     known = "" if found.checksum_known else "not "
@@ -190,9 +133,7 @@ def check(file: Path) -> FileCheck:
 
 
 def _count_different_pixels(path: Path, progress: Progress | None) -> np.ndarray:
-    renderer = DSpritesRenderer()
-    counts = []
-    done = 0
+    renderer, counts, done = DSpritesRenderer(), [], 0
     for images in read_images(path):
         for part in np.array_split(images, max(1, len(images) // 2048)):
             rendered = renderer.render(FACTORS.values(torch.arange(done, done + len(part))))

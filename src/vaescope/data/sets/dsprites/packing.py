@@ -21,22 +21,6 @@ ROW_BYTES = SIDE * SIDE // 8
 _RENDER_CHUNK = 2048
 
 
-def build_packed(path: Path, progress: files.Progress | None = None) -> Path:
-    """Path of the rendered set, bit-packed uint8 `[737280, 512]` in npy format; 377 MB.
-
-    Args:
-        path: where it is or shall be.
-        progress: called with (images written, images in all).
-
-    Returns:
-        ``path``.
-
-    Raises:
-        DataError: the disk is full or the folder cannot be written.
-    """
-    return write_packed(path, render_all, progress)
-
-
 def rendered_path(folder: Path) -> Path:
     """Where the packed rendered set is kept in a folder of data files."""
     return folder / f"dsprites-rendered-v{RENDERER_VERSION}.npy"
@@ -52,11 +36,7 @@ def packed_sha256(path: Path) -> str:
 
 
 def open_packed(path: Path) -> MappedArray:
-    """Memory-mapped, bit-packed images uint8 `[737280, 512]`, read only.
-
-    Raises:
-        DataError: the file is cut short or is something else.
-    """
+    """Memory-mapped, bit-packed images uint8 `[737280, 512]`, read only."""
     return MappedArray(path, (files.NUM_IMAGES, ROW_BYTES), require_undamaged)
 
 
@@ -87,10 +67,17 @@ def pack_in_memory(pieces: Iterator[np.ndarray]) -> np.ndarray:
     return np.concatenate([_pack(images) for images in pieces])
 
 
-def write_packed(
-    path: Path, pieces: Callable[[], Iterator[np.ndarray]], progress: files.Progress | None = None
+def build_packed(
+    path: Path,
+    progress: files.Progress | None = None,
+    pieces: Callable[[], Iterator[np.ndarray]] = render_all,
 ) -> Path:
-    """Path of a file of bit-packed images; see ``build_packed``."""
+    """Path of a set, bit-packed uint8 `[737280, 512]` in npy format, written if missing; 377 MB.
+
+    Args:
+        progress: called with (images written, images in all).
+        pieces: the images; those that are rendered, if none are given.
+    """
     shape = (files.NUM_IMAGES, ROW_BYTES)
 
     def write(temporary: Path) -> None:

@@ -30,9 +30,6 @@ class DSpritesRenderer:
     All arithmetic after the tables is on integers. Each edge of the outline toggles one pixel in
     every row it crosses; the parity of the toggles to the left says inside or outside.
 
-    Args:
-        device: where to render.
-
     Source: Matthey et al. 2017, dSprites, https://github.com/deepmind/dsprites-dataset. Differs:
     redrawn; all 320 frames of the published animation agree in every pixel, the whole set has
     128,328,864 ones where the published one has 128,328,862.
@@ -53,14 +50,7 @@ class DSpritesRenderer:
         return sum(x.nbytes + y.nbytes for x, y in self._tables)
 
     def render(self, factors: Tensor) -> Tensor:
-        """Images `[B, 64, 64]`, uint8, of 0 and 1.
-
-        Args:
-            factors: int64 `[B, 5]`: shape, scale, orientation, position_x, position_y.
-
-        Returns:
-            the images on the renderer's device.
-        """
+        """Images uint8 `[B, 64, 64]` of 0 and 1, on the renderer's device, of values `[B, 5]`."""
         factors = factors.to(self.device)
         shape, scale, orientation, column, row = factors.unbind(1)
         pose = scale * FACTORS.sizes[2] + orientation

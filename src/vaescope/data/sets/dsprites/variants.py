@@ -1,4 +1,4 @@
-"""dSprites in colour, on noise and on a picture: variants with randomness that is no factor."""
+"""dSprites in colour, on noise and on a painting: variants with randomness that is no factor."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,28 +31,17 @@ _OCTAVES = 5
 
 
 class _Variant(DSprites):
-    """dSprites put into an image of three channels, each image with its own nuisance.
-
-    Arguments and errors are those of ``DSprites``.
-    """
+    """dSprites put into an image of three channels, each image with its own nuisance."""
 
     image_shape = (3, SIDE, SIDE)
     has_nuisance = True
 
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 3, side, side]` in [0, 1] of the rows ``index`` `[B]`.
-
-        All that is no factor follows from ``draw``.
-        """
+        """Images float32 `[B, 3, side, side]` in [0, 1] of the rows ``index`` `[B]`."""
         return averaged(self.embed(self.sprites(index), draw), self.side)
 
     def embed(self, sprite: Tensor, draw: Tensor) -> Tensor:
-        """Images float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]` of 0 and 1.
-
-        Args:
-            sprite: the images of dSprites.
-            draw: int64 `[B]`; all that is no factor follows from it.
-        """
+        """Images float32 `[B, 3, 64, 64]` of sprites `[B, 1, 64, 64]` of 0 and 1."""
         raise NotImplementedError(f"{type(self).__name__} has to define embed(sprite, draw)")
 
 
@@ -97,9 +86,6 @@ class ScreamDSprites(_Variant):
     and colour are no factors: training sees new ones in every step. The picture is the user's
     ``scream.jpg`` in ``data_dir`` or ``data_dir/scream``; where there is none a texture of about
     its size takes its place, and ``source`` says so.
-
-    Raises:
-        DataError: the picture or a dSprites file is damaged, or the disk is full.
 
     Source: ``data_source``. Differs: the colour is one of 2^48; evaluation sees a row always on
     the same patch; the picture's last bits depend on the version of Pillow that shrinks it.

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from vaescope.data.files.array_files import Header, array_pieces, is_npy
-from vaescope.data.files.image_files import resized
+from vaescope.data.files.image_files import resize_images
 from vaescope.data.files.npy_cache import MappedArray
-from vaescope.data.sets.own.datamodule import converted, size_and_time
-from vaescope.data.sets.own.layouts import guess_layout, require_layout, viewed
+from vaescope.data.sets.own.datamodule import map_converted, size_and_time
+from vaescope.data.sets.own.layouts import guess_layout, require_layout, view_as_rows
 from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.errors import ConfigError
 
@@ -40,11 +40,7 @@ class ImagesInFile:
 
     @cached_property
     def layout(self) -> str:
-        """Letters of the axes: N, X of vectors; N, H, W and perhaps C of images.
-
-        Raises:
-            ConfigError: the array holds neither, none at all, or it is not clear.
-        """
+        """Letters of the axes: N, X of vectors; N, H, W and perhaps C of images."""
         what = f"{self.key} in {self.path}"
         if self.said_layout is None:
             layout = guess_layout(self.header.shape, self.header.dtype, what)
@@ -77,11 +73,11 @@ class ImagesInFile:
             height = width = self.size
         return (self._sides.get("C", 1), height, width)
 
-    def opened(self, data_dir: str | Path | None) -> MappedArray:
+    def open(self, data_dir: str | Path | None) -> MappedArray:
         """The images, memory-mapped: the file itself if it can be, else converted at first use."""
         as_it_is = self.size is None and self.values.are_bytes(self.header.dtype)
         if as_it_is and is_npy(self.path) and self.layout.startswith("N"):
-            view = partial(viewed, layout=self.layout)
+            view = partial(view_as_rows, layout=self.layout)
             mapped = MappedArray(self.path, self.header.shape, view=view)
             self._bytes(mapped.array[:1000], 0)  # tells whether white seems to be something else
             return mapped
@@ -97,22 +93,22 @@ class ImagesInFile:
             "version": _VERSION,
         }
         shape = (self.num_rows, height, width, channels)
-        return converted(shape, self.pieces, about, self.path.stem, data_dir)
+        return map_converted(shape, self.pieces, about, self.path.stem, data_dir)
 
     @property
     def _sides(self) -> dict[str, int]:
         return dict(zip(self.layout, self.header.shape, strict=True))
 
-    def _viewed(self, start: int) -> Iterator[np.ndarray]:
+    def _rows(self, start: int) -> Iterator[np.ndarray]:
         for piece in array_pieces(self.path, self.key, start, self.layout.index("N")):
-            yield viewed(piece, self.layout)
+            yield view_as_rows(piece, self.layout)
 
     def pieces(self, start: int) -> Iterator[np.ndarray]:
         """The images uint8 `[b, H, W, C]` from row ``start`` on, read from the file."""
-        for piece in self._viewed(start):
+        for piece in self._rows(start):
             images = self._bytes(piece, start)
-            yield images if self.size is None else resized(images, self.size, "bilinear")
+            yield images if self.size is None else resize_images(images, self.size, "bilinear")
             start += len(piece)
 
     def _bytes(self, images: np.ndarray, start: int) -> np.ndarray:
-        return self.values.as_bytes(images, start, f"{self.path}: {self.key}", self._viewed(0))
+        return self.values.as_bytes(images, start, f"{self.path}: {self.key}", self._rows(0))

@@ -15,7 +15,7 @@ from vaescope.data.files.csv_files import csv_columns
 from vaescope.data.sets.own.array_images import ImagesInFile
 from vaescope.data.sets.own.datamodule import OwnDataModule, OwnImages, OwnVectors, beside
 from vaescope.data.sets.own.factor_columns import FactorTable, array_columns, factor_table
-from vaescope.data.sets.own.layouts import checked_layout, viewed
+from vaescope.data.sets.own.layouts import check_layout, view_as_rows
 from vaescope.data.sets.own.pixel_values import PixelValues
 from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError, DataError
@@ -51,9 +51,6 @@ class ArraysDataModule(OwnDataModule):
             channels are where there are at most 4.
 
     The other arguments are those of ``OwnDataModule``.
-
-    Raises:
-        ConfigError: a setting cannot work.
     """
 
     data_source = source_of("arrays")
@@ -65,7 +62,9 @@ class ArraysDataModule(OwnDataModule):
 
     def __post_init__(self) -> None:
         self._pixel_values = PixelValues(self.black, self.white)
-        self.layout = None if self.layout is None else checked_layout(self.layout)
+        if self.layout is not None:
+            self.layout = str(self.layout).upper()
+            check_layout(self.layout)
         super().__post_init__()
 
     @property
@@ -78,7 +77,7 @@ class ArraysDataModule(OwnDataModule):
         images, table = self._images, self._factor_table
         source = f"{images.path} ({images.key}, {images.header})"
         if not images.is_vectors:
-            mapped = images.opened(self.data_dir)
+            mapped = images.open(self.data_dir)
             if mapped.shape[-1] == _WITH_TRANSPARENCY:
                 log.warning(
                     "%s: images have 4 channels, which are all learnt; if the last one is "
@@ -86,7 +85,7 @@ class ArraysDataModule(OwnDataModule):
                     images.path,
                 )
             return OwnImages(mapped, table.factors, source, table.values)
-        array = viewed(read_array(images.path, images.key), images.layout).astype(np.float32)
+        array = view_as_rows(read_array(images.path, images.key), images.layout).astype(np.float32)
         if not (finite := np.isfinite(array).all(1)).all():
             row = int(np.flatnonzero(~finite)[0])
             raise DataError(

@@ -23,17 +23,11 @@ from vaescope.ranges import Side, fits, words
 
 
 class OwnImages(StoredDataset):
-    """Your own images, in any order, with any factors or none.
-
-    The arguments are those of ``StoredDataset``; ``table`` is needed.
-    """
+    """Your own images, in any order, with any factors or none."""
 
 
 class OwnVectors(OwnImages):
-    """Your own vectors, float32 `[N, X]` in memory, with any factors or none.
-
-    The other arguments are those of ``StoredDataset``; ``table`` is needed.
-    """
+    """Your own vectors, float32 `[N, X]` in memory, with any factors or none."""
 
     def __init__(self, vectors: Tensor, factors: Factors, source: str, table: Tensor) -> None:
         super().__init__(vectors[:, None, None], factors, source, table)
@@ -55,11 +49,10 @@ class OwnDataModule(FactorDataModule):
         factor_names: of the columns that are factors; None: all.
         factor_kinds: ordinal, circular, categorical or continuous, of each factor; None: whole
             numbers are ordinal, however they are stored, others continuous, text and truth values
-            categorical. Continuous values are scaled from
-            their range to [0, 1], all others numbered from 0 in rising order.
+            categorical. Continuous values are scaled from their range to [0, 1], all others
+            numbered from 0 in rising order.
         size: side of the images in pixels, by an antialiased bilinear filter; None: they are not
             resized.
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
 
     The other arguments are those of ``FactorDataModule``.
     """
@@ -120,29 +113,21 @@ class OwnDataModule(FactorDataModule):
         raise NotImplementedError(f"{type(self).__name__} has to define _factor_table")
 
 
-def converted(
+def map_converted(
     shape: tuple[int, ...],
     pieces: Callable[[int], Iterator[np.ndarray]],
     about: Mapping[str, Any],
     stem: str,
     data_dir: str | Path | None,
 ) -> MappedArray:
-    """Images uint8 `[N, H, W, C]` in ``data_dir/arrays``, converted at the first use.
+    """Images uint8 `[N, H, W, C]` in ``data_dir/arrays``, by ``convert`` at the first use.
 
     Args:
-        shape: `[N, H, W, C]`.
-        pieces: gives, for a first row, the images from there on.
         about: plain values that the images follow from: files with sizes and times, options; a
-            file of its own is kept for each.
-        stem: how the file's name begins.
-        data_dir: folder of data files, see ``data_folder``.
-
-    Raises:
-        DataError: see ``convert``; or another conversion lies in its place.
+            file of its own, whose name begins with ``stem``, is kept for each.
     """
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     path = data_folder(data_dir) / "arrays" / f"{stem}-{digest}.npy"
-
     refused = False
 
     def watched(start: int) -> Iterator[np.ndarray]:
@@ -170,11 +155,7 @@ def converted(
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
-    """A file's size in bytes and time of change: others, once it has changed.
-
-    Raises:
-        DataError: it is missing.
-    """
+    """A file's size in bytes and time of change: others, once it has changed."""
     try:
         status = path.stat()
     except OSError as error:

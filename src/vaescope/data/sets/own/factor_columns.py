@@ -37,10 +37,6 @@ def factor_table(
         kinds: of each column; None: as ``guessed_kind`` has it.
         num_rows: N.
         what: where the columns are from, for errors.
-
-    Raises:
-        ConfigError: the kinds do not fit, or there are too many combinations to number.
-        DataError: a column has another length, or a value that is NaN or a word for that.
     """
     if kinds is None:
         kinds = [guessed_kind(column) for column in columns.values()]
@@ -52,15 +48,14 @@ def factor_table(
     sizes, values = [], []
     for (name, column), kind in zip(columns.items(), kinds, strict=True):
         _check(name, column, num_rows, what)
-        size = 0
         if kind == "continuous":
-            values.append(_scaled(name, column))
+            values.append(_scale_to_unit(name, column))
+            sizes.append(0)
         else:
             levels, numbered = np.unique(column, return_inverse=True)
             values.append(numbered)
-            size = len(levels)
-        sizes.append(size)
-        if size == num_rows > 2:
+            sizes.append(len(levels))
+        if sizes[-1] == num_rows > 2:
             told = (
                 "%s: factor %r has a value of its own in every one of the %s rows; if it numbers "
                 "the rows, leave it out of data.factor_names"
@@ -79,12 +74,7 @@ def factor_table(
 def array_columns(
     array: np.ndarray, names: Sequence[str] | None, what: str
 ) -> dict[str, np.ndarray]:
-    """Columns of an array `[N]` or `[N, K]`, called ``names`` or factor_0, factor_1, ...
-
-    Raises:
-        ConfigError: there are not K names, or a name repeats.
-        DataError: the array has another number of axes or a type without an order.
-    """
+    """Columns of an array `[N]` or `[N, K]`, called ``names`` or factor_0, factor_1, ..."""
     if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
         raise DataError(
             f"{what} is {array.dtype} {list(array.shape)}; factor values are numbers or text "
@@ -100,7 +90,7 @@ def array_columns(
     return {name: array[:, k] for k, name in enumerate(names)}
 
 
-def _scaled(name: str, column: np.ndarray) -> np.ndarray:
+def _scale_to_unit(name: str, column: np.ndarray) -> np.ndarray:
     """Values mapped from their range to [0, 1]; a constant to 0."""
     if column.dtype.kind in "US":
         raise ConfigError(f"factor {name!r} is text and cannot be continuous; call it categorical")

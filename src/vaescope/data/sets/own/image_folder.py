@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 
 from vaescope.data.files.csv_files import csv_columns
-from vaescope.data.files.image_files import Decoder, Notes, colour_of, image_size, in_pieces
-from vaescope.data.files.image_folders import checked_suffixes, list_images
+from vaescope.data.files.image_files import Decoder, Notes, colour_of, image_size, read_pieces
+from vaescope.data.files.image_folders import list_images, plain_suffixes
 from vaescope.data.sets.own.datamodule import (
     OwnDataModule,
     OwnImages,
     beside,
-    converted,
+    map_converted,
     size_and_time,
 )
 from vaescope.data.sets.own.factor_columns import FactorTable, factor_table
@@ -34,29 +34,27 @@ _VERSION = 2  # of the conversion
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ImageFolderDataModule(OwnDataModule):
-    """Batches of your own pictures in a folder, with a csv file of factors or without.
+    """Batches of your own image files in a folder, with a csv file of factors or without.
 
-    The pictures are decoded once, to ``data_dir/arrays``, and made square.
+    The image files are decoded once, to ``data_dir/arrays``, and made square.
 
     Args:
-        path: the folder; needed. All pictures in it, its folders and linked folders are taken, in
-            the order of their names; what is hidden is passed over.
+        path: the folder; needed. All image files in it, its folders and linked folders are taken,
+            in the order of their names; what is hidden is passed over.
         factor_values: csv file that begins with a line of column names, see ``csv_columns``, and
-            has a line for each picture; their order becomes that of the rows. None: no factors are
+            has a line for each image; their order becomes that of the rows. None: no factors are
             known.
-        file_column: its column of the pictures' paths below the folder.
+        file_column: its column of the image files' paths below the folder.
         factor_names: those of its columns that are factors; None: all but ``file_column``.
-        size: side of the images in pixels, by an antialiased bilinear filter; None: the pictures
+        size: side of the images in pixels, by an antialiased bilinear filter; None: the images
             are not resized and must be of one size.
         channels: 3 (red, green, blue) or 1 (grey).
-        canvas: what lies behind transparent pictures: a grey value 0..255, or a colour by its name
+        canvas: what lies behind transparent images: a grey value 0..255, or a colour by its name
             or as ``#rrggbb``.
-        suffixes: how the names of pictures end, in small or capital letters; any that Pillow reads.
+        suffixes: how the names of image files end, in small or capital letters; any that Pillow
+            reads.
 
     The other arguments are those of ``OwnDataModule``.
-
-    Raises:
-        ConfigError: a setting cannot work.
     """
 
     kind_of_path = "folder"
@@ -70,12 +68,12 @@ class ImageFolderDataModule(OwnDataModule):
 
     def __post_init__(self) -> None:
         self._colour = colour_of(self.canvas)
-        self.suffixes = checked_suffixes(self.suffixes)
+        self.suffixes = plain_suffixes(self.suffixes)
         super().__post_init__()
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """``(C, H, W)``; without ``size`` that of the first picture, from its header."""
+        """``(C, H, W)``; without ``size`` that of the first image, from its header."""
         if self.size is None:
             return self.channels, *image_size(self._folder / self._files[0])
         return self.channels, self.size, self.size
@@ -95,16 +93,16 @@ class ImageFolderDataModule(OwnDataModule):
             "version": _VERSION,
         }
         notes = Notes()
-        decoded = partial(self._decoded, notes)
-        mapped = converted(shape, decoded, about, folder.resolve().name, self.data_dir)
+        decode = partial(self._decode, notes)
+        mapped = map_converted(shape, decode, about, folder.resolve().name, self.data_dir)
         for what, count in notes.counts.items():
-            log.warning("%s: %s of %s pictures %s", folder, count, shape[0], self._told(what))
-        source = f"{len(self._files)} pictures in {folder} as {mapped.path.name}"
+            log.warning("%s: %s of %s images %s", folder, count, shape[0], self._told(what))
+        source = f"{len(self._files)} images in {folder} as {mapped.path.name}"
         return OwnImages(mapped, table.factors, source, table.values)
 
     def pieces(self, start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, H, W, C]` from row ``start`` on, decoded anew."""
-        yield from self._decoded(Notes(), start)
+        yield from self._decode(Notes(), start)
 
     @property
     def _folder(self) -> Path:
@@ -113,7 +111,7 @@ class ImageFolderDataModule(OwnDataModule):
             raise DataError(f"there is no folder {folder}; check data.path")
         return folder
 
-    def _decoded(self, notes: Notes, start: int) -> Iterator[np.ndarray]:
+    def _decode(self, notes: Notes, start: int) -> Iterator[np.ndarray]:
         folder = self._folder
         _, height, width = self.image_shape
         decoder = Decoder(
@@ -122,11 +120,10 @@ class ImageFolderDataModule(OwnDataModule):
             expected=(height, width) if self.size is None else None,
             canvas=self._colour,
             upright=True,
-            advice="give all pictures one size, or say data.size=SIDE",
+            advice="give all images one size, or say data.size=SIDE",
             notes=notes,
         )
-        paths = (folder / name for name in self._files[start:])
-        yield from in_pieces(lambda path: decoder.read(path, str(path)), paths)
+        yield from read_pieces(decoder.read, (folder / name for name in self._files[start:]))
 
     def _told(self, what: str) -> str:
         return {
@@ -160,7 +157,7 @@ class ImageFolderDataModule(OwnDataModule):
 
     @cached_property
     def _files(self) -> list[str]:
-        """Paths of the pictures below the folder, one per row."""
+        """Paths of the image files below the folder, one per row."""
         folder = self._folder
         table = None if self.factor_values is None else beside(self.factor_values, folder)
         found = list_images(folder, self.suffixes, table)
@@ -175,12 +172,12 @@ class ImageFolderDataModule(OwnDataModule):
         named = set(listed)
         if missing := sorted(named - set(found)):
             raise DataError(
-                f"{self.factor_values} names {missing[0]} and {len(missing) - 1} other pictures "
+                f"{self.factor_values} names {missing[0]} and {len(missing) - 1} other image files "
                 f"that are not in {folder}; put them there or delete their lines"
             )
         if unnamed := sorted(set(found) - named):
             raise DataError(
                 f"{self.factor_values} has no line for {unnamed[0]} and {len(unnamed) - 1} other "
-                f"pictures in {folder}; add lines or move the pictures elsewhere"
+                f"image files in {folder}; add lines or move the files elsewhere"
             )
         return listed

@@ -9,32 +9,17 @@ _MOST_CHANNELS = 4  # that are taken for channels wherever they stand
 _MANY_CHANNELS = 16  # that are if both other axes are twice as long
 
 
-def checked_layout(layout: str) -> str:
-    """A layout in capital letters.
-
-    Raises:
-        ConfigError: it is not made of N, H, W and perhaps C, or of N and X.
-    """
-    letters = str(layout).upper()
-    if sorted(letters) not in (sorted("NHW"), sorted(_IMAGES), sorted(_VECTORS)):
+def check_layout(layout: str) -> None:
+    """Refuse what is not made of N, H, W and perhaps C, or of N and X."""
+    if sorted(layout) not in (sorted("NHW"), sorted(_IMAGES), sorted(_VECTORS)):
         raise ConfigError(
             f"layout={layout} was given; name the axes in their order: N images, H rows, W columns "
             "and C channels, as NHW, NHWC, NCHW or MATLAB's HWN, HWCN; of vectors NX or XN"
         )
-    return letters
 
 
 def guess_layout(shape: tuple[int, ...], dtype: np.dtype, what: str) -> str:
-    """Order of the axes of an array in which only the numbers of images and channels are unknown.
-
-    Args:
-        shape: of the array.
-        dtype: of the array.
-        what: a name for the array, for errors.
-
-    Raises:
-        ConfigError: it is not NX, NHW, NHWC or NCHW, or may just as well be something else.
-    """
+    """NX, NHW, NHWC or NCHW, whichever an array called ``what`` in errors can only have."""
     likely = []
     if len(shape) == 2 and dtype.kind == "f":
         return _VECTORS
@@ -55,11 +40,7 @@ def guess_layout(shape: tuple[int, ...], dtype: np.dtype, what: str) -> str:
 
 
 def require_layout(layout: str, shape: tuple[int, ...], dtype: np.dtype, what: str) -> None:
-    """Refuse an array that cannot have this layout.
-
-    Raises:
-        ConfigError: the number of axes or the type is another one.
-    """
+    """Refuse an array whose number of axes or type the layout does not fit."""
     kinds = "f" if "X" in layout else "biuf"
     if len(layout) != len(shape) or dtype.kind not in kinds:
         raise ConfigError(
@@ -68,7 +49,7 @@ def require_layout(layout: str, shape: tuple[int, ...], dtype: np.dtype, what: s
         )
 
 
-def viewed(array: np.ndarray, layout: str) -> np.ndarray:
+def view_as_rows(array: np.ndarray, layout: str) -> np.ndarray:
     """The same images as `[N, H, W, C]`, or vectors as `[N, X]`, without a copy."""
     letters = _VECTORS if "X" in layout else _IMAGES
     array = array.transpose([layout.index(letter) for letter in letters if letter in layout])
@@ -81,17 +62,15 @@ def _may_count_last(shape: tuple[int, ...]) -> bool:
     if first == second:
         return last != first
     # how many times longer than wide images would be
-    as_last, as_first = (
-        max(sides) / max(1, min(sides)) for sides in ((first, second), (second, last))
-    )
+    pairs = ((first, second), (second, last))
+    as_last, as_first = (max(sides) / max(1, min(sides)) for sides in pairs)
     return as_last <= 2 < as_first
 
 
 def _with_channels(shape: tuple[int, ...]) -> list[str]:
     """Layouts of four axes that have few channels in the place of C."""
-    sides = {
-        layout: dict(zip(layout, shape, strict=True)) for layout in ("NHWC", "NCHW", "HWCN", "CHWN")
-    }
+    layouts = ("NHWC", "NCHW", "HWCN", "CHWN")
+    sides = {layout: dict(zip(layout, shape, strict=True)) for layout in layouts}
     few = [layout for layout, side in sides.items() if side["C"] <= _MOST_CHANNELS]
     if len(few) > 1:
         few = [layout for layout in few if sides[layout]["N"] > _MOST_CHANNELS] or few

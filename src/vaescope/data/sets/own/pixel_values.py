@@ -19,9 +19,6 @@ class PixelValues:
     Args:
         black: value of a black pixel; None: 0.
         white: value of a white pixel; None: 255 of integers, 1 of floats and booleans.
-
-    Raises:
-        ConfigError: white is not above black, or one is not finite.
     """
 
     black: float | None
@@ -57,9 +54,6 @@ class PixelValues:
             start: number of the first one.
             what: where they are from, for errors.
             everything: all images there are, in pieces; looked at for an error's advice.
-
-        Raises:
-            DataError: a pixel is no finite number, or beyond black or white.
         """
         dtype = images.dtype
         if dtype.kind == "f" and not (finite := np.isfinite(images)).all():

@@ -14,6 +14,7 @@ from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import data_folder, write_once
 from vaescope.data.files.checksums import require_undamaged
+from vaescope.data.files.npy_cache import MappedArray
 from vaescope.data.files.verification import FileCheck, check_cached
 from vaescope.data.sets.shapes3d_like.scene import (
     NUM_MAPS,
@@ -25,11 +26,9 @@ from vaescope.data.sets.shapes3d_like.scene import (
 )
 from vaescope.data.smaller import Smaller, averaged
 from vaescope.data.sources import source_of
-from vaescope.errors import DataError
 
 RENDERER_VERSION = 2  # raised with every change of the maps
 _HUES = 10
-_GEOMETRIES = SCALES * SHAPES * ORIENTATIONS
 _IN_CACHE = 16  # images whose maps a processor's cache holds while they are mixed
 
 
@@ -41,12 +40,8 @@ class Shapes3DLike(RenderedDataset):
     of floor, wall and object. It looks like Shapes3D and is not Shapes3D: results are its own.
 
     Args:
-        data_dir: folder of data files; None: ``$VAESCOPE_DATA_DIR`` or the user's cache folder.
         cache: keep the maps (24 MB) in ``data_dir``; False: cast all rays at every start.
         side: of the images in pixels; below 64 they are means over squares of pixels.
-
-    Raises:
-        DataError: the file of the maps is damaged, or the disk is full.
 
     Source: ``data_source``. Differs: rays are cast into a scene whose lengths and lights were
     fitted to 53 published pictures, mean absolute error 0.014; textures are left out, and
@@ -76,12 +71,13 @@ class Shapes3DLike(RenderedDataset):
         """Read the maps, or cast all rays."""
         if self.cache:
             path = write_once(maps_path(data_folder(self.data_dir)), _write)
-            self._maps = _read(path)
-            require_undamaged(path)
+            shape = (SCALES * SHAPES * ORIENTATIONS, NUM_MAPS * SIDE * SIDE)
+            self._maps = MappedArray(path, shape, require_undamaged, dtype="float16").read("cpu")
         else:
             self._maps = geometry_maps().flatten(1)
-        colours = [colorsys.hsv_to_rgb(hue / _HUES, 1, 1) for hue in range(_HUES)]
-        self._colours = torch.tensor(colours)
+        self._colours = torch.tensor(
+            [colorsys.hsv_to_rgb(hue / _HUES, 1, 1) for hue in range(_HUES)]
+        )
 
     def verify(self) -> Iterator[FileCheck]:
         """The kept maps, if they are."""
@@ -116,17 +112,3 @@ def maps_path(folder: Path) -> Path:
 def _write(path: Path) -> None:
     with path.open("wb") as file:
         np.save(file, geometry_maps().flatten(1).numpy())
-
-
-def _read(path: Path) -> Tensor:
-    expected = (_GEOMETRIES, NUM_MAPS * SIDE * SIDE)
-    try:
-        maps = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
-    if maps.shape != expected or maps.dtype != np.float16:
-        raise DataError(
-            f"{path} holds {maps.dtype} {list(maps.shape)}, expected float16 {list(expected)}; "
-            "delete it and run again"
-        )
-    return torch.from_numpy(maps)

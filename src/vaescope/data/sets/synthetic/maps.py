@@ -139,7 +139,7 @@ def random_weights(
     return rng.normal(0, 1 / math.sqrt(fan_in), (fan_out, fan_in))
 
 
-def standardising(vectors: Tensor) -> Linear:
+def standardisation(vectors: Tensor) -> Linear:
     """Map to vectors of mean 0 whose n variances have the mean 1."""
     scale = vectors.var(0).mean().rsqrt()
     matrix = scale * torch.eye(vectors.shape[1]).double()

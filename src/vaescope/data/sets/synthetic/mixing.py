@@ -23,7 +23,7 @@ from vaescope.data.sets.synthetic.maps import (
     isometry,
     moebius_about,
     random_weights,
-    standardising,
+    standardisation,
 )
 from vaescope.data.sets.synthetic.oblique import equal_cosines, oblique_matrix, obliqueness
 from vaescope.data.sets.synthetic.vectors import Points
@@ -41,8 +41,6 @@ class SyntheticMixing(Points):
     """Points of the unit cube behind a map; no noise. A subclass names the map.
 
     Args:
-        num_points: size of the set, at least 2.
-        data_seed: of the points and the map; the data set's, not the run's.
         num_sources: d, factors of the set and dimensions of the cube, at least 2; the factors are
             s1, ..., sd.
         num_observations: n, at least d; None: d.
@@ -52,9 +50,6 @@ class SyntheticMixing(Points):
 
     Attributes:
         mixing: the whole map, float64, on the CPU; ``images`` uses a float32 copy.
-
-    Raises:
-        ConfigError: an argument is out of range.
     """
 
     num_points: Rows = 60_000
@@ -83,7 +78,7 @@ class SyntheticMixing(Points):
         super().load()
         mixing = self.draw_mixing(stream(self.data_seed, f"{self.name}/mixing"))
         vectors = mixing(self._points.double())
-        standardised = [standardising(vectors)] if self.standardise else []
+        standardised = [standardisation(vectors)] if self.standardise else []
         self.mixing = nn.Sequential(*mixing, *standardised)
         self._rounded = copy.deepcopy(self.mixing).float()
 

@@ -29,9 +29,6 @@ class Points(RenderedDataset):
 
     Attributes:
         name: of the data set; its random numbers follow from it.
-
-    Raises:
-        ConfigError: an argument is out of range.
     """
 
     name: ClassVar[str]
@@ -65,13 +62,11 @@ class Points(RenderedDataset):
 class SyntheticLinear(Points):
     """Points in a plane in three dimensions, of variances ratio²/12 and 1/12 along its axes.
 
-    Args:
-        num_points: size of the set.
-        data_seed: of the points; the data set's, not the run's.
-        ratio: by how much the first factor's axis is stretched; 1: all directions look the same.
+    Attributes:
+        mixing: the matrix `[3, 2]` that makes a vector of the two factors.
 
-    Raises:
-        ConfigError: an argument is out of range.
+    Args:
+        ratio: by how much the first factor's axis is stretched; 1: all directions look the same.
 
     Source: ``data_source``. Differs: none known; the points' seed is not published.
     """
@@ -90,16 +85,11 @@ class SyntheticLinear(Points):
         embedding = np.array([[self.ratio, 0.0], [0.0, 1.0], [0.0, 0.0]])
         axis = np.array([1.0, -1.0, 1.0]) / math.sqrt(3)
         mixing = _rotation(axis, math.pi / 4) @ embedding
-        self._mixing = torch.from_numpy(mixing).float()
-
-    @property
-    def mixing(self) -> Tensor:
-        """The matrix `[3, 2]` that makes a vector of the two factors."""
-        return self._mixing
+        self.mixing = torch.from_numpy(mixing).float()
 
     def images(self, values: Tensor) -> Tensor:
         """Vectors float32 `[B, 3]` of factor values `[B, 2]`."""
-        return values.to(self._mixing) @ self._mixing.T
+        return values.to(self.mixing) @ self.mixing.T
 
 
 @dataclass(eq=False, repr=False)
@@ -107,12 +97,7 @@ class SyntheticNonlinear(Points):
     """Points of a curved surface in six dimensions: a fixed random network of two factors.
 
     Args:
-        num_points: size of the set.
-        data_seed: of the points and the network; the data set's, not the run's.
         hidden: units of the hidden layer.
-
-    Raises:
-        ConfigError: an argument is out of range.
 
     Source: ``data_source``. Differs: the paper does not give the distribution of the weights;
     here weights ~ N(0, 1/fan_in), biases ~ N(0, 0.15²), tanh on the hidden layer only.
