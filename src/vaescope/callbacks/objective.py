@@ -34,7 +34,7 @@ class Objective(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the first evaluation of ``Evaluation``, which stands before this in the list."""
-        found = _evaluation_of(trainer)
+        found = evaluation_of(trainer)
         if found is None or not found.history:
             return
         names = names_of(found.history)
@@ -45,7 +45,7 @@ class Objective(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the rows of the last evaluation, one a seed."""
-        found = _evaluation_of(trainer)
+        found = evaluation_of(trainer)
         if found is None:
             found = Evaluation(self.statistics)
             found.on_train_end(trainer, pl_module)
@@ -54,6 +54,7 @@ class Objective(pl.Callback):
         write_json(self.folder / "objective.json", {"rows": rows})
 
 
-def _evaluation_of(trainer: pl.Trainer) -> Evaluation | None:
+def evaluation_of(trainer: pl.Trainer) -> Evaluation | None:
+    """The run's own ``Evaluation``, if it has one."""
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     return next((c for c in callbacks if isinstance(c, Evaluation)), None)

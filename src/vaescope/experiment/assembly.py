@@ -139,16 +139,7 @@ def load_model(
 def load_models(path: str | Path, trust: Sequence[str] = ()) -> tuple[list[LatentModel], Plain]:
     """All models in a checkpoint: one, or the members of an ensemble that have not diverged.
 
-    Args:
-        path: ``last.ckpt`` or ``best.ckpt`` of a run.
-        trust: your own packages that it may name classes and functions of.
-
-    Returns:
-        The models in evaluation mode on the CPU, each with its ``seed``, and the whole checkpoint.
-
-    Raises:
-        DataError: if the file is missing, unreadable or not one of ours.
-        UntrustedError: if it names code of others, before any of it is imported.
+    Arguments, errors and what comes back are those of ``load_model``.
     """
     saved = read_checkpoint(path)
     record, where = saved["vaescope"], f"checkpoint={path}"
@@ -168,9 +159,8 @@ def _rebuilt(config: Plain, shape: tuple[int, ...], weights: Plain) -> list[Late
         model = build_model(config, shape)
         model.load_state_dict(weights)
         return [model.eval()]
-    ensemble = Ensemble(
-        [build_model(config | {"seed": seed}, shape) for seed in member_seeds(config)]
-    )
+    members = [build_model(config | {"seed": seed}, shape) for seed in member_seeds(config)]
+    ensemble = Ensemble(members)
     ensemble.load_state_dict(weights)
     return list(ensemble.eval().members())
 
@@ -186,7 +176,11 @@ def read_checkpoint(path: str | Path) -> Plain:
     if not Path(path).is_file():
         raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
     try:
-        _require_undamaged(path)
+        if zipfile.is_zipfile(path):  # torch compares no checksums
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+            if damaged:
+                raise ValueError(f"{damaged} in it has another checksum than when it was written")
         saved = torch.load(path, map_location="cpu", weights_only=True)
         _require_whole(saved)
         saved["vaescope"]["config"] = today(saved["vaescope"]["config"])
@@ -194,18 +188,9 @@ def read_checkpoint(path: str | Path) -> Plain:
         reason = str(error).partition("\n")[0]
         if "weights_only" in reason:  # torch's advice is to read it unsafely
             reason = "it holds other things than weights and plain values, or is damaged"
-        raise DataError(
-            f"checkpoint={path}: not a whole checkpoint of vaescope ({reason})"
-        ) from error
+        why = f"checkpoint={path}: not a whole checkpoint of vaescope ({reason})"
+        raise DataError(why) from error
     return saved
-
-
-def _require_undamaged(path: str | Path) -> None:
-    """Raise a ``ValueError`` if bytes have changed: torch compares no checksums when it reads."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise ValueError(f"{damaged} in it has another checksum than when it was written")
 
 
 def _require_whole(saved: Plain) -> None:

@@ -82,11 +82,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         no_archive = isinstance(error.__cause__, zipfile.BadZipFile)
         reason = "it is no archive of numpy" if no_archive else error.__cause__ or error
         raise _Refusal(f"cannot be read as npz ({reason})") from error
-    for name in ("codes", "factors"):
-        if name not in found:
-            raise _Refusal(
-                f"has {sorted(known)}, but not {name}; save codes [N, D] and factors [N, K]"
-            )
+    if lacking := [name for name in ("codes", "factors") if name not in found]:
+        hint = "save codes [N, D] and factors [N, K]"
+        raise _Refusal(f"has {sorted(known)}, but not {lacking[0]}; {hint}")
     return found
 
 

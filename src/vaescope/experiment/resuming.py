@@ -83,12 +83,9 @@ def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
         plain["trainer"]["precision"] = before["trainer"]["precision"]
     if other := differences(before, plain):
         shown = ", ".join(f"{key}={value[0]}" for key, value in list(other.items())[:3])
-        raise RunFolderError(
-            f"output_dir={folder} holds a run already, with other settings ({shown}); continue it "
-            f"with resume={folder}, or leave output_dir and hydra.run.dir to their defaults"
-        )
+        raise _has_a_run(folder, f", with other settings ({shown})")
     if saved is None and not unfinished(folder):
-        raise RunFolderError(_has_a_run(folder))
+        raise _has_a_run(folder)
     return saved
 
 
@@ -107,19 +104,14 @@ def _to_resume(plain: Plain, folder: Path, saved: Plain | None) -> Plain | None:
             "keeps its seeds"
         )
     if "schedule_steps" not in saved["vaescope"]["config"]:
-        _take_up_earlier_version(plain)
+        log.warning(
+            "the run was begun by an earlier version: in metrics.csv its loss terms up to here "
+            "have their weights (train/kl was beta x KL), from here on they have not"
+        )
+        for node in (plain["callbacks"] or {}).values():
+            if node.get("monitor") == "val/loss":  # it had the weights of the end
+                node["monitor"] = "val/loss_final_weights"
     return saved
-
-
-def _take_up_earlier_version(plain: Plain) -> None:
-    """Terms were logged times their weights, and ``val/loss`` had the weights of the end."""
-    log.warning(
-        "the run was begun by an earlier version: in metrics.csv its loss terms up to here have "
-        "their weights (train/kl was beta x KL), from here on they have not"
-    )
-    for node in (plain["callbacks"] or {}).values():
-        if node.get("monitor") == "val/loss":
-            node["monitor"] = "val/loss_final_weights"
 
 
 def finished_rows(
@@ -146,7 +138,7 @@ def finished_rows(
         finish(folder)
     elif not again:
         if plain["resume"] is None:
-            raise RunFolderError(_has_a_run(folder))
+            raise _has_a_run(folder)
         step = rows[0]["step"]
         raise RunFolderError(
             f"resume={folder}: the run has all its {step} steps; "
@@ -155,9 +147,9 @@ def finished_rows(
     return rows
 
 
-def _has_a_run(folder: Path) -> str:
-    return (
-        f"output_dir={folder} holds a run already; continue it with resume={folder}, "
+def _has_a_run(folder: Path, which: str = "") -> RunFolderError:
+    return RunFolderError(
+        f"output_dir={folder} holds a run already{which}; continue it with resume={folder}, "
         "or leave output_dir and hydra.run.dir to their defaults"
     )
 
@@ -169,11 +161,9 @@ def newest_state(folder: Path) -> Path | None:
     """
     last, best = folder / LAST, folder / BEST
     if best.is_file() and not (last.is_file() and last.samefile(best)):
-        newer = not last.is_file()
-        if not newer:
-            steps = [read_checkpoint(path)["global_step"] for path in (last, best)]
-            newer = steps[1] > steps[0]
-        if newer:
+        paths = (last, best) if last.is_file() else (best,)
+        steps = {path: read_checkpoint(path)["global_step"] for path in paths}
+        if steps[best] > steps.get(last, -1):
             link_as(best, last)
     return last if last.is_file() else None
 
@@ -192,12 +182,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
 def changes(saved: Plain, plain: Plain) -> list[dict[str, Any]]:
     """The run's history of settings: ``from_step``, ``key``, value ``before`` and ``after``."""
     before, step = saved["vaescope"]["config"], saved["global_step"]
-    return [
-        *before.get("changes", []),
-        *(
-            {"from_step": step, "key": key, "before": pair[0], "after": pair[1]}
-            for key, pair in differences(before, plain).items()
-        ),
+    return before.get("changes", []) + [
+        {"from_step": step, "key": key, "before": old, "after": new}
+        for key, (old, new) in differences(before, plain).items()
     ]
 
 
@@ -217,21 +204,18 @@ def check_fits(saved: Plain, plain: Plain, model: nn.Module) -> None:
                 f"resume={plain['output_dir']}: a resumed run keeps its {key}={pair[0]}; "
                 f"{pair[1]} was given"
             )
-    shapes = [{k: tuple(v.shape) for k, v in s.items()} for s in _weights(saved, model)]
-    if shapes[0] != shapes[1]:
-        name = next(k for k in (*shapes[0], *shapes[1]) if shapes[0].get(k) != shapes[1].get(k))
-        was, would = (_size(each.get(name)) for each in shapes)
+    states = (saved["state_dict"], model.state_dict())
+    old, new = ({name: list(v.shape) for name, v in state.items()} for state in states)
+    if old != new:
+        name = next(k for k in (*old, *new) if old.get(k) != new.get(k))
+        was, would = (_size(each.get(name)) for each in (old, new))
         raise RunFolderError(
             f"resume={plain['output_dir']}: {', '.join(words) or 'this version'} makes a network "
             f"of other sizes: {name} has {was} in the run and would have {would}; start a new run"
         )
 
 
-def _weights(saved: Plain, model: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return saved["state_dict"], model.state_dict()
-
-
-def _size(shape: tuple[int, ...] | None) -> str:
+def _size(shape: list[int] | None) -> str:
     return "no weights" if shape is None else "x".join(map(str, shape)) or "one number"
 
 

@@ -11,14 +11,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from vaescope.callbacks import (
-    AtomicCheckpointIO,
-    Evaluation,
-    KeepConfig,
-    MetricsFile,
-    publish,
-)
+from vaescope.callbacks import AtomicCheckpointIO, KeepConfig, MetricsFile, publish
 from vaescope.callbacks.factors_file import FactorsFile
+from vaescope.callbacks.objective import evaluation_of
 from vaescope.callbacks.observations import CheckObservations
 from vaescope.callbacks.sessions import Begin, StopInOrder
 from vaescope.config.checks import check
@@ -222,17 +217,15 @@ def _fit(
 ) -> None:
     """Train under Lightning without its advice on data loaders, which are vectorised here."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-        warnings.filterwarnings(
-            "ignore", message=".*have no `val_dataloader`.*|.*no `validation_step`.*"
-        )
-        trainer.fit(
-            model,
-            datamodule=data,
-            ckpt_path=str(checkpoint) if checkpoint else None,
-            weights_only=True,
-        )
+        for advice in (
+            "does not have many workers",
+            "isinstance.treespec, LeafSpec",
+            "have no `val_dataloader`",
+            "no `validation_step`",
+        ):
+            warnings.filterwarnings("ignore", message=f".*{advice}.*")
+        path = str(checkpoint) if checkpoint else None
+        trainer.fit(model, datamodule=data, ckpt_path=path, weights_only=True)
 
 
 def _finish(
@@ -240,25 +233,20 @@ def _finish(
 ) -> list[dict[str, Any]]:
     """Final scores on the test part, to the terminal, to files and to the loggers."""
     model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
-    evaluation = next((c for c in _callbacks(trainer) if isinstance(c, Evaluation)), None)
+    evaluation, step = evaluation_of(trainer), trainer.global_step
+    history = evaluation.history if evaluation else ()
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
-    scores = final_scores(
-        model.members(),
-        data,
-        statistics,
-        step=trainer.global_step,
-        history=evaluation.history if evaluation else (),
-    )
-    rows = rows_of(plain, scores, trainer.global_step, "test")
+    scores = final_scores(model.members(), data, statistics, step=step, history=history)
+    rows = rows_of(plain, scores, step, "test")
     if isinstance(model, Ensemble) and not rows:
         raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")
     numbers = {r["seed"]: {k: v for k, v in r.items() if "/" in k} for r in rows}
-    publish(trainer, numbers, trainer.global_step)
+    publish(trainer, numbers, step)
     for logger in trainer.loggers:
         logger.save()
     about: dict[str, Any] = {"data_source": data.dataset.source}
     if isinstance(model, Ensemble):
-        diverged = [{"seed": seed, "step": step} for seed, step in model.diverged.items()]
+        diverged = [{"seed": seed, "step": when} for seed, when in model.diverged.items()]
         about |= {"members": len(model.seeds), "finished": len(rows), "diverged": diverged}
     write_scores(folder, rows, about)
     write_report(folder)
@@ -266,7 +254,3 @@ def _finish(
     shown = rows[0]["num_samples"]
     print_scores(rows, f"{folder}: test part, {shown} observations", plain["published"])
     return rows
-
-
-def _callbacks(trainer: pl.Trainer) -> list[pl.Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined]
