@@ -6,10 +6,10 @@
 
 import functools
 import inspect
-import math
+import operator
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from annotated_types import Interval, MinLen
@@ -50,6 +50,16 @@ Share = Annotated[float, Interval(gt=0, lt=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
+# how a bound is said, and how a number is compared with it
+_BOUNDS = {
+    "ge": ("from", operator.ge),
+    "gt": ("above", operator.gt),
+    "le": ("to", operator.le),
+    "lt": ("below", operator.lt),
+}
+_BETWEEN = {"gt le": " up ", "ge lt": " to ", "gt lt": " and "}
+
+
 def interval_of(hint: Any) -> Interval | None:
     """The range that an annotation declares; None: none."""
     if typing.get_origin(hint) is not Annotated:
@@ -64,11 +74,8 @@ def _least_length(hint: Any) -> int:
 
 def holds(interval: Interval, value: Any) -> bool:
     """Whether a number lies in the range; NaN lies in none."""
-    low = interval.ge is None or value >= interval.ge
-    above = interval.gt is None or value > interval.gt
-    high = interval.le is None or value <= interval.le
-    below = interval.lt is None or value < interval.lt
-    return bool(low and above and high and below and not math.isnan(value))
+    bounds = [(compare, getattr(interval, name)) for name, (_, compare) in _BOUNDS.items()]
+    return all(compare(value, bound) for compare, bound in bounds if bound is not None)
 
 
 def words(hint: Any) -> str:
@@ -86,8 +93,7 @@ def words(hint: Any) -> str:
     if origin is tuple and Ellipsis not in args:
         return f"a list of {len(args)}, each {words(args[0])}" if args else "a list"
     if _is_list(origin):
-        elements = [a for a in args if a is not Ellipsis]
-        return f"a list, each {words(elements[0])}" if elements else "a list"
+        return f"a list, each {words(args[0])}" if args else "a list"
     plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     if hint is type(None):
         return "null"
@@ -95,20 +101,11 @@ def words(hint: Any) -> str:
 
 
 def _bounds(interval: Interval) -> str:
-    low = f"from {_number(interval.ge)}" if interval.ge is not None else ""
-    low = f"above {_number(interval.gt)}" if interval.gt is not None else low
-    high = f"to {_number(interval.le)}" if interval.le is not None else ""
-    high = f"below {_number(interval.lt)}" if interval.lt is not None else high
-    if interval.gt is not None and interval.le is not None:
-        high = f"up {high}"
-    if interval.ge is not None and interval.lt is not None:
-        high = f"to {high}"
-    between = " and " if interval.gt is not None and interval.lt is not None else " "
-    return between.join(part for part in (low, high) if part)
-
-
-def _number(bound: Any) -> str:
-    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+    told = {}
+    for name, (word, _) in _BOUNDS.items():
+        if (bound := getattr(interval, name)) is not None:
+            told[name] = f"{word} {bound:,}" if isinstance(bound, int) else f"{word} {bound:g}"
+    return _BETWEEN.get(" ".join(told), " ").join(told.values())
 
 
 def outside(value: Any, hint: Any) -> Any:
@@ -156,20 +153,17 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, str) and value.strip() != ""
     base = origin or hint
     if base in (list, tuple, Sequence, Collection):
-        return isinstance(value, list | tuple) and _elements_fit(value, base, args)
+        if not isinstance(value, list | tuple):
+            return False
+        if base is tuple and args and Ellipsis not in args:
+            return len(value) == len(args) and all(map(fits, value, args))
+        return all(fits(each, args[0] if args else Any) for each in value)
     if base in (dict, Mapping):
         return isinstance(value, dict)
     if inspect.isclass(hint) and isinstance(value, str | int | float | list | dict):
         is_protocol = getattr(hint, "_is_protocol", False)  # of objects, which no plain value is
         return not is_protocol and isinstance(value, hint)
     return True
-
-
-def _elements_fit(values: Sequence[Any], base: Any, args: tuple[Any, ...]) -> bool:
-    if base is tuple and args and Ellipsis not in args:
-        return len(values) == len(args) and all(map(fits, values, args))
-    element = next((a for a in args if a is not Ellipsis), Any)
-    return all(fits(value, element) for value in values)
 
 
 def _judges(hint: Any, value: Any) -> bool:
@@ -189,12 +183,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _misses(given: Mapping[str, Any], hints: Mapping[str, Any]) -> Iterator[str]:
+def _refuse(given: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
+    missed = []
     for name, value in given.items():
         hint = hints.get(name, Any)
         unknown = typing.get_origin(hint) is typing.Literal and not fits(value, hint)
         if unknown or outside(value, hint):
-            yield f"{name}={value!r}: give {words(hint)}"
+            missed.append(f"{name}={value!r}: give {words(hint)}")
+    if missed:
+        raise ConfigError("; ".join(missed))
 
 
 def hints_of(target: Any) -> Mapping[str, Any]:
@@ -207,21 +204,15 @@ def hints_of(target: Any) -> Mapping[str, Any]:
 
 
 def in_range(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: refuse arguments outside their declared ranges and options, all at once.
+    """Decorator: refuse arguments outside the ranges and options that annotations declare.
 
-    Args:
-        function: constructor or factory whose annotations declare ranges.
-
-    Returns:
-        It, with a ``ConfigError`` (a ``ValueError``) for a number outside.
+    All at once, in one ``ConfigError``, which is a ``ValueError``.
     """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs).arguments
-        if missed := list(_misses(given, hints_of(function))):
-            raise ConfigError("; ".join(missed))
+        _refuse(signature.bind(*args, **kwargs).arguments, hints_of(function))
         return function(*args, **kwargs)
 
     return checked
@@ -233,5 +224,4 @@ def check_fields(thing: Any) -> None:
     Raises:
         ConfigError: with all fields that do.
     """
-    if missed := list(_misses(vars(thing), hints_of(type(thing)))):
-        raise ConfigError("; ".join(missed))
+    _refuse(vars(thing), hints_of(type(thing)))

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vaescope.config.foreign_ranges import advice, foreign_hints
-from vaescope.config.groups import MANY, ONE
+from vaescope.config.groups import MANY
 from vaescope.config.incompatible import together
-from vaescope.config.kinds import kind_problems
+from vaescope.config.kinds import kind_problems, objects
 from vaescope.config.schemas import SCHEMAS, TrainSchema
 from vaescope.config.targets import get, located
 from vaescope.errors import ConfigError, closest, first_line
@@ -130,15 +130,13 @@ def _is_told_at_the_root(node: DictConfig, key: str, path: str) -> bool:
 
 def _group_problems(config: DictConfig) -> Iterator[str]:
     """Groups and entries that describe no object."""
-    objects = [group.name for group in ONE if group.name in config and "model" in config]
-    groups: list[tuple[str, Any]] = [(f"config.{name}", get(config, name)) for name in objects]
     for name in (group.name for group in MANY):
         entries = get(config, name) or {}
         if not isinstance(entries, DictConfig | dict):
             yield f"config.{name}: {entries!r} was given; choose options of the group, or []"
+    for path, node, group in objects(config):
+        if not group.many and not {group.name, "model"} <= config.keys():
             continue
-        groups += [(f"config.{name}.{entry}", get(entries, entry)) for entry in map(str, entries)]
-    for path, node in groups:
         if not isinstance(node, DictConfig):
             yield f"{path}: {node!r} describes no object; choose an option of the group"
         elif "_target_" not in node:

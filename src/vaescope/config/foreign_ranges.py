@@ -20,9 +20,7 @@ OF_TRAINER: Mapping[str, Any] = {
     "accumulate_grad_batches": Annotated[int, Interval(ge=1, le=100_000)],
     "gradient_clip_val": NonNegative | None,
     "num_nodes": Count,
-    "limit_train_batches": Part,
-    "limit_test_batches": Part,
-    "limit_predict_batches": Part,
+    **{f"limit_{part}_batches": Part for part in ("train", "test", "predict")},
     "overfit_batches": Literal[0] | Part,
     "check_val_every_n_epoch": Count | None,
     "reload_dataloaders_every_n_epochs": Steps,
@@ -30,30 +28,20 @@ OF_TRAINER: Mapping[str, Any] = {
     "fast_dev_run": Literal[False],
 }
 OF_OPTIMIZER: Mapping[str, Any] = {
-    "lr": NonNegative,
+    **dict.fromkeys(("lr", "eps", "weight_decay", "lr_decay", "momentum"), NonNegative),
+    **dict.fromkeys(("initial_accumulator_value", "momentum_decay"), NonNegative),
+    **dict.fromkeys(("lambd", "t0", "d"), NonNegative),
+    **dict.fromkeys(("alpha", "rho"), Probability),
     "betas": tuple[Decay, Decay],
-    "eps": NonNegative,
-    "weight_decay": NonNegative,
-    "lr_decay": NonNegative,
-    "initial_accumulator_value": NonNegative,
-    "momentum": NonNegative,
-    "momentum_decay": NonNegative,
     "dampening": Real,
-    "alpha": Probability,
-    "rho": Probability,
-    "lambd": NonNegative,
-    "t0": NonNegative,
     "beta2_decay": Annotated[float, Interval(ge=-1, le=0)],
-    "d": NonNegative,
 }
 
 
 def foreign_hints(target: str, path: str) -> Mapping[str, Any]:
     """Ranges of a constructor's arguments by name; none for one that is not listed.
 
-    Args:
-        target: its dotted name.
-        path: where it stands in the configuration.
+    ``target`` is its dotted name, ``path`` where it stands in the configuration.
     """
     if path == "config.trainer":
         return OF_TRAINER

@@ -53,7 +53,6 @@ GROUPS = (
         trains=True,
     ),
 )
-ONE = tuple(group for group in GROUPS if not group.many)
 MANY = tuple(group for group in GROUPS if group.many)
 # groups whose option is an argument of the data module: data.view, data.sampling, data.hold_out
 OF_DATA = ("view", "sampling", "hold_out")

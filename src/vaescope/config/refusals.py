@@ -22,26 +22,24 @@ _COMPOSITION = ("hydra", "omegaconf", "antlr4")
 
 
 def refusal(error: BaseException) -> VaescopeError | None:
-    """The user's side of an error.
+    """The user's side of whatever ended a job: an error whose message alone tells what to do.
 
-    Args:
-        error: whatever ended a job.
-
-    Returns:
-        An error whose message alone tells what to do; None: a fault of the program, whose
-        traceback is wanted.
+    None: a fault of the program, whose traceback is wanted.
     """
     if isinstance(error, VaescopeError):
         return error
-    if isinstance(error, MemoryError) or _says(error, _NO_MEMORY):
+    said = str(error).lower() if isinstance(error, RuntimeError | ValueError) else ""
+    if isinstance(error, MemoryError) or any(part in said for part in _NO_MEMORY):
         return ConfigError(
-            f"there is not enough memory ({_first_line(error)}); lower data.batch_size, the sizes "
+            f"there is not enough memory ({first_line(error)}); lower data.batch_size, the sizes "
             "of the network or of the data, or the numbers of samples"
         )
     if isinstance(error, OSError) and error.errno is not None:
-        return _of_the_disk(error)
+        place, advice = error.filename, ADVICE.get(error.errno)
+        told = f"{'the disk' if place is None else place}: {error.strerror}"
+        return DataError(f"{told}; {advice}" if advice else told)
     if any(kind.__name__ == _SETTINGS for kind in type(error).__mro__):
-        return ConfigError(f"config.trainer: {_first_line(error)}")
+        return ConfigError(f"config.trainer: {first_line(error)}")
     if _is_of(error, _COMPOSITION):
         return ConfigError(_of_hydra(error))
     return None
@@ -65,17 +63,6 @@ def _of_hydra(error: BaseException) -> str:
     return text + near.replace("; ", "\n")
 
 
-def _of_the_disk(error: OSError) -> VaescopeError:
-    place = error.filename if error.filename is not None else "the disk"
-    advice = ADVICE.get(error.errno or 0)
-    return DataError(f"{place}: {error.strerror}" + (f"; {advice}" if advice else ""))
-
-
-def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
-    text = str(error).lower()
-    return isinstance(error, RuntimeError | ValueError) and any(part in text for part in texts)
-
-
 def _is_of(error: BaseException, packages: tuple[str, ...]) -> bool:
     """Whether one of these packages made the error, or raised it in its own code."""
     if type(error).__module__.split(".")[0] in packages:
@@ -83,8 +70,3 @@ def _is_of(error: BaseException, packages: tuple[str, ...]) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     raised_in = frames[-1].filename.replace("\\", "/") if frames else ""
     return any(f"/site-packages/{package}/" in raised_in for package in packages)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -242,41 +242,34 @@ def offered() -> tuple[Any, ...]:
 
 def _offered() -> Iterator[Any]:
     nn, optim, pl = map(import_module, ("torch.nn", "torch.optim", "pytorch_lightning"))
-    models, data, ours = map(
-        import_module, ("vaescope.models", "vaescope.data", "vaescope.callbacks")
-    )
-    for thing in _public(models):
-        if issubclass(thing, models.LatentModel) and thing is not models.LatentModel:
-            yield thing
-    for thing in _public(data):  # a view, sampling or hold_out checks the factors that it is given
-        is_module = issubclass(thing, data.FactorDataModule) and thing is not data.FactorDataModule
-        if is_module or hasattr(thing, "check"):
-            yield thing
-    networks = import_module("vaescope.networks")
+    rooms = ("models", "data", "callbacks", "networks", "statistics")
+    models, data, ours, networks, statistics = (import_module(f"vaescope.{room}") for room in rooms)
+    yield from _public(models, models.LatentModel, but=models.LatentModel)
+    yield from _public(data, data.FactorDataModule, but=data.FactorDataModule)
+    # a view, sampling or hold_out checks the factors that it is given
+    yield from (thing for thing in _public(data) if hasattr(thing, "check"))
     pair = tuple[nn.Module, nn.Module]  # type: ignore[name-defined] # imported above
     for function in filter(inspect.isfunction, vars(networks).values()):
         if inspect.signature(function).return_annotation == pair:
             yield function
     for kind in ("posteriors", "priors", "likelihoods"):
         yield from _public(import_module(f"vaescope.distributions.{kind}"))
-    yield from _public(import_module("vaescope.statistics"))
-    for thing in _public(ours):
-        if issubclass(thing, pl.Callback) and thing is not ours.KeepConfig:
-            yield thing
-    yield from (ours.MetricsFile, ours.wandb_logger)
-    yield from (thing for thing in _public(nn) if issubclass(thing, nn.Module))
-    yield from (thing for thing in _public(optim) if issubclass(thing, optim.Optimizer))
-    schedulers = optim.lr_scheduler
-    yield from (t for t in _public(schedulers) if issubclass(t, schedulers.LRScheduler))
-    for thing in _public(pl.callbacks):
-        if issubclass(thing, pl.Callback) and thing is not pl.callbacks.LambdaCallback:
-            yield thing
-    yield pl.Trainer
+    yield from _public(statistics)
+    yield from _public(ours, pl.Callback, but=ours.KeepConfig)
+    yield from (ours.MetricsFile, ours.wandb_logger, pl.Trainer)
+    yield from _public(nn, nn.Module)
+    yield from _public(optim, optim.Optimizer)
+    yield from _public(optim.lr_scheduler, optim.lr_scheduler.LRScheduler)
+    yield from _public(pl.callbacks, pl.Callback, but=pl.callbacks.LambdaCallback)
 
 
-def _public(module: ModuleType) -> Iterator[type]:
-    """Classes with a public name in a module that it, or a module below it, has defined."""
+def _public(module: ModuleType, base: type = object, but: type | None = None) -> Iterator[type]:
+    """Classes with a public name in a module that it, or a module below it, has defined.
+
+    Of these, all that are a ``base``, but for one.
+    """
     for name, thing in vars(module).items():
         is_ours = inspect.isclass(thing) and _is_in(thing.__module__, module.__name__)
-        if is_ours and not name.startswith("_") and not getattr(thing, "_is_protocol", False):
+        is_public = name[0] != "_" and not getattr(thing, "_is_protocol", False)
+        if is_ours and is_public and issubclass(thing, base) and thing is not but:
             yield thing
