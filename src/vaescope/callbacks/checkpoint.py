@@ -61,10 +61,8 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
     ) -> None:
         if mode not in ("min", "max", None):
             raise ValueError(f"mode={mode!r}: choose min or max")
-        self.last = Path(folder) / "last.ckpt"
-        self.best = Path(folder) / "best.ckpt"
-        self.every_n_steps = every_n_steps
-        self.monitor = monitor
+        self.last, self.best = Path(folder) / "last.ckpt", Path(folder) / "best.ckpt"
+        self.every_n_steps, self.monitor = every_n_steps, monitor
         self.mode = mode or ("max" if direction_of(monitor) == "maximize" else "min")
         self.best_score: float | None = None
         self.best_step = 0
@@ -84,10 +82,8 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
         may_come = any(f"{name}_".startswith(f"{score}_") for score in known)
         if trainer.global_step or not logged or (may_come and "/" in self.monitor):
             return
-        near = closest(self.monitor, logged)
-        raise ConfigError(
-            f"config.callbacks.checkpoint.monitor: {self.monitor!r} is never logged{near}"
-        )
+        told = f"{self.monitor!r} is never logged{closest(self.monitor, logged)}"
+        raise ConfigError(f"config.callbacks.checkpoint.monitor: {told}")
 
     def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
         """Write when it is time."""
@@ -105,12 +101,11 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
             self._save(trainer, self.last)
 
     def _write(self, trainer: pl.Trainer) -> None:
-        improved = self._improves(trainer)
-        if not improved:
+        if self._improves(trainer):
+            self._save(trainer, self.best)  # first: killed behind it, a run goes on from the best
+            link_as(self.best, self.last)
+        else:
             self._save(trainer, self.last)
-            return
-        self._save(trainer, self.best)  # first: killed behind it, a run goes on from the best
-        link_as(self.best, self.last)
 
     def _save(self, trainer: pl.Trainer, path: Path) -> None:
         self._written = trainer.global_step

@@ -32,15 +32,10 @@ class FactorsFile(pl.Callback):
         found = factor_statistics(values, data.training_weights(), factors)
         about = {
             "data_source": data.dataset.source,
-            "names": list(factors.names),
-            "sizes": list(factors.sizes),
-            "kinds": list(factors.kinds),
+            **{key: list(getattr(factors, key)) for key in ("names", "sizes", "kinds")},
             "rows": {part: len(rows) for part, rows in data.rows.items()},
         }
         write_json(self.path, about | found)
         if largest := found.get("largest_mutual_information"):
-            log.info(
-                "factors in training: the largest mutual information is %.3g nats, of %s and %s",
-                largest["nats"],
-                *largest["factors"],
-            )
+            told = f"{largest['nats']:.3g} nats, of {' and '.join(largest['factors'])}"
+            log.info("factors in training: the largest mutual information is %s", told)

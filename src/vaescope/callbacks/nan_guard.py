@@ -84,10 +84,8 @@ class FiniteTerms(pl.Callback):
         if not self._terms:
             return None
         names = list(self._terms[0][1])
-        rows = [
-            torch.stack([terms[n].reshape(-1)[number] for n in names]) for _, terms in self._terms
-        ]
-        values = torch.stack(rows)
+        rows = [[terms[n].reshape(-1)[number] for n in names] for _, terms in self._terms]
+        values = torch.stack([torch.stack(row) for row in rows])
         bad = (~torch.isfinite(values)).nonzero()
         if not len(bad):
             return None
@@ -104,21 +102,15 @@ class FiniteTerms(pl.Callback):
             if seed in diverged and seed not in self._told:
                 self._told.add(seed)
                 what, step = bad[seed] or ("its weights or codes", diverged[seed])
-                left = len(ensemble.seeds) - len(diverged)
+                left = f"{len(ensemble.seeds) - len(diverged)} of {len(ensemble.seeds)} members"
                 log.warning(
-                    "seed %d has diverged and is frozen: not a finite number: %s at step %d; "
-                    "%d of %d members go on",
-                    seed,
-                    what,
-                    step,
-                    left,
-                    len(ensemble.seeds),
+                    f"seed {seed} has diverged and is frozen: not a finite number: {what} at step "
+                    f"{step}; {left} go on"
                 )
         if len(diverged) == len(ensemble.seeds):
             last = max(diverged, key=lambda seed: diverged[seed])
-            raise self._diverged(
-                trainer, f"all members; the last one, seed {last},", diverged[last]
-            )
+            which = f"all members; the last one, seed {last},"
+            raise self._diverged(trainer, which, diverged[last])
 
     def _check_weights(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if isinstance(pl_module, Ensemble):

@@ -2,13 +2,11 @@
 
 import sys
 import time
-from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from vaescope.callbacks.base import AfterUpdates, publish
@@ -58,19 +56,19 @@ class Progress(AfterUpdates, pl.Callback):
         now = time.perf_counter()
         speed = (step - self._since[1]) / (now - self._since[0])
         self._since = (now, step)
-        settings = outputs["settings"]
-        rows = {
-            seed: {
-                f"train/{name}": value
-                for name, value in {"loss": loss_of(terms, settings), **terms, **settings}.items()
-            }
-            | {"train/steps_per_second": speed}
-            for seed, terms in _by_seed(module, outputs["terms"]).items()
-        }
+        settings, names = outputs["settings"], list(outputs["terms"])
+        values = torch.stack(list(outputs["terms"].values())).reshape(len(names), -1).T.tolist()
+        rows = {}
+        for seed, row in zip(module.seeds, values, strict=True):
+            if not isinstance(module, Ensemble) or seed not in module.diverged:
+                terms = dict(zip(names, row, strict=True))
+                told = {"loss": loss_of(terms, settings), **terms, **settings}
+                rows[seed] = {f"train/{name}": value for name, value in told.items()}
+                rows[seed]["train/steps_per_second"] = speed
         publish(trainer, rows, step)
         if self._display is not None:
-            names = ["loss", *outputs["terms"]]
-            means = {n: fmean(row[f"train/{n}"] for row in rows.values()) for n in names if rows}
+            shown = ["loss", *names] if rows else []
+            means = {name: fmean(row[f"train/{name}"] for row in rows.values()) for name in shown}
             self._display.set_postfix({k: f"{v:.4g}" for k, v in means.items()}, refresh=False)
             self._display.update(step - self._display.n)
 
@@ -80,16 +78,3 @@ class Progress(AfterUpdates, pl.Callback):
             self._display.update(trainer.global_step - self._display.n)
             self._display.close()
             self._display = None
-
-
-def _by_seed(
-    model: LatentModel | Ensemble, terms: Mapping[str, Tensor]
-) -> dict[int, dict[str, float]]:
-    """The terms of every member that has not diverged."""
-    values = torch.stack(list(terms.values())).reshape(len(terms), -1).T.tolist()
-    diverged = model.diverged if isinstance(model, Ensemble) else ()
-    return {
-        seed: dict(zip(terms, row, strict=True))
-        for seed, row in zip(model.seeds, values, strict=True)
-        if seed not in diverged
-    }

@@ -34,10 +34,8 @@ class SaveFigures(pl.Callback):
         num_steps: Columns = 11,
         extent: Annotated[float, Interval(gt=0, le=100)] = 2.0,
     ) -> None:
-        self.folder = Path(folder)
-        self.num_images = num_images
-        self.num_steps = num_steps
-        self.extent = extent
+        self.folder, self.num_images = Path(folder), num_images
+        self.num_steps, self.extent = num_steps, extent
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw them from the first validation images; of an ensemble, the first member's."""

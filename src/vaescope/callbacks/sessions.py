@@ -43,8 +43,11 @@ class StopInOrder(AfterUpdates, pl.callbacks.Checkpoint):
 
     def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object) -> None:
         """Stop behind an update; the last one is followed by ``on_train_end``."""
-        number = stopping.requested()
-        if number is None or _is_last(trainer):
+        number, epochs = stopping.requested(), trainer.max_epochs
+        is_last = trainer.global_step == trainer.max_steps or (
+            trainer.is_last_batch and epochs is not None and trainer.current_epoch + 1 == epochs
+        )
+        if number is None or is_last:
             return
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, Checkpoint):
@@ -66,11 +69,3 @@ class StopInOrder(AfterUpdates, pl.callbacks.Checkpoint):
     ) -> None:
         """As at the end."""
         self.teardown(trainer, pl_module, "fit")
-
-
-def _is_last(trainer: pl.Trainer) -> bool:
-    """Whether no update follows by the number of steps or of epochs."""
-    epochs = trainer.max_epochs
-    return trainer.global_step == trainer.max_steps or (
-        trainer.is_last_batch and epochs is not None and trainer.current_epoch + 1 == epochs
-    )

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 from pytorch_lightning.loggers import WandbLogger
 
-from vaescope.files import replacing
+from vaescope.files import write_text
 
 
 def wandb_logger(
@@ -33,6 +33,9 @@ def wandb_logger(
     """
     path = Path(folder).resolve()
     path.mkdir(parents=True, exist_ok=True)
+    kept_id = path / "wandb-id.txt"
+    if not kept_id.is_file():
+        write_text(kept_id, uuid.uuid4().hex[:12])
     offline = "WANDB_MODE" not in os.environ and not logged_in()
     more: dict[str, Any] = {"resume": "allow"}
     if offline:  # not WandbLogger's own ``offline``: that sets WANDB_MODE for all later jobs
@@ -40,20 +43,12 @@ def wandb_logger(
     return WandbLogger(
         name=name or f"{path.parent.name}-{path.name}",
         save_dir=str(path),
-        id=_kept_id(path / "wandb-id.txt"),
+        id=kept_id.read_text(encoding="utf-8"),
         project=project,
         group=group or path.parent.name,
         tags=tags,
         **more,
     )
-
-
-def _kept_id(path: Path) -> str:
-    """A random name, the same whenever the run is taken up again."""
-    if not path.is_file():
-        with replacing(path) as temporary:
-            temporary.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
-    return path.read_text(encoding="utf-8")
 
 
 def logged_in() -> bool:

@@ -145,21 +145,14 @@ def _group_problems(config: DictConfig) -> Iterator[str]:
 
 def _root_problems(config: DictConfig) -> Iterator[str]:
     """Mistakes that concern the root's own values or several groups at once."""
-    kind = OmegaConf.get_type(config)
-    schema = kind if is_dataclass(kind) else _nearest_schema(config)
+    schema: Any = OmegaConf.get_type(config)
+    if not is_dataclass(schema):  # a resumed run's own file: the one that knows most of its keys
+        keys = set(map(str, config))
+        schema = min(SCHEMAS, key=lambda each: len(keys - set(get_type_hints(each))))
     yield from _schema_problems(config, schema, "config")
-    of_other_kinds = list(kind_problems(config))
-    yield from of_other_kinds
-    if not of_other_kinds:
-        yield from together(config)
+    yield from list(kind_problems(config)) or together(config)
     if get(config, "objective") is not None:
         yield from objective_problems(config.objective)
-
-
-def _nearest_schema(config: DictConfig) -> Any:
-    """Of a plain mapping, such as a resumed run's own file: the one that knows most of its keys."""
-    keys = set(map(str, config))
-    return min(SCHEMAS, key=lambda schema: len(keys - set(get_type_hints(schema))))
 
 
 def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:

@@ -87,7 +87,9 @@ def build(node: Any, key: str, **given: Any) -> Any:
         # objects would be taken for structured configs if they went through instantiate
         return hydra.utils.instantiate(node, _partial_=True, _convert_="all")(**given)
     except Exception as error:
-        cause = root_cause(error)
+        cause: BaseException = error  # Hydra wraps it
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
+            cause = cause.__cause__
         if isinstance(cause, VaescopeError) and not isinstance(cause, ConfigError):
             raise cause from error
         if isinstance(cause, REFUSALS):
@@ -108,13 +110,6 @@ def unlinked(value: Any) -> Any:
     return value
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """What an exception began with; Hydra wraps it."""
-    while isinstance(error, InstantiationException) and error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The whole configuration as plain containers, every interpolation replaced by its value."""
     return typing.cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
@@ -129,12 +124,6 @@ def save_yaml(config: Mapping[str, Any], path: Path) -> None:
 def read_value(text: str) -> Any:
     """The value that ``text`` has as an override."""
     return OmegaConf.from_dotlist([f"value={text}"])["value"]
-
-
-def read_list(path: Path) -> list[str]:
-    """A YAML file that is a list of texts, like a run's overrides."""
-    texts = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    return [str(text) for text in typing.cast(list[Any], texts)]
 
 
 def read_overrides(path: Path, *keys: str) -> list[str]:
@@ -168,14 +157,6 @@ def _texts(node: Any) -> Iterator[str]:
         yield node
 
 
-def _without_aliases(path: Path) -> io.StringIO:
-    """A YAML text; its aliases would let a few lines unfold to more than fits into memory."""
-    text = path.read_text(encoding="utf-8")
-    if "&" in text and any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
-        raise ValueError("it has aliases (*name); write out what they stand for")
-    return io.StringIO(text)
-
-
 def read_settings(path: Path) -> dict[str, Any]:
     """A YAML mapping as plain containers, its links (``${seed}``) left as texts.
 
@@ -185,7 +166,11 @@ def read_settings(path: Path) -> dict[str, Any]:
         DataError: if the file is none.
     """
     try:
-        node = OmegaConf.load(_without_aliases(path))
+        text = path.read_text(encoding="utf-8")
+        # aliases let a few lines unfold to more than fits into memory
+        if "&" in text and any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
+            raise ValueError("it has aliases (*name); write out what they stand for")
+        node = OmegaConf.load(io.StringIO(text))
     except Exception as error:  # of YAML, of OmegaConf, of the disk
         raise DataError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(node, DictConfig):

@@ -67,17 +67,13 @@ def with_literal_paths(words: Sequence[str], swept: bool = False) -> list[str]:
         words: overrides and options.
         swept: whether each is a sweep's, so that commas part values.
     """
-    return [_literal(_without_null(each), swept) for each in words]
-
-
-def _without_null(each: str) -> str:
-    """``view=null`` as Hydra takes it: ``~view``."""
-    key, _, value = each.partition("=")
-    return f"~{key}" if key in OPTIONAL and value.lower() == "null" else each
+    return [_literal(each, swept) for each in words]
 
 
 def _literal(each: str, swept: bool) -> str:
     key, _, value = each.partition("=")
+    if key in OPTIONAL and value.lower() == "null":
+        return f"~{key}"  # as Hydra takes view=null
     name = key.lstrip("+")
     if name in PATHS and value.strip() and value.lower() != "null":
         return f"{key}={_listed(value) if name in PATH_LISTS else _path(value, swept)}"

@@ -40,7 +40,11 @@ def refusal(error: BaseException) -> VaescopeError | None:
         return DataError(f"{told}; {advice}" if advice else told)
     if any(kind.__name__ == _SETTINGS for kind in type(error).__mro__):
         return ConfigError(f"config.trainer: {first_line(error)}")
-    if _is_of(error, _COMPOSITION):
+    # one of these packages made the error, or raised it in its own code
+    frames = traceback.extract_tb(error.__traceback__)
+    raised_in = frames[-1].filename.replace("\\", "/") if frames else ""
+    made_in = type(error).__module__.split(".")[0]
+    if any(made_in == each or f"/site-packages/{each}/" in raised_in for each in _COMPOSITION):
         return ConfigError(_of_hydra(error))
     return None
 
@@ -61,12 +65,3 @@ def _of_hydra(error: BaseException) -> str:
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
     near = closest(str(missing).rsplit("/", 1)[-1], options or (), 1, otherwise="")
     return text + near.replace("; ", "\n")
-
-
-def _is_of(error: BaseException, packages: tuple[str, ...]) -> bool:
-    """Whether one of these packages made the error, or raised it in its own code."""
-    if type(error).__module__.split(".")[0] in packages:
-        return True
-    frames = traceback.extract_tb(error.__traceback__)
-    raised_in = frames[-1].filename.replace("\\", "/") if frames else ""
-    return any(f"/site-packages/{package}/" in raised_in for package in packages)

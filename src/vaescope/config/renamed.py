@@ -52,13 +52,8 @@ def today(node: Any) -> Any:
     node = {key: today(value) for key, value in node.items()}
     for key in ("_target_", "path") if node.get("_target_") == _GET_CLASS else ("_target_",):
         if isinstance(node.get(key), str):
-            node[key] = _name_today(node[key])
+            name = node[key]
+            for old in (o for o in NAMES if name == o or (o[-1] == "." and name.startswith(o))):
+                node[key] = NAMES[old] + name[len(old) :]
     options = OPTIONS.get(str(node.get("_target_")), {})
     return {options.get(key, key): value for key, value in node.items()}
-
-
-def _name_today(name: str) -> str:
-    for old, new in NAMES.items():
-        if name == old or (old.endswith(".") and name.startswith(old)):
-            return new + name[len(old) :]
-    return name

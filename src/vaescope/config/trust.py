@@ -133,21 +133,16 @@ class _Reader:
                 self._check_target(node, keys)
             return {key: self.copied(value, (*keys, str(key))) for key, value in node.items()}
         if kind is str:
-            self._check_links(node, keys)
+            # resolvers read the environment, ${oc.env:HOME}; links reach what was not stored
+            if "${" in (OWN_LINK.sub("", node) if self.folder is not None else node):
+                told = f"is '{_shown(node)}'; what comes from a file holds values, no links"
+                self._refuse(keys, told)
         elif node is not None and kind not in (bool, int, float):
             self._refuse(keys, f"is a {kind.__name__} where plain values are expected")
         return node
 
     def _refuse(self, keys: tuple[str, ...], problem: str) -> None:
         raise UntrustedError(f"{self.where}: {_dotted(keys) or 'the configuration'} {problem}")
-
-    def _check_links(self, text: str, keys: tuple[str, ...]) -> None:
-        """Resolvers read the environment, ``${oc.env:HOME}``; links reach what was not stored."""
-        rest = OWN_LINK.sub("", text) if self.folder is not None else text
-        if "${" in rest:
-            self._refuse(
-                keys, f"is '{_shown(text)}'; what comes from a file holds values, no links"
-            )
 
     def _check_target(self, node: dict[Any, Any], keys: tuple[str, ...]) -> None:
         name = node["_target_"]

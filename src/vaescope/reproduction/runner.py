@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from vaescope.config.loading import read_list, read_value, read_yaml
+from vaescope.config.loading import read_overrides, read_value, read_yaml
 from vaescope.config.overrides import word
 from vaescope.errors import first_line
 from vaescope.reproduction.plan import Run
@@ -86,7 +86,7 @@ def other_settings(run: Run, folder: Path) -> str:
         return ""
     try:
         config = read_yaml(folder / CONFIG)
-        words = read_list(record) if record.is_file() else []
+        words = read_overrides(record)
     except Exception as error:  # of YAML, of OmegaConf, of the disk
         return f"{folder} cannot be read: {first_line(error)}; remove it"
     planned = dict(map(_pair, run.words))
