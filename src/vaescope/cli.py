@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Collection
 from contextlib import ExitStack
 from os.path import expanduser, isdir  # which raise nothing, whatever the word is
 from pathlib import Path
@@ -88,11 +89,15 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(command: str, *rest: str, stack: ExitStack) -> None:
     """Run one command, the folders that it names kept from other processes until the end."""
     if command not in COMMANDS:
-        _refuse(f"no command {command!r}", command, tuple(COMMANDS))
+        _stop(f"no command {command!r}; {_allowed(command, COMMANDS)}")
     words = list(rest)
     _refuse_names([*words, _here()])
     if not SHOW_ONLY & {*words}:
-        for folder in _folders(words):
+        from vaescope.config.overrides import path_of  # imports Hydra: not for --version
+
+        pairs = [word.partition("=") for word in words]
+        named = [path_of(value) for key, _, value in pairs if key in OWN_FOLDER and value]
+        for folder in (place.resolve() for place in named if place.is_dir()):
             stack.enter_context(locked(folder))
             if command != "train":
                 refuse_run(folder)
@@ -109,15 +114,6 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
     sys.argv = [f"vaescope {command}", *words]
     with kept():
         importlib.import_module(f"vaescope.commands.{command}").main()
-
-
-def _folders(words: list[str]) -> list[Path]:
-    """Existing folders that a command is to work in."""
-    from vaescope.config.overrides import path_of  # imports Hydra: not for --version
-
-    pairs = [word.partition("=") for word in words]
-    named = [path_of(value) for key, _, value in pairs if key in OWN_FOLDER and value]
-    return [folder.resolve() for folder in named if folder.is_dir()]
 
 
 def _with_folders(words: list[str]) -> list[str]:
@@ -143,15 +139,15 @@ def _with_first(words: list[str], key: str, allowed: tuple[str, ...], need: str)
         return words
     if not words or words[0] not in allowed:
         given = words[0] if words else ""
-        _refuse(f"{need}, not {given!r}", given, allowed)
+        _stop(f"{need}, not {given!r}; {_allowed(given, allowed)}")
     return [f"{key}={words[0]}", *words[1:]]
 
 
 def _resumed(words: list[str]) -> list[str]:
     """Let ``resume=DIR`` take DIR's own configuration and go on writing there."""
-    folders = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
+    folders = _values(words, "resume")
     if not folders or folders[-1] in ("null", ""):
-        if any(word.startswith("trust=") for word in words):
+        if _values(words, "trust"):
             _stop("trust=[...] goes with resume=DIR; what you compose yourself may name everything")
         _refuse_used_folder(words)
         return words
@@ -175,6 +171,10 @@ def _resumed(words: list[str]) -> list[str]:
     return ["--config-name", _checked_run(folder, words), *changes, *paths, keep]
 
 
+def _values(words: list[str], key: str) -> list[str]:
+    return [word.removeprefix(f"{key}=") for word in words if word.startswith(f"{key}=")]
+
+
 def _checked_run(folder: Path, words: list[str]) -> str:
     """Name under which Hydra finds a run's configuration once nothing in it can run code."""
     from vaescope.config.loading import read_settings, read_value, register_run
@@ -182,7 +182,7 @@ def _checked_run(folder: Path, words: list[str]) -> str:
     from vaescope.errors import VaescopeError
 
     where = f"resume={folder}"
-    trust = [word.removeprefix("trust=") for word in words if word.startswith("trust=")]
+    trust = _values(words, "trust")
     chosen = [word.lstrip("+").split("=")[0] for word in words if "=" in word]
     try:
         refuse_links_out(folder, where)
@@ -211,10 +211,8 @@ def _refuse_used_folder(words: list[str]) -> None:
             _stop(f"{folder} holds another sweep already; name another folder")
         record = folder / ".hydra" / "overrides.yaml"
         if key == "hydra.run.dir" and holds_run(folder) and _others(words, record):
-            _stop(
-                f"{folder} holds a run already; continue it with resume={folder}, or take "
-                "another folder"
-            )
+            go_on = f"continue it with resume={folder}, or take another folder"
+            _stop(f"{folder} holds a run already; {go_on}")
 
 
 def _others(words: list[str], path: Path, *keys: str) -> bool:
@@ -254,9 +252,8 @@ def _here() -> str:
         return _stop(f"the folder of this command is gone ({error.strerror}); go to another one")
 
 
-def _refuse(problem: str, word: str, allowed: tuple[str, ...]) -> NoReturn:
-    near = closest(word, allowed, 1, otherwise="")
-    _stop(f"{problem}; there are {', '.join(allowed)}{near}")
+def _allowed(word: str, allowed: Collection[str]) -> str:
+    return f"there are {', '.join(allowed)}{closest(word, allowed, 1, otherwise='')}"
 
 
 def _stop(message: str) -> NoReturn:

@@ -23,10 +23,8 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 # what to do about an error of the operating system
 ADVICE = {
-    errno.ENOSPC: "free some, or name another folder",
-    errno.EDQUOT: "free some, or name another folder",
-    errno.EACCES: "choose a place that you may read and write",
-    errno.EPERM: "choose a place that you may read and write",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some, or name another folder"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "choose a place that you may read and write"),
     errno.EROFS: "choose a folder that can be written",
     errno.ENOTDIR: "a part of this path is a file; choose another",
     errno.EISDIR: "give a file, not a folder",
@@ -39,13 +37,9 @@ ADVICE = {
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; what is written there takes its place at the end.
+    """Give an empty temporary beside ``path``; what is written to it takes its place at the end.
 
-    Args:
-        path: the file to write anew; a failure or a kill on the way leaves it as it was.
-
-    Yields:
-        The name to write to; the file is there, empty.
+    A failure or a kill on the way leaves ``path`` as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(path.parent, path.name)
@@ -104,11 +98,7 @@ def remove_stale(folder: Path, name: str | None = None) -> None:
 def try_lock(file: BinaryIO) -> bool | None:
     """Lock an open file for this process until it is closed, however the process ends.
 
-    Args:
-        file: the open file.
-
-    Returns:
-        True: locked; False: another process holds it; None: this file system has no locks.
+    True: locked; False: another process holds it; None: this file system has no locks.
     """
     if fcntl is None:
         return None

@@ -44,10 +44,6 @@ class _State:
     deferred: bool = False
     ours: list[signal.Signals] = field(default_factory=list)
 
-    def reset(self) -> None:
-        """As at the start of the process."""
-        self.__dict__.update(vars(_State()))
-
 
 _state = _State()
 
@@ -71,7 +67,7 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in _state.ours:
             signal.signal(number, before[number])
-        _state.reset()
+        vars(_state).update(vars(_State()))  # as at the start of the process
 
 
 @contextmanager
@@ -94,14 +90,9 @@ def listen() -> None:
         signal.signal(number, _on_signal)
 
 
-def defer() -> None:
-    """From now on a signal only sets what ``requested`` tells, for whom can stop in order."""
-    _state.deferred = True
-
-
-def undefer() -> None:
-    """From now on a signal raises again."""
-    _state.deferred = False
+def defer(deferred: bool = True) -> None:
+    """Whether from now on a signal only sets what ``requested`` tells, for whom stops in order."""
+    _state.deferred = deferred
 
 
 def requested() -> int | None:

@@ -28,14 +28,10 @@ def misfit(needed: str, **given: Tensor) -> ValueError:
 
 
 def check_finite(hint: str, **given: Tensor) -> None:
-    """Refuse tensors with NaN or infinite values.
-
-    Args:
-        hint: what to do about it, for the error.
-        **given: the tensors by name.
+    """Refuse tensors with NaN or infinite values; ``hint`` says what to do about it.
 
     Raises:
-        ValueError: for the first that holds one.
+        ValueError: for the first that holds one, by its name.
     """
     for name, tensor in given.items():
         if not bool(tensor.isfinite().all()):
@@ -64,14 +60,10 @@ def check_matrix(
 
 
 def check_squares(name: str, matrices: Tensor) -> None:
-    """Refuse what is not a stack of finite square matrices.
-
-    Args:
-        name: what the error calls it.
-        matrices: the stack [N, D, D].
+    """Refuse what is not a stack [N, D, D] of finite square matrices.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is none, which calls it by its ``name``.
     """
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or matrices.shape[2] == 0:
         raise misfit("[N, D, D]", **{name: matrices})

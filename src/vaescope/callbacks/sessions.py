@@ -62,7 +62,7 @@ class StopInOrder(AfterUpdates, pl.callbacks.Checkpoint):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """From here on a signal stops at once: what comes can be made again."""
-        stopping.undefer()
+        stopping.defer(False)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException

@@ -44,7 +44,14 @@ def spatial_broadcast(
         torch.Size([2, 3, 16, 16])
     """
     colours, _, side = image_shape
-    encoder = _encoder(colours, side, channels, num_parameters)
+    halvings = 4 if side >= 16 else 3
+    encoder = nn.Sequential(
+        *halve(colours, *[channels] * halvings),
+        nn.Flatten(),
+        nn.Linear(channels * (side >> halvings) ** 2, 256),
+        nn.ReLU(),
+        nn.Linear(256, num_parameters),
+    )
     sizes = [latent_dim + 2, *[channels] * (num_layers - 1), colours]
     layers = [m for a, b in pairwise(sizes) for m in (*_same(a, b, kernel_size), nn.ReLU())]
     decoder = nn.Sequential(Broadcast(side), *layers[:-1])
@@ -74,22 +81,9 @@ class Broadcast(nn.Module):
         return torch.cat((tiled, grid), 1)
 
 
-def _encoder(colours: int, side: int, channels: int, outputs: int) -> nn.Module:
-    halvings = 4 if side >= 16 else 3
-    sizes = [colours, *[channels] * halvings]
-    return nn.Sequential(
-        *halve(*sizes),
-        nn.Flatten(),
-        nn.Linear(channels * (side >> halvings) ** 2, 256),
-        nn.ReLU(),
-        nn.Linear(256, outputs),
-    )
-
-
 def _same(inputs: int, outputs: int, kernel_size: int) -> tuple[nn.Module, ...]:
     """A convolution that keeps the image's size; even kernels have one zero more at the end."""
-    before = (kernel_size - 1) // 2
-    after = kernel_size // 2
+    before, after = (kernel_size - 1) // 2, kernel_size // 2
     if before == after:
         return (nn.Conv2d(inputs, outputs, kernel_size, padding=before),)
     padding = nn.ZeroPad2d((before, after, before, after))

@@ -75,14 +75,8 @@ def linear(
         >>> decoder(torch.zeros(1, 2)).shape
         torch.Size([1, 5])
     """
-    return mlp(
-        image_shape,
-        num_parameters,
-        latent_dim,
-        encoder_sizes=(),
-        decoder_sizes=(),
-        initialisation=initialisation,
-    )
+    sizes = (image_shape, num_parameters, latent_dim)
+    return mlp(*sizes, encoder_sizes=(), decoder_sizes=(), initialisation=initialisation)
 
 
 def discriminator(
@@ -123,9 +117,6 @@ def discriminator(
 
 def _dense(inputs: int, sizes: Sequence[int], outputs: int, activation: str) -> nn.Module:
     widths = [inputs, *sizes, outputs]
-    layers = [
-        layer
-        for a, b in pairwise(widths)
-        for layer in (nn.Linear(a, b), _ACTIVATIONS[activation]())
-    ]
+    kind = _ACTIVATIONS[activation]
+    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), kind())]
     return nn.Sequential(*layers[:-1])

@@ -37,10 +37,8 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             number = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
         except OSError as error:
-            raise RunFolderError(
-                f"{folder} cannot be worked in ({error.strerror}); choose a folder that can be "
-                "written"
-            ) from error
+            told = f"{folder} cannot be worked in ({error.strerror})"
+            raise RunFolderError(f"{told}; choose a folder that can be written") from error
         file = os.fdopen(number, "r+b", buffering=0)
         found = try_lock(file)
         if found is not True or os.fstat(file.fileno()).st_nlink:
@@ -50,12 +48,11 @@ def locked(folder: Path) -> Iterator[None]:
         if found is False:
             file.seek(0)
             who = (file.read(200) or b"").decode("utf-8", "replace").strip() or "another process"
-            raise RunFolderError(
-                f"{who} is at work in {folder}; wait for its end, or take another folder"
-            )
+            hint = "wait for its end, or take another folder"
+            raise RunFolderError(f"{who} is at work in {folder}; {hint}")
         if found is None:
             log.warning(
-                "%s is on a file system without locks: start no second process in it", folder
+                f"{folder} is on a file system without locks: start no second process in it"
             )
             file.close()  # Windows removes no open file
         else:

@@ -16,10 +16,7 @@ Metrics = dict[tuple[int, int], dict[str, float]]  # (step, seed) -> log key -> 
 def write_metrics(folder: Path, metrics: Mapping[tuple[int, int], Mapping[str, float]]) -> None:
     """Write all rows in the order of steps and seeds, whole or not at all."""
     columns = sorted({key for row in metrics.values() for key in row})
-    with (
-        replacing(folder / NAME) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
+    with replacing(folder / NAME) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*PLACE, *columns])
         for place in sorted(metrics):
@@ -42,8 +39,6 @@ def read_metrics(folder: Path) -> Metrics:
                 place = int(row.pop("step")), int(row.pop("seed"))
                 found[place] = {key: float(value) for key, value in row.items() if value}
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise DataError(
-            f"{path} is damaged ({error}); mend it, or move it away to go on without the curves "
-            "so far"
-        ) from error
+        hint = "mend it, or move it away to go on without the curves so far"
+        raise DataError(f"{path} is damaged ({error}); {hint}") from error
     return dict(sorted(found.items()))

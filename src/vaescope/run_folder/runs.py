@@ -97,10 +97,7 @@ def _run_at(folder: Path) -> FoundRun | None:
     if path == hydras or not has_scores(folder):
         problem = f"failed: {told}" if told else "unfinished: no scores.json yet"
         return FoundRun(folder, settings, problem=problem)
-    return _finished(folder, settings, f"failed after these scores: {told}" if told else "")
-
-
-def _finished(folder: Path, settings: Mapping[str, Any], problem: str) -> FoundRun:
+    problem = f"failed after these scores: {told}" if told else ""
     try:
         scores = read_scores(folder, trained=True)
     except DataError as error:

@@ -11,7 +11,8 @@ from vaescope.errors import DataError
 from vaescope.files import write_json
 
 NAME = "scores.json"
-KINDS = {"seed": int, "step": int, "model": str, "data": str}  # of a row of a run of training
+# of a row of a run of training, which may lack the last
+KINDS = {"seed": int, "step": int, "model": str, "data": str, "num_samples": int}
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError)
 
 
@@ -67,18 +68,11 @@ def read_scores(folder: Path, *, trained: bool = False) -> Scores:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         scores = Scores([dict(row) for row in content["rows"]], dict(content.get("about", {})))
-        for row in scores.rows if trained else ():
-            _check_row(row)
+        for row in scores.rows if trained else ():  # the file may be a stranger's
+            for key, kind in KINDS.items():
+                if not isinstance(row.get(key, 0) if key == "num_samples" else row[key], kind):
+                    raise TypeError(f"{key} is {row[key]!r}")
         _ = scores.diverged
     except UNREADABLE as error:
         raise DataError(f"{path} cannot be read: {error!r}") from error
     return scores
-
-
-def _check_row(row: Mapping[str, Any]) -> None:
-    """Refuse a row that no run of training has written; the file may be a stranger's."""
-    for key, kind in KINDS.items():
-        if not isinstance(row[key], kind):
-            raise TypeError(f"{key} is {row[key]!r}")
-    if not isinstance(row.get("num_samples", 0), int):
-        raise TypeError(f"num_samples is {row['num_samples']!r}")

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from vaescope.data.factors import Factors
 from vaescope.escaping import for_figure
 from vaescope.report.data.factor_traversals import Traversal
 from vaescope.report.data.numbers import NUISANCE, FactorDistance, PixelStatistics
@@ -181,8 +182,11 @@ def scatter_figure(vectors: Tensor, colour: np.ndarray | None, title: str, kind:
     return figure
 
 
-def joint_figure(joint: np.ndarray, names: Sequence[str], sizes: Sequence[int]) -> Figure:
-    """Heat map of the joint frequency `[A, B]` of two factors; of size 0: bins of [0, 1]."""
+def joint_figure(dependence: Mapping[str, Any], factors: Factors) -> Figure:
+    """Heat map of the joint frequency of the two factors that depend most on each other."""
+    joint = np.array(dependence["joint"])
+    names = dependence["largest_mutual_information"]["factors"]
+    sizes = [factors.sizes[factors.names.index(name)] for name in names]  # 0: bins of [0, 1]
     figure = Figure(figsize=(5, 3.6), layout="constrained")
     axis = figure.subplots()
     (left, right), (low, high) = [(-0.5, n - 0.5) if n else (0.0, 1.0) for n in sizes]

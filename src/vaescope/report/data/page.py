@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from vaescope.data.datamodule import FactorDataModule
-from vaescope.data.factors import Factors
 from vaescope.files import write_json, write_text
 from vaescope.report.data import figures
 from vaescope.report.data.descriptions import attribute_shares, dependence, facts, label_counts
@@ -62,10 +61,11 @@ def write_data_page(
         "seed": seed,
     }
     write_json(folder / "data.json", numbers)
+    found = numbers["dependence"]
     content = {
         **numbers,
         **_pictures(module, lookup, plain, statistics, distances),
-        "joint": _joint(numbers["dependence"], dataset.factors),
+        "joint": figures.plot(figures.joint_figure(found, dataset.factors)) if found else None,
         **_view(module),
         "about": dataset.about(),
         "summary": summary(distances, statistics.random_pair),
@@ -133,15 +133,6 @@ def _pictures(
         "histogram": figures.plot(figures.histogram_figure(statistics)) if is_image else None,
         "distance": figures.plot(drawn) if drawn else None,
     }
-
-
-def _joint(found: Mapping[str, Any] | None, factors: Factors) -> str | None:
-    """Heat map of the two factors that depend most on each other."""
-    if found is None:
-        return None
-    names = found["largest_mutual_information"]["factors"]
-    sizes = [factors.sizes[factors.names.index(name)] for name in names]
-    return figures.plot(figures.joint_figure(np.array(found["joint"]), names, sizes))
 
 
 def _shown_traversal(lookup: Lookup, traversal: Traversal) -> dict[str, Any]:

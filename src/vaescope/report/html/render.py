@@ -25,24 +25,21 @@ def rendered(
         filters: further filters of the template.
     """
     is_page = template.endswith(".html")
+
+    def shown(value: Any) -> Any:
+        """Control characters of a text are shown; our own drawings are left as they are."""
+        if isinstance(value, Markup) or (is_page and not isinstance(value, str)):
+            return value
+        return printable(value, keep="\n\t") if is_page else for_markdown(value)
+
     pages = Environment(
         loader=PackageLoader("vaescope.report.html"),
         autoescape=is_page,
         trim_blocks=True,
-        finalize=_without_controls if is_page else _in_markdown,
+        finalize=shown,
     )
     pages.filters |= {"code": lambda text: Markup(markdown_code(text)), **filters}
     return pages.get_template(template).render(content)
-
-
-def _without_controls(value: Any) -> Any:
-    """Control characters of a text are shown; our own drawings are left as they are."""
-    own = isinstance(value, Markup) or not isinstance(value, str)
-    return value if own else printable(value, keep="\n\t")
-
-
-def _in_markdown(value: Any) -> str:
-    return value if isinstance(value, Markup) else for_markdown(value)
 
 
 def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130) -> None:
