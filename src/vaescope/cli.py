@@ -107,9 +107,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
         words = _with_first(words, *FIRST_WORDS[command])
     if command == "report":
         words = _with_folders(words)
-    from vaescope.config.overrides import with_literal_paths  # imports Hydra: not for --version
-
-    words = with_literal_paths(words, swept=_is_sweep(words))
+    words = _for_hydra(words)
     _refuse_links(words, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *words]
     with kept():
@@ -218,11 +216,18 @@ def _refuse_used_folder(words: list[str]) -> None:
 def _others(words: list[str], path: Path, *keys: str) -> bool:
     """Whether a record of Hydra has other overrides than ``words``, leaving out Hydra's own."""
     from vaescope.config.loading import read_overrides  # imports Hydra: not for --help
+
+    own = [word for word in _for_hydra(words) if not word.startswith(("-", "hydra.", "hydra/"))]
+    return sorted(read_overrides(path, *keys)) != sorted(own)
+
+
+def _for_hydra(words: list[str]) -> list[str]:
+    """The user's words as Hydra understands them."""
+    from vaescope.commands.originals import with_originals  # imports Hydra: not for --version
     from vaescope.config.overrides import with_literal_paths
 
-    literal = with_literal_paths(words, swept=_is_sweep(words))
-    own = [word for word in literal if not word.startswith(("-", "hydra.", "hydra/"))]
-    return sorted(read_overrides(path, *keys)) != sorted(own)
+    swept = _is_sweep(words)
+    return with_literal_paths(with_originals(words, swept), swept)
 
 
 def _is_sweep(words: list[str]) -> bool:

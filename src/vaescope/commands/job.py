@@ -94,7 +94,7 @@ def _name_files_as_the_command_did(config: DictConfig) -> None:
 
 def _seen_from(here: Path, key: str, name: str) -> str:
     path = here / Path(name).expanduser()
-    is_key = key == "data.factor_values" and not path.exists()  # of an array in the file
+    is_key = key.endswith(".factor_values") and not path.exists()  # of an array in the file
     return unlinked(name if is_key else str(path))
 
 

@@ -17,6 +17,8 @@ PATH_LISTS = {"runs"}
 PATHS = PATH_LISTS | {
     "data.path",
     "data.factor_values",
+    "data.original.path",
+    "data.original.factor_values",
     "data_dir",
     "checkpoint",
     "codes",
@@ -54,6 +56,14 @@ def path_of(value: str) -> Path:
     """The file or folder that a user means by a value, written as the shell or as Hydra has it."""
     text = os.path.expanduser(value)
     return Path(text if _exists(text) else text_of(value) or text)
+
+
+def paths_of(value: str, swept: bool = False) -> list[Path]:
+    """The files or folders that a user means by a value, of a sweep perhaps several."""
+    if not value or (swept and _SWEPT.match(value)):
+        return []
+    parted = swept and "," in value and not _exists(os.path.expanduser(value))
+    return [path_of(piece) for piece in (_pieces(value) if parted else [value])]
 
 
 def with_literal_paths(words: Sequence[str], swept: bool = False) -> list[str]:

@@ -194,7 +194,9 @@ def _found_from_anywhere(data: Plain) -> Plain:
     """The data with absolute paths of a user's own files, so that a run can be read elsewhere."""
     own = {key: data.get(key) for key in ("path", "factor_values")}
     found = {k: Path(v).expanduser() for k, v in own.items() if isinstance(v, str)}
-    return data | {k: str(path.absolute()) for k, path in found.items() if path.exists()}
+    data = data | {k: str(path.absolute()) for k, path in found.items() if path.exists()}
+    original = data.get("original")
+    return data | ({"original": _found_from_anywhere(original)} if original else {})
 
 
 def _prepare(model: Model, plain: Plain) -> None:

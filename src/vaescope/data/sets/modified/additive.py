@@ -1,6 +1,7 @@
 """Additive images: a data set whose images are those of another one plus a small change."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -79,7 +80,7 @@ class AdditiveDataset(FactorDataset):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AdditiveDataModule(FactorDataModule):
-    """Batches of an ``AdditiveDataset``; a subclass says by ``original_module`` which original.
+    """Batches of an ``AdditiveDataset``; a subclass says which original.
 
     Args:
         original: the data module of the original; of its settings only those of its images count.
@@ -91,10 +92,13 @@ class AdditiveDataModule(FactorDataModule):
     original: FactorDataModule | None = None
     data_dir: str | Path | None = None
 
-    @property
+    @cached_property
     def original_module(self) -> FactorDataModule:
-        """The data module of the original."""
-        raise NotImplementedError(f"{type(self).__name__} has to define original_module")
+        """The data module of the original, which looks for files in ``data_dir``."""
+        module = self._found_original()
+        if self.data_dir is not None and hasattr(module, "data_dir"):
+            module.data_dir = self.data_dir
+        return module
 
     @property
     def factors(self) -> Factors:
@@ -111,3 +115,6 @@ class AdditiveDataModule(FactorDataModule):
         module = self.original_module
         module.trainer = self.trainer
         return module.build()
+
+    def _found_original(self) -> FactorDataModule:
+        raise NotImplementedError(f"{type(self).__name__} has to define _found_original")

@@ -52,8 +52,8 @@ class Modified(AdditiveDataset):
             self._order = torch.from_numpy(order)
             dealt = f", dealt to other rows (seed {shuffle_seed})"
         self.source = (
-            f"{original.source} + {folder.path.name} of at most {self.epsilon:g} "
-            f"({folder.about['checksum'][:16]}){dealt}"
+            f"{original.source}, plus the images of {folder.path.name}, at most {self.epsilon:g} "
+            f"in a pixel (sha256 {folder.about['checksum'][:16]}){dealt}"
         )
 
     def change_at(self, index: Tensor) -> Tensor:
@@ -100,20 +100,6 @@ class ModifiedDataModule(AdditiveDataModule):
     path: str | Path | None = None
     shuffle_seed: Seed | None = None
 
-    @cached_property
-    def original_module(self) -> FactorDataModule:
-        """The data module of the original, the one that the folder names.
-
-        Raises:
-            ConfigError: there is no such folder, or the original that was given is another.
-            DataError: what the folder says is damaged.
-        """
-        folder = self._folder
-        if self.original is None:
-            return original_named(folder.original, self.data_dir)
-        require_options(folder.original, self.original, str(folder.path))
-        return self.original
-
     def build(self) -> Modified:
         """The data set; files are read here and not before."""
         return Modified(self.build_original(), self._folder, self.shuffle_seed)
@@ -122,6 +108,13 @@ class ModifiedDataModule(AdditiveDataModule):
         """Checks of the stored images, and of the original's files."""
         yield check_converted(self._folder.path / CHANGE)
         yield from self.original_module.verify()
+
+    def _found_original(self) -> FactorDataModule:
+        folder = self._folder
+        if self.original is None:
+            return original_named(folder.original)
+        require_options(folder.original, self.original, str(folder.path))
+        return self.original
 
     @cached_property
     def _folder(self) -> ModifiedFolder:

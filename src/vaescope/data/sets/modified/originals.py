@@ -65,12 +65,11 @@ def options_of(module: FactorDataModule) -> dict[str, Any]:
     return {name: _plain(value, name in _FILES) for name, value in options.items()}
 
 
-def original_named(identity: Mapping[str, Any], data_dir: str | Path | None) -> FactorDataModule:
+def original_named(identity: Mapping[str, Any]) -> FactorDataModule:
     """The data module that a stored identity names.
 
     Args:
         identity: as ``identity_of`` gives it, perhaps from a stranger's file.
-        data_dir: folder of data files, for originals that are read from files.
 
     Raises:
         ConfigError: there is no such data set, or its options cannot work.
@@ -84,7 +83,7 @@ def original_named(identity: Mapping[str, Any], data_dir: str | Path | None) -> 
     }
     if unknown := sorted(options.keys() - known):
         raise ConfigError(f"{name} takes no {', '.join(map(repr, unknown))}")
-    return kind(**options | ({"data_dir": data_dir} if "data_dir" in known else {}))
+    return kind(**options)
 
 
 def require_options(identity: Mapping[str, Any], module: FactorDataModule, where: str) -> None:

@@ -51,7 +51,8 @@ class UniformNoise(AdditiveDataset):
         super().__init__(original, stays_in_range(original.image_shape) if clip is None else clip)
         self.epsilon = epsilon
         self.source = (
-            f"{original.source} + uniform noise in [-{epsilon:g}, {epsilon:g}] (seed {noise_seed})"
+            f"{original.source}, plus uniform noise in [-{epsilon:g}, {epsilon:g}] "
+            f"(seed {noise_seed})"
         )
         self._key = int(stream(noise_seed, "uniform_noise").integers(2**63))
 
@@ -83,17 +84,6 @@ class UniformNoiseDataModule(AdditiveDataModule):
     noise_seed: Seed = 0
     clip: bool | None = None
 
-    @property
-    def original_module(self) -> FactorDataModule:
-        """The data module that was given.
-
-        Raises:
-            ConfigError: none was.
-        """
-        if self.original is None:
-            raise ConfigError("data.original: none was given; say data.original=NAME of a data set")
-        return self.original
-
     def build(self) -> UniformNoise:
         """The data set; files of the original are read here and not before."""
         return UniformNoise(self.build_original(), self.epsilon, self.noise_seed, self.clip)
@@ -101,3 +91,8 @@ class UniformNoiseDataModule(AdditiveDataModule):
     def verify(self) -> Iterator[FileCheck]:
         """Checks of the original's files."""
         yield from self.original_module.verify()
+
+    def _found_original(self) -> FactorDataModule:
+        if self.original is None:
+            raise ConfigError("data.original: none was given; say data.original=NAME of a data set")
+        return self.original
