@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaescope.data.factors import Factors
 
-_BINS = 20
+BINS = 20  # of a continuous factor
 
 
 def factor_statistics(values: Tensor, weights: Tensor, factors: Factors) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def factor_statistics(values: Tensor, weights: Tensor, factors: Factors) -> dict
         names, and ``nats``, where there are two factors.
     """
     share = (weights.double() / weights.double().sum()).cpu().numpy()
-    codes = [_codes(values[:, k].cpu(), size) for k, size in enumerate(factors.sizes)]
+    codes = [value_codes(values[:, k].cpu(), size) for k, size in enumerate(factors.sizes)]
     entropies = [_entropy(code, share) for code in codes]
     information = np.diag(entropies)
     for a, b in combinations(range(len(factors)), 2):
@@ -44,11 +44,11 @@ def factor_statistics(values: Tensor, weights: Tensor, factors: Factors) -> dict
     return found
 
 
-def _codes(column: Tensor, size: int) -> np.ndarray:
-    """Values or bins of one factor, int64 `[N]`."""
+def value_codes(column: Tensor, size: int) -> np.ndarray:
+    """Values, or bins of continuous values, of one factor of ``size`` values, int64 `[N]`."""
     if size:
         return column.long().numpy()
-    return (column.double() * _BINS).floor().long().clamp(0, _BINS - 1).numpy()
+    return (column.double() * BINS).floor().long().clamp(0, BINS - 1).numpy()
 
 
 def _entropy(codes: np.ndarray, share: np.ndarray) -> float:

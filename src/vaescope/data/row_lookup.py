@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,13 @@ class RowLookup:
     ) -> None:
         self.dataset, self._given, self._is_held_out = dataset, rows, is_held_out
         self.weights = None if weights is None else weights.cpu().numpy()
+        self._kept: dict[object, Any] = {}
+
+    def keep(self, view: object, compute: Callable[[], Any]) -> Any:
+        """What a view computes of all these rows, at its first batch and not again."""
+        if view not in self._kept:
+            self._kept[view] = compute()
+        return self._kept[view]
 
     @property
     def factors(self) -> Factors:

@@ -17,19 +17,12 @@ _RECORDS = Path(__file__).parent / "sets" / "sources.toml"
 
 @dataclass(frozen=True)
 class Publication:
-    """Who published a data set.
+    """Who published a data set."""
 
-    Args:
-        authors: ``Burgess & Kim`` or ``Reed et al.``.
-        year: of the publication.
-        title: of the paper or the program.
-        address: on the web.
-    """
-
-    authors: str
+    authors: str  # "Burgess & Kim" or "Reed et al."
     year: int
-    title: str
-    address: str
+    title: str  # of the paper or the program
+    address: str  # on the web
 
     @property
     def short(self) -> str:
@@ -42,31 +35,18 @@ class Publication:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """What a data set is made from; read by ``vaescope data``, the data page and the README.
+    """What a data set is made from; read by ``vaescope data``, the data page and the README."""
 
-    Args:
-        option: its name in the group ``data``; that of files that can be fetched.
-        title: its name, for people; empty: that of its class.
-        publications: where it was published; none: here.
-        images: how one comes by the images, in a few words.
-        licence: of the images; empty: they are computed here.
-        note: what else the tables say of its factors and options.
-        folder: where its files lie below ``data_dir``; ours are written there.
-        other_folders: where other programs put them.
-        files: the published files.
-        needed: whether there are no images without the files.
-    """
-
-    option: str = ""
-    title: str = ""
-    publications: tuple[Publication, ...] = ()
-    images: str = "drawn"
-    licence: str = ""
-    note: str = ""
-    folder: str = ""
-    other_folders: tuple[str, ...] = (".",)
-    files: tuple[PublishedFile, ...] = ()
-    needed: bool = True
+    option: str = ""  # its name in the group `data`; that of files that can be fetched
+    title: str = ""  # its name, for people; empty: that of its class
+    publications: tuple[Publication, ...] = ()  # where it was published; none: here
+    images: str = "drawn"  # how one comes by the images, in a few words
+    licence: str = ""  # of the images; empty: they are computed here
+    note: str = ""  # what else the tables say of its factors and options
+    folder: str = ""  # where its files lie below `data_dir`; ours are written there
+    other_folders: tuple[str, ...] = (".",)  # where other programs put them
+    files: tuple[PublishedFile, ...] = ()  # the published ones
+    needed: bool = True  # whether there are no images without the files
 
     def places(self, data_dir: str | Path | None) -> list[Path]:
         """Folders that the files are looked for in; ours comes first."""

@@ -18,25 +18,15 @@ class MissingFilesError(DataError):
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One file as its authors published it.
-
-    Args:
-        name: its own name.
-        algorithm: of the checksum, a name that ``hashlib.new`` knows; empty: none was published.
-        checksum: in hexadecimal.
-        num_bytes: its size; None: not known.
-        addresses: where it can be fetched, the preferred one first; none: only by hand.
-        page: where people find it, if it is fetched by hand; empty: not known.
-        advice: what to do if it is wrong.
-    """
+    """One file as its authors published it."""
 
     name: str
-    algorithm: str = ""
-    checksum: str = ""
-    num_bytes: int | None = None
-    addresses: tuple[str, ...] = ()
-    page: str = ""
-    advice: str = "delete it and fetch it again"
+    algorithm: str = ""  # of the checksum, as `hashlib.new` has it; empty: none was published
+    checksum: str = ""  # in hexadecimal
+    num_bytes: int | None = None  # None: not known
+    addresses: tuple[str, ...] = ()  # where it can be fetched, the best first; none: only by hand
+    page: str = ""  # where people find it, if it is fetched by hand; empty: not known
+    advice: str = "delete it and fetch it again"  # if it is wrong
 
     def identify(self, path: Path, *, remember: bool = True) -> str:
         """Checksum ``md5:...`` of the file at ``path``, known to be right if one was published.

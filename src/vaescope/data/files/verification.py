@@ -14,17 +14,11 @@ from vaescope.errors import DataError
 
 @dataclass(frozen=True)
 class FileCheck:
-    """One file, read from its first to its last byte.
-
-    Args:
-        path: the file, or the folder.
-        told: what was looked at, and with which result.
-        fault: what is wrong and what to do; empty: nothing.
-    """
+    """One file or folder, read from its first to its last byte."""
 
     path: Path
-    told: str
-    fault: str = ""
+    told: str  # what was looked at, and with which result
+    fault: str = ""  # what is wrong and what to do; empty: nothing
 
 
 def check_published(file: PublishedFile, path: Path) -> FileCheck:

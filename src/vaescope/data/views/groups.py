@@ -32,7 +32,6 @@ class Groups:
     @in_range
     def __init__(self, by: str, size: AtLeastTwo) -> None:
         self.by, self.size = by, size
-        self._members: _Members | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse no such factor, a continuous one, or groups that do not fill the batch."""
@@ -44,13 +43,12 @@ class Groups:
 
     def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """Rows, their ``group`` (0, 0, ..., 1, 1, ...) and ``label``, the shared value, `[B]`."""
-        if self._members is None or self._members.lookup is not lookup:
-            self._members = _Members(lookup, labels_of(lookup, self.by))
+        members = lookup.keep(self, lambda: _Members(lookup, labels_of(lookup, self.by)))
         first = np.searchsorted(lookup.rows, index[: len(index) // self.size].numpy())
-        others = self._members.draw(first, self.size - 1, rng)
+        others = members.draw(first, self.size - 1, rng)
         places = np.concatenate([first[:, None], others], axis=1)
         group = torch.arange(len(first)).repeat_interleave(self.size)
-        label = torch.from_numpy(self._members.labels[first].repeat(self.size))
+        label = torch.from_numpy(members.labels[first].repeat(self.size))
         rows = torch.from_numpy(lookup.rows[places].ravel())
         return Plan(rows, known=Known(label=label, group=group))
 
@@ -69,7 +67,6 @@ class Labels:
     @in_range
     def __init__(self, by: str | None = None, num_labels: Count | None = None) -> None:
         self.by, self.num_labels = by, num_labels
-        self._lookup: RowLookup | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse no such factor, a continuous one, or one of more values than the model's."""
@@ -90,12 +87,15 @@ class Labels:
 
     def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` and their ``label`` int64 `[B]`."""
-        if self._lookup is not lookup:
-            name = self._name(lookup.factors)
-            self._lookup, self._labels = lookup, labels_of(lookup, name)
-            self._require_known(int(self._labels.max()) + 1, name)
+        labels = lookup.keep(self, lambda: self._labels(lookup))
         places = np.searchsorted(lookup.rows, index.cpu().numpy())
-        return Plan(index, known=Known(label=torch.from_numpy(self._labels[places])))
+        return Plan(index, known=Known(label=torch.from_numpy(labels[places])))
+
+    def _labels(self, lookup: RowLookup) -> np.ndarray:
+        name = self._name(lookup.factors)
+        labels = labels_of(lookup, name)
+        self._require_known(int(labels.max()) + 1, name)
+        return labels
 
 
 def require_labels(by: str, factors: Factors) -> None:
@@ -122,7 +122,7 @@ class _Members:
     """The rows of a lookup in the order of their labels; made once for all batches."""
 
     def __init__(self, lookup: RowLookup, labels: np.ndarray) -> None:
-        self.lookup, self.labels = lookup, labels
+        self.labels = labels
         self._order = np.argsort(labels, kind="stable")
         self._ordered = labels[self._order]
         weights = np.ones(len(labels)) if lookup.weights is None else lookup.weights

@@ -1,6 +1,5 @@
 """A few labelled images beside the unlabelled ones of every batch."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -62,7 +61,6 @@ class Labelled:
             raise ConfigError(f"labeller={labeller!r} was given; choose one of {allowed}")
         self.num_labelled, self.labeller, self.num_bins = num_labelled, labeller, num_bins
         self.probability, self.num_observed, self.seed = probability, num_observed, seed
-        self._chosen: _Chosen | None = None
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse no factors, or such as the labeller cannot label."""
@@ -87,19 +85,15 @@ class Labelled:
 
         A label is value / size, in [0, 1 - 1/size]; of a continuous factor its value; NaN: unknown.
         """
-        if self._chosen is None or self._chosen.lookup is not lookup:
-            rows = torch.from_numpy(self._rows(lookup))
-            values = lookup.dataset.values(rows).cpu().numpy()
-            labels = self._labels(values, lookup.factors)
-            self._chosen = _Chosen(lookup, rows, torch.from_numpy(labels.astype(np.float32)))
+        rows, labels = lookup.keep(self, lambda: self._choose(lookup))
         rounds = -(-len(index) // self.num_labelled)
         order = rng.permuted(np.tile(np.arange(self.num_labelled), (rounds, 1)), axis=1)
         drawn = torch.from_numpy(order.ravel()[: len(index)])
-        known = Known(factor_labels=self._chosen.labels[drawn])
-        return Plan(index, partners=(Plan(self._chosen.rows[drawn]),), known=known)
+        known = Known(factor_labels=labels[drawn])
+        return Plan(index, partners=(Plan(rows[drawn]),), known=known)
 
-    def _rows(self, lookup: RowLookup) -> np.ndarray:
-        """The labelled rows int64 `[num_labelled]`."""
+    def _choose(self, lookup: RowLookup) -> tuple[Tensor, Tensor]:
+        """The labelled rows int64 `[n]`, and their labels float32 `[n, K]`."""
         key = stream(self.seed, "labelled rows").standard_exponential(len(lookup.rows))
         weights = np.ones(len(key)) if lookup.weights is None else lookup.weights
         shown = np.flatnonzero(weights > 0)
@@ -109,7 +103,9 @@ class Labelled:
                 f"rows to label; choose 1..{len(shown)}"
             )
         order = np.argsort(key[shown] / weights[shown], kind="stable")
-        return lookup.rows[shown[order[: self.num_labelled]]]
+        rows = torch.from_numpy(lookup.rows[shown[order[: self.num_labelled]]])
+        labels = self._labels(lookup.dataset.values(rows).cpu().numpy(), lookup.factors)
+        return rows, torch.from_numpy(labels.astype(np.float32))
 
     def _labels(self, values: np.ndarray, factors: Factors) -> np.ndarray:
         """What the labeller says of factor values `[n, K]`: labels `[n, K]` in [0, 1], or NaN."""
@@ -132,12 +128,3 @@ class Labelled:
             observed = rng.permutation(np.flatnonzero(sizes != 1))[: self.num_observed]
             labels[:, np.setdiff1d(np.arange(len(sizes)), observed)] = np.nan
         return labels
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The fixed set of one lookup: rows int64 `[n]` and labels float32 `[n, K]`."""
-
-    lookup: RowLookup
-    rows: Tensor
-    labels: Tensor

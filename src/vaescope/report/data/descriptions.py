@@ -10,12 +10,11 @@ from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.factor_distribution import factor_statistics
+from vaescope.data.factor_distribution import BINS, factor_statistics, value_codes
 from vaescope.data.factors import Factors
 from vaescope.report.data.lookup import Lookup
 from vaescope.report.figures import channels_told
 
-_BINS = 20
 # that many nats more than twice what a draw of independent factors leaves count as dependence
 _DEPENDENT = 0.01
 
@@ -75,7 +74,7 @@ def dependence(module: FactorDataModule, lookup: Lookup) -> dict[str, Any] | Non
     found = factor_statistics(torch.from_numpy(values), weights, factors)
     pair = found["largest_mutual_information"]
     freedom = math.prod(
-        (factors.sizes[factors.names.index(n)] or _BINS) - 1 for n in pair["factors"]
+        (factors.sizes[k] or BINS) - 1 for k in factors.positions_of(pair["factors"])
     )
     if chosen is None and pair["nats"] < _DEPENDENT + freedom / len(values):
         return None
@@ -87,14 +86,10 @@ def joint_frequency(
     values: np.ndarray, weights: np.ndarray, factors: Factors, names: Sequence[str]
 ) -> np.ndarray:
     """Share of rows `[A, B]` by the values of two factors, rows weighted."""
-    columns, sizes = [], []
-    for name in names:
-        position = factors.names.index(name)
-        size, column = factors.sizes[position], values[:, position]
-        binned = column if size else np.clip(column * _BINS, 0, _BINS - 1)
-        columns.append(binned.astype(np.int64))
-        sizes.append(size or _BINS)
-    flat = np.bincount(columns[0] * sizes[1] + columns[1], weights, minlength=math.prod(sizes))
+    positions, table = factors.positions_of(names), torch.from_numpy(values)
+    sizes = [factors.sizes[k] or BINS for k in positions]
+    first, second = (value_codes(table[:, k], factors.sizes[k]) for k in positions)
+    flat = np.bincount(first * sizes[1] + second, weights, minlength=math.prod(sizes))
     return flat.reshape(sizes) / weights.sum()
 
 

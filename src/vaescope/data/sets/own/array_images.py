@@ -20,23 +20,14 @@ _VERSION = 2  # of the conversion
 
 @dataclass(frozen=True)
 class ImagesInFile:
-    """Which array of a file holds the images or vectors, and how.
-
-    Args:
-        path: the file.
-        key: the array's name in it.
-        header: its shape and type.
-        values: what numbers black and white pixels have.
-        said_layout: order of its axes; None: to be guessed.
-        size: side that the images are resized to; None: they are not.
-    """
+    """Which array of a file holds the images or vectors, and how."""
 
     path: Path
     key: str
     header: Header
     values: PixelValues
-    said_layout: str | None = None
-    size: int | None = None
+    said_layout: str | None = None  # order of its axes; None: to be guessed
+    size: int | None = None  # side that the images are resized to; None: they are not
 
     @cached_property
     def layout(self) -> str:

@@ -29,90 +29,51 @@ class Scene:
 
     The defaults were fitted to the frames of the published animation; a change of one of them
     needs a new ``RENDERER_VERSION``.
-
-    Args:
-        camera_radius: distance of the camera from the z axis.
-        camera_height: above the floor.
-        target_height: of the point on the z axis that the camera looks at.
-        field_of_view: in degrees.
-        back: distance of the back wall from the origin.
-        half_width: distance of each side wall from the origin.
-        wall_height: above the floor.
-        cube: half a side.
-        cylinder: radius and height.
-        sphere: radius and height of the centre.
-        capsule: radius, heights of the centres of its lower and its upper half sphere.
-        light: place of the spot light, the only one that casts shadows.
-        light_target: a point on its axis.
-        light_exponent: how fast it falls off away from the axis.
-        ambient: brightness from everywhere.
-        diffuse: brightness of the spot light.
-        headlight: brightness of parallel light in the direction of the camera.
-        specular: brightness of the white reflection of the spot light, on the object only.
-        shininess: how narrow that reflection is.
-        sky: red, green and blue.
     """
 
-    camera_radius: float = 10.0
-    camera_height: float = 2.693
-    target_height: float = 2.508
-    field_of_view: float = 42.11
-    back: float = 11.89
-    half_width: float = 11.34
-    wall_height: float = 6.077
-    cube: float = 1.173
-    cylinder: tuple[float, float] = (1.253, 2.509)
-    sphere: tuple[float, float] = (1.411, 1.413)
-    capsule: Triple = (1.087, 1.096, 3.236)
-    light: Triple = (-6.896, 3.571, 29.47)
-    light_target: Triple = (-7.035, 1.075, 0.0)
-    light_exponent: float = 11.0
-    ambient: float = 0.3417
-    diffuse: float = 1.053
-    headlight: float = 0.612
-    specular: float = 0.1215
-    shininess: float = 2.0
-    sky: Triple = (153 / 255, 226 / 255, 249 / 255)
+    camera_radius: float = 10.0  # distance of the camera from the z axis
+    camera_height: float = 2.693  # above the floor
+    target_height: float = 2.508  # of the point on the z axis that the camera looks at
+    field_of_view: float = 42.11  # in degrees
+    back: float = 11.89  # distance of the back wall from the origin
+    half_width: float = 11.34  # distance of each side wall from the origin
+    wall_height: float = 6.077  # above the floor
+    cube: float = 1.173  # half a side
+    cylinder: tuple[float, float] = (1.253, 2.509)  # radius and height
+    sphere: tuple[float, float] = (1.411, 1.413)  # radius and height of the centre
+    capsule: Triple = (1.087, 1.096, 3.236)  # radius, heights of the centres of its half spheres
+    light: Triple = (-6.896, 3.571, 29.47)  # place of the spot light, the only one with shadows
+    light_target: Triple = (-7.035, 1.075, 0.0)  # a point on its axis
+    light_exponent: float = 11.0  # how fast it falls off away from the axis
+    ambient: float = 0.3417  # brightness from everywhere
+    diffuse: float = 1.053  # brightness of the spot light
+    headlight: float = 0.612  # brightness of parallel light in the direction of the camera
+    specular: float = 0.1215  # brightness of the spot light's white reflection on the object
+    shininess: float = 2.0  # how narrow that reflection is
+    sky: Triple = (153 / 255, 226 / 255, 249 / 255)  # red, green and blue
 
 
 @dataclass(frozen=True)
 class _View:
-    """The empty room seen by one camera through R rays; every direction has length 1.
+    """The empty room seen by one camera through R rays; every direction has length 1."""
 
-    Args:
-        camera: its place `[3]`.
-        forward: where it looks `[3]`.
-        rays: their directions `[R, 3]`.
-        points: what they meet `[R, 3]`.
-        to_light: directions from there to the light `[R, 3]`.
-        surface: what it is, int64 `[R]`: floor, wall or sky.
-        shaded: its brightness `[R]` in a shadow.
-        maps: the six maps `[6, R]` without shadows.
-    """
-
-    camera: Tensor
-    forward: Tensor
-    rays: Tensor
-    points: Tensor
-    to_light: Tensor
-    surface: Tensor
-    shaded: Tensor
-    maps: Tensor
+    camera: Tensor  # its place [3]
+    forward: Tensor  # where it looks [3]
+    rays: Tensor  # their directions [R, 3]
+    points: Tensor  # what they meet [R, 3]
+    to_light: Tensor  # directions from there to the light [R, 3]
+    surface: Tensor  # what it is, int64 [R]: floor, wall or sky
+    shaded: Tensor  # its brightness [R] in a shadow
+    maps: Tensor  # the six maps [6, R] without shadows
 
 
 @dataclass(frozen=True)
 class _Solid:
-    """A convex body on the floor.
+    """A convex body on the floor."""
 
-    Args:
-        middle: height of the centre of a sphere that holds it.
-        reach: radius of that sphere.
-        meet: what rays with the origins `[n, 3]` and directions `[n, 3]` meet.
-    """
-
-    middle: float
-    reach: float
-    meet: Callable[[Tensor, Tensor], Hits]
+    middle: float  # height of the centre of a sphere that holds it
+    reach: float  # radius of that sphere
+    meet: Callable[[Tensor, Tensor], Hits]  # of rays with origins [n, 3] and directions [n, 3]
 
 
 def geometry_maps(supersampling: int = 3) -> Tensor:
