@@ -49,20 +49,18 @@ def posterior_curvature(
         18.0
     """
     if not isinstance(posterior, DiagonalGaussian):
-        given = type(posterior).__name__
-        raise ValueError(f"posterior is a {given}, but a DiagonalGaussian is needed")
+        needed = "a DiagonalGaussian is needed"
+        raise ValueError(f"posterior is a {type(posterior).__name__}, but {needed}")
     mean = posterior.mean
     if noise.ndim != 3 or noise.shape[1:] != mean.shape or len(noise) == 0:
         raise misfit(f"[M, B, D] with B, D = {tuple(mean.shape)}", noise=noise)
     dim = mean.shape[1]
     # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.
     with torch.inference_mode(False):
-        shown, centre, width = (
-            t.detach().clone() for t in (image, mean, posterior.variance.sqrt())
-        )
-        units = torch.eye(dim, dtype=mean.dtype, device=mean.device)[:, None].expand(
-            -1, *mean.shape
-        )
+        given = image, mean, posterior.variance.sqrt()
+        shown, centre, width = (t.detach().clone() for t in given)
+        units = torch.eye(dim, dtype=mean.dtype, device=mean.device)
+        units = units[:, None].expand(-1, *mean.shape)
         slope = grad(lambda z: nll(decode(z), shown).sum())
         total = torch.zeros((*mean.shape, dim), dtype=torch.float64, device=mean.device)
         for draw in noise:  # not all at once: M times as many images would have to fit

@@ -155,13 +155,10 @@ def _chunks(
         chunk = max(1, room_for(decode, codes, memory_mb) // (codes.shape[1] + 1))
     check_chunk(chunk)
     for part in codes.split(chunk):
-        yield _linearise(decode, part)
-
-
-def _linearise(decode: Decode, codes: Tensor) -> tuple[Tensor, Tensor]:
-    # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.
-    with torch.inference_mode(False), torch.no_grad():
-        return push_units(decode, codes.clone())
+        # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.
+        with torch.inference_mode(False), torch.no_grad():
+            found = push_units(decode, part.clone())
+        yield found
 
 
 class _LargestTensor(TorchDispatchMode):

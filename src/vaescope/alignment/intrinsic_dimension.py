@@ -108,7 +108,11 @@ def fondue(
         >>> fondue(lambda n: 0.0 if n <= 7 else 1.0, 4, threshold=0.5)
         7
     """
-    _check_search(data_dimension, threshold, max_dim)
+    if not 0 <= data_dimension < math.inf:
+        raise ValueError(f"data_dimension = {data_dimension}, but a finite one >= 0 is needed")
+    if max_dim < 1 or math.isnan(threshold):
+        given = f"max_dim = {max_dim} and threshold = {threshold}"
+        raise ValueError(f"{given}, but at least 1 and a number are needed")
     passes, fails = 0, max_dim + 1
     dim = min(max(1, round(data_dimension)), max_dim)
     while fails - passes > 1:
@@ -121,14 +125,6 @@ def fondue(
             fails = dim
         dim = min(2 * passes, max_dim) if fails > max_dim else (passes + fails) // 2
     return passes
-
-
-def _check_search(data_dimension: float, threshold: float, max_dim: int) -> None:
-    if not 0 <= data_dimension < math.inf:
-        raise ValueError(f"data_dimension = {data_dimension}, but a finite one >= 0 is needed")
-    if max_dim < 1 or math.isnan(threshold):
-        given = f"max_dim = {max_dim} and threshold = {threshold}"
-        raise ValueError(f"{given}, but at least 1 and a number are needed")
 
 
 def _distinct(points: Tensor) -> Tensor:

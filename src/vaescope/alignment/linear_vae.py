@@ -45,7 +45,10 @@ def linear_vae_optimum(covariance: Tensor, beta: float, latent_dim: int) -> Line
         raise misfit("[X, X]", covariance=covariance)
     if not beta > 0 or latent_dim < 1:
         raise ValueError(f"beta = {beta} and latent_dim = {latent_dim}, but both must be positive")
-    axes, eigenvalues = _principal_axes(covariance.double(), latent_dim)
+    values, vectors = torch.linalg.eigh(covariance.double())
+    missing = (0, max(0, latent_dim - len(values)))
+    axes = torch.nn.functional.pad(vectors.flip(1)[:, :latent_dim], missing)
+    eigenvalues = torch.nn.functional.pad(values.flip(0)[:latent_dim], missing).clamp(min=0)
     noise = beta / 2
     active = eigenvalues > noise
     variance = torch.where(active, noise / eigenvalues.where(active, 1.0), 1.0)
@@ -77,15 +80,6 @@ def axis_cosines(decoder_columns: Tensor, axes: Tensor) -> Tensor:
     products = unit_columns(axes.double()).T @ unit_columns(decoder_columns.double())
     cosines = products.abs().clamp(max=1)
     return cosines[best_pairs(cosines)]
-
-
-def _principal_axes(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The first axes [X, count] and eigenvalues [count], padded with zeros."""
-    values, vectors = torch.linalg.eigh(covariance)
-    missing = max(0, count - len(values))
-    axes = torch.nn.functional.pad(vectors.flip(1)[:, :count], (0, missing))
-    eigenvalues = torch.nn.functional.pad(values.flip(0)[:count], (0, missing))
-    return axes, eigenvalues.clamp(min=0)
 
 
 def unit_columns(columns: Tensor) -> Tensor:

@@ -87,7 +87,9 @@ def local_principal_axes(
         raise ValueError("coordinates are constant, but a neighbourhood needs some that vary")
     inverse, centre = torch.linalg.pinv(mixing).T, coordinates.double().mean(0)
     white, places = ((x.double() - centre) @ inverse for x in (coordinates, points))
-    nearest = _nearest(white, places, neighbours)
+    some = places.split(max(1, _CHUNK_BYTES // (8 * len(data))))
+    near = [torch.cdist(part, white).topk(neighbours, largest=False).indices for part in some]
+    nearest = torch.cat(near)
     chunks = nearest.split(max(1, _CHUNK_BYTES // (24 * neighbours * data.shape[1])))
     found = [_axes_of_slopes(data[c].double(), white[c], count, equal, generator) for c in chunks]
     axes, variances = (torch.cat(parts) for parts in zip(*found, strict=True))
@@ -114,13 +116,6 @@ def whitening(codes: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(unit.T @ unit / len(unit))
     kept = values > len(values) * _LOST * values.amax()
     return scale[:, None] * vectors[:, kept] * values[kept].sqrt()
-
-
-def _nearest(data: Tensor, points: Tensor, count: int) -> Tensor:
-    """Indices [P, count] of the rows nearest to each point, nearest first."""
-    chunks = points.split(max(1, _CHUNK_BYTES // (8 * len(data))))
-    found = [torch.cdist(part, data).topk(count, largest=False).indices for part in chunks]
-    return torch.cat(found)
 
 
 def _axes_of_slopes(

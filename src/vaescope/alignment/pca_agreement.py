@@ -129,17 +129,13 @@ def _component_scores(data: Tensor, count: int) -> Tensor:
         products += block @ block.T if by_sample else block.T @ block
     wanted = [max(0, size - count), size - 1]
     squares, vectors = map(torch.from_numpy, eigh(products.cpu().numpy(), subset_by_index=wanted))
-    found = squares > _noise(squares[-1], total.cpu(), num, width)
+    share = max(num, width) * _EPSILON
+    # what rounding makes of a zero among sums of squares
+    found = squares > share * squares[-1].clamp(min=0) + share**2 * total.cpu()
     vectors = vectors[:, found].flip(1).to(data.device)
     if by_sample:
         return vectors
     return torch.cat([(block.double() - centre) @ vectors for block in data.split(_BLOCK)])
-
-
-def _noise(largest: Tensor, total: Tensor, num: int, width: int) -> Tensor:
-    """What rounding makes of a zero among sums of squares; ``total`` is their sum uncentred."""
-    share = max(num, width) * _EPSILON
-    return share * largest.clamp(min=0) + share**2 * total
 
 
 def _products(jacobian: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:

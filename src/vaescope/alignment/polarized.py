@@ -98,20 +98,16 @@ def polarized_share(
     """
     times = torch.as_tensor(steps, dtype=torch.float64)
     below = torch.as_tensor(gaps, dtype=torch.float64) < threshold
-    _check_times(times, below, total_steps)
-    unbroken = below.flip(0).long().cumprod(0).flip(0).bool()
-    if not bool(unbroken.any()):
-        return 0.0
-    return 1.0 - float(times[unbroken][0]) / total_steps
-
-
-def _check_times(times: Tensor, below: Tensor, total_steps: float) -> None:
     if times.ndim != 1 or times.shape != below.shape:
         raise ValueError(f"steps {tuple(times.shape)} and gaps {tuple(below.shape)} must match")
     if bool((times.diff() <= 0).any()) or bool((times < 0).any()):
         raise ValueError("steps must rise and be at least 0: sort the measurements")
     if total_steps <= 0 or bool((times > total_steps).any()):
         raise ValueError(f"total_steps = {total_steps}, but training must reach the last step")
+    unbroken = below.flip(0).long().cumprod(0).flip(0).bool()
+    if not bool(unbroken.any()):
+        return 0.0
+    return 1.0 - float(times[unbroken][0]) / total_steps
 
 
 def _moments(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:

@@ -84,10 +84,8 @@ def rotated_posterior(
         [[0.0, 1.0]]
     """
     if not isinstance(posterior, DiagonalGaussian | FullGaussian):
-        given = type(posterior).__name__
-        raise ValueError(
-            f"posterior is a {given}, but a DiagonalGaussian or FullGaussian is needed"
-        )
+        needed = "a DiagonalGaussian or FullGaussian is needed"
+        raise ValueError(f"posterior is a {type(posterior).__name__}, but {needed}")
     mean = posterior.mean.detach().double()
     turn = _checked_rotation(rotation, mean)
     if isinstance(posterior, FullGaussian):

@@ -96,15 +96,9 @@ def information_family(
     found = {}
     for name, here in family_of_table(table, active).items():
         score, half = float(here.score), halves.get(name)
-        found[name] = ScoreInContext(
-            score,
-            float(chance[name].score.mean()),
-            float(ceiling[name].score),
-            None if half is None else score - half,
-            None if half is None else score + half,
-            here.parts,
-            here.counted,
-        )
+        beside = float(chance[name].score.mean()), float(ceiling[name].score)
+        low, high = (None, None) if half is None else (score - half, score + half)
+        found[name] = ScoreInContext(score, *beside, low, high, here.parts, here.counted)
     return found
 
 

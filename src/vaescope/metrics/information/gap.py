@@ -218,18 +218,13 @@ def _estimated(
         return found.information, found.factor_entropies
     if convention == "ksg":
         information = nearest_information(codes, factors, kinds=kinds, seed=seed)
-        return information, _entropies_without_bins(factors, kinds)
+        endless = continuous_columns(factors, kinds) | angle_columns(factors, kinds)
+        endless &= (factors != factors[0]).any(0)  # numbers and angles that vary
+        entropies = entropy(factor_classes(factors, kinds=["categorical"] * factors.shape[1]))
+        return information, entropies.where(~endless, torch.inf)
     if convention not in ("dlib", "dcf"):
         allowed = "'dlib', 'dcf', 'ksg' or 'chen'"
         raise ValueError(f"convention = {convention!r}, but {allowed} is needed")
     binned, labels = binned_pair(codes, factors, kinds=kinds, bins=bins, convention=convention)
     table = table_of_labels(binned, labels, bins)
     return table.information, table.factor_entropies
-
-
-def _entropies_without_bins(factors: Tensor, kinds: Sequence[str] | None) -> Tensor:
-    """Entropies of the factors [K]: of the classes, infinite for numbers and angles that vary."""
-    endless = continuous_columns(factors, kinds) | angle_columns(factors, kinds)
-    endless &= (factors != factors[0]).any(0)
-    entropies = entropy(factor_classes(factors, kinds=["categorical"] * factors.shape[1]))
-    return entropies.where(~endless, torch.inf)

@@ -124,8 +124,7 @@ def normalised_information(
     codes, factors = checked_rows(codes, factors, least=2)
     probed = factor_kinds(factors, kinds)
     information = nearest_information(codes, factors, kinds=kinds, neighbours=neighbours, seed=seed)
-    labels = torch.stack([torch.unique(column, return_inverse=True)[1] for column in factors.T], 1)
-    entropies = entropy(labels)
+    entropies = entropy(_labels(factors))
     classed = torch.tensor([kind == "class" for kind in probed], device=codes.device)
     share = information / entropies.where(entropies > 0, 1.0)
     share = torch.where(classed, share, 1 - (-2 * information).exp())
@@ -182,14 +181,8 @@ def info_mec(
     if not bool(active.any() and varies.any()):
         return InfoMEC(0.0, 0.0, 0.0, active, information, torch.zeros_like(per_factor))
     kept = information[active][:, varies]
-    return InfoMEC(
-        info_modularity(kept),
-        float(per_factor[varies].mean()),
-        info_compactness(kept),
-        active,
-        information,
-        per_factor,
-    )
+    scores = info_modularity(kept), float(per_factor[varies].mean()), info_compactness(kept)
+    return InfoMEC(*scores, active, information, per_factor)
 
 
 def info_explicitness(
@@ -235,12 +228,26 @@ def info_explicitness(
     found = codes.new_zeros(factors.shape[1])
     classed = torch.tensor([kind == "class" for kind in probed], device=codes.device)
     if bool(classed.any()):
-        found[classed] = _class_explicitness(codes, factors[:, classed], null, tolerance)
+        of_classes, balanced = factors[:, classed], null == "log_k"
+        every = ("categorical",) * of_classes.shape[1]
+        probes = fit_logistic(
+            codes, of_classes, kinds=every, balanced=balanced, tolerance=tolerance
+        )
+        without = entropy(_labels(of_classes))
+        if null == "log_k":
+            sizes = [len(classes) for classes in probes.classes]
+            without = torch.tensor(sizes, device=codes.device).double().log()
+        share = 1 - probes.losses(codes, of_classes) / without.where(without > 0, 1.0)
+        found[classed] = share.where(without > 0, 0.0)
     for place, kind in enumerate(probed):
         if kind != "class":
             targets, _ = target_columns(factors[:, place], kind)
             found[place] = r_squared(fit_least_squares(codes, targets).predict(codes), targets)
     return found
+
+
+def _labels(factors: Tensor) -> Tensor:
+    return torch.stack([torch.unique(column, return_inverse=True)[1] for column in factors.T], 1)
 
 
 def _largest_share(information: Tensor) -> float:
@@ -270,21 +277,3 @@ def _check_information(information: Tensor) -> None:
         raise misfit("[D, K]", information=information)
     if not bool((information.isfinite() & (information >= 0)).all()):
         raise ValueError("information holds negative, NaN or infinite values: give 0 to 1")
-
-
-def _class_explicitness(codes: Tensor, factors: Tensor, null: Null, tolerance: float) -> Tensor:
-    probes = fit_logistic(
-        codes,
-        factors,
-        kinds=("categorical",) * factors.shape[1],
-        balanced=null == "log_k",
-        tolerance=tolerance,
-    )
-    labels = torch.stack([torch.unique(column, return_inverse=True)[1] for column in factors.T], 1)
-    without = entropy(labels)
-    if null == "log_k":
-        sizes = [len(classes) for classes in probes.classes]
-        without = torch.tensor(sizes, device=codes.device).double().log()
-    varies = without > 0
-    share = 1 - probes.losses(codes, factors) / without.where(varies, 1.0)
-    return share.where(varies, 0.0)

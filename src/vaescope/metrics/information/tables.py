@@ -123,14 +123,9 @@ def resampled_tables(
     information, entropies, factor_entropies = _repeated(
         both, factors, weights, lambda weight: joint_counts(both, factors, weights=weight)
     )
-    latents = binned.shape[1]
-    return InformationTable(
-        information[:, :latents],
-        entropies[:, :latents],
-        factor_entropies,
-        information[:, latents:],
-        bins,
-    )
+    sizes = [binned.shape[1], labels.shape[1]]
+    of_codes, among = information.split(sizes, 1)
+    return InformationTable(of_codes, entropies.split(sizes, 1)[0], factor_entropies, among, bins)
 
 
 def _repeated(
@@ -160,9 +155,7 @@ def bootstrap_weights(rows: int, repeats: int, seed: int = 0) -> Tensor:
     _check_repeats(repeats)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(rows, (repeats, rows), generator=generator)
-    return torch.zeros(repeats, rows, dtype=torch.int64).scatter_add_(
-        1, drawn, torch.ones_like(drawn)
-    )
+    return torch.zeros_like(drawn).scatter_add_(1, drawn, torch.ones_like(drawn))
 
 
 def active_latents(table: InformationTable, shuffled: InformationTable) -> Tensor:
@@ -180,11 +173,9 @@ def active_latents(table: InformationTable, shuffled: InformationTable) -> Tenso
     Raises:
         ValueError: for fewer than 20 shuffles.
     """
-    if len(shuffled.information) < SHUFFLES:
-        given = f"{len(shuffled.information)} shuffles"
-        raise ValueError(
-            f"{given}: active latents need at least {SHUFFLES}, or their spread varies"
-        )
+    if (count := len(shuffled.information)) < SHUFFLES:
+        needed = f"active latents need at least {SHUFFLES}, or their spread varies"
+        raise ValueError(f"{count} shuffles: {needed}")
     spread, mean = torch.std_mean(shuffled.information[:SHUFFLES], 0)
     return (table.information > mean + _DEVIATIONS * spread).any(1)
 

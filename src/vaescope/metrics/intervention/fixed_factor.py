@@ -163,19 +163,30 @@ def factor_vae_score(
     values = pool_rows(codes, factors)
     classes = value_classes(factors, kinds=kinds, bins=bins)
     generator = torch.Generator().manual_seed(seed)
-    std = _overall_spread(values, variance_rows, generator)
+    pool = values
+    if variance_rows is not None:
+        drawn = uniforms(generator, (variance_rows,), values.device) * len(values)
+        pool = values.index_select(0, drawn.long())
+    std = spread(pool)
     active = (std >= threshold) & (std > 0)
     groups = group_rows(classes)
     fixable = fixable_factors(classes, groups)
     tables = classes.new_zeros(2, values.shape[1], classes.shape[1])
     if bool(active.any()):
-        fixed, rows = _draw_votes(groups, fixable, train_votes + eval_votes, batch, generator)
+        uniform = uniforms(generator, (train_votes + eval_votes, batch + 2), values.device)
+        fixed = fixable[(uniform[:, 0] * len(fixable)).long()]
+        anchors = groups.draw_anchors(fixed, uniform[:, 1])
+        rows = groups.draw_partners(fixed[:, None], anchors[:, None], uniform[:, 2:])
         scaled = values[:, active] / std[active]
         voted = active.nonzero().flatten()[_least_varying(scaled, rows)]
         part = (torch.arange(len(fixed), device=fixed.device) >= train_votes).long()
         cells = (part * tables.shape[1] + voted) * tables.shape[2] + fixed
         tables = torch.bincount(cells, minlength=tables.numel()).view(tables.shape)
-    return _scored(tables[0], tables[1], active)
+    named = tables[0].argmax(1, keepdim=True)
+    of_train, of_evaluation = (
+        float(votes.gather(1, named).sum()) / max(1, int(votes.sum())) for votes in tables
+    )
+    return FactorVaeScore(of_evaluation, of_train, tables[0], tables[1], active)
 
 
 def _features(
@@ -211,23 +222,6 @@ def _classified(
     )
 
 
-def _overall_spread(codes: Tensor, rows: int | None, generator: torch.Generator) -> Tensor:
-    if rows is None:
-        return spread(codes)
-    uniform = uniforms(generator, (rows,), codes.device)
-    return spread(codes.index_select(0, (uniform * len(codes)).long()))
-
-
-def _draw_votes(
-    groups: SharedValues, fixable: Tensor, votes: int, batch: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """The fixed factor of each vote [V] and its rows [V, B]."""
-    uniform = uniforms(generator, (votes, batch + 2), fixable.device)
-    fixed = fixable[(uniform[:, 0] * len(fixable)).long()]
-    anchors = groups.draw_anchors(fixed, uniform[:, 1])
-    return fixed, groups.draw_partners(fixed[:, None], anchors[:, None], uniform[:, 2:])
-
-
 def _least_varying(scaled: Tensor, rows: Tensor) -> Tensor:
     """The column of codes [N, A] with the smallest variance among the rows [V, B] of each vote."""
     step = max(1, _CHUNK // (rows.shape[1] * scaled.shape[1]))
@@ -240,15 +234,6 @@ def _least_varying(scaled: Tensor, rows: Tensor) -> Tensor:
         squares = apart.square().sum(1) - apart.sum(1).square() / rows.shape[1]
         chunks.append(squares.argmin(1))
     return torch.cat(chunks)
-
-
-def _scored(train: Tensor, evaluation: Tensor, active: Tensor) -> FactorVaeScore:
-    named = train.argmax(1, keepdim=True)
-    of_train, of_evaluation = (
-        float(votes.gather(1, named).sum()) / max(1, int(votes.sum()))
-        for votes in (train, evaluation)
-    )
-    return FactorVaeScore(of_evaluation, of_train, train, evaluation, active)
 
 
 def _check_at_least(least: int, **given: int) -> None:

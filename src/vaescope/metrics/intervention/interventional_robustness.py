@@ -82,15 +82,17 @@ def irs(
     deviations = (values - values.mean(0)).abs().amax(0).where(alive, 0.0)
     least = 2 if exact else 1
     within = torch.stack([_mean_quantile(values, c, quantile, least) for c in labels.T], 1)
-    used = _usable(labels) | (not exact)
-    matrix = 1 - within / deviations.where(alive, 1.0)[:, None]
-    return _scored(matrix, deviations, alive, used)
-
-
-def _usable(labels: Tensor) -> Tensor:
-    """Factors with at least two values, one of them in at least two rows [K]."""
     ordered = labels.sort(dim=0).values
-    return (ordered[0] != ordered[-1]) & (ordered[1:] == ordered[:-1]).any(0)
+    # factors with at least two values, one of them in at least two rows
+    used = (ordered[0] != ordered[-1]) & (ordered[1:] == ordered[:-1]).any(0) | (not exact)
+    matrix = 1 - within / deviations.where(alive, 1.0)[:, None]
+    alive = alive & used.any()
+    best = matrix.where(used, -torch.inf).max(dim=1)
+    latents, weights = best.values.where(alive, 0.0), deviations.where(alive, 0.0)
+    total = float(weights.sum())
+    score = float((latents * weights).sum()) / total if total else 0.0
+    parents, shown = best.indices.where(alive, -1), matrix.where(alive[:, None] & used, 0.0)
+    return InterventionalRobustness(score, latents, parents, deviations, shown)
 
 
 def _mean_quantile(codes: Tensor, labels: Tensor, quantile: float, least: int) -> Tensor:
@@ -107,18 +109,3 @@ def _mean_quantile(codes: Tensor, labels: Tensor, quantile: float, least: int) -
     low, high = ordered[lower], ordered[upper]
     found = low + (place - place.floor())[:, None] * (high - low)
     return found[counts >= least].sum(0) / max(1, int((counts >= least).sum()))
-
-
-def _scored(
-    matrix: Tensor, deviations: Tensor, alive: Tensor, used: Tensor
-) -> InterventionalRobustness:
-    alive = alive & used.any()
-    best = matrix.where(used, -torch.inf).max(dim=1)
-    latents = best.values.where(alive, 0.0)
-    weights = deviations.where(alive, 0.0)
-    total = float(weights.sum())
-    score = float((latents * weights).sum()) / total if total else 0.0
-    shown = matrix.where(alive[:, None] & used, 0.0)
-    return InterventionalRobustness(
-        score, latents, best.indices.where(alive, -1), deviations, shown
-    )

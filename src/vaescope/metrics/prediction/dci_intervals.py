@@ -55,17 +55,13 @@ def dci_chance(
     found = []
     for repeat in range(repeats):
         rng = stream(seed, "dci_chance", repeat)
-        shuffled = [
+        own, other = (
             part[torch.from_numpy(rng.permutation(len(part))).to(part.device)]
             for part in (factors_train, factors_test)
-        ]
-        own, other = shuffled
-        found.append(dci(codes_train, own, codes_test, other, kinds=kinds, probe=probe, seed=seed))
-    return DciParts(
-        sum(one.disentanglement for one in found) / repeats,
-        sum(one.completeness for one in found) / repeats,
-        sum(one.informativeness for one in found) / repeats,
-    )
+        )
+        one = dci(codes_train, own, codes_test, other, kinds=kinds, probe=probe, seed=seed)
+        found.append((one.disentanglement, one.completeness, one.informativeness))
+    return DciParts(*(sum(part) / repeats for part in zip(*found, strict=True)))
 
 
 def informativeness_interval(
@@ -94,9 +90,8 @@ def informativeness_interval(
     counts = rng.multinomial(number, [1 / number] * number, size=repeats)
     weights = torch.from_numpy(counts).to(result.losses)
     varies = (result.reference_losses > 0).any(0)
-    each = informativeness_of_losses(weights @ result.losses, weights @ result.reference_losses)[
-        :, varies
-    ].mean(1)
+    each = informativeness_of_losses(weights @ result.losses, weights @ result.reference_losses)
+    each = each[:, varies].mean(1)
     tail = (1 - level) / 2
     low, high = each.quantile(each.new_tensor([tail, 1 - tail])).tolist()
     return low, high
@@ -134,22 +129,13 @@ def dci_errors(
     """
     if repeats < 2:
         raise ValueError(f"repeats = {repeats}, but at least two halves are needed")
-    if not chosen_probe(probe).cheap:
-        raise ValueError(
-            f"probe = {chosen_probe(probe).name!r} is too slow to be fitted repeatedly"
-        )
+    if not (chosen := chosen_probe(probe)).cheap:
+        raise ValueError(f"probe = {chosen.name!r} is too slow to be fitted repeatedly")
     parts = []
     for repeat in range(repeats):
         order = torch.from_numpy(stream(seed, "dci_errors", repeat).permutation(len(codes_train)))
         half = order[: (len(order) + 1) // 2].to(codes_train.device)
-        one = dci(
-            codes_train[half],
-            factors_train[half.to(factors_train.device)],
-            codes_test,
-            factors_test,
-            kinds=kinds,
-            probe=probe,
-            seed=seed,
-        )
+        rows = codes_train[half], factors_train[half.to(factors_train.device)]
+        one = dci(*rows, codes_test, factors_test, kinds=kinds, probe=probe, seed=seed)
         parts.append((one.disentanglement, one.completeness, one.informativeness))
     return DciParts(*torch.tensor(parts, dtype=torch.float64).std(0).tolist())

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError
-from vaescope.metrics.estimators.probe_data import Targets, probe_targets, train_and_test, varying
+from vaescope.metrics.estimators.probe_data import probe_targets, train_and_test, varying
 from vaescope.metrics.kinds import resolved_kinds
-from vaescope.metrics.prediction.probes import PROBES, Answers, Probe
+from vaescope.metrics.prediction.probes import PROBES, Probe
 from vaescope.tensor_checks import misfit
 
 Convention = Literal["exact", "dlib"]
@@ -150,7 +150,30 @@ def dci(
     every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
     targets = probe_targets(fitted[1], scored[1], every, numeric=chosen.numeric, columns=columns)
     answers = chosen.fit(fitted[0], scored[0], targets, seed)
-    return _result(chosen.name, convention, answers, targets, columns, len(every))
+    scores = importance_scores(answers.importances, convention=convention)
+    losses, references = targets.losses(answers.test, targets.test)
+    own_losses, own_references = targets.losses(answers.train, targets.train)
+    informativeness = informativeness_of_losses(losses.sum(0), references.sum(0))
+
+    def placed(values: Tensor) -> Tensor:
+        """Values [..., K'] of the factors that vary at their places among all K."""
+        empty = values.new_zeros((*values.shape[:-1], len(every)))
+        return empty.index_copy(values.ndim - 1, columns, values)
+
+    per_factor, weights = placed(scores.per_factor), placed(scores.factor_weights)
+    return DCI(
+        chosen.name,
+        convention,
+        scores.disentanglement,
+        scores.completeness,
+        float(informativeness.mean()),
+        float(informativeness_of_losses(own_losses.sum(0), own_references.sum(0)).mean()),
+        placed(informativeness),
+        replace(scores, per_factor=per_factor, factor_weights=weights),
+        placed(answers.importances),
+        placed(losses),
+        placed(references),
+    )
 
 
 def chosen_probe(probe: str | Probe) -> Probe:
@@ -172,43 +195,6 @@ def _concentration(matrix: Tensor, offset: float) -> Tensor:
     entropy = -torch.xlogy(share, share).sum(1)
     most = torch.tensor(float(matrix.shape[1])).double().log().to(matrix)
     return (1 - entropy / most).clamp(0, 1).where(used, 0.0)
-
-
-def _result(
-    probe: str,
-    convention: Convention,
-    answers: Answers,
-    targets: Targets,
-    columns: Tensor,
-    number: int,
-) -> DCI:
-    scores = importance_scores(answers.importances, convention=convention)
-    losses, references = targets.losses(answers.test, targets.test)
-    own_losses, own_references = targets.losses(answers.train, targets.train)
-    informativeness = informativeness_of_losses(losses.sum(0), references.sum(0))
-
-    def placed(values: Tensor) -> Tensor:
-        """Values [..., K'] of the factors that vary at their places among all K."""
-        empty = values.new_zeros((*values.shape[:-1], number))
-        return empty.index_copy(values.ndim - 1, columns, values)
-
-    return DCI(
-        probe,
-        convention,
-        scores.disentanglement,
-        scores.completeness,
-        float(informativeness.mean()),
-        float(informativeness_of_losses(own_losses.sum(0), own_references.sum(0)).mean()),
-        placed(informativeness),
-        replace(
-            scores,
-            per_factor=placed(scores.per_factor),
-            factor_weights=placed(scores.factor_weights),
-        ),
-        placed(answers.importances),
-        placed(losses),
-        placed(references),
-    )
 
 
 def informativeness_of_losses(losses: Tensor, references: Tensor) -> Tensor:

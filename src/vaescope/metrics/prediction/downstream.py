@@ -92,12 +92,10 @@ def label_efficiency(
         rows = (fitted[0][:size], fitted[1][:size])
         found.append(_accuracies(rows, scored, strength))
         chance.append(_share_of_mode(rows[1], scored[1]))
-    accuracies = torch.stack(found)
-    varies = varying(fitted[1])
-    if not bool(varies.any()):
-        nothing = torch.zeros_like(accuracies[:, 0])
-        return LabelEfficiency(nothing, 0.0, accuracies, torch.stack(chance), tuple(sizes))
-    scores = accuracies[:, varies].mean(1)
+    accuracies, varies = torch.stack(found), varying(fitted[1])
+    scores = torch.zeros_like(accuracies[:, 0])
+    if bool(varies.any()):
+        scores = accuracies[:, varies].mean(1)
     # Where few labels do better than many the difference is noise.
     efficiency = min(1.0, float(scores[0] / scores[-1])) if scores[-1] > 0 else 0.0
     return LabelEfficiency(scores, efficiency, accuracies, torch.stack(chance), tuple(sizes))
@@ -147,7 +145,10 @@ def shifted_accuracy(
     for fixed in varies.nonzero().flatten().tolist():
         for repeat in range(repeats):
             rng = stream(seed, f"shifted_accuracy_{fixed}", repeat)
-            value = _value_to_fix(fitted[1][:, fixed], scored[1][:, fixed], rng.random())
+            # a value that can be fitted, while another one can be scored
+            values = torch.unique(fitted[1][:, fixed])
+            values = values[[bool((scored[1][:, fixed] != value).any()) for value in values]]
+            value = values[int(rng.random() * len(values))]
             at, away = fitted[1][:, fixed] == value, scored[1][:, fixed] != value
             rows, elsewhere = _pick(fitted, at), _pick(scored, away)
             some = _pick(fitted, slice(len(rows[0])))
@@ -246,13 +247,6 @@ def _pick(rows: Rows, which: Tensor | slice) -> Rows:
 def _accuracies(fitted: Rows, scored: Rows, strength: float) -> Tensor:
     kinds = ("categorical",) * fitted[1].shape[1]
     return fit_logistic(*fitted, kinds=kinds, strength=strength).accuracies(*scored)
-
-
-def _value_to_fix(fitted: Tensor, scored: Tensor, uniform: float) -> Tensor:
-    """A value that can be fitted, while another one can be scored."""
-    values = torch.unique(fitted)
-    values = values[[bool((scored != value).any()) for value in values]]
-    return values[int(uniform * len(values))]
 
 
 def _share_of_mode(fitted: Tensor, scored: Tensor) -> Tensor:

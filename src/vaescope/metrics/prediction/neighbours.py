@@ -80,7 +80,8 @@ def neighbour_score(
     for latent, code in enumerate(codes.detach().double().T):
         sorted_codes, rows = code[fitted].sort(stable=True)
         nearest = fitted[rows][_nearest(sorted_codes, code[scored], neighbours)]
-        accuracies[regressed, latent] = _regression(values[nearest], values[scored])
+        error = (values[nearest].mean(1) - values[scored]).square().mean(0).sqrt()
+        accuracies[regressed, latent] = (_spread(values[scored]) - error).clamp(min=0)
         accuracies[~regressed, latent] = _classification(labels[nearest], labels[scored])
     constants = torch.zeros_like(accuracies[:, 0])
     constants[~regressed] = _share_of_mode(labels[scored])
@@ -91,7 +92,12 @@ def neighbour_score(
         normalisers[~regressed] = 1 - constants[~regressed]
         constants = torch.zeros_like(constants)
     varies = (factors[scored] != factors[scored[0]]).any(0)
-    return _score(accuracies, normalisers, constants, varies)
+    best, second = accuracies.amax(1), constants  # of a single latent
+    if accuracies.shape[1] > 1:
+        best, second = accuracies.topk(2, dim=1).values.unbind(1)
+    gaps = ((best - second) / normalisers.where(varies, 1.0)).clamp(0, 1).where(varies, 0.0)
+    score = float(gaps[varies].mean()) if bool(varies.any()) else 0.0
+    return NeighbourScore(score, accuracies, normalisers, gaps)
 
 
 def neighbour_chance(
@@ -154,12 +160,6 @@ def _nearest(sorted_codes: Tensor, queries: Tensor, neighbours: int) -> Tensor:
     return (middle - neighbours + moves.sum(1, keepdim=True)).clamp(0, last) + steps
 
 
-def _regression(nearest: Tensor, truth: Tensor) -> Tensor:
-    """Standard deviation of the truth [Q, K] minus the error of the neighbours' mean, [K]."""
-    error = (nearest.mean(1) - truth).square().mean(0).sqrt()
-    return (_spread(truth) - error).clamp(min=0)
-
-
 def _spread(values: Tensor) -> Tensor:
     """Standard deviation of each column, also without columns, where `Tensor.std` warns."""
     return (values - values.mean(0)).square().mean(0).sqrt()
@@ -177,18 +177,6 @@ def _share_of_mode(labels: Tensor) -> Tensor:
     """Share of the most frequent label in each column [Q, K], [K]."""
     columns = [torch.unique(column, return_counts=True)[1].max() for column in labels.T]
     return torch.stack(columns).double() / len(labels) if columns else labels.new_zeros(0).double()
-
-
-def _score(
-    accuracies: Tensor, normalisers: Tensor, constants: Tensor, varies: Tensor
-) -> NeighbourScore:
-    alone = accuracies.shape[1] == 1
-    ordered = accuracies.sort(dim=1, descending=True).values
-    second = constants if alone else ordered[:, 1]
-    share = (ordered[:, 0] - second) / normalisers.where(varies, 1.0)
-    gaps = share.clamp(0, 1).where(varies, 0.0)
-    score = float(gaps[varies].mean()) if bool(varies.any()) else 0.0
-    return NeighbourScore(score, accuracies, normalisers, gaps)
 
 
 def _check(

@@ -71,7 +71,10 @@ def dci_es(
         >>> round(found.explicitness, 2), found.size
         (1.0, 1.0)
     """
-    _check(capacities, ridge)
+    if len(capacities) < 2 or list(capacities) != sorted(set(capacities)) or capacities[0] != 0:
+        raise ValueError(f"capacities = {list(capacities)}, but 0 and larger ones are needed")
+    if not ridge > 0:
+        raise ValueError(f"ridge = {ridge}, but more than 0 is needed")
     fitted, scored = train_and_test(codes_train, factors_train, test=(codes_test, factors_test))
     num_latents, num_factors = fitted[0].shape[1], fitted[1].shape[1]
     columns = varying(fitted[1]).nonzero().flatten()
@@ -80,7 +83,9 @@ def dci_es(
     if len(columns):
         every = resolved_kinds(torch.cat([factors_train, factors_test]), kinds)
         targets = probe_targets(fitted[1], scored[1], every, numeric=True, columns=columns)
-        base = _baselines(targets)
+        widths = [group.stop - group.start for group in targets.groups]
+        pairs = zip(widths, targets.classes, strict=True)
+        base = losses.new_tensor([(w - 1) / w if is_classes else 1.0 for w, is_classes in pairs])
         curve = _losses(fitted[0], scored[0], targets, capacities, ridge, seed)
         best = curve.minimum(base).cummin(0).values
         losses[:, columns], baselines[columns] = best, base
@@ -107,20 +112,6 @@ def explicitness_of_losses(losses: Tensor, baselines: Tensor) -> Tensor:
     above = losses - losses[-1]
     area = torch.trapezoid(above, dim=0) / (len(losses) - 1)
     return 1 - 2 * area / baselines
-
-
-def _check(capacities: Sequence[int], ridge: float) -> None:
-    if len(capacities) < 2 or list(capacities) != sorted(set(capacities)) or capacities[0] != 0:
-        raise ValueError(f"capacities = {list(capacities)}, but 0 and larger ones are needed")
-    if not ridge > 0:
-        raise ValueError(f"ridge = {ridge}, but more than 0 is needed")
-
-
-def _baselines(targets: Targets) -> Tensor:
-    widths = [group.stop - group.start for group in targets.groups]
-    pairs = zip(widths, targets.classes, strict=True)
-    loss = [(width - 1) / width if is_classes else 1.0 for width, is_classes in pairs]
-    return targets.train.new_tensor(loss)
 
 
 def _losses(

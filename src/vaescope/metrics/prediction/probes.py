@@ -63,17 +63,9 @@ def boosted_probe(
     """
     order, signs = canonical_latents(train.detach().double())
     turned = signs[order].to(train)
-    found = boost(
-        train[:, order] * turned,
-        test[:, order] * turned,
-        targets.train,
-        targets.groups,
-        targets.classes,
-        rounds=rounds,
-        rate=rate,
-        bins=bins,
-        seed=seed,
-    )
+    own, other = (part[:, order] * turned for part in (train, test))
+    columns = targets.train, targets.groups, targets.classes
+    found = boost(own, other, *columns, rounds=rounds, rate=rate, bins=bins, seed=seed)
     gains = found.gains.double()[order.argsort()]
     return _answers(gains, targets, found.train_scores, found.test_scores)
 

@@ -139,14 +139,8 @@ def explained_variance(
     else:
         predicted = _net(fitted[0], train, scored[0], hidden, steps, seed)
     widths = [column.shape[1] for column in columns]
-    per_factor = torch.tensor(
-        [
-            r_squared(p, t)
-            for p, t in zip(predicted.split(widths, 1), truth.split(widths, 1), strict=True)
-        ],
-        dtype=torch.float64,
-        device=codes.device,
-    )
+    pairs = zip(predicted.split(widths, 1), truth.split(widths, 1), strict=True)
+    per_factor = truth.new_tensor([r_squared(*pair) for pair in pairs])
     varies = varying(fitted[1]) & varying(scored[1])
     per_factor = per_factor.where(varies, 0.0)
     score = float(per_factor[varies].mean()) if bool(varies.any()) else 0.0

@@ -104,11 +104,8 @@ def sap_discrete(
     if not strength > 0:
         raise ValueError(f"strength = {strength}, but a positive number is needed")
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
-    need_classes(
-        torch.cat([fitted[1], scored[1]]),
-        kinds,
-        "use sap_continuous, or bin continuous factors first",
-    )
+    both = torch.cat([fitted[1], scored[1]])
+    need_classes(both, kinds, "use sap_continuous, or bin continuous factors first")
     columns, chance = [], []
     for factor, truth in zip(fitted[1].T, scored[1].T, strict=True):
         classes, counts = torch.unique(factor, return_counts=True)

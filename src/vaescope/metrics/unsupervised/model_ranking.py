@@ -53,9 +53,13 @@ def udr(
         torch.Size([2])
     """
     stacked = _stacked(codes)
-    informative = _informative(stacked, kl, kl_threshold)
+    if tuple(kl.shape) != (expected := (len(stacked), stacked.shape[2])):
+        raise misfit(f"[S, D] = {expected}", kl=kl)
+    check_finite("check the encoders before ranking", kl=kl)
+    informative = (kl > kl_threshold).to(stacked.device)
     if similarity == "spearman":
-        scaled = _standardised(_ranks(stacked)) * informative[:, None]
+        ranks = torch.from_numpy(rankdata(stacked.cpu(), axis=1)).to(stacked.device)
+        scaled = _standardised(ranks) * informative[:, None]
         strengths = _correlations(scaled).abs()
     elif similarity == "lasso":
         scaled = _standardised(stacked) * informative[:, None]
@@ -114,11 +118,6 @@ def _lasso(correlations: Tensor, penalty: float) -> Tensor:
     return weights.view(num_models, dim, num_models, dim).transpose(1, 2)
 
 
-def _ranks(codes: Tensor) -> Tensor:
-    """Ranks of each column's values [S, N, D] within the column; equal values share their mean."""
-    return torch.from_numpy(rankdata(codes.cpu(), axis=1)).to(codes.device)
-
-
 def _standardised(codes: Tensor) -> Tensor:
     """Columns [S, N, D] of mean 0 and variance 1; constant ones become 0."""
     constant = codes.amax(1, keepdim=True) == codes.amin(1, keepdim=True)
@@ -138,11 +137,3 @@ def _stacked(codes: Sequence[Tensor] | Tensor) -> Tensor:
         raise misfit("[S, N, D]", codes=stacked)
     check_finite("check the encoders before ranking", codes=stacked)
     return stacked
-
-
-def _informative(codes: Tensor, kl: Tensor, threshold: float) -> Tensor:
-    expected = (codes.shape[0], codes.shape[2])
-    if tuple(kl.shape) != expected:
-        raise misfit(f"[S, D] = {expected}", kl=kl)
-    check_finite("check the encoders before ranking", kl=kl)
-    return (kl > threshold).to(codes.device)
