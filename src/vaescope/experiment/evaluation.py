@@ -49,16 +49,11 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     codes, rows = read_codes(plain["codes"], plain["num_samples"])
     measured = panel.measured(codes)
     row = {"num_samples": len(codes.mean)} | codes.named(as_numbers(measured))
-    conventions = {name: found.convention for name, found in measured.items()}
-    left_out = panel.tell.messages
-    about = {
-        "codes": str(plain["codes"]),
-        "rows": rows,
-        "conventions": conventions,
-        "left_out": left_out,
-    }
+    about: dict[str, Any] = {"codes": str(plain["codes"]), "rows": rows}
+    about["conventions"] = {name: found.convention for name, found in measured.items()}
+    about["left_out"] = panel.tell.messages
     write_scores(Path(plain["output_dir"]), [row], about)
-    print_scores([row], f"{plain['codes']}", notes=left_out)
+    print_scores([row], f"{plain['codes']}", notes=panel.tell.messages)
     return [row]
 
 
@@ -86,8 +81,8 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
             numbers.pop("num_samples")
             scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
     rows = rows_of(trained, scores, step, plain["split"])
-    where_from = {"data_source": data.dataset.source, "checkpoint": str(plain["checkpoint"])}
-    about = where_from | {"left_out": left_out}
+    about: dict[str, Any] = {"data_source": data.dataset.source}
+    about |= {"checkpoint": str(plain["checkpoint"]), "left_out": left_out}
     write_scores(Path(plain["output_dir"]), rows, about)
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"], left_out)

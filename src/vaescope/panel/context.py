@@ -79,9 +79,8 @@ def check_repeats(repeats: int, costly_repeats: int) -> None:
         ValueError: for such a number.
     """
     if min(repeats, costly_repeats) < 0 or 1 in (repeats, costly_repeats):
-        raise ValueError(
-            f"repeats={repeats}, costly_repeats={costly_repeats}: give 0, or at least 2"
-        )
+        given = f"repeats={repeats}, costly_repeats={costly_repeats}"
+        raise ValueError(f"{given}: give 0, or at least 2")
 
 
 def score_panel(
@@ -144,7 +143,8 @@ def score_panel(
             every = _measure_information(sample, repeats, level)
             found |= {name: every[name] for name in wanted}
         except REFUSALS as error:
-            tell(f"{_plural(wanted)} left out: {error}")
+            are = f"score {wanted[0]} is" if len(wanted) == 1 else f"scores {', '.join(wanted)} are"
+            tell(f"{are} left out: {error}")
     for name in names:
         if name in FAMILIES:
             family = FAMILIES[name]
@@ -154,10 +154,6 @@ def score_panel(
             except REFUSALS as error:
                 tell(f"score {name} is left out: {error}")
     return found
-
-
-def _plural(names: Sequence[str]) -> str:
-    return f"score {names[0]} is" if len(names) == 1 else f"scores {', '.join(names)} are"
 
 
 def _measure_information(sample: Sample, repeats: int, level: float) -> dict[str, Measured]:
@@ -196,16 +192,13 @@ def _measure(
     for key, score in _keep_numbers(scores, tell).items():
         ends = [one[key] for one in halves if key in one]
         by_chance = [one[key] for one in chance if key in one]
-        sure = len(ends) > 1 and all(map(isfinite, (score, *ends)))
-        spread = quantile * stdev(ends) if sure else None
-        found[key] = Measured(
-            score,
-            sum(by_chance) / len(by_chance) if by_chance else None,
-            ceiling[0].get(key) if ceiling else None,
-            None if spread is None else score - spread,
-            None if spread is None else score + spread,
-            family.convention,
-        )
+        mean = sum(by_chance) / len(by_chance) if by_chance else None
+        best = ceiling[0].get(key) if ceiling else None
+        low = high = None
+        if len(ends) > 1 and all(map(isfinite, (score, *ends))):
+            spread = quantile * stdev(ends)
+            low, high = score - spread, score + spread
+        found[key] = Measured(score, mean, best, low, high, family.convention)
     return found
 
 
@@ -216,9 +209,8 @@ def _keep_numbers(scores: Numbers, tell: Tell) -> dict[str, float]:
         if isinstance(score, NoScoreError):
             tell(f"score {key} is left out: {score}")
         elif isnan(score):
-            tell(
-                f"score {key} is left out: it is no number at this scale of the codes; rescale them"
-            )
+            why = "it is no number at this scale of the codes; rescale them"
+            tell(f"score {key} is left out: {why}")
         else:
             found[key] = float(score)
     return found

@@ -74,9 +74,8 @@ class PanelMetric(CollectedCodes):
         codes, factors = super().compute()
         variance = dim_zero_cat(self.variances) if self.variances else None
         if variance is not None and len(variance) != len(codes):
-            raise ValueError(
-                f"variances of {len(variance)} of {len(codes)} rows given: give all or none"
-            )
+            given = f"variances of {len(variance)} of {len(codes)} rows"
+            raise ValueError(f"{given} given: give all or none")
         repeats = (20, 5) if self.context else (0, 0)
         found = score_panel(
             codes,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,8 @@ class Sample:
         else:
             self.kinds = resolved_kinds(factors, kinds)
             self.codes, self.factors = checked_rows(codes, factors, least=4)
-        self.variance, self.test_share, self.seed = variance, test_share, seed
+        self.variance, self.seed = variance, seed
+        self._cut: dict[str, Any] = {"test_share": test_share, "seed": seed}
         count = round(len(codes) * test_share)
         if not 0 < count < len(codes):
             raise ValueError(f"test_share={test_share} of {len(codes)} rows leaves one part empty")
@@ -123,37 +125,23 @@ class Sample:
         if not any(kept):
             raise NoScoreError(f"it needs factors with {what}, and these are {list(self.kinds)}")
         their = tuple(kind for kind, keep in zip(self.kinds, kept, strict=True) if keep)
-        return self._with(self.codes, self.factors[:, list(kept)], their, self.variance)
+        factors = self.factors[:, list(kept)]
+        return Sample(self.codes, factors, their, variance=self.variance, **self._cut)
 
     def shuffled(self, number: int) -> "Sample":
         """The same codes beside rows of factors in a random order."""
         order = stream(self.seed, "shuffled factors", number).permutation(len(self.codes))
         factors = self.factors[torch.from_numpy(order).to(self.codes.device)]
-        return self._with(self.codes, factors, variance=self.variance)
+        return Sample(self.codes, factors, self.kinds, variance=self.variance, **self._cut)
 
     def half(self, number: int) -> "Sample":
         """A random half of the rows: no row comes twice, as it would in a bootstrap."""
         order = stream(self.seed, "half of the rows", number).permutation(len(self.codes))
         kept = torch.from_numpy(order[: len(order) // 2]).to(self.codes.device)
         variance = None if self.variance is None else self.variance[kept]
-        return self._with(self.codes[kept], self.factors[kept], variance=variance)
+        rows = self.codes[kept], self.factors[kept]
+        return Sample(*rows, self.kinds, variance=variance, **self._cut)
 
     def perfect(self) -> "Sample":
         """A code of one latent per factor that is equal to the factor's value."""
-        return self._with(self.factors.double(), self.factors)
-
-    def _with(
-        self,
-        codes: Tensor,
-        factors: Tensor,
-        kinds: Sequence[str] | None = None,
-        variance: Tensor | None = None,
-    ) -> "Sample":
-        return Sample(
-            codes,
-            factors,
-            self.kinds if kinds is None else kinds,
-            variance=variance,
-            test_share=self.test_share,
-            seed=self.seed,
-        )
+        return Sample(self.factors.double(), self.factors, self.kinds, **self._cut)

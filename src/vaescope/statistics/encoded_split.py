@@ -13,7 +13,6 @@ from vaescope.alignment import active_by_mean, decoder_grams
 from vaescope.data import EvaluationBatches, FactorDataset
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
-from vaescope.metrics import CollectedCodes
 from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
@@ -157,27 +156,27 @@ def encode_split(
         step: number of updates the model has had.
         num_losses: about how many of the images enter the loss terms; None: all.
         **about: the remaining attributes of ``EncodedSplit``.
-
-    Returns:
-        The encoded split.
     """
     training, dataset, like = model.training, viewed.dataset, next(model.parameters())
     batch_size = _images_at_a_time(dataset)
     model.eval()
-    codes, drawn, losses = CollectedCodes(), [], []
+    parts, losses = [], []
     for number, chunk in enumerate(index.split(batch_size)):
         batch = dataset.batch(chunk).like(like)
         q = model.encode(batch.image)
-        codes.update(q.mean.cpu(), batch.factors.cpu())
         noise = model.noise_for(len(chunk), number, use="held out codes")
-        drawn.append(_numbers_of(model, q, noise["z"]))
+        part = {"mean": q.mean, "sampled": q.rsample(noise["z"]), "factors": batch.factors}
+        if not isinstance(q, Point):
+            part |= {"variance": q.variance, "kl": model.kl(q)}
+        parts.append({name: value.cpu() for name, value in part.items()})
         if num_losses is None or number * batch_size < num_losses:
             shown = batch if viewed.view is None else viewed.batch(chunk, number).like(like)
             noise = model.noise_for(len(shown.image), number, use="held out")
             losses.append((len(chunk), _losses(model, shown, step, noise)))
     model.train(training)
-    mean, factors = codes.compute()
-    joined = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
+    about |= {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    total, names = sum(count for count, _ in losses), losses[0][1] if losses else ()
+    means = {n: sum(count * each[n] for count, each in losses) / total for n in names}
     return EncodedSplit(
         model=model,
         dataset=dataset,
@@ -186,27 +185,14 @@ def encode_split(
         split=split,
         posterior=model.posterior,
         prior=model.prior,
-        mean=mean,
-        factors=factors,
         factor_kinds=dataset.factors.kinds,
-        losses=_means(losses) | model.settings(step),
-        sampled=joined["sampled"],
-        variance=joined.get("variance"),
-        kl=joined.get("kl"),
+        losses=means | model.settings(step),
         **about,
     )
 
 
 def _images_at_a_time(dataset: FactorDataset) -> int:
     return max(64, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
-
-
-def _numbers_of(model: LatentModel, q: Posterior, noise: Tensor) -> dict[str, Tensor]:
-    """Samples, and variances and KL where the posterior has them, on the CPU."""
-    numbers = {"sampled": q.rsample(noise)}
-    if not isinstance(q, Point):
-        numbers |= {"variance": q.variance, "kl": model.kl(q)}
-    return {name: value.cpu() for name, value in numbers.items()}
 
 
 def _losses(
@@ -223,10 +209,3 @@ def _losses(
         "loss_final_weights": loss_of(finally_, model.settings(end)),
         **terms,
     }
-
-
-def _means(losses: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
-    """Mean over all images of numbers of batches."""
-    total = sum(count for count, _ in losses)
-    names = losses[0][1] if losses else ()
-    return {n: sum(count * each[n] for count, each in losses) / total for n in names}

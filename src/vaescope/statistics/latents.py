@@ -1,11 +1,9 @@
 """What latents are used for, and how many dimensions they span."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Interval
-from torch import Tensor
 
 from vaescope.alignment import (
     LatentType,
@@ -152,16 +150,13 @@ class IntrinsicDimension(Options):
         points = {"data": encoded.images(self.num_samples).cpu(), "mean": encoded.mean}
         if encoded.variance is not None:
             points["sampled"] = encoded.sampled
-        found = self._dimensions(points)
-        if "mean" in found and "sampled" in found:
-            found["gap"] = found["sampled"] - found["mean"]
-        return encoded.named({f"dimension_{name}": value for name, value in found.items()})
-
-    def _dimensions(self, points: Mapping[str, Tensor]) -> dict[str, float]:
         found = {}
         for name, values in points.items():
             used = values[: self.num_samples].flatten(1)
             distinct = len(used.unique(dim=0))
             if distinct == 1 or distinct > self.neighbours:
                 found[name] = mle_dimension(used, neighbours=self.neighbours)
-        return finite(found)
+        found = finite(found)
+        if "mean" in found and "sampled" in found:
+            found["gap"] = found["sampled"] - found["mean"]
+        return encoded.named({f"dimension_{name}": value for name, value in found.items()})

@@ -76,22 +76,12 @@ class PanelScores(Options):
         if lack:
             self.tell(f"scores are left out: {lack}")
             return {}
-        found = self._of(codes)
-        for name, each in found.items():
-            if math.isinf(each.score):  # it has no mean over seeds
-                self.tell(f"score {name} is left out: it is infinite; {_INFINITE}")
-        return {name: each for name, each in found.items() if not math.isinf(each.score)}
-
-    def _of(self, codes: Codes) -> dict[str, Measured]:
         auto = "cuda" if torch.cuda.is_available() else "cpu"
         device = torch.device(auto if self.device == "auto" else self.device)
-        mean, factors = (
-            part[: self.num_samples].to(device) for part in (codes.mean, codes.factors)
-        )
         variance = codes.variance if codes.posterior is DiagonalGaussian else None
-        return score_panel(
-            mean,
-            factors,
+        found = score_panel(
+            codes.mean[: self.num_samples].to(device),
+            codes.factors[: self.num_samples].to(device),
             kinds=codes.factor_kinds,
             variance=None if variance is None else variance[: self.num_samples].to(device),
             scores=self.scores,
@@ -100,3 +90,7 @@ class PanelScores(Options):
             level=self.level,
             tell=self.tell,
         )
+        for name, each in found.items():
+            if math.isinf(each.score):  # it has no mean over seeds
+                self.tell(f"score {name} is left out: it is infinite; {_INFINITE}")
+        return {name: each for name, each in found.items() if not math.isinf(each.score)}

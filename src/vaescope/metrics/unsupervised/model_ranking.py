@@ -58,8 +58,7 @@ def udr(
     check_finite("check the encoders before ranking", kl=kl)
     informative = (kl > kl_threshold).to(stacked.device)
     if similarity == "spearman":
-        ranks = torch.from_numpy(rankdata(stacked.cpu(), axis=1)).to(stacked.device)
-        scaled = _standardised(ranks) * informative[:, None]
+        scaled = _standardised(_ranks(stacked)) * informative[:, None]
         strengths = _correlations(scaled).abs()
     elif similarity == "lasso":
         scaled = _standardised(stacked) * informative[:, None]
@@ -116,6 +115,11 @@ def _lasso(correlations: Tensor, penalty: float) -> Tensor:
         if float((weights - before).abs().max()) <= _TOLERANCE:
             break
     return weights.view(num_models, dim, num_models, dim).transpose(1, 2)
+
+
+def _ranks(codes: Tensor) -> Tensor:
+    """Ranks of each column's values [S, N, D] within the column; equal values share their mean."""
+    return torch.from_numpy(rankdata(codes.cpu(), axis=1)).to(codes.device)
 
 
 def _standardised(codes: Tensor) -> Tensor:
