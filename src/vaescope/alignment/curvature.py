@@ -34,9 +34,6 @@ def posterior_curvature(
     Returns:
         Matrices [B, D, D], float64, symmetric, in units of the loss. Not always positive.
 
-    Raises:
-        ValueError: if the posterior is not diagonal, or ``noise`` does not fit it.
-
     Source: Opper & Archambeau 2009, "The Variational Gaussian Approximation Revisited",
     https://doi.org/10.1162/neco.2008.08-07-592, the condition on the variances. Differs: the
     average is over given draws.

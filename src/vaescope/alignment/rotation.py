@@ -70,10 +70,6 @@ def rotated_posterior(
     Returns:
         The posterior of the rotated codes [B, D], on the device of ``posterior``.
 
-    Raises:
-        ValueError: if the posterior is of another family, ``rotation`` is not orthogonal or
-            ``precision`` does not fit.
-
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the argument on rotations; Bishop
     2006, "Pattern Recognition and Machine Learning", section 10.1.2, the diagonal of the precision.
     Differs: the paper has no such experiment.
@@ -138,9 +134,6 @@ def rotated_losses(
         Reconstruction loss, averaged over the noise, plus beta times the exact KL divergence [B],
         float64, without an autograd graph. The decoder is evaluated in the posterior's precision.
 
-    Raises:
-        ValueError: as `rotated_posterior`, or if ``beta`` or ``noise`` is missing or does not fit.
-
     Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775, the argument on rotations.
     Differs: the paper argues, this measures; an autoencoder's loss is the reconstruction loss.
 
@@ -184,17 +177,13 @@ def predicted_rise(curvature: Tensor, rotation: Tensor, beta: float) -> Tensor:
         curvature: C [N, D, D], second derivative of the reconstruction loss by the code of each
             image: `posterior_curvature`. J^T H J at the posterior's mean (`decoder_gram`) is the
             same for a linear decoder; where the Jacobian changes over the posterior's width it
-            exaggerates how unequal the latents are, and so the rise.
+            exaggerates how unequal the latents are, and so the rise. The diagonal of I + C / beta
+            must be positive, before and after.
         rotation: orthogonal U [D, D], for codes as columns.
         beta: weight of the KL term, above 0.
 
     Returns:
         Rises [N], float64; exact for a linear decoder with a Gaussian likelihood.
-
-    Raises:
-        ValueError: if ``curvature`` is not a stack of finite square matrices, I + C / beta has an
-            entry on its diagonal, before or after, that is not positive, ``rotation`` is not
-            orthogonal or ``beta`` is not positive.
 
     Source: Kumar & Poole 2020, https://arxiv.org/abs/2002.00041, the second-order loss of a
     beta-VAE; Rolinek et al. 2019, https://arxiv.org/abs/1812.06775. Differs: neither states the

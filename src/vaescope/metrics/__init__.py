@@ -16,9 +16,10 @@ An argument of one of these names means the same in every function, unless the f
 - ``table``: informations of latents and factors, an `InformationTable`.
 - ``seed``: of all random draws, at least 0.
 
-What cannot be used (shapes that do not fit, values that are not finite, unknown options or options
-out of range) is refused by a ``ValueError`` that says what was given and what is needed. Where data
-have no score, such as factors that never vary, it is a ``NoScoreError``.
+What cannot be used (shapes that do not fit, values that are not finite, continuous factors where
+classes are needed, unknown options or options out of range) is refused by a ``ValueError`` that
+says what was given and what is needed. Where data have no score, such as factors that never vary,
+it is a ``NoScoreError``.
 """
 
 from vaescope.metrics.collected_codes import CollectedCodes, OnCodes

@@ -24,15 +24,11 @@ from vaescope.statistics.protocol import Options
 
 @dataclass
 class Drift(Options):
-    """How far the codes of the same images have moved since the evaluation before; 1: not at all.
+    """How far codes of the same images have moved since the evaluation before; 1: not at all."""
 
-    Args:
-        num_samples: images whose codes are kept from evaluation to evaluation, at most.
-        mean_threshold: which latents are active, as in ``Latents``.
-    """
-
+    # images whose codes are kept from evaluation to evaluation, at most
     num_samples: AtLeastThree = 1000
-    mean_threshold: NonNegative = 0.5
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Likenesses in [0, 1]: ``drift_mcc`` (axes, active latents), ``_procrustes``, ``_cka``.
@@ -54,22 +50,12 @@ class Drift(Options):
 
 @dataclass
 class Agreement(Options):
-    """How alike an ensemble's members are: each one's mean over its partners.
+    """How alike an ensemble's members are: each one's mean over its partners."""
 
-    Args:
-        num_samples: images of the split that are compared, at most.
-        mean_threshold: which latents are active, as in ``Latents``.
-        similarity: of latents for the UDR, ``"spearman"`` or ``"lasso"``.
-        kl_threshold: mean KL in nats above which a latent counts for the UDR; an autoencoder's all
-            do.
-
-    Raises:
-        ValueError: if the similarity is unknown.
-    """
-
-    num_samples: AtLeastThree = 2000
-    mean_threshold: NonNegative = 0.5
-    similarity: Similarity = "spearman"
+    num_samples: AtLeastThree = 2000  # images of the split that are compared, at most
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
+    similarity: Similarity = "spearman"  # of latents for the UDR, ``"spearman"`` or ``"lasso"``
+    # mean KL in nats above which a latent counts for the UDR; an autoencoder's all do
     kl_threshold: NonNegative = 0.01
 
     def together(self, members: Sequence[Codes]) -> list[dict[str, float]]:

@@ -31,13 +31,9 @@ _DECODED_AT_A_TIME = 128
 
 @dataclass
 class OfActiveLatents(Options):
-    """A statistic that is, in part, about active latents.
+    """A statistic that is, in part, about active latents."""
 
-    Args:
-        mean_threshold: which latents are active, as in ``Latents``.
-    """
-
-    mean_threshold: NonNegative = 0.5
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
 
 
 class Alignment(OfActiveLatents):
@@ -128,14 +124,10 @@ class OffAxis(Options):
     """Does each singular value of the decoder's Jacobian change along its own latent alone?
 
     Costs about (D + 1)² decodes a code, as much as D + 1 Jacobians.
-
-    Args:
-        num_codes: codes at which this is measured, at most.
-        mean_threshold: which latents are active, as in ``Latents``.
     """
 
-    num_codes: Count = 16
-    mean_threshold: NonNegative = 0.5
+    num_codes: Count = 16  # codes at which this is measured, at most
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``off_axis_share`` in [0, 1], 0 is good, of the expected image, on active latents.

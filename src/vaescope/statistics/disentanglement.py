@@ -15,12 +15,9 @@ class Disentanglement(Options):
     """Mutual information gap (MIG) of the posterior means, disentanglement_lib's convention.
 
     The same number as ``mig`` of the panel, by the same kinds of factors and the same shuffles.
-
-    Args:
-        bins: equal-width bins over each latent's range.
     """
 
-    bins: Bins = 20
+    bins: Bins = 20  # equal-width bins over each latent's range
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``mig`` with its chance level and the ceiling that the bins set; none without factors."""
@@ -40,14 +37,10 @@ class Neighbours(Options):
     Factors whose values stand in a line or a circle are regressed, like the paper's continuous
     ones, and categorical factors classified: with 32 ordered values as classes the score would be
     near 1 up to rotations of 20 degrees.
-
-    Args:
-        neighbours: k, at least 1.
-        num_samples: codes that are used, at most.
     """
 
-    neighbours: Count = 5
-    num_samples: Count = 10_000
+    neighbours: Count = 5  # k, at least 1
+    num_samples: Count = 10_000  # codes that are used, at most
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``neighbour_score``, its chance level, and the other reading of categorical factors."""

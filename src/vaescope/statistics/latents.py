@@ -23,17 +23,12 @@ from vaescope.statistics.protocol import Options, finite
 
 @dataclass
 class Latents(Options):
-    """How many latents are active, by both papers' rules, and the KL of each.
+    """How many latents are active, by both papers' rules, and the KL of each."""
 
-    Args:
-        mean_threshold: CVPR 2019: active if the means' standard deviation is above this, in units
-            of the prior's. An autoencoder has no prior: all its latents are active, here as in the
-            statistics of the decoder.
-        variance_threshold: ICML 2021: active if the mean variance is below this.
-    """
-
+    # CVPR 2019: active if the means' standard deviation is above this, in units of the prior's. An
+    # autoencoder has no prior: all its latents are active, here as in the statistics of the decoder
     mean_threshold: NonNegative = 0.5
-    variance_threshold: NonNegative = 0.8
+    variance_threshold: NonNegative = 0.8  # ICML 2021: active if the mean variance is below this
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Counts of active latents in [0, D], KL in nats per image."""
@@ -51,15 +46,10 @@ class Latents(Options):
 
 @dataclass
 class PolarizedRegime(Options):
-    """How far the KL is from its form in the polarized regime, and since when it has been close.
+    """How far the KL is from its form in the polarized regime, and since when it has been close."""
 
-    Args:
-        threshold: gap below which a run counts as polarized.
-        mean_threshold: which latents are active, as in ``Latents``.
-    """
-
-    threshold: NonNegative = 0.03
-    mean_threshold: NonNegative = 0.5
+    threshold: NonNegative = 0.03  # gap below which a run counts as polarized
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``polarization_gap`` (0 is polarized) and ``polarized_share`` of training in [0, 1]."""
@@ -83,16 +73,12 @@ class LatentTypes(Options):
     """Active, mixed and passive latents, and what they do to mean and to sampled codes.
 
     See https://arxiv.org/abs/2109.12679.
-
-    Args:
-        variance_threshold: a latent is off at an image where its variance is above this.
-        mean_threshold: largest variance of a passive latent's mean over the data.
-        share: of the images that must agree.
     """
 
+    # a latent is off at an image where its variance is above this
     variance_threshold: NonNegative = 0.8
-    mean_threshold: NonNegative = 0.2
-    share: Annotated[float, Interval(gt=0.5, le=1)] = 0.95
+    mean_threshold: NonNegative = 0.2  # largest variance of a passive latent's mean over the data
+    share: Annotated[float, Interval(gt=0.5, le=1)] = 0.95  # of the images that must agree
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Counts in [0, D]; total correlations and entropies in nats, infinite ones left out."""
@@ -123,16 +109,12 @@ class IntrinsicDimension(Options):
 
     The gap of the last two is what FONDUE thresholds, https://arxiv.org/abs/2209.12806.
 
-    Args:
-        neighbours: nearest neighbours in use, at least 2.
-        num_samples: images of the split that are used, at most.
-
     Raises:
         ValueError: for too few images for so many neighbours.
     """
 
-    neighbours: AtLeastTwo = 20
-    num_samples: Count = 1000
+    neighbours: AtLeastTwo = 20  # nearest neighbours in use, at least 2
+    num_samples: Count = 1000  # images of the split that are used, at most
 
     def __post_init__(self) -> None:
         super().__post_init__()

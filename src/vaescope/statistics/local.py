@@ -12,21 +12,14 @@ from vaescope.statistics.protocol import Options
 
 @dataclass
 class LocalDisentanglement(Options):
-    """MIG inside small boxes of factor values, whose images are encoded for it.
+    """MIG inside small boxes of factor values, whose images are encoded for it."""
 
-    Args:
-        boxes: number of boxes around random combinations.
-        points: images drawn in each box, of the whole data set.
-        reach: half the width of a box as a share of a factor's number of values.
-        least: factors with fewer values, and categorical ones, keep one value in a box.
-        bins: equal-width bins over each latent's range inside a box.
-    """
-
-    boxes: Count = 20
-    points: AtLeastTwo = 500
-    reach: Share = 0.1
+    boxes: Count = 20  # number of boxes around random combinations
+    points: AtLeastTwo = 500  # images drawn in each box, of the whole data set
+    reach: Share = 0.1  # half the width of a box as a share of a factor's number of values
+    # factors with fewer values, and categorical ones, keep one value in a box
     least: AtLeastTwo = 10
-    bins: Bins = 5
+    bins: Bins = 5  # equal-width bins over each latent's range inside a box
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_mig`` in [0, 1], high is good, ``local_mig_chance``, ``local_mig_ceiling``.

@@ -25,18 +25,14 @@ class LocalPCA(Options):
     have the same statistic. Neighbours are as near as the images of the split are dense: raise
     ``num_samples`` (and the evaluation's own) for axes that are more local. The cost is that of a
     Gram matrix of ``num_samples`` images, its eigendecomposition, and ``num_points`` Jacobians.
-
-    Args:
-        neighbours: nearest images that make local axes, at most; more than active latents.
-        num_points: images around which they are taken, at most.
-        num_samples: images among which neighbours are searched and of the global PCA, at most.
-        mean_threshold: which latents are active, as in ``Latents``.
     """
 
+    # nearest images that make local axes, at most; more than active latents
     neighbours: AtLeastTwo = 50
-    num_points: Count = 64
+    num_points: Count = 64  # images around which they are taken, at most
+    # images among which neighbours are searched and of the global PCA, at most
     num_samples: AtLeastTwo = 2000
-    mean_threshold: NonNegative = 0.5
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_pca_cosine`` in [0, 1], and the same of rotated latents, ``_chance``.

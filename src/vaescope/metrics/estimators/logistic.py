@@ -95,7 +95,6 @@ def fit_logistic(
         separated without a penalty, weights grow until the loss is about ``tolerance``.
 
     Raises:
-        ValueError: if factors are continuous or an option is out of range.
         NoScoreError: if a factor has too many classes.
 
     Source: multinomial logistic regression, Bishop 2006, "Pattern Recognition and Machine

@@ -24,9 +24,6 @@ def checked_rows(codes: Tensor, factors: Tensor, least: int = 1) -> Rows:
 
     Returns:
         Codes as float64; factors as float64, or as int64 if they are integers or truth values.
-
-    Raises:
-        ValueError: if rows are missing.
     """
     if codes.ndim != 2 or factors.ndim != 2 or 0 in (codes.shape[1], factors.shape[1]):
         raise misfit("[N, D] and [N, K]", codes=codes, factors=factors)

@@ -71,9 +71,6 @@ def information_gaps(
         the second best is 0. Factors with one value are left out of the score; with no other
         factor the score is 0.
 
-    Raises:
-        ValueError: if the convention is unknown or its variances are missing.
-
     Source: Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs",
     https://arxiv.org/abs/1802.04942, eq. 6, whose estimator is ``"chen"``; binning of Locatello et
     al. 2019, https://arxiv.org/abs/1811.12359 (``"dlib"``), and of the public code of Roth et al.

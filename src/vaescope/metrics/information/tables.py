@@ -169,9 +169,6 @@ def active_latents(table: InformationTable, shuffled: InformationTable) -> Tenso
     Returns:
         Mask [D]: information with a factor above the mean of the shuffles by more than five
         standard deviations of them. Constant latents never are.
-
-    Raises:
-        ValueError: for fewer than 20 shuffles.
     """
     if (count := len(shuffled.information)) < SHUFFLES:
         needed = f"active latents need at least {SHUFFLES}, or their spread varies"

@@ -120,9 +120,6 @@ def dci_errors(
         repeats: number of halves, at least 2; the relative error of the answer is about
             1 / sqrt(2 repeats - 2).
 
-    Raises:
-        ValueError: as `dci`, if ``repeats`` is below 2 or the probe is slow to fit.
-
     Source: Shao & Wu 1989, "A general theory for jackknife variance estimation",
     https://doi.org/10.1214/aos/1176347263, with half of the rows deleted. Differs: random halves,
     not all of them; the test rows stay, so informativeness lacks their share of the error.

@@ -70,9 +70,6 @@ def label_efficiency(
         The accuracies. Factors with one value are left out of the means; without any other, these
         are 0. Classes that were not fitted are missed.
 
-    Raises:
-        ValueError: if factors are continuous or there are fewer rows to fit than labels wanted.
-
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.5. Differs: a fixed
     ``C`` instead of cross-validation; no boosted trees; an efficiency is at most 1. Chance is
     returned.
@@ -121,9 +118,6 @@ def shifted_accuracy(
 
     Returns:
         The accuracies; without two factors that vary the score and the gap are 0.
-
-    Raises:
-        ValueError: if factors are continuous or ``repeats`` is below 1.
 
     Source: disentanglement_lib's strong downstream task, Dittadi et al. 2021,
     https://arxiv.org/abs/2010.14407, for the idea. Differs: the unshifted probe has as many labels
@@ -185,9 +179,6 @@ def reduced_accuracy(
     Returns:
         The accuracies. Factors with one value are left out of the means; without any other, these
         are 0. Without any latent left the most frequent class is predicted.
-
-    Raises:
-        ValueError: if factors are continuous or ``drop`` is out of range.
 
     Source: disentanglement_lib's reduced downstream task (Locatello et al. 2019,
     https://arxiv.org/abs/1811.12359). Differs: logistic probes, importances are given. Chance:

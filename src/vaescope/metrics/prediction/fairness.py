@@ -67,9 +67,6 @@ def unfairness_of_codes(
     Returns:
         Mean over a target and another, sensitive factor that both vary; 0 without such a pair.
 
-    Raises:
-        ValueError: if factors are continuous.
-
     Source: Locatello et al. 2019, https://arxiv.org/abs/1905.13662, as disentanglement_lib's
     "mean_fairness:mean_pred:mean_sens". Differs: as `unfairness`; trees are those of
     `vaescope.metrics.prediction.probes.boosted_probe`.

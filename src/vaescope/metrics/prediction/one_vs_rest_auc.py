@@ -85,9 +85,6 @@ def explicitness(
         of the mean; a class that was not fitted has area 0.5. Factors without an area are left
         out; with no other the score is chance.
 
-    Raises:
-        ValueError: if factors are continuous or the scale is unknown.
-
     Source: Ridgeway & Mozer 2018, https://arxiv.org/abs/1802.05312, section 3; settings of
     disentanglement_lib. Differs: constant latents and missing classes are defined. Ceiling: 1, but
     a code equal to an ordered factor stays a little below it with a penalty (0.987 for dSprites

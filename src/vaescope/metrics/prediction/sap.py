@@ -88,9 +88,6 @@ def sap_discrete(
         with the share of the most frequent class. A factor with one value among the fitted rows
         is left out; with no other the score is 0. Classes that were not fitted are missed.
 
-    Raises:
-        ValueError: if factors are continuous.
-
     Source: Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3, with the classifier of
     disentanglement_lib (Locatello et al. 2019, https://arxiv.org/abs/1811.12359). Differs: the
     paper fits thresholds; exact minimum instead of liblinear's tolerance (scores within 0.0005).
