@@ -304,7 +304,7 @@ def test_drift_is_likeness_to_the_look_before(held_out):
 
 def test_rotated_members_agree_but_for_their_axes(held_out):
     members = [held_out(), held_out(HALF_RIGHT, seed=1)]
-    scores = Agreement().together(members)
+    scores = Agreement().compare(members)
     assert len(scores) == 2
     for numbers in scores:
         for name in ("procrustes", "cka", "linear"):
@@ -314,13 +314,13 @@ def test_rotated_members_agree_but_for_their_axes(held_out):
         # all similarities are about equal, so that max R^2 / sum R is half of one
         half = numbers["align/agreement_rank_mcc"] / 2
         assert numbers["val/udr"] == pytest.approx(half, abs=0.01)
-    same = Agreement().together([held_out(), held_out(seed=1)])
+    same = Agreement().compare([held_out(), held_out(seed=1)])
     assert same[0]["align/agreement_mcc"] == near(1)
 
 
 def test_members_mean_is_over_their_partners(held_out):
     members = [held_out(angle, seed=i) for i, angle in enumerate((0.0, 0.0, HALF_RIGHT))]
-    scores = Agreement().together(members)
+    scores = Agreement().compare(members)
     found = [scores[seed]["align/agreement_mcc"] for seed in range(3)]
     assert found == [near((1 + MATCHED) / 2), near((1 + MATCHED) / 2), near(MATCHED)]
 
@@ -328,9 +328,9 @@ def test_members_mean_is_over_their_partners(held_out):
 def test_a_latent_without_partner_agrees_with_none(held_out):
     encoded = held_out()
     half = replace(held_out(seed=1), mean=encoded.mean * torch.tensor([1, 0.01]))
-    scores = Agreement().together([encoded, half])
+    scores = Agreement().compare([encoded, half])
     assert scores[0]["align/agreement_mcc"] == near(0.5)
-    asleep = Agreement(mean_threshold=9).together([encoded, half])
+    asleep = Agreement(mean_threshold=9).compare([encoded, half])
     assert "align/agreement_mcc" not in asleep[0]
     assert "align/agreement_cka" in asleep[0]
 
@@ -338,7 +338,7 @@ def test_a_latent_without_partner_agrees_with_none(held_out):
 @pytest.mark.parametrize("similarity", ["spearman", "lasso"])
 def test_every_latent_of_an_autoencoder_counts_for_the_udr(held_out, similarity):
     members = [held_out(posterior=Point, seed=seed) for seed in (0, 1)]
-    scores = Agreement(similarity=similarity).together(members)
+    scores = Agreement(similarity=similarity).compare(members)
     assert scores[0]["val/udr"] == near(0.9 if similarity == "lasso" else 1)
 
 
@@ -360,7 +360,7 @@ def test_models_are_let_go_before_the_group_is_compared(held_out, grid):
             yield one
 
     class Group:
-        def together(self, members):
+        def compare(self, members):
             gc.collect()
             assert sum(model() is not None for model in models) <= 1
             return [{"align/number": float(i)} for i, _ in enumerate(members)]

@@ -138,7 +138,7 @@ def push_units(decode: Decode, codes: Tensor) -> tuple[Tensor, Tensor]:
     return output.flatten(1), columns.flatten(2).permute(1, 2, 0)
 
 
-def room_for(decode: Decode, codes: Tensor, memory_mb: int) -> int:
+def copies_that_fit(decode: Decode, codes: Tensor, memory_mb: int) -> int:
     """How many copies of one code's activations (values or tangents) fit the budget."""
     largest = _LargestTensor()
     with torch.no_grad(), largest:
@@ -152,7 +152,7 @@ def _chunks(
     """Outputs [n, X] and Jacobians [n, X, D] of one chunk of codes after the other."""
     check_codes(codes)
     if chunk is None:
-        chunk = max(1, room_for(decode, codes, memory_mb) // (codes.shape[1] + 1))
+        chunk = max(1, copies_that_fit(decode, codes, memory_mb) // (codes.shape[1] + 1))
     check_chunk(chunk)
     for part in codes.split(chunk):
         # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.

@@ -10,8 +10,8 @@ from vaescope.alignment.decoder_derivatives import (
     Decode,
     check_chunk,
     check_codes,
+    copies_that_fit,
     push_units,
-    room_for,
 )
 from vaescope.alignment.dto import nearest_signed_permutation, right_singular_vectors
 from vaescope.tensor_checks import check_squares
@@ -60,7 +60,7 @@ def off_axis_derivatives(
         [[[1.0, 0.0], [0.0, 1.0]]]
     """
     check_codes(codes)
-    room, dim = room_for(decode, codes, memory_mb), codes.shape[1]
+    room, dim = copies_that_fit(decode, codes, memory_mb), codes.shape[1]
     if chunk is None:
         chunk = max(1, room // (dim + 1) ** 2)
     check_chunk(chunk)

@@ -37,7 +37,7 @@ def local_axis_cosines(jacobian: Tensor, axes: Tensor) -> Tensor:
     """
     products, gram = _products(jacobian, axes)
     norms = gram.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
-    return _matched_mean(_over_norms(products, norms))
+    return _matched_mean(_cosines(products, norms))
 
 
 def rotated_axis_cosines(
@@ -73,7 +73,7 @@ def rotated_axis_cosines(
         normal = torch.randn((len(gram), dim, dim), generator=generator, dtype=torch.float64)
         rotation = torch.linalg.qr(normal.to(gram.device)).Q
         squares = ((gram @ rotation) * rotation).sum(1)
-        total += _matched_mean(_over_norms(products @ rotation, squares.clamp(min=0).sqrt()))
+        total += _matched_mean(_cosines(products @ rotation, squares.clamp(min=0).sqrt()))
     return total / num_rotations
 
 
@@ -150,7 +150,7 @@ def _products(jacobian: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
     return axes.double().mT @ columns, columns.mT @ columns
 
 
-def _over_norms(products: Tensor, norms: Tensor) -> Tensor:
+def _cosines(products: Tensor, norms: Tensor) -> Tensor:
     """|Cosines| [N, K, D] of unit axes and columns of these lengths [N, D]."""
     found = norms[:, None, :] > 0
     cosines = (products / norms.where(norms > 0, 1.0)[:, None, :]).abs().clamp(max=1)

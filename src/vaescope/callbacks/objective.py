@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from vaescope.callbacks.evaluate_split import Evaluation
 from vaescope.files import write_json
 from vaescope.scores import LOGGED, PANEL_SCORES, name_of
-from vaescope.scores.objective import missing, names_of, objective_keys
+from vaescope.scores.objective import names_of, no_score, objective_keys
 from vaescope.statistics import Statistics
 
 
@@ -41,7 +41,7 @@ class Objective(pl.Callback):
         for key in self.keys:
             name = name_of(key)
             if name not in names and name not in LOGGED and name not in PANEL_SCORES:
-                raise missing(key, names)
+                raise no_score(key, names)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the rows of the last evaluation, one a seed."""

@@ -16,7 +16,7 @@ from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config.loading import config_dir
 from vaescope.scores import direction_of
-from vaescope.scores.objective import DEFAULT, missing, names_of, objective_keys, objective_values
+from vaescope.scores.objective import DEFAULT, names_of, no_score, objective_keys, objective_values
 from vaescope.stopping import Stopped
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
     values = []
     for key, value in objective_values(keys, rows, validated).items():
         if value is None:
-            raise missing(key, names_of(rows if key.startswith("test/") else validated))
+            raise no_score(key, names_of(rows if key.startswith("test/") else validated))
         log.info("objective %s = %.6g (direction: %s)", key, value, direction_of(key) or "unknown")
         values.append(value)
     return values[0] if len(values) == 1 else tuple(values)

@@ -47,8 +47,8 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores of codes in a file."""
     panel = _panel(plain["metrics"] or DEFAULT_SCORES, plain["num_samples"])
     codes, rows = read_codes(plain["codes"], plain["num_samples"])
-    measured = panel.measured(codes)
-    row = {"num_samples": len(codes.mean)} | codes.named(as_numbers(measured))
+    measured = panel.measure(codes)
+    row = {"num_samples": len(codes.mean)} | codes.by_log_key(as_numbers(measured))
     about: dict[str, Any] = {"codes": str(plain["codes"]), "rows": rows}
     about["conventions"] = {name: found.convention for name, found in measured.items()}
     about["left_out"] = panel.tell.messages

@@ -25,7 +25,7 @@ def canonical_latents(codes: Tensor) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(order).to(codes.device), signs
 
 
-def following(draws: Tensor, codes: Tensor) -> Tensor:
+def follow_latents(draws: Tensor, codes: Tensor) -> Tensor:
     """Draws [..., D], symmetric about 0, given to latents of codes [N, D] by what these hold."""
     order, signs = canonical_latents(codes)
     return draws[..., order.argsort()] * signs
@@ -45,4 +45,6 @@ def draw_codes(means: Tensor, variances: Tensor, count: int, seed: int) -> tuple
     orders = [torch.randperm(len(means), generator=generator) for _ in rounds]
     rows = torch.cat(orders)[:count].to(means.device)
     noise = torch.randn(count, means.shape[1], generator=generator, dtype=torch.float64)
-    return rows, means[rows] + variances[rows].sqrt() * following(noise.to(means.device), means)
+    return rows, means[rows] + variances[rows].sqrt() * follow_latents(
+        noise.to(means.device), means
+    )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vaescope.escaping import for_terminal
-from vaescope.scores import PANEL_SCORES, in_order, name_of, record_of
+from vaescope.scores import PANEL_SCORES, name_of, record_of, sort_keys
 
 
 def print_scores(
@@ -33,7 +33,7 @@ def print_scores(
     table.add_column("meaning")
     keys = list(dict.fromkeys(key for row in rows for key in row))
     panel = [key for key in keys if name_of(key) in PANEL_SCORES]
-    for key in dict.fromkeys((*in_order(keys), *panel)):
+    for key in dict.fromkeys((*sort_keys(keys), *panel)):
         record = record_of(key)
         if record and not key.endswith(("_chance", "_ratio")):
             printed = [shown_published((published or {}).get(key))] if published else []

@@ -12,9 +12,9 @@ from vaescope.scores.lookup import (
     chief_keys,
     direction_of,
     heading,
-    in_order,
     name_of,
     record_of,
+    sort_keys,
 )
 from vaescope.scores.loss_terms import LOSS_TERMS
 from vaescope.scores.record import Family, Score

@@ -57,7 +57,7 @@ CONTEXT = {
 }
 
 
-def _beside(score: Score, context: str, meaning: str) -> Score:
+def _context_of(score: Score, context: str, meaning: str) -> Score:
     name = f"{score.name}_{context}"
     return replace(score, name=name, meaning=meaning, good=None, symbol="", family=None)
 
@@ -68,7 +68,7 @@ for _score in (*LOSSES, *(score for scores in STATISTICS.values() for score in s
     LOGGED[_score.name] = _score
     for _end, _text in (("chance", _score.chance), ("ceiling", _score.ceiling)):
         if _text:
-            LOGGED[f"{_score.name}_{_end}"] = _beside(_score, _end, _text)
+            LOGGED[f"{_score.name}_{_end}"] = _context_of(_score, _end, _text)
 RECORDS = {**PANEL_SCORES, **LOGGED, **{score.name: score for score in TRAINING}}
 
 
@@ -96,7 +96,7 @@ def record_of(key: str) -> Score | None:
             return RECORDS[known]
     score, _, context = name.rpartition("_")
     if context in CONTEXT and score in PANEL_SCORES:
-        return _beside(PANEL_SCORES[score], context, CONTEXT[context].format(score))
+        return _context_of(PANEL_SCORES[score], context, CONTEXT[context].format(score))
     return None
 
 
@@ -118,7 +118,7 @@ def chief_keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [key for key in keys if any(key in row for row in rows)]
 
 
-def in_order(keys: list[str]) -> list[str]:
+def sort_keys(keys: list[str]) -> list[str]:
     """The keys of losses and statistics, in the order of their records."""
     order = {name: place for place, name in enumerate(LOGGED)}
     return sorted((k for k in keys if name_of(k) in order), key=lambda k: order[name_of(k)])

@@ -78,7 +78,7 @@ def names_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted({name_of(key) for row in rows for key in row if "/" in key})
 
 
-def missing(key: str, names: Sequence[str]) -> ConfigError:
+def no_score(key: str, names: Sequence[str]) -> ConfigError:
     """The refusal of a score that a run does not have.
 
     Args:

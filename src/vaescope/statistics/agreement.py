@@ -45,7 +45,7 @@ class Drift(Options):
         }
         if active.any():
             numbers["drift_mcc"] = matched_correlation(before[:, active], now[:, active])
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Agreement(Options):
     # mean KL in nats above which a latent counts for the UDR; an autoencoder's all do
     kl_threshold: NonNegative = 0.01
 
-    def together(self, members: Sequence[Codes]) -> list[dict[str, float]]:
+    def compare(self, members: Sequence[Codes]) -> list[dict[str, float]]:
         """Likenesses in [0, 1], high is good, by what they allow between two members.
 
         ``agreement_mcc``: order, signs and scales of latents; ``_rank_mcc``: monotone maps of
@@ -85,7 +85,7 @@ class Agreement(Options):
         kl = torch.stack([self._kl(member) for member in members])
         means["udr"] = udr(codes, kl, similarity=self.similarity, kl_threshold=self.kl_threshold)
         return [
-            member.named({name: float(values[i]) for name, values in means.items()})
+            member.by_log_key({name: float(values[i]) for name, values in means.items()})
             for i, member in enumerate(members)
         ]
 

@@ -24,7 +24,7 @@ from vaescope.alignment import (
 from vaescope.distributions.likelihoods import Bernoulli
 from vaescope.ranges import Count, NonNegative
 from vaescope.statistics.encoded_split import EncodedSplit
-from vaescope.statistics.protocol import Options, finite
+from vaescope.statistics.protocol import Options, finite_numbers
 
 _DECODED_AT_A_TIME = 128
 
@@ -57,7 +57,7 @@ class Alignment(OfActiveLatents):
             lengths = in_loss.diagonal(dim1=1, dim2=2)
             relation = variance_relation(variance[: len(in_loss)], lengths, beta)
             numbers["variance_relation"] = float(relation[:, active].median())
-        return encoded.named(numbers | {"active_latents": float(active.sum())})
+        return encoded.by_log_key(numbers | {"active_latents": float(active.sum())})
 
 
 class Spectrum(OfActiveLatents):
@@ -82,7 +82,7 @@ class Spectrum(OfActiveLatents):
             squares = in_loss.diagonal(dim1=1, dim2=2)
             order = order_agreement(variance[: len(squares), active], squares[:, active])
             numbers["order_agreement"] = float(order.mean())
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)
 
 
 class Gaps(OfActiveLatents):
@@ -116,7 +116,9 @@ class Gaps(OfActiveLatents):
                 numbers["isometry_deviation"] = isometry_deviation(
                     _part(gram, active), variance[: len(gram), active], beta
                 )
-        return encoded.named(finite({name: float(v.mean()) for name, v in numbers.items()}))
+        return encoded.by_log_key(
+            finite_numbers({name: float(v.mean()) for name, v in numbers.items()})
+        )
 
 
 @dataclass
@@ -142,7 +144,7 @@ class OffAxis(Options):
         derivatives = _part(off_axis_derivatives(model.decode, codes, metric).cpu(), active)
         if not derivatives.any():
             return {}
-        return encoded.named({"off_axis_share": float(off_axis_share(derivatives).mean())})
+        return encoded.by_log_key({"off_axis_share": float(off_axis_share(derivatives).mean())})
 
 
 @torch.no_grad()

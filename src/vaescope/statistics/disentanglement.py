@@ -25,7 +25,7 @@ class Disentanglement(Options):
         if factors.shape[1] == 0:
             return {}
         found = information_family(codes, factors, kinds=kinds, bins=self.bins, repeats=0)["mig"]
-        return encoded.named(
+        return encoded.by_log_key(
             {"mig": found.score, "mig_chance": found.chance, "mig_ceiling": found.ceiling}
         )
 
@@ -54,7 +54,7 @@ class Neighbours(Options):
         if not all(regressed):
             excess = neighbour_score(*rows, continuous=regressed, neighbours=k, discrete="excess")
             numbers["neighbour_score_excess"] = excess.score
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)
 
 
 class Identifiability:
@@ -70,4 +70,4 @@ class Identifiability:
             return {}
         ordered = encoded.sample().ordered
         r2 = linear_alignment(ordered.codes, ordered.factors)
-        return encoded.named(computations.mcc(ordered) | {"linear_r2": r2})
+        return encoded.by_log_key(computations.mcc(ordered) | {"linear_r2": r2})

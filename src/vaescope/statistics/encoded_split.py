@@ -62,7 +62,7 @@ class Codes:
         """The first codes and their factors, as the score panel takes them."""
         return Sample(self.mean[:most], self.factors[:most], self.factor_kinds)
 
-    def named(self, numbers: Mapping[str, float]) -> dict[str, float]:
+    def by_log_key(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """By log key: while training ``val/...`` or ``align/...``, else ``test/...`` and so on.
 
         The record of a number says which; without one it is ``val/...``.

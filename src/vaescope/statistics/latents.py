@@ -18,7 +18,7 @@ from vaescope.alignment import (
 )
 from vaescope.ranges import AtLeastTwo, Count, NonNegative
 from vaescope.statistics.encoded_split import EncodedSplit
-from vaescope.statistics.protocol import Options, finite
+from vaescope.statistics.protocol import Options, finite_numbers
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Latents(Options):
             if encoded.by_latent:
                 per_latent = encoded.kl.mean(0)
                 numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class PolarizedRegime(Options):
             steps, gaps = zip(*series, strict=True)
             share = polarized_share(steps, gaps, encoded.step, self.threshold)
             numbers["polarized_share"] = share
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)
 
 
 @dataclass
@@ -100,7 +100,7 @@ class LatentTypes(Options):
                 numbers["total_correlation_sampled"] = sampled_total_correlation(mean, variance)
         entropies = enumerate(latent_entropies(mean))
         numbers |= {f"entropy_latent_{j:02d}": float(entropy) for j, entropy in entropies}
-        return encoded.named(finite(numbers))
+        return encoded.by_log_key(finite_numbers(numbers))
 
 
 @dataclass
@@ -138,7 +138,7 @@ class IntrinsicDimension(Options):
             distinct = len(used.unique(dim=0))
             if distinct == 1 or distinct > self.neighbours:
                 found[name] = mle_dimension(used, neighbours=self.neighbours)
-        found = finite(found)
+        found = finite_numbers(found)
         if "mean" in found and "sampled" in found:
             found["gap"] = found["sampled"] - found["mean"]
-        return encoded.named({f"dimension_{name}": value for name, value in found.items()})
+        return encoded.by_log_key({f"dimension_{name}": value for name, value in found.items()})

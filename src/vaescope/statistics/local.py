@@ -49,4 +49,4 @@ class LocalDisentanglement(Options):
             "local_mig_chance": local_mig(codes, values[:, order], bins=self.bins).score,
             "local_mig_ceiling": local_mig(values.double(), values, bins=self.bins).score,
         }
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)

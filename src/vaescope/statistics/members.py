@@ -13,7 +13,7 @@ def scores_of_split(encoded: EncodedSplit, statistics: Statistics) -> dict[str, 
     Raises:
         TrainingDivergedError: if a statistic fails on codes that are no numbers.
     """
-    numbers = encoded.named(encoded.losses)
+    numbers = encoded.by_log_key(encoded.losses)
     for statistic in statistics.values():
         if isinstance(statistic, GroupStatistic):
             continue
@@ -35,5 +35,5 @@ def add_group_scores(
     """Add what compares two or more members to the scores of each, by seed in their order."""
     for statistic in statistics.values():
         if isinstance(statistic, GroupStatistic) and len(codes) > 1:
-            for own, more in zip(scores.values(), statistic.together(codes), strict=True):
+            for own, more in zip(scores.values(), statistic.compare(codes), strict=True):
                 own |= more

@@ -21,7 +21,7 @@ from vaescope.panel import (
 )
 from vaescope.ranges import MOST, Repeats, Share
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
-from vaescope.statistics.protocol import Options, finite
+from vaescope.statistics.protocol import Options, finite_numbers
 
 _INFINITE = "some latents are copies or mixtures of others, or there are too few codes for so many"
 
@@ -56,9 +56,9 @@ class PanelScores(Options):
         Nothing of fewer than 50 codes, or of codes that are no numbers. What is left out is told,
         each sentence once.
         """
-        return encoded.named(finite(as_numbers(self.measured(encoded))))
+        return encoded.by_log_key(finite_numbers(as_numbers(self.measure(encoded))))
 
-    def measured(self, codes: Codes) -> dict[str, Measured]:
+    def measure(self, codes: Codes) -> dict[str, Measured]:
         """Each score that is a number, with its context and convention."""
         lack = ""
         if len(codes.mean) < FEWEST:

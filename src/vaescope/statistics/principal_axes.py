@@ -65,4 +65,4 @@ class LocalPCA(Options):
         correlations = pca_correlations(codes, images)
         if len(correlations):
             numbers["global_pca_correlation"] = float(correlations.mean())
-        return encoded.named(numbers)
+        return encoded.by_log_key(numbers)

@@ -28,7 +28,7 @@ class Statistic(Protocol):
 class GroupStatistic(Protocol):
     """Compares the members of an ensemble; a single model has no such numbers."""
 
-    def together(self, members: Sequence[Codes]) -> list[dict[str, float]]:
+    def compare(self, members: Sequence[Codes]) -> list[dict[str, float]]:
         """Return log keys and values of each of two or more members, in their order."""
         ...
 
@@ -36,6 +36,6 @@ class GroupStatistic(Protocol):
 Statistics = Mapping[str, Statistic | GroupStatistic]
 
 
-def finite(numbers: Mapping[str, float]) -> dict[str, float]:
+def finite_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
     """Without infinities, which have no mean over seeds; a NaN stays and is seen."""
     return {name: value for name, value in numbers.items() if not math.isinf(value)}

@@ -14,7 +14,7 @@ from vaescope.metrics.estimators.probe_data import (
     basis_of,
     checked_rows,
     class_numbers,
-    need_classes,
+    require_classes,
 )
 
 _MOST_PARAMETERS = 6000  # of a Hessian that is held whole
@@ -112,7 +112,7 @@ def fit_logistic(
     if not tolerance > 0 or max_iterations < 1:
         raise ValueError("tolerance has to be positive and max_iterations at least 1")
     codes, factors = checked_rows(codes, factors)
-    need_classes(factors, kinds, "give kinds, or bin continuous factors first")
+    require_classes(factors, kinds, "give kinds, or bin continuous factors first")
     found = [torch.unique(column, return_inverse=True) for column in factors.T]
     basis = basis_of(codes, standardise or strength is None)
     inputs = basis.inputs(codes)

@@ -44,13 +44,13 @@ class ManyClasses:
         error = p.scatter_add(1, self.labels, -torch.ones_like(p[:, :1])) * self.row_weights
         return error.T @ self.inputs / len(self.inputs) + self.penalty * weights
 
-    def curved(self, p: Tensor, weighted: Tensor, direction: Tensor) -> Tensor:
+    def hessian_product(self, p: Tensor, weighted: Tensor, direction: Tensor) -> Tensor:
         """Product [C, P] of the Hessian with a direction [C, P]; weighted are p by row weight."""
         change = self.inputs @ direction.T
         change -= (p * change).sum(1, keepdim=True)
         return (change * weighted).T @ self.inputs / len(self.inputs) + self.penalty * direction
 
-    def blocks(self, p: Tensor, weighted: Tensor) -> Tensor:
+    def block_factors(self, p: Tensor, weighted: Tensor) -> Tensor:
         """Cholesky factors [C, P, P] of the Hessian's block of each class alone."""
         found = (weighted * (1 - p)).T @ self.squares / len(self.inputs)
         size = self.inputs.shape[1]
@@ -125,7 +125,7 @@ def _step(
 ) -> tuple[Tensor, float]:
     """Direction [C, P] that solves H d = -g nearly, and the size of the gradient."""
     weighted = p * problem.row_weights
-    factors = problem.blocks(p, weighted)
+    factors = problem.block_factors(p, weighted)
     found, left = torch.zeros_like(gradient), -gradient
     scaled = torch.cholesky_solve(left[..., None], factors)[..., 0]
     along, product = scaled, float((left * scaled).sum())
@@ -133,7 +133,7 @@ def _step(
     # The nearer the end, the better a step is solved: convergence stays faster than linear.
     wanted = size * min(_LEAST_RESIDUAL, (size / max(largest, size)) ** 0.5)
     for _ in range(_MOST_PRODUCTS):
-        curved = problem.curved(p, weighted, along)
+        curved = problem.hessian_product(p, weighted, along)
         bend = float((along * curved).sum())
         if not bend > 0:  # rounding, or a shift of all classes
             break

@@ -86,7 +86,7 @@ def factor_kinds(factors: Tensor, kinds: Sequence[str] | None) -> tuple[str, ...
     )
 
 
-def need_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> None:
+def require_classes(factors: Tensor, kinds: Sequence[str] | None, instead: str) -> None:
     """Refuse factors without classes.
 
     Args:

@@ -18,7 +18,7 @@ class LabelColumns:
     """
 
     def __init__(self, binned: Tensor, name: str = "labels") -> None:
-        self.labels = _from_zero(name, binned).T.contiguous()  # 0, 1, ... [M, N], int64
+        self.labels = _number_labels(name, binned).T.contiguous()  # 0, 1, ... [M, N], int64
         sizes = self.labels.amax(1) + 1
         self.cells = self.labels + (sizes.cumsum(0) - sizes)[:, None]  # cell numbers [M, N], int64
         columns = torch.arange(len(sizes), device=sizes.device)
@@ -96,7 +96,7 @@ def _entropy(sums: Tensor, total: Tensor) -> Tensor:
     return (total.log() - sums / total).clamp(min=0)
 
 
-def _from_zero(name: str, binned: Tensor) -> Tensor:
+def _number_labels(name: str, binned: Tensor) -> Tensor:
     """Labels 0, 1, ... for arbitrary integers [N, M]."""
     if binned.ndim != 2 or 0 in binned.shape:
         raise misfit("a non-empty matrix", **{name: binned})

@@ -68,11 +68,13 @@ def nearest_information(
     columns = []
     for column, factor in enumerate(factors.T):
         if not regressed[column]:
-            columns.append(_with_classes(values, factor, neighbours))
+            columns.append(_information_of_classes(values, factor, neighbours))
             continue
         target = factor.double()[None]
         target = torch.cat([target.cos(), target.sin()]) if angular[column] else target
-        columns.append(_with_reals(values, _standardised(target, generator), neighbours))
+        columns.append(
+            _information_of_numbers(values, _standardised(target, generator), neighbours)
+        )
     alive = (values != 0).any(1)
     return torch.stack(columns, 1).clamp(min=0).where(alive[:, None], 0.0)
 
@@ -88,7 +90,7 @@ def _standardised(columns: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(tied, values + _TIE_BREAK * noise.to(values.device), values)
 
 
-def _with_classes(values: Tensor, factor: Tensor, neighbours: int) -> Tensor:
+def _information_of_classes(values: Tensor, factor: Tensor, neighbours: int) -> Tensor:
     """Ross' estimate for latents [D, N] and one factor of classes [N], [D]."""
     _, labels, sizes = torch.unique(factor, return_inverse=True, return_counts=True)
     kept = sizes[labels] > 1
@@ -101,7 +103,7 @@ def _with_classes(values: Tensor, factor: Tensor, neighbours: int) -> Tensor:
     of_class = labels[order[0]]
     wanted = (sizes[of_class] - 1).clamp(max=neighbours)
     radius = _radius_in_class(inside, of_class, wanted)
-    counts = _within(values.sort(1).values, inside, radius).maximum(wanted)
+    counts = _count_within(values.sort(1).values, inside, radius).maximum(wanted)
     digamma = torch.special.digamma
     rows = torch.tensor(float(values.shape[1]), dtype=torch.float64, device=values.device)
     constant = digamma(rows) + (digamma(wanted.double()) - digamma(sizes[of_class].double())).mean()
@@ -123,7 +125,7 @@ def _radius_in_class(inside: Tensor, of_class: Tensor, wanted: Tensor) -> Tensor
     return radius
 
 
-def _with_reals(values: Tensor, target: Tensor, neighbours: int) -> Tensor:
+def _information_of_numbers(values: Tensor, target: Tensor, neighbours: int) -> Tensor:
     """Kraskov's first estimate for latents [D, N] and one factor [1 or 2, N], [D]."""
     from scipy.spatial import cKDTree
 
@@ -135,10 +137,10 @@ def _with_reals(values: Tensor, target: Tensor, neighbours: int) -> Tensor:
         found, _ = cKDTree(points).query(points, neighbours + 1, p=float("inf"))
         radii.append(torch.from_numpy(found[:, -1]))
     radius = torch.stack(radii).to(values.device)
-    near_code = _within(values.sort(1).values, values, radius)
+    near_code = _count_within(values.sort(1).values, values, radius)
     if len(target) == 1:
         target = target.expand(len(values), -1)
-        near_target = _within(target.sort(1).values.contiguous(), target.contiguous(), radius)
+        near_target = _count_within(target.sort(1).values.contiguous(), target.contiguous(), radius)
     else:
         points = target.T.cpu().numpy()
         tree = cKDTree(points)
@@ -153,7 +155,7 @@ def _with_reals(values: Tensor, target: Tensor, neighbours: int) -> Tensor:
     return digamma(ends).sum() - digamma(counts).sum(0).mean(1)
 
 
-def _within(ordered: Tensor, values: Tensor, radius: Tensor) -> Tensor:
+def _count_within(ordered: Tensor, values: Tensor, radius: Tensor) -> Tensor:
     """How many of the sorted values [D, N] are nearer than the radius [D, M], itself included."""
     reach = radius - _SLACK
     last = torch.searchsorted(ordered, values + reach, right=True)

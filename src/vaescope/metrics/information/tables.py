@@ -95,7 +95,7 @@ def shuffled_tables(binned: Tensor, labels: Tensor, bins: int, orders: Tensor) -
         orders: permutations of the rows [R, N], of `shuffle_orders`.
     """
     codes, factors = LabelColumns(binned, "binned"), LabelColumns(labels, "labels")
-    information, entropies, factor_entropies = _repeated(
+    information, entropies, factor_entropies = _informations_of_draws(
         codes, factors, orders, lambda order: joint_counts(codes, factors, order=order)
     )
     among = information_of_counts(joint_counts(factors, factors), factors, factors)[0]
@@ -120,7 +120,7 @@ def resampled_tables(
     """
     both = LabelColumns(torch.cat([binned, labels], 1), "labels")
     factors = LabelColumns(labels, "labels")
-    information, entropies, factor_entropies = _repeated(
+    information, entropies, factor_entropies = _informations_of_draws(
         both, factors, weights, lambda weight: joint_counts(both, factors, weights=weight)
     )
     sizes = [binned.shape[1], labels.shape[1]]
@@ -128,7 +128,7 @@ def resampled_tables(
     return InformationTable(of_codes, entropies.split(sizes, 1)[0], factor_entropies, among, bins)
 
 
-def _repeated(
+def _informations_of_draws(
     left: LabelColumns, right: LabelColumns, draws: Tensor, count: Callable[[Tensor], Tensor]
 ) -> Iterator[Tensor]:
     """`information_of_counts` of every draw [R, N], as many at a time as fit the cache."""

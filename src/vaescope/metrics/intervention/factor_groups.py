@@ -28,7 +28,7 @@ class SharedValues:
             which: the label that a row has to share, broadcast against ``uniform``.
             uniform: random numbers in [0, 1), one for each row to draw.
         """
-        return _looked_up(self.anchors, which, (uniform * self.num_anchors[which]).long())
+        return _entries(self.anchors, which, (uniform * self.num_anchors[which]).long())
 
     def draw_partners(self, which: Tensor, anchors: Tensor, uniform: Tensor) -> Tensor:
         """Rows drawn evenly, with replacement, from those that share the anchor's value.
@@ -38,11 +38,11 @@ class SharedValues:
             anchors: row numbers, broadcast against ``uniform``; an anchor can be its own partner.
             uniform: random numbers in [0, 1), one for each row to draw.
         """
-        steps = (uniform * _looked_up(self.count, which, anchors)).long()
-        return _looked_up(self.order, which, _looked_up(self.start, which, anchors) + steps)
+        steps = (uniform * _entries(self.count, which, anchors)).long()
+        return _entries(self.order, which, _entries(self.start, which, anchors) + steps)
 
 
-def _looked_up(table: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def _entries(table: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Entries of a table [K, N]; `index_select` takes a fraction of the time of brackets."""
     places = rows * table.shape[1] + columns
     return table.flatten().index_select(0, places.flatten()).view(places.shape)

@@ -83,7 +83,7 @@ def beta_vae_score(
     shared = fixable[(uniform * len(fixable)).long()]
     features = _features(values, groups, shared, batch, generator)
     train, evaluation = features.split([train_points, eval_points])
-    return _classified(train, shared[:train_points], evaluation, shared[train_points:])
+    return _classify(train, shared[:train_points], evaluation, shared[train_points:])
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _features(
     return torch.cat(parts)
 
 
-def _classified(
+def _classify(
     train: Tensor, train_labels: Tensor, evaluation: Tensor, eval_labels: Tensor
 ) -> BetaVaeScore:
     from sklearn.exceptions import ConvergenceWarning

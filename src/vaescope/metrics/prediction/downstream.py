@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.estimators.logistic import fit_logistic
-from vaescope.metrics.estimators.probe_data import Rows, need_classes, train_and_test, varying
+from vaescope.metrics.estimators.probe_data import Rows, require_classes, train_and_test, varying
 from vaescope.streams import stream
 from vaescope.tensor_checks import check_finite, misfit
 
@@ -226,7 +226,7 @@ def _shuffled(
 ) -> tuple[Rows, Rows]:
     """Rows to fit, in random order, and rows to score."""
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
-    need_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
+    require_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
     order = stream(seed, "probe_labels").permutation(len(fitted[0]))
     return _pick(fitted, torch.from_numpy(order).to(codes.device)), scored
 

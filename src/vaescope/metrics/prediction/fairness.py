@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from vaescope.metrics.estimators.probe_data import (
-    need_classes,
     probe_targets,
+    require_classes,
     train_and_test,
     varying,
 )
@@ -72,7 +72,7 @@ def unfairness_of_codes(
     `vaescope.metrics.prediction.probes.boosted_probe`.
     """
     fitted, scored = train_and_test(codes_train, factors_train, test=(codes_test, factors_test))
-    need_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
+    require_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
     columns = varying(fitted[1]).nonzero().flatten()
     if len(columns) < 2:
         return 0.0

@@ -9,7 +9,12 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic
-from vaescope.metrics.estimators.probe_data import Rows, class_numbers, need_classes, train_and_test
+from vaescope.metrics.estimators.probe_data import (
+    Rows,
+    class_numbers,
+    require_classes,
+    train_and_test,
+)
 from vaescope.tensor_checks import misfit
 
 Scale = Literal["auc", "unit"]
@@ -98,7 +103,7 @@ def explicitness(
     if scale not in ("auc", "unit"):
         raise ValueError(f"scale = {scale!r}, but 'auc' or 'unit' is needed")
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
-    need_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
+    require_classes(torch.cat([fitted[1], scored[1]]), kinds, "bin continuous factors first")
     probes = fit_logistic(*fitted, kinds=kinds, strength=strength)
     train, held_out = (explicitness_of_probes(probes, *rows, scale) for rows in (fitted, scored))
     return Explicitness(held_out[0], train[0], held_out[1], train[1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaescope.metrics.canonical import following
+from vaescope.metrics.canonical import follow_latents
 from vaescope.metrics.estimators.lasso import standardised
 from vaescope.metrics.estimators.probe_data import Targets, probe_targets, train_and_test, varying
 from vaescope.metrics.kinds import resolved_kinds
@@ -153,7 +153,7 @@ def _features(train: Tensor, test: Tensor, number: int, seed: int) -> tuple[Tens
     # Student's t with 3 degrees of freedom is the spectrum of a Matérn kernel
     scale = (rng.chisquare(3, (1, number)) / 3) ** -0.5 / math.sqrt(max(latents, 1))
     drawn = torch.from_numpy(rng.standard_normal((latents, number)) * scale).to(own)
-    frequencies = following(drawn.T, own).T
+    frequencies = follow_latents(drawn.T, own).T
     phases = torch.from_numpy(rng.uniform(0, 2 * math.pi, number)).to(own)
     waves = [math.sqrt(2) * (part @ frequencies + phases).cos() for part in (own, other)]
     features = [torch.cat(pair, 1) for pair in zip((own, other), waves, strict=True)]

@@ -78,7 +78,7 @@ def gbt_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> Answe
     """
     from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
-    return _with_sklearn(
+    return _fit_sklearn(
         partial(GradientBoostingClassifier, random_state=seed),
         partial(GradientBoostingRegressor, random_state=seed),
         (train, test),
@@ -100,7 +100,7 @@ def forest_probe(train: Tensor, test: Tensor, targets: Targets, seed: int) -> An
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    return _with_sklearn(
+    return _fit_sklearn(
         partial(RandomForestClassifier, max_features=None, random_state=seed, n_jobs=1),
         partial(RandomForestRegressor, random_state=seed, n_jobs=1),
         (train, test),
@@ -163,7 +163,7 @@ def _answers(strengths: Tensor, targets: Targets, train: Tensor, test: Tensor) -
     return Answers(summed / total.where(total > 0, 1.0), train, test)
 
 
-def _with_sklearn(
+def _fit_sklearn(
     classifier: Callable[[], Any],
     regressor: Callable[[], Any],
     codes: tuple[Tensor, Tensor],

@@ -9,7 +9,7 @@ from torch import Tensor
 from vaescope.metrics.estimators.probe_data import (
     Rows,
     checked_rows,
-    need_classes,
+    require_classes,
     train_and_test,
     varying,
 )
@@ -102,7 +102,7 @@ def sap_discrete(
         raise ValueError(f"strength = {strength}, but a positive number is needed")
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
     both = torch.cat([fitted[1], scored[1]])
-    need_classes(both, kinds, "use sap_continuous, or bin continuous factors first")
+    require_classes(both, kinds, "use sap_continuous, or bin continuous factors first")
     columns, chance = [], []
     for factor, truth in zip(fitted[1].T, scored[1].T, strict=True):
         classes, counts = torch.unique(factor, return_counts=True)

@@ -13,7 +13,7 @@ from vaescope.run_folder.contents import CONFIG, REPORT
 from vaescope.run_folder.environment_file import read_environment
 from vaescope.run_folder.metrics import read_metrics
 from vaescope.run_folder.scores import fingerprint, read_scores
-from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, chief_keys, in_order, name_of
+from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, chief_keys, name_of, sort_keys
 
 
 def write_report(folder: Path) -> Path:
@@ -70,7 +70,7 @@ def read_series(folder: Path) -> dict[str, Series]:
 
 def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
     """Key, value, chance level and meaning of every score of losses and statistics."""
-    keys = in_order(list(dict.fromkeys(key for row in rows for key in row)))
+    keys = sort_keys(list(dict.fromkeys(key for row in rows for key in row)))
     values = [(shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3)) for key in keys]
     return [(k, *v, LOGGED[name_of(k)].meaning) for k, v in zip(keys, values, strict=True)]
 

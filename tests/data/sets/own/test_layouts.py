@@ -23,7 +23,7 @@ def images(channels):
     return RNG.integers(0, 256, (N, H, W, channels), dtype=np.uint8)
 
 
-def in_order(array, layout):
+def sort_keys(array, layout):
     """An array `[N, H, W, C]` with its axes in another order, C left out where it has none."""
     kept = array if "C" in layout else array[..., 0]
     return np.ascontiguousarray(kept.transpose(["NHWC".index(letter) for letter in layout]))
@@ -71,7 +71,7 @@ def test_every_layout_that_is_said_is_read(tmp_path, layout):
     original = images(3 if "C" in layout else 1)
     expected = original.transpose(0, 3, 1, 2) / np.float32(255)
     for suffix in (".npy", ".npz", ".h5"):
-        path = write(tmp_path / f"mine{suffix}", in_order(original, layout))
+        path = write(tmp_path / f"mine{suffix}", sort_keys(original, layout))
         made = opened(path, layout=layout.lower())
         assert made.image_shape == expected.shape[1:]
         assert np.array_equal(made.batch(ALL).image.numpy(), expected)
@@ -82,7 +82,7 @@ def test_every_layout_that_is_said_is_read(tmp_path, layout):
 def test_pieces_are_rows_in_every_layout(tmp_path, monkeypatch, layout, suffix):
     monkeypatch.setattr(array_files, "_BYTES_AT_ONCE", 7 * H * W)
     original = images(3 if "C" in layout else 1)
-    array = in_order(original, layout)
+    array = sort_keys(original, layout)
     path = tmp_path / f"mine{suffix}"
     _ = write_matlab(path, images=array) if suffix == ".mat" else write(path, array)
     found = opened(path, layout=layout).batch(ALL).image.numpy() * 255
@@ -155,7 +155,7 @@ def test_matlab_files_have_their_axes_as_in_matlab(tmp_path, dtype):
         stored, original = original > 99, 255 * (original > 99)
     values = np.stack([np.arange(N) % 4, np.arange(N) % 3], 1).astype(float)
     path = write_matlab(
-        tmp_path / "mine.mat", images=in_order(stored, "HWCN"), latents=values, wide=values.T
+        tmp_path / "mine.mat", images=sort_keys(stored, "HWCN"), latents=values, wide=values.T
     )
     assert set(array_files.headers(path)) == {"images", "latents", "wide"}
     made = opened(path, layout="HWCN", factor_values="latents")
@@ -177,7 +177,7 @@ def test_matlab_files_of_old_versions_are_named_as_such(tmp_path):
 
 
 def test_texts_and_cells_of_matlab_are_no_numbers(tmp_path):
-    path = write_matlab(tmp_path / "mine.mat", images=in_order(images(1), "NHW"))
+    path = write_matlab(tmp_path / "mine.mat", images=sort_keys(images(1), "NHW"))
     with h5py.File(path, "r+") as file:
         file["names"] = np.zeros((4, N), np.uint16)
         file["names"].attrs["MATLAB_class"] = np.bytes_("char")
