@@ -54,14 +54,7 @@ def as_numbers(measured: Mapping[str, Measured]) -> dict[str, float]:
 
 
 def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of scores, each once, in their order.
-
-    Args:
-        scores: one name, or several.
-
-    Raises:
-        ValueError: if there is none, or one is unknown; names those that are near.
-    """
+    """Names of one or several scores, each once, in their order; unknown ones are refused."""
     names = (scores,) if isinstance(scores, str) else tuple(dict.fromkeys(scores))
     if not names:
         raise ValueError("no score was named; choose some, as scores=['mig', 'dci']")
@@ -73,11 +66,7 @@ def score_names(scores: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def check_repeats(repeats: int, costly_repeats: int) -> None:
-    """Refuse a single repetition, which has no spread, and less than none.
-
-    Raises:
-        ValueError: for such a number.
-    """
+    """Refuse a single repetition, which has no spread, and less than none."""
     if min(repeats, costly_repeats) < 0 or 1 in (repeats, costly_repeats):
         given = f"repeats={repeats}, costly_repeats={costly_repeats}"
         raise ValueError(f"{given}: give 0, or at least 2")

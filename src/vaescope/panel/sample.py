@@ -17,25 +17,16 @@ FEWEST = 50  # codes below which most scores say nothing
 
 
 def looks_transposed(codes: Sequence[int], factors: Sequence[int]) -> bool:
-    """Whether matrices look like latents by rows and factors by rows, [D, N] and [K, N].
+    """Whether matrices of these shapes look like [D, N] and [K, N] instead of [N, D] and [N, K].
 
-    Args:
-        codes: number of rows and of latents.
-        factors: number of rows and of factors.
-
-    Returns:
-        True for more factors than rows, or for few rows of four times as many latents.
+    They do with more factors than rows, or with few rows of four times as many latents.
     """
     rows, latents = codes
     return factors[1] > rows or (rows < FEWEST and latents > 4 * rows)
 
 
 def as_tensor(name: str, values: Tensor | np.ndarray) -> Tensor:
-    """The tensor of codes or factors that may have come as a NumPy array or a list.
-
-    Raises:
-        ValueError: if they are no real numbers.
-    """
+    """The tensor of codes or factors that came as one, as an array or as lists; real numbers."""
     if not isinstance(values, Tensor):
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":

@@ -47,10 +47,8 @@ def train_and_test(
     """Rows to fit probes on and rows to score them on.
 
     Args:
-        codes, factors, seed: as in `vaescope.metrics`.
-        test: codes [M, D] and factors [M, K] to score on; all given rows are fitted then. None: a
-            random part of the rows is held out.
-        test_share: part that is held out, above 0 and below 1; not used with ``test``.
+        codes, factors, test, seed: as in `vaescope.metrics`; with ``test`` all rows are fitted.
+        test_share: part that is scored otherwise, above 0 and below 1.
     """
     if test is not None:
         fitted, scored = checked_rows(codes, factors), checked_rows(*test)

@@ -174,7 +174,7 @@ def mig_chance(
         factors: values of the factors [N, K]; whole rows are shuffled.
         repeats: number of shuffles, at least 1.
         convention: how information is estimated, as in `information_gaps`.
-        variances: posterior variances [N, D], for ``"chen"`` alone.
+        variances: as in `information_gaps`.
 
     Returns:
         The mean score, the null of a permutation test. It falls as 1/N, so it tells when N is too

@@ -125,9 +125,7 @@ def factor_vae_score(
     pool is the whole table of states, rows are drawn as if every other factor were drawn evenly.
 
     Args:
-        factors, kinds, seed: as in `vaescope.metrics`.
-        codes: as in `vaescope.metrics`, the pool.
-        bins: as in `beta_vae_score`.
+        codes, factors, kinds, bins, seed: as in `beta_vae_score`.
         batch: rows of a vote, at least 2.
         train_votes: votes that the majority is learnt from.
         eval_votes: votes that are scored.

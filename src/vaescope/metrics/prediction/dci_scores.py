@@ -113,9 +113,8 @@ def dci(
 
     Args:
         codes_train, factors_train, codes_test, factors_test, seed: as in `vaescope.metrics`.
-        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
-            None: as in `vaescope.metrics.kinds.resolved_kinds`. Circular factors with fractions are
-            angles in radians and are predicted as cosine and sine.
+        kinds: as in `vaescope.metrics`. Circular factors with fractions are angles in radians and
+            are predicted as cosine and sine.
         probe: ``"boosted"`` (trees of all classes together, on binned codes), ``"gbt"``
             (scikit-learn's gradient boosting, the field's), ``"forest"`` (scikit-learn's),
             ``"linear"``, ``"lasso"``, ``"logistic"``, or a `Probe` with settings of your own. The

@@ -113,11 +113,8 @@ def neighbour_chance(
     """Nearest-neighbour score that these codes reach by chance, 0 to 1: mean over shuffles.
 
     Args:
-        codes, seed: as in `vaescope.metrics`.
+        codes, continuous, neighbours, discrete, seed: as in `neighbour_score`.
         factors: values of the factors [N, K]; whole rows are shuffled against the codes.
-        continuous: for each factor, whether its value is regressed [K].
-        neighbours: how many of the nearest codes make a prediction.
-        discrete: as in `neighbour_score`.
         repeats: number of shuffles, at least 1.
 
     Returns:

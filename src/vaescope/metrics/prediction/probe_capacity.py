@@ -46,9 +46,8 @@ def dci_es(
 
     Args:
         codes_train, factors_train, codes_test, factors_test: as in `vaescope.metrics`.
-        kinds: ``"ordinal"``, ``"circular"``, ``"categorical"`` or ``"continuous"`` per factor;
-            None: as in `vaescope.metrics.kinds.resolved_kinds`. Categorical factors are classified,
-            circular ones predicted as cosine and sine, others as values.
+        kinds: as in `vaescope.metrics`. Categorical factors are classified, circular ones predicted
+            as cosine and sine, others as values.
         capacities: numbers of random features beside the codes, ascending from 0, at least two.
         ridge: of the least squares, for features of variance 1.
         seed: of the random features. They follow the latents: order, signs and scales change
