@@ -45,6 +45,5 @@ def draw_codes(means: Tensor, variances: Tensor, count: int, seed: int) -> tuple
     orders = [torch.randperm(len(means), generator=generator) for _ in rounds]
     rows = torch.cat(orders)[:count].to(means.device)
     noise = torch.randn(count, means.shape[1], generator=generator, dtype=torch.float64)
-    return rows, means[rows] + variances[rows].sqrt() * follow_latents(
-        noise.to(means.device), means
-    )
+    noise = follow_latents(noise.to(means.device), means)
+    return rows, means[rows] + variances[rows].sqrt() * noise
