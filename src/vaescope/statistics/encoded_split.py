@@ -174,7 +174,7 @@ def encode_split(
             noise = model.noise_for(len(shown.image), number, use="held out")
             losses.append((len(chunk), _losses(model, shown, step, noise)))
     model.train(training)
-    about |= {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    codes: dict[str, Any] = {n: torch.cat([part[n] for part in parts]) for n in parts[0]}
     total, names = sum(count for count, _ in losses), losses[0][1] if losses else ()
     means = {n: sum(count * each[n] for count, each in losses) / total for n in names}
     return EncodedSplit(
@@ -187,6 +187,7 @@ def encode_split(
         prior=model.prior,
         factor_kinds=dataset.factors.kinds,
         losses=means | model.settings(step),
+        **codes,
         **about,
     )
 
