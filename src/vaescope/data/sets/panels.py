@@ -8,10 +8,11 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from vaescope.data.datamodule import data_module_of
+from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.sources import source_of
+from vaescope.ranges import Count
 
 _SIDE = 16
 _LEVELS = 32
@@ -65,4 +66,9 @@ class Panels(RenderedDataset):
         return pixels.view(len(values), *self.image_shape)
 
 
-PanelsDataModule = data_module_of(Panels)
+class PanelsDataModule(FactorDataModule):
+    """Batches of ``Panels``."""
+
+    dataset_class = Panels
+
+    batch_size: Count = 256
