@@ -74,7 +74,7 @@ def dependence(module: FactorDataModule, lookup: Lookup) -> dict[str, Any] | Non
     found = factor_statistics(torch.from_numpy(values), weights, factors)
     pair = found["largest_mutual_information"]
     freedom = math.prod(
-        (factors.sizes[k] or BINS) - 1 for k in factors.positions_of(pair["factors"])
+        (factors.sizes[factors.position_of(n)] or BINS) - 1 for n in pair["factors"]
     )
     if chosen is None and pair["nats"] < _DEPENDENT + freedom / len(values):
         return None
@@ -86,7 +86,7 @@ def joint_frequency(
     values: np.ndarray, weights: np.ndarray, factors: Factors, names: Sequence[str]
 ) -> np.ndarray:
     """Share of rows `[A, B]` by the values of two factors, rows weighted."""
-    positions, table = factors.positions_of(names), torch.from_numpy(values)
+    positions, table = [factors.position_of(n) for n in names], torch.from_numpy(values)
     sizes = [factors.sizes[k] or BINS for k in positions]
     first, second = (value_codes(table[:, k], factors.sizes[k]) for k in positions)
     flat = np.bincount(first * sizes[1] + second, weights, minlength=math.prod(sizes))
