@@ -63,8 +63,8 @@ ARROWS = {
     "diagnosis": LEAVES | TEXTS | {"alignment", "config", "data", "files", "report", "run_folder"},
     "modification": LEAVES
     | TEXTS
-    | {"alignment", "config", "data", "diagnosis", "distributions", "files", "networks"}
-    | {"report", "run_folder", "stopping"},
+    | {"alignment", "config", "data", "diagnosis", "distributions", "files", "hardware"}
+    | {"networks", "report", "run_folder", "stopping"},
     "reproduction": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "diagnosis", "distributions", "experiment", "models"}

@@ -16,12 +16,14 @@ from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 from vaescope.run_folder.contents import holds_run, refuse_run
 from vaescope.run_folder.locking import locked
+from vaescope.run_folder.modification import refuse_others
 from vaescope.stopping import Stopped, kept, stoppable
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
     "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
+    "modify": "images that a VAE disentangles no more: modify data=panels epsilon=0.15",
     "report": "compare finished runs: report runs=[FOLDER,...]",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
@@ -101,6 +103,8 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
             stack.enter_context(locked(folder))
             if command != "train":
                 refuse_run(folder)
+            if command == "modify":
+                refuse_others(folder)
     if command == "train":
         words = _resumed(words)
     if command in FIRST_WORDS:

@@ -65,6 +65,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """What ``write_json`` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def link_as(path: Path, other: Path) -> None:
     """Let ``other`` be the same file as ``path``, in one step; a copy where there are no links."""
     with replacing(other) as temporary:

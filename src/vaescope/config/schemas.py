@@ -97,6 +97,23 @@ class DataSchema(MachineSchema):
 
 
 @dataclass
+@_composed_of(group for group in GROUPS if not group.many)
+class ModifySchema(MachineSchema):
+    """Root keys of ``modify.yaml`` and their types."""
+
+    epsilon: Annotated[float, Interval(gt=0, le=1)] = MISSING
+    direction: str = MISSING
+    method: str = MISSING
+    rotation: Any = MISSING
+    widths: Any = MISSING
+    schedule: Any = MISSING
+    patterns: Any = MISSING
+    seed: Seed = MISSING
+    device: str | None = None
+    bar: bool = True
+
+
+@dataclass
 class PaperSchema:
     """An option of the group ``paper``."""
 
@@ -132,4 +149,4 @@ class ReportSchema(MachineSchema):
     sort: str | None = None
 
 
-SCHEMAS = (TrainSchema, EvaluateSchema, DataSchema, ReproduceSchema, ReportSchema)
+SCHEMAS = (*(TrainSchema, EvaluateSchema, DataSchema, ModifySchema, ReproduceSchema, ReportSchema),)

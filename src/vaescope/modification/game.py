@@ -7,12 +7,14 @@ bounded by 1 in every pixel, lowers the loss of the one and raises that of the o
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 Direction = Literal["entangle", "align"]
 ReconstructionLoss = Callable[[Tensor, Tensor], Tensor]
+Noise = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,23 @@ class Losses:
         return self.disentangled - self.entangled
 
 
+class Bounded(nn.Module):
+    """tanh of a decoder: a learnt modification w [B, K] -> m [B, *image_shape] in [-1, 1]."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, w: Tensor) -> Tensor:
+        """The modification of standardised factors."""
+        return self.decoder(w).tanh()
+
+
 class Game(nn.Module):
     """The modification and the two decoders that it plays with.
 
     Args:
-        modification: w [B, K] -> logits of any image [B, *image_shape]; tanh bounds it.
+        modification: w [B, K] -> m [B, *image_shape] in [-1, 1]; without parameters it is fixed.
         disentangled: codes [B, K] -> output for the likelihood.
         entangled: likewise, for rotated codes.
         nll: (output, image) -> reconstruction loss [B].
@@ -40,7 +54,7 @@ class Game(nn.Module):
         widths: posterior widths of both references, each [K].
         epsilon: largest change of a pixel, in (0, 1].
         direction: ``entangle`` makes the rotated latents pay, ``align`` the factors.
-        clip: keep x' in [0, 1].
+        clip: keep x' in [0, 1], as pixels are.
 
     Source: Zietlow, Rolinek, Martius 2021, "Demystifying Inductive Biases for (Beta-)VAE Based
     Architectures", https://arxiv.org/abs/2102.06822. Differs: how the references are made (their
@@ -73,11 +87,11 @@ class Game(nn.Module):
         self.register_buffer("width_of_rotated", widths[1].float())
 
     def modified(self, images: Tensor, w: Tensor) -> Tensor:
-        """X' = x + epsilon tanh(m(w)) [B, *image_shape], clipped if asked for."""
-        change = self.epsilon * self.modification(w).tanh().reshape(images.shape)
-        return (images + change).clamp(0, 1) if self.clip else images + change
+        """X' = x + epsilon m(w) [B, *image_shape], clipped if asked for."""
+        changed = images + self.epsilon * self.modification(w)
+        return clipped(changed) if self.clip else changed
 
-    def outputs(self, w: Tensor, noise: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def outputs(self, w: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """What both references decode of standardised factors [B, K] with noise, two of [B, K]."""
         plain = self.disentangled(w + self.width_of_factors * noise[0])
         return plain, self.entangled(w @ self.rotation.T + self.width_of_rotated * noise[1])
@@ -86,14 +100,46 @@ class Game(nn.Module):
         """Reconstruction losses [B] of both outputs."""
         return Losses(self.nll(outputs[0], target), self.nll(outputs[1], target))
 
-    def objective(
-        self, images: Tensor, w: Tensor, noise: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, Losses]:
-        """One loss for all players, whose gradient is each player's own; and the losses [B].
+    def loss_of_decoders(self, target: Tensor, w: Tensor, noise: Noise) -> Tensor:
+        """Sum of both references' mean losses on images as they are given."""
+        own = self.losses(self.outputs(w, noise), target.detach())
+        return (own.disentangled + own.entangled).mean()
+
+    def loss_of_modification(self, images: Tensor, w: Tensor, noise: Noise) -> Tensor:
+        """L_ent - L_dis, mean, of decoders as they are; for ``align`` the other sign."""
+        with torch.no_grad():
+            outputs = self.outputs(w, noise)
+        return -self.sign * self.losses(outputs, self.modified(images, w)).margin.mean()
+
+    def objective(self, images: Tensor, w: Tensor, noise: Noise) -> Tensor:
+        """One loss for all players, whose gradient is each player's own.
 
         Decoders see the modified images as given, the modification sees the decoders' outputs so.
         """
         target, outputs = self.modified(images, w), self.outputs(w, noise)
         own = self.losses(outputs, target.detach())
         paid = self.losses((outputs[0].detach(), outputs[1].detach()), target)
-        return (own.disentangled + own.entangled - self.sign * paid.margin).mean(), own
+        return (own.disentangled + own.entangled - self.sign * paid.margin).mean()
+
+
+def clipped(images: Tensor) -> Tensor:
+    """Images within [0, 1], with the gradient of a projected descent.
+
+    Where a pixel is clipped, a step that would lead further out has no gradient, one that leads
+    back has all of it: a pixel that is out of range is not stuck there.
+    """
+    result: Tensor = _Clip.apply(images)
+    return result
+
+
+class _Clip(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, images: Tensor) -> Tensor:
+        context.save_for_backward(images)
+        return images.clamp(0, 1)
+
+    @staticmethod
+    def backward(context: Any, grad: Tensor) -> Tensor:
+        (images,) = context.saved_tensors
+        outward = ((images < 0) & (grad > 0)) | ((images > 1) & (grad < 0))
+        return grad.masked_fill(outward, 0)

@@ -2,94 +2,227 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
+from vaescope.ranges import Seed, check_fields
+from vaescope.run_folder.scores import read_scores
+
+MOST_FACTORS = 12
+BY_NORM, NEIGHBOURS, HAAR, JACOBIAN = "by_norm", "neighbours", "haar", "jacobian"
+Width = Annotated[float, Interval(gt=0, le=1)]
 
 
-def standardised(factors: Factors, values: Tensor) -> Tensor:
+def standardise(factors: Factors, values: Tensor) -> Tensor:
     """Factor values in standard deviations of their uniform distribution, mean 0.
 
     Args:
         factors: names, sizes and kinds.
-        values: of points [..., K], in the data set's own units.
+        values: of points [..., L], in the data set's own units.
 
     Returns:
-        w [..., K], float32; classes and angles as their numbers, as in the paper: a shape of three
-        classes is -1.22, 0 or 1.22.
+        w [..., K] of the K factors that vary, float32; classes and angles as their numbers, as in
+        the paper: a shape of three classes is -1.22, 0 or 1.22.
+
+    Example:
+        >>> factors = Factors(("shape", "colour"), (3, 1), ("categorical", "categorical"))
+        >>> w = standardise(factors, torch.tensor([[0, 0], [2, 0]]))
+        >>> [[round(x, 2) for x in row] for row in w.tolist()]
+        [[-1.22], [1.22]]
     """
     sizes = torch.tensor(factors.sizes, dtype=torch.float64, device=values.device)
     mean = torch.where(sizes > 0, (sizes - 1) / 2, 0.5)
     spread = torch.where(sizes > 0, ((sizes**2 - 1) / 12).sqrt(), math.sqrt(1 / 12))
-    return ((values.double() - mean) / spread.clamp(min=1e-12)).float()
+    varies = sizes != 1
+    return ((values.double() - mean) / spread)[..., varies].float()
 
 
-def factor_rotation(
-    dim: int, pairs: Sequence[Sequence[int]] | str, angle: float = 45.0, seed: int = 0
-) -> Tensor:
-    """The rotation R between the factors and the entangled latents R w.
-
-    Args:
-        dim: number of factors K, at least 2.
-        pairs: of factors whose plane is turned, each factor in at most one pair; ``neighbours``:
-            (0, 1), (2, 3), ...; the last of an odd number with none; ``haar``: a random rotation.
-        angle: degrees by which each plane is turned.
-        seed: of the random rotation.
-
-    Returns:
-        Orthogonal matrix [K, K], float64.
+def varying(factors: Factors) -> tuple[str, ...]:
+    """Names of the factors of more than one value.
 
     Raises:
-        ConfigError: the pairs do not fit the factors.
-
-    Example:
-        >>> [[round(x, 3) for x in row] for row in factor_rotation(2, "neighbours", 90).tolist()]
-        [[0.0, -1.0], [1.0, 0.0]]
+        ConfigError: there are none, one, or more than 12.
     """
-    if pairs == "haar":
-        normal = torch.from_numpy(np.random.default_rng(seed).standard_normal((dim, dim)))
-        basis, upper = torch.linalg.qr(normal)
-        return basis * upper.diagonal().sign()
-    chosen = [(k, k + 1) for k in range(0, dim - 1, 2)] if pairs == "neighbours" else pairs
-    if isinstance(chosen, str) or any(len(set(pair)) != 2 for pair in chosen):
-        raise ConfigError(f"config.pairs: {pairs!r}; give neighbours, haar or pairs [[0, 1], ...]")
-    named = [k for pair in chosen for k in pair]
-    if len(set(named)) < len(named) or not all(0 <= k < dim for k in named):
+    named = zip(factors.names, factors.sizes, strict=True)
+    names = tuple(name for name, size in named if size != 1)
+    if not 2 <= len(names) <= MOST_FACTORS:
+        what = f"{len(names)} ({', '.join(names)})" if names else "no known ones"
         raise ConfigError(
-            f"config.pairs: {pairs!r}; name each of the factors 0..{dim - 1} once at most"
+            f"a modification mixes 2 to {MOST_FACTORS} factors that vary, but the data set has "
+            f"{what}; choose another data set"
         )
-    rotation = torch.eye(dim, dtype=torch.float64)
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    for i, j in chosen:
-        rotation[[i, i, j, j], [i, j, i, j]] = torch.tensor([cos, -sin, sin, cos]).double()
-    return rotation
+    return names
 
 
-def widths_of_equal_kl(gram: Tensor, rotation: Tensor, widest: float) -> tuple[Tensor, Tensor]:
-    """Posterior widths of both references by the variance relation, with the same KL term.
+@dataclass(frozen=True)
+class Rotation:
+    """The rotation R between the factors w and the entangled latents R w.
 
     Args:
-        gram: mean of F^T F over the data set [K, K], F the factor Jacobian.
-        rotation: R [K, K].
-        widest: width of the flattest factor, in standard deviations.
+        pairs: of factors whose plane is turned, as positions or names, each factor in one pair at
+            most; ``by_norm``: of all factors in the order of |dx / dw_k|, the first two, the next
+            two, ..., where least change is needed; ``neighbours``: in the order of the data set;
+            of an odd number one stays as it is; ``haar``: no pairs, a random rotation of all.
+        angle: degrees by which each plane is turned.
+        seed: of the random rotation.
+    """
+
+    pairs: Any = BY_NORM
+    angle: Annotated[float, Interval(ge=-180, le=180)] = 45.0
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not isinstance(self.pairs, str | Sequence) or (
+            isinstance(self.pairs, str) and self.pairs not in (BY_NORM, NEIGHBOURS, HAAR)
+        ):
+            raise ConfigError(self._refusal("give by_norm, neighbours, haar or a list of pairs"))
+
+    def planes(self, names: Sequence[str], norms: Tensor | None = None) -> list[tuple[int, int]]:
+        """Pairs of positions of factors whose plane is turned; of ``haar`` none.
+
+        Args:
+            names: of the factors.
+            norms: |dx / dw_k| of each, for ``by_norm``.
+
+        Raises:
+            ConfigError: the pairs do not fit the factors.
+        """
+        if self.pairs == HAAR:
+            return []
+        order = list(range(len(names)))
+        if self.pairs == BY_NORM and norms is not None:
+            order = norms.argsort(descending=True, stable=True).tolist()
+        if isinstance(self.pairs, str):
+            return [(order[k], order[k + 1]) for k in range(0, len(names) - 1, 2)]
+        if any(isinstance(pair, str) or len(pair) != 2 for pair in self.pairs):
+            raise ConfigError(self._refusal("give pairs like [[0, 1], [2, 3]]"))
+        factors = Factors(tuple(names), (2,) * len(names), ("ordinal",) * len(names))
+        found = [(factors.position_of(a), factors.position_of(b)) for a, b in self.pairs]
+        named = [k for pair in found for k in pair]
+        if not named or len(set(named)) < len(named):
+            raise ConfigError(self._refusal("name each factor once at most, and one pair at least"))
+        return found
+
+    def matrix(self, names: Sequence[str], norms: Tensor | None = None) -> Tensor:
+        """R, orthogonal [K, K], float64; arguments as of ``planes``.
+
+        Example:
+            >>> turned = Rotation("neighbours", angle=90).matrix(("a", "b"))
+            >>> [[round(x, 3) for x in row] for row in turned.tolist()]
+            [[0.0, -1.0], [1.0, 0.0]]
+        """
+        if self.pairs == HAAR:
+            rng = np.random.default_rng(self.seed)
+            normal = torch.from_numpy(rng.standard_normal((len(names), len(names))))
+            basis, upper = torch.linalg.qr(normal)
+            return basis * upper.diagonal().sign()
+        rotation = torch.eye(len(names), dtype=torch.float64)
+        cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+        for i, j in self.planes(names, norms):
+            rotation[[i, i, j, j], [i, j, i, j]] = torch.tensor([cos, -sin, sin, cos]).double()
+        return rotation
+
+    def _refusal(self, advice: str) -> str:
+        return f"config.rotation.pairs: {self.pairs!r}; {advice}"
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Posterior widths sigma of both references, in standard deviations of the factors.
+
+    Args:
+        of: ``jacobian``: by the variance relation, of the factor Jacobian's norms; a list: of each
+            factor that varies; a folder of a trained run: of its latents' KL terms, the sharpest
+            latent for the factor of the largest norm. The rotated latents always get the widths of
+            the variance relation that have the same KL.
+        mean: geometric mean of the factors' widths, for ``jacobian``.
+        scale: width of the ball over which the factor Jacobian is taken; 0: between neighbours.
+    """
+
+    of: Any = JACOBIAN
+    mean: Width = 0.15
+    scale: Annotated[float, Interval(ge=0, le=1)] = 0.25
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def of_factors(self, gram: Tensor) -> Tensor:
+        """Widths sigma [K] of the factors, from their mean Gram matrix F^T F [K, K].
+
+        Raises:
+            ConfigError: the list or the run does not fit.
+        """
+        squares = gram.diagonal().clamp(min=0).double()
+        if self.of == JACOBIAN:
+            return widths_of_mean(squares, self.mean)
+        if isinstance(self.of, str):
+            given = _widths_of_run(Path(self.of).expanduser(), len(squares))
+            order = squares.argsort(descending=True, stable=True)
+            return given[order.argsort()]
+        given = torch.tensor([float(width) for width in self.of], dtype=torch.float64)
+        if len(given) != len(squares) or not bool(((given > 0) & (given <= 1)).all()):
+            raise ConfigError(
+                f"config.widths.of: {self.of} was given; give a width above 0 and up to 1 for each "
+                f"of the {len(squares)} factors that vary, jacobian, or the folder of a run"
+            )
+        return given
+
+
+def widths_of_mean(squares: Tensor, mean: float) -> Tensor:
+    """Widths by the variance relation sigma_j^2 = 1 / (1 + |F_j|^2 / t), of a geometric mean.
+
+    Args:
+        squares: |F_j|^2 of each direction [K], not all 0.
+        mean: geometric mean of the widths, above 0 and up to 1: the KL term is -K log(mean) nats
+            where codes have variance 1 - sigma^2.
 
     Returns:
-        sigma [K] of the factors, proportional to 1 / |F_k| and at most ``widest``, and sigma [K]
-        of the rotated latents, by the same rule and with the same product.
+        sigma [K], float64, in (0, 1]; the noise level t follows from ``mean``.
 
-    Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775: sigma_j |column j| is constant at
-    the optimum. Differs: columns are averaged over the data set.
+    Source: Rolinek et al. 2019, https://arxiv.org/abs/1812.06775: sigma_j |column j| is constant
+    at the optimum, where latents are active. Differs: columns are averaged over the data set.
+
+    Example:
+        >>> widths = widths_of_mean(torch.tensor([4.0, 1.0]), mean=0.1)
+        >>> [round(x, 3) for x in widths.tolist()], round(float(widths.prod()), 4)
+        ([0.071, 0.141], 0.01)
     """
-    norms = gram.double().diagonal().clamp(min=0).sqrt()
-    turned = (
-        (rotation.double() @ gram.double() @ rotation.double().T).diagonal().clamp(min=0).sqrt()
-    )
-    floor = 1e-6 * norms.amax()
-    plain, other = 1 / norms.clamp(min=floor), 1 / turned.clamp(min=floor)
-    plain = plain * widest / plain.amax()
-    other = other * (plain.log().mean() - other.log().mean()).exp()
-    return plain, other
+    squares = squares.double()
+    low, high = -40.0, 40.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        widths = (1 + squares / squares.amax() * math.exp(-middle)).rsqrt()
+        low, high = (middle, high) if widths.log().mean().exp() < mean else (low, middle)
+    return widths
+
+
+def widths_of_rotated(widths: Tensor, gram: Tensor, rotation: Tensor) -> Tensor:
+    """Widths [K] of the latents R w by the variance relation, with the KL term of the factors'."""
+    turned = (rotation.double() @ gram.double() @ rotation.double().T).diagonal().clamp(min=0)
+    return widths_of_mean(turned, float(widths.log().mean().exp()))
+
+
+def _widths_of_run(folder: Path, count: int) -> Tensor:
+    """Widths of a trained run's latents, sharpest first, 1 for factors beyond their number."""
+    rows = read_scores(folder).rows
+    found = [
+        sorted((float(row[key]) for key in row if "/kl_latent_" in key), reverse=True)
+        for row in rows
+    ]
+    if not found or not found[0]:
+        raise ConfigError(
+            f"config.widths.of: the run in {folder} has no KL terms of single latents; train it "
+            "with statistics that have them (latents)"
+        )
+    mean = [sum(column) / len(column) for column in zip(*found, strict=True)][:count]
+    nats = torch.tensor([*mean, *[0.0] * (count - len(mean))], dtype=torch.float64)
+    return (-nats).exp().clamp(1e-3, 1)

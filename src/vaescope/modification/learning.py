@@ -1,0 +1,296 @@
+"""Training of the game: decoders alone, all players, decoders alone again; resumable."""
+
+import json
+import logging
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from tqdm.auto import tqdm
+
+from vaescope import stopping
+from vaescope.errors import DataError, TrainingDivergedError, first_line
+from vaescope.files import replacing
+from vaescope.modification.examples import Examples
+from vaescope.modification.game import Game, Losses, Noise
+from vaescope.ranges import Count, Positive, Rows, Steps, check_fields
+from vaescope.run_folder.modification import refuse_other_settings
+from vaescope.streams import stream
+
+log = logging.getLogger(__name__)
+
+ORIGINAL, GAME, MODIFIED = "original", "game", "modified"
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+_CHUNK = 256  # images that are measured at a time
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long each part of the training lasts, and how it goes.
+
+    First both decoders learn the original images, which gives the margin before; then all play;
+    at the end the modification stays as it is while the decoders catch up, for the margin after.
+
+    Args:
+        steps: updates of the game, at most.
+        decoders_before: updates of the decoders on the original images.
+        decoders_after: updates of the decoders on the modified images.
+        batch_size: images per update.
+        turns: ``simultaneous``: each update is one of all players; ``alternating``: the decoders
+            make ``decoder_steps`` updates, then the modification makes one.
+        decoder_steps: of ``alternating``.
+        every_n_steps: updates between two measurements of the margin, each followed by a
+            checkpoint.
+        patience: the game ends after so many measurements without a better margin; None: never.
+        minutes: the game ends once training has taken so long, pauses not counted; None: never.
+        kept_back: rows that no update sees and the margin is measured on; at most a tenth of all.
+    """
+
+    steps: Steps = 4000
+    decoders_before: Steps = 1000
+    decoders_after: Steps = 1000
+    batch_size: Count = 256
+    turns: Literal["simultaneous", "alternating"] = "simultaneous"
+    decoder_steps: Count = 1
+    every_n_steps: Count = 250
+    patience: Count | None = None
+    minutes: Positive | None = None
+    kept_back: Rows = 1024
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def length(self, part: str) -> int:
+        """Most updates of a part."""
+        lengths = {ORIGINAL: self.decoders_before, GAME: self.steps, MODIFIED: self.decoders_after}
+        return lengths[part]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Reconstruction losses of both references on the rows that were kept back, at a step.
+
+    Attributes:
+        step: updates made.
+        part: of the training: ``original``, ``game``, ``modified``.
+        disentangled: L_dis per image, in units of the likelihood.
+        entangled: L_ent.
+        margin: L_dis - L_ent; above 0 the entangled latents are the better choice for a VAE.
+    """
+
+    step: int
+    part: str
+    disentangled: float
+    entangled: float
+    margin: float
+
+
+@dataclass
+class State:
+    """Where a training stands, besides weights and their moments."""
+
+    part: str = ORIGINAL
+    step_of_part: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[Measurement] = field(default_factory=list)
+
+    def last(self, part: str) -> Measurement | None:
+        """The newest measurement of a part."""
+        return next((found for found in reversed(self.history) if found.part == part), None)
+
+
+class Training:
+    """Trains a game, measures it, and keeps its state in a file from which it goes on.
+
+    Args:
+        game: the players; updated in place.
+        examples: what they learn from.
+        make_optimizer: of all players' weights.
+        schedule: how long and how.
+        checkpoint: the file; a training whose file is there goes on from it.
+        identity: plain settings that a training which goes on must have in common with it.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        examples: Examples,
+        make_optimizer: MakeOptimizer,
+        schedule: Schedule,
+        checkpoint: Path,
+        identity: Mapping[str, Any],
+    ) -> None:
+        self.game, self.examples, self.schedule = game, examples, schedule
+        self.checkpoint, self.identity = checkpoint, json.dumps(identity, sort_keys=True)
+        self.learns = any(True for _ in game.modification.parameters())
+        self.optimizer = make_optimizer(list(game.parameters()))
+        self.state = State()
+        if checkpoint.is_file():
+            self._load()
+
+    def run(self, bar: bool = True) -> State:
+        """Make all updates that are missing.
+
+        Args:
+            bar: whether to draw a progress bar.
+
+        Raises:
+            Stopped: by a signal, after the state was kept.
+            TrainingDivergedError: a loss is not finite.
+        """
+        stopping.defer()
+        stopping.listen()
+        try:
+            with self._bar(bar) as display:
+                for part in (ORIGINAL, GAME, MODIFIED):
+                    self._run(part, display)
+        finally:
+            stopping.undefer()
+        return self.state
+
+    def _run(self, part: str, display: "tqdm[Any]") -> None:
+        """One part of the training, from where it stands."""
+        state, order = self.state, (ORIGINAL, GAME, MODIFIED)
+        if order.index(state.part) > order.index(part):
+            return
+        if state.part != part:
+            state.part, state.step_of_part = part, 0
+        if part == GAME and not self.learns:
+            return
+        began = time.monotonic()
+        while state.step_of_part < self.schedule.length(part) and not self._is_over(part):
+            self._update(part)
+            state.step, state.step_of_part = state.step + 1, state.step_of_part + 1
+            now = time.monotonic()
+            state.seconds, began = state.seconds + now - began, now
+            last = state.step_of_part == self.schedule.length(part)
+            if last or state.step_of_part % self.schedule.every_n_steps == 0:
+                found = self._measure(part)
+                display.set_postfix(part=part, margin=f"{found.margin:.4g}", refresh=False)
+                self.save()
+            display.update()
+            if (number := stopping.requested()) is not None:
+                self.save()
+                raise stopping.Stopped(number)
+
+    def _update(self, part: str) -> None:
+        rows = self.examples.rows(self.state.step, self.schedule.batch_size)
+        images, w = self.examples.at(rows)
+        noise = self._noise("modification/noise", w, self.state.step)
+        game = self.game
+        if part == ORIGINAL:
+            loss = game.loss_of_decoders(images, w, noise)
+        elif part == MODIFIED:
+            with torch.no_grad():
+                images = game.modified(images, w)
+            loss = game.loss_of_decoders(images, w, noise)
+        elif self.schedule.turns == "simultaneous":
+            loss = game.objective(images, w, noise)
+        elif (self.state.step_of_part + 1) % (self.schedule.decoder_steps + 1):
+            loss = game.loss_of_decoders(game.modified(images, w), w, noise)
+        else:
+            loss = game.loss_of_modification(images, w, noise)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def _noise(self, name: str, w: Tensor, step: int) -> Noise:
+        drawn = stream(self.examples.seed, name, step).standard_normal((2, *w.shape), np.float32)
+        first, second = torch.from_numpy(drawn).to(w.device)
+        return first, second
+
+    @torch.no_grad()
+    def _measure(self, part: str) -> Measurement:
+        """Losses on the rows kept back, with the same noise each time, added to the history."""
+        found = []
+        for step in range(0, len(self.examples.kept), _CHUNK):
+            images, w = self.examples.at(self.examples.kept[step : step + _CHUNK])
+            noise = self._noise("modification/noise_of_measurements", w, step)
+            target = images if part == ORIGINAL else self.game.modified(images, w)
+            found.append(self.game.losses(self.game.outputs(w, noise), target))
+        dis, ent = (
+            float(torch.cat([getattr(losses, name) for losses in found]).double().mean())
+            for name in (field.name for field in Losses.__dataclass_fields__.values())
+        )
+        if not math.isfinite(dis + ent):
+            raise TrainingDivergedError(
+                f"the references' losses are {dis} and {ent} at step {self.state.step}; lower "
+                f"optimizer.lr{self._kept_before()}"
+            )
+        measurement = Measurement(self.state.step, part, dis, ent, dis - ent)
+        self.state.history.append(measurement)
+        return measurement
+
+    def _is_over(self, part: str) -> bool:
+        """Whether the game ends before its last step: no time is left, or nothing is won."""
+        limit, patience = self.schedule.minutes, self.schedule.patience
+        if part != GAME:
+            return False
+        if limit is not None and self.state.seconds > 60 * limit:
+            return True
+        won = [self.game.sign * each.margin for each in self.state.history if each.part == GAME]
+        return patience is not None and len(won) - 1 - _argmax(won) >= patience
+
+    def save(self) -> None:
+        """Write the state, whole or not at all."""
+        state = {
+            **asdict(self.state),
+            "identity": self.identity,
+            "game": self.game.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        with replacing(self.checkpoint) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
+
+    def _load(self) -> None:
+        """Take up the state of the file.
+
+        Raises:
+            DataError: the file is no such state.
+            RunFolderError: it is of other settings.
+        """
+        try:
+            saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            before = json.loads(saved.pop("identity"))
+            weights, moments = saved.pop("game"), saved.pop("optimizer")
+            history = [Measurement(**each) for each in saved.pop("history")]
+            state = State(**saved, history=history)
+        except Exception as error:  # of torch, of zip files, of what is in them
+            raise DataError(
+                f"{self.checkpoint} is no state of a modification ({first_line(error)}); remove "
+                "it, or take another folder"
+            ) from error
+        refuse_other_settings(self.checkpoint.parent, before, json.loads(self.identity))
+        self.game.load_state_dict(weights)
+        self.optimizer.load_state_dict(moments)
+        self.state = state
+        log.info("the modification goes on from step %d", state.step)
+
+    def _bar(self, shown: bool) -> "tqdm[Any]":
+        seconds = 0.5 if sys.stderr.isatty() else 30  # a log file needs few lines
+        total = sum(self.schedule.length(part) for part in (ORIGINAL, GAME, MODIFIED))
+        return tqdm(
+            total=total - (0 if self.learns else self.schedule.steps),
+            initial=self.state.step,
+            unit="step",
+            mininterval=seconds,
+            maxinterval=max(10, seconds),
+            dynamic_ncols=True,
+            disable=not shown,
+        )
+
+    def _kept_before(self) -> str:
+        return f"; the state before is in {self.checkpoint}" if self.checkpoint.is_file() else ""
+
+
+def _argmax(numbers: list[float]) -> int:
+    return max(range(len(numbers)), key=numbers.__getitem__, default=-1)

@@ -1,0 +1,266 @@
+"""``vaescope modify``: from a configuration to a modified set, its picture and its record."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from vaescope.config.loading import build
+from vaescope.data import FactorDataModule, FactorDataset, write_modified
+from vaescope.diagnosis import factor_grams
+from vaescope.distributions.likelihoods import Likelihood
+from vaescope.errors import ConfigError, Mistakes
+from vaescope.files import read_json, write_json
+from vaescope.hardware import set_threads
+from vaescope.modification.closed_form import Patterns
+from vaescope.modification.examples import Examples
+from vaescope.modification.game import Bounded, Direction, Game
+from vaescope.modification.learning import (
+    GAME,
+    MODIFIED,
+    ORIGINAL,
+    Measurement,
+    Schedule,
+    State,
+    Training,
+)
+from vaescope.modification.references import (
+    Rotation,
+    Widths,
+    standardise,
+    varying,
+    widths_of_rotated,
+)
+from vaescope.modification.sheet import save_sheet
+from vaescope.run_folder.locking import locked
+from vaescope.run_folder.modification import (
+    RECORD,
+    SET,
+    SHEET,
+    STATE,
+    refuse_other_settings,
+    refuse_others,
+)
+from vaescope.streams import stream
+
+log = logging.getLogger(__name__)
+
+METHODS = ("learnt", "closed_form")
+_POINTS, _DRAWS = 200, 64  # of the factor Jacobian
+_OF_THE_MACHINE = ("output_dir", "data_dir", "data.data_dir", "threads", "device", "bar")
+# groups that choose a method of training, whose options do not matter here
+_UNUSED = ("model", "posterior", "prior", "trainer", "view", "sampling", "hold_out")
+
+
+@dataclass(frozen=True)
+class Modification:
+    """A modified set that was made.
+
+    Attributes:
+        path: its folder, for ``data=modified data.path=...``.
+        before: losses of both references on the original images, on rows that were kept back.
+        during: likewise, at the end of the game; None of a closed form.
+        after: likewise on the modified images, both decoders trained on them to the end.
+        history: all measurements.
+        seconds: of training.
+    """
+
+    path: Path
+    before: Measurement | None
+    during: Measurement | None
+    after: Measurement | None
+    history: tuple[Measurement, ...]
+    seconds: float
+
+
+def modify(plain: Mapping[str, Any]) -> Modification:
+    """Learn or compute a modification of a data set and write the modified set.
+
+    The same settings go on where a stopped process has left off; if all is there, nothing is done.
+
+    Args:
+        plain: resolved configuration of ``modify.yaml``.
+
+    Returns:
+        What was made, in ``output_dir``: the set in ``set``, ``sheet.png``, ``modification.json``.
+
+    Raises:
+        ConfigError: settings cannot work, all that is wrong at once.
+        RunFolderError: ``output_dir`` holds something else.
+        DataError: the disk is full or files are damaged.
+        TrainingDivergedError: a loss is not finite.
+    """
+    folder = Path(plain["output_dir"]).expanduser()
+    identity = dict(_flat(plain))
+    refuse_others(folder)
+    if (folder / RECORD).is_file():
+        refuse_other_settings(folder, read_json(folder / RECORD)["settings"], identity)
+    module, likelihood, parts = _build(plain)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        if (folder / RECORD).is_file() and (folder / SET).is_dir():
+            return _read(folder)
+        set_threads(plain["threads"])
+        module.setup()
+        game, state = _trained(plain, identity, module.dataset, likelihood, parts)
+        return _write(plain, folder, module, game, state)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a configuration chooses, built."""
+
+    network: Any
+    optimizer: Any
+    rotation: Rotation
+    widths: Widths
+    patterns: Patterns
+    schedule: Schedule
+
+
+def _build(plain: Mapping[str, Any]) -> tuple[FactorDataModule, Likelihood, _Parts]:
+    """Everything that needs no images; all refusals are told together.
+
+    Raises:
+        ConfigError: settings cannot work.
+    """
+    mistakes = Mistakes()
+    for key, allowed in (("method", METHODS), ("direction", get_args(Direction))):
+        with mistakes.noted():
+            if plain[key] not in allowed:
+                raise ConfigError(f"config.{key}: {plain[key]!r}; choose {' or '.join(allowed)}")
+    built: dict[str, Any] = {}
+    groups = ("network", "optimizer", "likelihood")
+    for name in (*groups, "rotation", "widths", "patterns", "schedule"):
+        with mistakes.noted():
+            built[name] = build(plain[name], name)
+    with mistakes.noted():
+        module: FactorDataModule = build(plain["data"], "data")
+        names = varying(module.factors)
+        if "rotation" in built:
+            built["rotation"].matrix(names)
+    with mistakes.noted():
+        if "network" in built:
+            built["network"](module.image_shape, 1, len(names))
+    mistakes.tell()
+    return module, built.pop("likelihood"), _Parts(**built)
+
+
+def _trained(
+    plain: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    dataset: FactorDataset,
+    likelihood: Likelihood,
+    parts: _Parts,
+) -> tuple[Game, State]:
+    """The game after all updates, those of an earlier process included."""
+    device = plain["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
+    game = make_game(plain, dataset, likelihood, parts).to(device)
+    training = Training(
+        game,
+        Examples(dataset.to(device), parts.schedule.kept_back, plain["seed"]),
+        parts.optimizer,
+        parts.schedule,
+        Path(plain["output_dir"]).expanduser() / STATE,
+        identity,
+    )
+    return game, training.run(bar=plain["bar"])
+
+
+def make_game(
+    plain: Mapping[str, Any], dataset: FactorDataset, likelihood: Likelihood, parts: _Parts
+) -> Game:
+    """The players before the first update."""
+    names, seed = varying(dataset.factors), plain["seed"]
+    gram = mean_gram(dataset, parts.widths.scale, seed)
+    norms = gram.diagonal().sqrt()
+    rotation = parts.rotation.matrix(names, norms)
+    widths = parts.widths.of_factors(gram)
+    shown = zip(names, norms.tolist(), widths.tolist(), strict=True)
+    log.info(
+        "factors by |dx/dw| and width: %s", ", ".join(f"{n} {a:.3g} {b:.3g}" for n, a, b in shown)
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        players = [parts.network(dataset.image_shape, 1, len(names))[1] for _ in range(3)]
+    modification: nn.Module = Bounded(players[0])
+    if plain["method"] == "closed_form":
+        planes = parts.rotation.planes(names, norms)
+        modification = parts.patterns.modification(
+            dataset.factors, rotation, planes, dataset.image_shape, plain["direction"]
+        )
+    return Game(
+        modification,
+        players[1],
+        players[2],
+        likelihood.nll,
+        rotation=rotation,
+        widths=(widths, widths_of_rotated(widths, gram, rotation)),
+        epsilon=plain["epsilon"],
+        direction=plain["direction"],
+        clip=len(dataset.image_shape) == 3,
+    )
+
+
+def mean_gram(dataset: FactorDataset, scale: float, seed: int) -> Tensor:
+    """Mean of F^T F [K, K] over random rows, F the factor Jacobian of the factors that vary.
+
+    Raises:
+        ConfigError: images do not change with the factors.
+    """
+    rng = stream(seed, "modification/jacobian")
+    rows = torch.from_numpy(rng.integers(len(dataset), size=_POINTS))
+    gram = factor_grams(dataset, rows, scale, _DRAWS, 1.0, rng).mean(0)
+    varies = torch.tensor([size != 1 for size in dataset.factors.sizes])
+    gram = gram[varies][:, varies]
+    if not gram.diagonal().amax() > 0:
+        raise ConfigError("the images do not change with any factor, so there is nothing to turn")
+    return gram
+
+
+def _write(
+    plain: Mapping[str, Any], folder: Path, module: FactorDataModule, game: Game, state: State
+) -> Modification:
+    """The set, the picture and, last, the record by which a folder is known to be whole."""
+    device = next(game.parameters()).device
+    module.dataset.to("cpu")
+
+    @torch.no_grad()
+    def change_of(values: Tensor, rows: Tensor) -> Tensor:
+        return game.modification(standardise(module.factors, values).to(device))
+
+    facts = {"settings": dict(_flat(plain)), "history": [asdict(each) for each in state.history]}
+    write_modified(folder / SET, module, change_of, plain["epsilon"], facts)
+    save_sheet(folder / SHEET, module.dataset, change_of, plain["epsilon"], plain["seed"])
+    write_json(folder / RECORD, {**facts, "seconds": state.seconds})
+    return _read(folder)
+
+
+def _read(folder: Path) -> Modification:
+    """What was made, from its record."""
+    record = read_json(folder / RECORD)
+    history = tuple(Measurement(**each) for each in record["history"])
+    last = {each.part: each for each in history}
+    return Modification(
+        folder / SET,
+        last.get(ORIGINAL),
+        last.get(GAME),
+        last.get(MODIFIED),
+        history,
+        record["seconds"],
+    )
+
+
+def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings that make a modification what it is, by dotted key."""
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            dotted = f"{key}.{name}" if key else str(name)
+            if dotted not in (*_OF_THE_MACHINE, *_UNUSED):
+                yield from _flat(value, dotted)
+    else:
+        yield key, list(node) if isinstance(node, tuple) else node
