@@ -154,7 +154,7 @@ class Training:
                 for part in (ORIGINAL, GAME, MODIFIED):
                     self._run(part, display)
         finally:
-            stopping.undefer()
+            stopping.defer(False)
         return self.state
 
     def _run(self, part: str, display: "tqdm[Any]") -> None:
