@@ -109,7 +109,7 @@ def _bounds(interval: Interval) -> str:
 
 
 def outside(value: Any, hint: Any) -> Any:
-    """The hint that a number misses, in lists and unions too; None: none is missed.
+    """The hint whose range or choice a value misses, in lists and unions too; None: none is missed.
 
     Types are not looked at: a text where a number should be is nothing that a range can judge.
     """
@@ -117,6 +117,8 @@ def outside(value: Any, hint: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         missed = [outside(value, arg) for arg in args if _judges(arg, value)]
         return hint if missed and all(missed) else None
+    if origin is typing.Literal:
+        return None if fits(value, hint) else hint
     if interval := interval_of(hint):
         return hint if _is_number(value) and not holds(interval, value) else None
     if origin is Annotated:
@@ -169,7 +171,7 @@ def fits(value: Any, hint: Any) -> bool:
 def _judges(hint: Any, value: Any) -> bool:
     """Whether one branch of a union is about a value of this kind."""
     if typing.get_origin(hint) is typing.Literal:
-        return value in typing.get_args(hint)
+        return value in typing.get_args(hint) or isinstance(value, str)
     if hint is type(None):
         return value is None
     return interval_of(hint) is None or _is_number(value)
@@ -186,9 +188,7 @@ def _is_number(value: Any) -> bool:
 def _refuse(given: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
     missed = []
     for name, value in given.items():
-        hint = hints.get(name, Any)
-        unknown = typing.get_origin(hint) is typing.Literal and not fits(value, hint)
-        if unknown or outside(value, hint):
+        if hint := outside(value, hints.get(name, Any)):
             missed.append(f"{name}={value!r}: give {words(hint)}")
     if missed:
         raise ConfigError("; ".join(missed))

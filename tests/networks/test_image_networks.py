@@ -181,7 +181,7 @@ def test_a_network_keeps_its_name_and_signature():
         (wide_residual, {"width": 24}, "width=24: a multiple of 16"),
         (wide_residual, {"width": 0}, "width=0: give an integer from 1"),
         (wide_residual, {"num_blocks": 0}, "num_blocks=0: give an integer from 1"),
-        (discriminator, {"num_layers": 0}, "num_layers=0, width=1000: each is at least 1"),
+        (discriminator, {"num_layers": 0}, "num_layers=0: give an integer from 1 to 100"),
     ],
 )
 def test_sizes_that_make_no_network_are_refused(factory, options, message):

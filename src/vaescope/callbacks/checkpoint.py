@@ -46,9 +46,6 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
             while a weight moves.
         mode: ``min`` or ``max`` of it; None: by the score's record its good end, and ``min`` if no
             end of it is good.
-
-    Raises:
-        ValueError: for an unknown mode or ``every_n_steps`` below 1.
     """
 
     @in_range
@@ -59,8 +56,6 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
         monitor: str = "val/loss_final_weights",
         mode: Literal["min", "max"] | None = None,
     ) -> None:
-        if mode not in ("min", "max", None):
-            raise ValueError(f"mode={mode!r}: choose min or max")
         self.last, self.best = Path(folder) / "last.ckpt", Path(folder) / "best.ckpt"
         self.every_n_steps, self.monitor = every_n_steps, monitor
         self.mode = mode or ("max" if direction_of(monitor) == "maximize" else "min")

@@ -82,9 +82,6 @@ class Gaussian:
     Args:
         variance: of each observed dimension, greater than 0.
 
-    Raises:
-        ValueError: if the variance is not positive.
-
     Source: Rolinek, Zietlow & Martius 2019, https://arxiv.org/abs/1812.06775, section 3.
     Differs: the variance is an option.
 

@@ -49,9 +49,6 @@ class Laplace:
     Args:
         scale: b of every latent, greater than 0; the variance is 2 b^2.
 
-    Raises:
-        ValueError: if the scale is not positive.
-
     Source: Klindt et al. 2021, https://arxiv.org/abs/2007.10930, eq. 20 (its divergence from a
     normal distribution). Differs: stands for codes, not for their changes in time.
 

@@ -15,8 +15,7 @@ class SigmaVAE(LatentModel):
     """sigma-VAE: X/2 log(2 pi sigma^2) + |x - x_hat|^2 / (2 sigma^2) + KL, sigma shared by pixels.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser; of the likelihood only the
-            expected image is used.
+        parts: of the likelihood only the expected image is used.
         variance: sigma^2: ``optimal``, the batch's mean squared error; ``learned``, a weight of the
             model, 1 at first; or a number greater than 0.
 
@@ -29,11 +28,6 @@ class SigmaVAE(LatentModel):
         self, parts: Parts, *, variance: Literal["optimal", "learned"] | Positive = "optimal"
     ) -> None:
         super().__init__(parts)
-        known = variance in ("optimal", "learned")
-        if not known and not (isinstance(variance, int | float) and variance > 0):
-            raise ValueError(
-                f"variance={variance!r}: choose optimal, learned or a number greater than 0"
-            )
         self.variance = variance
         if variance == "learned":
             self.log_sigma = nn.Parameter(torch.zeros(()))

@@ -9,7 +9,7 @@ from torch import nn
 
 from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import takes
-from vaescope.ranges import Width, in_range
+from vaescope.ranges import Depth, Width, in_range
 
 Activation = Literal["relu", "tanh"]
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
@@ -79,26 +79,23 @@ def linear(
     return mlp(*sizes, encoder_sizes=(), decoder_sizes=(), initialisation=initialisation)
 
 
+@in_range
 def discriminator(
     latent_dim: int,
     *,
-    num_layers: int = 6,
-    width: int = 1000,
+    num_layers: Depth = 6,
+    width: Width = 1000,
     initialisation: Initialisation = "glorot",
 ) -> nn.Module:
     """FactorVAE's discriminator of codes: leaky dense layers and two logits.
 
     Args:
         latent_dim: D.
-        num_layers: hidden layers, at least 1.
+        num_layers: hidden layers.
         width: units of each.
-        initialisation: rule for the initial weights, see ``initialise``.
 
     Returns:
         Network ``[B, D] -> [B, 2]``: logits of "from q(z)" and "from the product of marginals".
-
-    Raises:
-        ValueError: if a size is below 1.
 
     Source: Kim & Mnih 2018, https://arxiv.org/abs/1802.05983, appendix B; six hidden layers as in
     disentanglement_lib. Differs: none.
@@ -108,8 +105,6 @@ def discriminator(
         >>> discriminator(10, num_layers=2, width=16)(torch.zeros(4, 10)).shape
         torch.Size([4, 2])
     """
-    if min(num_layers, width) < 1:
-        raise ValueError(f"num_layers={num_layers}, width={width}: each is at least 1")
     sizes = [latent_dim, *[width] * num_layers]
     layers = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
     return initialise(nn.Sequential(*layers, nn.Linear(width, 2)), initialisation)
