@@ -104,15 +104,9 @@ class Ensemble(pl.LightningModule):
         self._program = torch.compile(self._program, dynamic=False)  # type: ignore[method-assign]
 
     def _program(
-        self,
-        weights: dict[str, Tensor],
-        batch: Batch,
-        step: int | Tensor,
-        noise: dict[str, Tensor],
+        self, weights: dict[str, Tensor], batch: Batch, step: int | Tensor, noise: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        def of_one(
-            weights: dict[str, Tensor], batch: Batch, noise: dict[str, Tensor]
-        ) -> dict[str, Tensor]:
+        def of_one(weights: dict[str, Tensor], batch: Batch, noise: dict[str, Tensor]) -> Any:
             return functional_call(self.stacked, weights, (batch, step, noise))
 
         if self.batched:

@@ -20,11 +20,7 @@ def set_threads(wanted: int | None) -> int:
     Threads that wait for a busy core cost more than they bring: two on a busy machine with two
     cores were seen to be five times slower than one.
 
-    Args:
-        wanted: the user's choice; None: ``OMP_NUM_THREADS`` if set, else the idle cores.
-
-    Returns:
-        The number set.
+    Without the user's choice it is ``OMP_NUM_THREADS`` if set, else the number of idle cores.
     """
     if wanted is not None:
         threads, reason = wanted, "threads=..."
@@ -40,12 +36,8 @@ def set_threads(wanted: int | None) -> int:
 def fast_precision(accelerator: str = "auto") -> str:
     """Lightning's name of the fastest precision that suits the device.
 
-    Args:
-        accelerator: Lightning's name of what trains.
-
-    Returns:
-        ``bf16-mixed`` where the processor multiplies bfloat16 natively, else ``32-true``: elsewhere
-        bfloat16 is emulated and slower.
+    ``bf16-mixed`` where the processor multiplies bfloat16 natively, else ``32-true``: elsewhere
+    bfloat16 is emulated and slower.
     """
     if torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda"):
         native = torch.cuda.is_bf16_supported(including_emulation=False)

@@ -10,11 +10,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def free_bytes(cgroup: Path = _CGROUP) -> int:
-    """Memory that this process may still take: the machine's, or its container's if that is less.
-
-    Args:
-        cgroup: folder with the container's ``memory.max``, ``memory.current`` and ``memory.stat``.
-    """
+    """Memory that this process may still take: the machine's, or its container's if less."""
     free = int(psutil.virtual_memory().available)
     try:
         limit = int((cgroup / "memory.max").read_text(encoding="utf-8"))
@@ -27,14 +23,10 @@ def free_bytes(cgroup: Path = _CGROUP) -> int:
 
 
 def require_memory(num_bytes: int, what: str) -> None:
-    """Refuse what cannot fit.
-
-    Args:
-        num_bytes: that will be taken.
-        what: subject of the error's sentence, with the settings that decide its size.
+    """Refuse ``what``, with the settings that decide its size, if so many bytes cannot be had.
 
     Raises:
-        ConfigError: there is not so much.
+        ConfigError: there are not so many.
     """
     free = free_bytes()
     if num_bytes > free:

@@ -75,10 +75,7 @@ def aggregate_densities(
 def log_weights_of(estimator: Estimator, batch_size: int, num_images: int) -> Tensor:
     """Logarithm of the weight of posterior n in the density at code m, float64 ``[B, B]``.
 
-    Args:
-        estimator: see ``aggregate_densities``.
-        batch_size: B, at least 2.
-        num_images: N, at least B.
+    ``batch_size`` B is at least 2, ``num_images`` N at least B.
     """
     b, n = batch_size, num_images
     if estimator == "mws":

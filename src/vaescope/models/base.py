@@ -190,10 +190,7 @@ class LatentModel(pl.LightningModule):
     def noise_for(self, batch_size: int, batch: int, use: str = "noise") -> dict[str, Tensor]:
         """Random numbers for one batch, ``z [B, D]``: the same on every device.
 
-        Args:
-            batch_size: B.
-            batch: how many batches came before; without accumulated gradients, the step.
-            use: training's ``"noise"`` or another independent stream.
+        ``batch`` is how many came before; ``use`` is training's or another independent stream.
         """
         noise = self.draw_noise(stream(self.seed, use, batch), batch_size)
         like = next(self.parameters())
@@ -248,12 +245,7 @@ def given(column: Tensor | None, view: str) -> Tensor:
 
 
 def batches_before(module: pl.LightningModule, batch_idx: int) -> int:
-    """How many batches a run has trained on; without accumulated gradients, its updates.
-
-    Args:
-        module: what is trained.
-        batch_idx: position of the present batch in its epoch.
-    """
+    """How many batches a run has trained on; without accumulated gradients, its updates."""
     accumulated = module.trainer.accumulate_grad_batches
     return module.global_step * accumulated + batch_idx % accumulated
 

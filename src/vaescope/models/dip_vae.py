@@ -3,7 +3,6 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from vaescope.minibatch import Batch
 from vaescope.models.base import LatentModel, Noise, Parts, Terms
@@ -42,7 +41,8 @@ class DIPVAE(LatentModel):
         """-log p(x|z) + KL and the squared distances of C from the identity."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
-        covariance = covariance_of(q.mean)
+        centred = q.mean - q.mean.mean(0)
+        covariance = (centred.unsqueeze(2) * centred.unsqueeze(1)).mean(0)  # in its own precision
         if self.kind == "ii":
             covariance = covariance + q.covariance.mean(0)
         diagonal = covariance.diagonal()
@@ -51,9 +51,3 @@ class DIPVAE(LatentModel):
             "off_diagonal": off_diagonal.square().sum(),
             "diagonal": (diagonal - 1).square().sum(),
         }
-
-
-def covariance_of(codes: Tensor) -> Tensor:
-    """Covariance ``[D, D]`` of codes ``[B, D]``, divided by B, in their own precision."""
-    centred = codes - codes.mean(0)
-    return (centred.unsqueeze(2) * centred.unsqueeze(1)).mean(0)

@@ -87,7 +87,10 @@ def hausdorff_distances(z: Tensor, pairs: Tensor) -> Tensor:
     Differs: none.
     """
     first, second = z[:, pairs].permute(1, 2, 0)  # [P, B] each
-    with_first, with_second = (_squared_differences(values.detach()) for values in (first, second))
+    # (v_pb - v_pn)^2, the code n in front: [B, P, B]
+    with_first, with_second = (
+        (values - values.T.unsqueeze(-1)).square() for values in (first.detach(), second.detach())
+    )
     # one code after the other: [P, B, B] stays in the processor's cache, [P, B, B, B] does not
     to_nearest = reduce(
         torch.minimum,
@@ -103,9 +106,3 @@ def missing_deviation(z: Tensor) -> Tensor:
     """Sum over latents of max(0, 1 - standard deviation over the batch ``[B, D]``), at least 0."""
     spread = (z - z.mean(0)).square().sum(0) / max(len(z) - 1, 1)
     return (1 - (spread + 1e-6).sqrt()).relu().sum()
-
-
-def _squared_differences(values: Tensor) -> Tensor:
-    """(v_pb - v_pn)^2 of values ``[P, B]``, the code n in front: ``[B, P, B]``."""
-    by_code = values.T.unsqueeze(-1)
-    return (values.unsqueeze(0) - by_code).square()

@@ -26,12 +26,7 @@ def linear_schedule(start: float, end: float, num_steps: int, step: int) -> floa
 
 
 def schedule_length(given: int | None, share: float, num_updates: int | None) -> int:
-    """Number of updates that a schedule takes.
-
-    Args:
-        given: the number itself, or None for a share of the run.
-        share: that share, in [0, 1].
-        num_updates: updates of the run; None: not known.
+    """Number of updates that a schedule takes: ``given``, or a share in [0, 1] of the run's.
 
     Raises:
         ConfigError: a share is asked for of a run whose length is not known.

@@ -11,10 +11,7 @@ from vaescope.networks.sizes import is_square, takes
 from vaescope.ranges import Depth, Kernel, Width, in_range
 
 
-@takes(
-    "square images [C, S, S] of at least 8 x 8",
-    lambda shape: is_square(shape, at_least=8),
-)
+@takes("square images [C, S, S] of at least 8 x 8", lambda shape: is_square(shape, at_least=8))
 @in_range
 def spatial_broadcast(
     image_shape: tuple[int, ...],

@@ -79,21 +79,12 @@ def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """One line of a table for every score of the panel in ``scores.json``'s rows."""
     lines = []
     for key in dict.fromkeys(key for row in rows for key in row):
-        record = PANEL_SCORES.get(name_of(key))
-        if record is not None:
-            shown = {end: shown_mean(rows, f"{key}_{end}", 3) for end in CONTEXT}
-            interval = f"{shown['low']} to {shown['high']}" if shown["low"] else ""
-            lines.append(
-                {
-                    "key": key,
-                    "value": shown_mean(rows, key),
-                    "interval": interval,
-                    **shown,
-                    "measures": record.meaning,
-                    "range": record.range_and_good_end,
-                    "moved_by": record.moved_by,
-                }
-            )
+        if record := PANEL_SCORES.get(name_of(key)):
+            line = {end: shown_mean(rows, f"{key}_{end}", 3) for end in CONTEXT}
+            line["interval"] = f"{line['low']} to {line['high']}" if line["low"] else ""
+            line |= {"key": key, "value": shown_mean(rows, key), "measures": record.meaning}
+            line |= {"range": record.range_and_good_end, "moved_by": record.moved_by}
+            lines.append(line)
     return lines
 
 
