@@ -1,6 +1,7 @@
 """What the documents say of the code is there."""
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -36,3 +37,13 @@ def test_a_way_has_at_most_six_calls(title):
     assert [int(number) for number, _ in calls] == list(range(1, len(calls) + 1))
     assert 1 < len(calls) <= 6
     assert all(text.startswith("`vaescope.") for _, text in calls)
+
+
+def test_no_function_stands_between_the_calls_of_an_evaluation():
+    """Each call of the list is made by the code of one that is listed before it."""
+    section = HOUSE.split("## How a score is logged\n")[1]
+    names = re.findall(r"^\d+\. `([\w.]+)`", section, re.MULTILINE)
+    for place, name in enumerate(names[1:], 1):
+        called = name.rpartition(".")[2].replace("__call__", "statistic")
+        before = "".join(inspect.getsource(found(one)) for one in names[:place])
+        assert re.search(rf"\b{called}\(", before), name
