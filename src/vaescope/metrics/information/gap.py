@@ -20,9 +20,9 @@ from vaescope.metrics.information.tables import (
     SHUFFLES,
     InformationTable,
     binned_pair,
+    information_table,
     shuffle_orders,
     shuffled_tables,
-    table_of_labels,
 )
 from vaescope.metrics.kinds import angle_columns
 from vaescope.tensor_checks import misfit
@@ -81,8 +81,22 @@ def information_gaps(
         >>> information_gaps(factors.double(), factors).gaps.tolist()
         [1.0, 1.0]
     """
-    information, entropies = _estimated(codes, factors, bins, convention, kinds, variances, seed)
-    return gaps_of_information(information, entropies)
+    if (variances is None) == (convention == "chen"):
+        raise ValueError(f"convention={convention!r}: give variances with 'chen', and only with it")
+    if convention == "chen" and variances is not None:
+        found = posterior_information(codes, variances, factors, kinds=kinds, bins=bins, seed=seed)
+        return gaps_of_information(found.information, found.factor_entropies)
+    if convention == "ksg":
+        information = nearest_information(codes, factors, kinds=kinds, seed=seed)
+        endless = continuous_columns(factors, kinds) | angle_columns(factors, kinds)
+        endless &= (factors != factors[0]).any(0)  # numbers and angles that vary
+        entropies = entropy(factor_classes(factors, kinds=["categorical"] * factors.shape[1]))
+        return gaps_of_information(information, entropies.where(~endless, torch.inf))
+    if convention not in ("dlib", "dcf"):
+        allowed = "'dlib', 'dcf', 'ksg' or 'chen'"
+        raise ValueError(f"convention = {convention!r}, but {allowed} is needed")
+    table = information_table(codes, factors, kinds=kinds, bins=bins, convention=convention)
+    return gaps_of_information(table.information, table.factor_entropies)
 
 
 def gaps_of_information(information: Tensor, entropies: Tensor) -> InformationGaps:
@@ -193,35 +207,14 @@ def mig_chance(
     count = factors.shape[1]
     shuffled = factors[orders.to(factors.device)].movedim(0, 1).flatten(1)
     named = None if kinds is None else list(kinds) * repeats
-    information, entropies = _estimated(codes, shuffled, bins, convention, named, variances, seed)
-    parts = zip(information.split(count, 1), entropies.split(count), strict=True)
+    found = information_gaps(
+        codes,
+        shuffled,
+        bins=bins,
+        convention=convention,
+        kinds=named,
+        variances=variances,
+        seed=seed,
+    )
+    parts = zip(found.information.split(count, 1), found.entropies.split(count), strict=True)
     return sum(gaps_of_information(*part).score for part in parts) / repeats
-
-
-def _estimated(
-    codes: Tensor,
-    factors: Tensor,
-    bins: int,
-    convention: Convention,
-    kinds: Sequence[str] | None,
-    variances: Tensor | None,
-    seed: int,
-) -> tuple[Tensor, Tensor]:
-    """Information [D, K] and entropies [K] by a convention."""
-    if (variances is None) == (convention == "chen"):
-        raise ValueError(f"convention={convention!r}: give variances with 'chen', and only with it")
-    if convention == "chen" and variances is not None:
-        found = posterior_information(codes, variances, factors, kinds=kinds, bins=bins, seed=seed)
-        return found.information, found.factor_entropies
-    if convention == "ksg":
-        information = nearest_information(codes, factors, kinds=kinds, seed=seed)
-        endless = continuous_columns(factors, kinds) | angle_columns(factors, kinds)
-        endless &= (factors != factors[0]).any(0)  # numbers and angles that vary
-        entropies = entropy(factor_classes(factors, kinds=["categorical"] * factors.shape[1]))
-        return information, entropies.where(~endless, torch.inf)
-    if convention not in ("dlib", "dcf"):
-        allowed = "'dlib', 'dcf', 'ksg' or 'chen'"
-        raise ValueError(f"convention = {convention!r}, but {allowed} is needed")
-    binned, labels = binned_pair(codes, factors, kinds=kinds, bins=bins, convention=convention)
-    table = table_of_labels(binned, labels, bins)
-    return table.information, table.factor_entropies

@@ -85,7 +85,8 @@ def dci_es(
         widths = [group.stop - group.start for group in targets.groups]
         pairs = zip(widths, targets.classes, strict=True)
         base = losses.new_tensor([(w - 1) / w if is_classes else 1.0 for w, is_classes in pairs])
-        curve = _losses(fitted[0], scored[0], targets, capacities, ridge, seed)
+        own, other, latents = _features(fitted[0], scored[0], capacities[-1], seed)
+        curve = _losses(own, other, targets, [latents + size for size in capacities], ridge)
         best = curve.minimum(base).cummin(0).values
         losses[:, columns], baselines[columns] = best, base
         per_factor[columns] = explicitness_of_losses(best, base)
@@ -114,19 +115,13 @@ def explicitness_of_losses(losses: Tensor, baselines: Tensor) -> Tensor:
 
 
 def _losses(
-    train: Tensor,
-    test: Tensor,
-    targets: Targets,
-    capacities: Sequence[int],
-    ridge: float,
-    seed: int,
+    own: Tensor, other: Tensor, targets: Targets, sizes: Sequence[int], ridge: float
 ) -> Tensor:
     """Loss of the test rows with each number of features [Q, K].
 
     The first columns of a Cholesky factor are those of fewer features, so that one decomposition
     holds the least squares of all capacities.
     """
-    own, other, latents = _features(train, test, capacities[-1], seed)
     mean = targets.train.mean(0)
     gram = own.T @ own / len(own)
     gram.diagonal().add_(ridge)
@@ -135,9 +130,8 @@ def _losses(
     weights = torch.linalg.solve_triangular(factor, products, upper=False)
     rotated = torch.linalg.solve_triangular(factor, other.T, upper=False).T
     found = []
-    for capacity in capacities:
-        used = slice(latents + capacity)
-        answers = rotated[:, used] @ weights[used] + mean
+    for size in sizes:
+        answers = rotated[:, :size] @ weights[:size] + mean
         wrong, reference = targets.losses(answers, targets.test)
         found.append(wrong.sum(0) / reference.sum(0).clamp(min=1e-12))
     return torch.stack(found)
