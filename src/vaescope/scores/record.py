@@ -11,12 +11,11 @@ GoodEnd = Literal["high", "low"]
 class Family:
     """A computation of the score panel, from which one score comes or several."""
 
-    name: str  # by which it is chosen: ``scores=[dci_gbt]``
+    name: str  # by which it is chosen: `scores=[dci_gbt]`
     convention: str  # which of the field's readings it follows, in a line
-    # what computes it, a name in ``vaescope.panel.computations``; empty: ``name``
-    function: str = ""
+    function: str = ""  # what computes it, a name in `vaescope.panel.computations`; empty: `name`
     options: Mapping[str, Any] = field(default_factory=dict)  # of the function
-    # ``high`` if shuffles and halves of the sample should be few
+    # `high` if shuffles and halves of the sample should be few
     cost: Literal["low", "high"] = "low"
     supervised: bool = True  # whether factors enter, so that there is a chance level
     ceiling: bool = True  # whether a perfect code may stay below the best value
@@ -26,16 +25,16 @@ class Family:
 class Score:
     """One number that is logged, and all that is said of it anywhere."""
 
-    # what its log keys end with: ``mig`` of ``val/mig``. Of numbers that each latent or rank has it
-    # ends with ``_*``: ``kl_latent_*`` of ``val/kl_latent_03``
+    # what its log keys end with: `mig` of `val/mig`. Of numbers that each latent or rank has it
+    # ends with `_*`: `kl_latent_*` of `val/kl_latent_03`
     name: str
     meaning: str  # what it is, or the question that it answers, in a line
     range: str = ""  # its values in words
     good: GoodEnd | None = None  # which end is good; None: neither by itself
     moved_by: str = ""  # what changes it beside what it measures
     symbol: str = ""  # how papers write it, for headings; empty: as its name
-    chance: str = ""  # what ``<name>_chance`` is, where a statistic logs it
-    ceiling: str = ""  # what ``<name>_ceiling`` is, where a statistic logs it
+    chance: str = ""  # what `<name>_chance` is, where a statistic logs it
+    ceiling: str = ""  # what `<name>_ceiling` is, where a statistic logs it
     # what its log keys begin with while training; final scores begin with the split
     group: Literal["val", "align"] = "val"
     family: Family | None = None  # of the score panel; None: the panel has it not

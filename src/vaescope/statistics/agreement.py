@@ -28,7 +28,7 @@ class Drift(Options):
 
     # images whose codes are kept from evaluation to evaluation, at most
     num_samples: AtLeastThree = 1000
-    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in `Latents`
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """Likenesses in [0, 1]: ``drift_mcc`` (axes, active latents), ``_procrustes``, ``_cka``.
@@ -53,8 +53,8 @@ class Agreement(Options):
     """How alike an ensemble's members are: each one's mean over its partners."""
 
     num_samples: AtLeastThree = 2000  # images of the split that are compared, at most
-    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
-    similarity: Similarity = "spearman"  # of latents for the UDR, ``"spearman"`` or ``"lasso"``
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in `Latents`
+    similarity: Similarity = "spearman"  # of latents for the UDR, `"spearman"` or `"lasso"`
     # mean KL in nats above which a latent counts for the UDR; an autoencoder's all do
     kl_threshold: NonNegative = 0.01
 

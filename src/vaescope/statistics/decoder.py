@@ -33,7 +33,7 @@ _DECODED_AT_A_TIME = 128
 class OfActiveLatents(Options):
     """A statistic that is, in part, about active latents."""
 
-    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in `Latents`
 
 
 class Alignment(OfActiveLatents):
@@ -129,7 +129,7 @@ class OffAxis(Options):
     """
 
     num_codes: Count = 16  # codes at which this is measured, at most
-    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in `Latents`
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``off_axis_share`` in [0, 1], 0 is good, of the expected image, on active latents.

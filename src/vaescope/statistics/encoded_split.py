@@ -28,18 +28,16 @@ class Codes:
     """What an encoder says about N images of a split."""
 
     step: int  # number of updates the model has had
-    split: str  # ``val``, ``test`` or ``held_out``; it begins the log keys
-    posterior: type[Posterior]  # family of q(z|x), a class of ``vaescope.distributions.posteriors``
-    mean: Tensor  # posterior means ``[N, D]``
-    # one draw from each posterior ``[N, D]``, of the same noise at every evaluation
-    sampled: Tensor
-    # marginal posterior variances ``[N, D]``; None for an autoencoder
-    variance: Tensor | None = None
-    kl: Tensor | None = None  # KL per latent ``[N, D]``, nats; None for an autoencoder
-    factors: Tensor  # generative factors ``[N, K]``
-    factor_kinds: Sequence[str]  # ``continuous``, ``ordinal``, ... of each factor
-    prior: Prior = STANDARD_NORMAL  # p(z), an object of ``vaescope.distributions.priors``
-    # posterior means of the first images at the evaluation before, ``[M, D]``; None if they were
+    split: str  # `val`, `test` or `held_out`; it begins the log keys
+    posterior: type[Posterior]  # family of q(z|x), a class of `vaescope.distributions.posteriors`
+    mean: Tensor  # posterior means [N, D]
+    sampled: Tensor  # one draw from each posterior [N, D], of the same noise at every evaluation
+    variance: Tensor | None = None  # marginal posterior variances [N, D]; None for an autoencoder
+    kl: Tensor | None = None  # KL per latent [N, D], nats; None for an autoencoder
+    factors: Tensor  # generative factors [N, K]
+    factor_kinds: Sequence[str]  # `continuous`, `ordinal`, ... of each factor
+    prior: Prior = STANDARD_NORMAL  # p(z), an object of `vaescope.distributions.priors`
+    # posterior means of the first images at the evaluation before, [M, D]; None if they were
     # not kept
     previous: Tensor | None = None
 
@@ -85,13 +83,13 @@ class EncodedSplit(Codes):
 
     model: LatentModel  # the model itself, for statistics of its decoder
     dataset: FactorDataset  # where the images are
-    index: Tensor  # which of them, ``[N]``
+    index: Tensor  # which of them, [N]
     # mean of every loss term over the first images, without its weight; weights and targets at this
-    # step; their weighted sum as ``loss``, and as ``loss_final_weights`` the loss with the weights
+    # step; their weighted sum as `loss`, and as `loss_final_weights` the loss with the weights
     # and targets that the method's schedules end at
     losses: Mapping[str, float]
     num_jacobians: int = 256  # for how many of the N images decoder Jacobians are computed
-    # scores of the earlier evaluations of this run, each with its ``step``
+    # scores of the earlier evaluations of this run, each with its `step`
     history: Sequence[Mapping[str, float]] = ()
 
     def images(self, count: int) -> Tensor:

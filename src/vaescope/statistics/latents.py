@@ -49,7 +49,7 @@ class PolarizedRegime(Options):
     """How far the KL is from its form in the polarized regime, and since when it has been close."""
 
     threshold: NonNegative = 0.03  # gap below which a run counts as polarized
-    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in `Latents`
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``polarization_gap`` (0 is polarized) and ``polarized_share`` of training in [0, 1]."""

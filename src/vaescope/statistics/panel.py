@@ -34,14 +34,14 @@ class PanelScores(Options):
         ValueError: if a score is unknown, or a single repetition is asked for.
     """
 
-    # names of scores and families, see ``vaescope.panel``
+    # names of scores and families, see `vaescope.panel`
     scores: Annotated[Sequence[str], MinLen(1)] = DEFAULT_SCORES
     num_samples: Annotated[int, Interval(ge=4, le=MOST)] = 10_000  # codes that are used, at most
     # shuffles and halves of the rows for chance and interval of quick scores; 0: none
     repeats: Repeats = 20
     costly_repeats: Repeats = 5  # the same of slow scores
     level: Share = 0.95  # of the intervals
-    # where scores are computed: ``cpu``, ``cuda``, or ``auto``, a GPU if there is one
+    # where scores are computed: `cpu`, `cuda`, or `auto`, a GPU if there is one
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ class LocalPCA(Options):
     num_points: Count = 64  # images around which they are taken, at most
     # images among which neighbours are searched and of the global PCA, at most
     num_samples: AtLeastTwo = 2000
-    mean_threshold: NonNegative = 0.5  # which latents are active, as in ``Latents``
+    mean_threshold: NonNegative = 0.5  # which latents are active, as in `Latents`
 
     def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
         """``local_pca_cosine`` in [0, 1], and the same of rotated latents, ``_chance``.

@@ -34,12 +34,12 @@ Convention = Literal["dlib", "dcf", "ksg", "chen"]
 class InformationGaps:
     """The mutual information gap and what it is made of."""
 
-    score: float  # mean of ``gaps`` over the factors that vary, 0 to 1; high is good
+    score: float  # mean of `gaps` over the factors that vary, 0 to 1; high is good
     # best minus second-best latent as a share of the factor's entropy [K], 0 to 1; 0 for a factor
     # with one value
     gaps: Tensor
     information: Tensor  # mutual information of latents and factors [D, K], nats
-    # entropies of the factors [K], nats; infinite for the continuous factors of ``"ksg"``, whose
+    # entropies of the factors [K], nats; infinite for the continuous factors of `"ksg"`, whose
     # gap is one of correlations
     entropies: Tensor
 

@@ -16,7 +16,7 @@ from vaescope.tensor_checks import misfit
 class LocalGaps:
     """Scores inside boxes of factor values."""
 
-    score: float  # mean of ``gaps``, 0 to 1; high is good
+    score: float  # mean of `gaps`, 0 to 1; high is good
     gaps: Tensor  # mutual information gap of each box [G]
     modularities: Tensor  # modularity of each box [G], 0 to 1; high is good
 

@@ -30,7 +30,7 @@ class ScoreParts:
 
     score: Tensor  # mean of the counted parts [...], 0 if none counts
     parts: Tensor  # one number per factor [..., K] or per latent [..., D]
-    counted: Tensor  # which parts the mean is over, shape of ``parts``
+    counted: Tensor  # which parts the mean is over, shape of `parts`
 
 
 def mig(table: InformationTable) -> ScoreParts:

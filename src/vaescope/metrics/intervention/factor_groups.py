@@ -16,7 +16,7 @@ class SharedValues:
     """Rows of a pool grouped by each of K labels, from one sort."""
 
     order: Tensor  # rows sorted by label [K, N]
-    start: Tensor  # where the group of each row begins in ``order`` [K, N]
+    start: Tensor  # where the group of each row begins in `order` [K, N]
     count: Tensor  # size of the group of each row [K, N]
     anchors: Tensor  # rows with those in groups of at least 2 first [K, N]
     num_anchors: Tensor  # number of rows in groups of at least 2 [K]

@@ -17,14 +17,14 @@ Convention = Literal["exact", "dlib"]
 class InterventionalRobustness:
     """The interventional robustness score (IRS) and what it is made of."""
 
-    # mean of ``latents`` over the latents that vary, weighted by ``deviations``; high is good
+    # mean of `latents` over the latents that vary, weighted by `deviations`; high is good
     score: float
-    latents: Tensor  # best entry of each row of ``matrix`` [D]; 0 for a dead latent
+    latents: Tensor  # best entry of each row of `matrix` [D]; 0 for a dead latent
     parents: Tensor  # the factor of that entry [D], the first if several; -1 for a dead latent
     deviations: Tensor  # largest distance of each latent from its mean [D]
     # robustness of each latent while each factor is fixed [D, K]: 1 minus the mean over the
     # factor's values of the quantile of distances from the mean within the value, as a share of
-    # ``deviations``. 1 is robust; below 0 if groups spread wider than the whole. 0 for dead latents
+    # `deviations`. 1 is robust; below 0 if groups spread wider than the whole. 0 for dead latents
     # and for factors that are left out
     matrix: Tensor
 

@@ -21,7 +21,7 @@ from vaescope.tensor_checks import misfit
 class OverlapScore:
     """The OMES score and what it is made of."""
 
-    score: float  # mean of ``factors`` over the factors that could be varied, 0 to 1; high is good
+    score: float  # mean of `factors` over the factors that could be varied, 0 to 1; high is good
     factors: Tensor  # the score of each factor [K], 0 to 1; 0 for one that could not be varied
     # how much each latent changes with each factor [D, K], 0 to 1; 0 for inactive latents and
     # factors that could not be varied

@@ -22,8 +22,8 @@ _DLIB_OFFSET = 1e-11
 class ImportanceScores:
     """Disentanglement and completeness of an importance matrix."""
 
-    disentanglement: float  # weighted mean of ``per_code``, 0 to 1; high is good
-    completeness: float  # weighted mean of ``per_factor``, 0 to 1; high is good
+    disentanglement: float  # weighted mean of `per_code`, 0 to 1; high is good
+    completeness: float  # weighted mean of `per_factor`, 0 to 1; high is good
     per_code: Tensor  # 1 if a latent serves one factor, 0 if it serves all equally or none [D]
     per_factor: Tensor  # 1 if a factor needs one latent, 0 if it needs all equally or none [K]
     code_weights: Tensor  # share of each latent in all importances [D]; 0 for a dead latent
@@ -35,10 +35,10 @@ class DCI:
     """Disentanglement, completeness and informativeness, and what they are made of."""
 
     probe: str  # name of the probe; scores of different probes are different numbers
-    convention: Convention  # how entropies are taken, ``"exact"`` or ``"dlib"``
+    convention: Convention  # how entropies are taken, `"exact"` or `"dlib"`
     disentanglement: float  # does a latent serve one factor? 0 to 1; high is good
     completeness: float  # does a factor need one latent? 0 to 1; high is good
-    # mean of ``informativeness_per_factor`` over factors that vary, 0 to 1; high is good
+    # mean of `informativeness_per_factor` over factors that vary, 0 to 1; high is good
     informativeness: float
     informativeness_train: float  # the same of the training rows
     # accuracy for classes, R² (0 if below) for values, of the test rows [K]; 0 for a factor with

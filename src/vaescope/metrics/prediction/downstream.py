@@ -16,7 +16,7 @@ from vaescope.tensor_checks import check_finite, misfit
 class LabelEfficiency:
     """Accuracy of probes that saw few or many labels."""
 
-    scores: Tensor  # mean of ``accuracies`` over the factors that vary [S], 0 to 1; high is good
+    scores: Tensor  # mean of `accuracies` over the factors that vary [S], 0 to 1; high is good
     # mean accuracy with the fewest labels over that with the most, 0 to 1; high is good. 1 also for
     # codes that know nothing: read it beside the accuracies
     efficiency: float
@@ -29,8 +29,8 @@ class LabelEfficiency:
 class ShiftedAccuracy:
     """Accuracy of probes fitted while another factor stood still."""
 
-    score: float  # mean of ``accuracies`` where counted, 0 to 1; high is good
-    gap: float  # one minus ``score`` over the mean of ``unshifted``, at most 1; near 0 is good
+    score: float  # mean of `accuracies` where counted, 0 to 1; high is good
+    gap: float  # one minus `score` over the mean of `unshifted`, at most 1; near 0 is good
     accuracies: Tensor  # of each factor while each other one was fixed [K, K]; 0 where not counted
     unshifted: Tensor  # of probes fitted on as many random rows and scored on the same rows [K, K]
     counted: Tensor  # which pairs count [K, K]: different factors that both vary

@@ -19,11 +19,11 @@ _HELD_OUT = 5  # one sample in five is scored
 class NeighbourScore:
     """The nearest-neighbour disentanglement score and what it is made of."""
 
-    score: float  # mean of ``gaps`` over the factors that vary, 0 to 1; high is good
+    score: float  # mean of `gaps` over the factors that vary, 0 to 1; high is good
     # how well each latent alone predicts each factor [K, D]: standard deviation minus error, in the
     # factor's units, or a share of right answers; 0 or above
     accuracies: Tensor
-    # what a gap is divided by [K]: the factor's standard deviation, or as ``discrete`` of
+    # what a gap is divided by [K]: the factor's standard deviation, or as `discrete` of
     # `neighbour_score` says
     normalisers: Tensor
     gaps: Tensor  # best minus second-best accuracy over the normaliser [K], clipped to 0 to 1

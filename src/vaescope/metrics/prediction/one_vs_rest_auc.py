@@ -24,7 +24,7 @@ Scale = Literal["auc", "unit"]
 class Explicitness:
     """The explicitness score and what it is made of."""
 
-    # mean of ``factors`` over the factors that have one, on the rows scored; high is good
+    # mean of `factors` over the factors that have one, on the rows scored; high is good
     score: float
     train_score: float  # the same on the fitted rows
     # mean area under the curve of the classes of each factor [K]; chance for a factor with one

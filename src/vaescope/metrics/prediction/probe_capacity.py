@@ -18,7 +18,7 @@ from vaescope.streams import stream
 class CapacityScores:
     """Explicitness and size of a code, and the loss-capacity curves they come from."""
 
-    explicitness: float  # mean of ``per_factor`` over the factors that vary, -1 to 1; high is good
+    explicitness: float  # mean of `per_factor` over the factors that vary, -1 to 1; high is good
     size: float  # factors over latents K / D, above 0; high is good
     # of each factor [K]: 1 if the weakest probe does as well as the strongest, 0 if the loss falls
     # evenly to nothing, -1 if only the strongest can read it; 0 for a factor with one training

@@ -37,7 +37,7 @@ class LeastSquaresProbes:
 class ExplainedVariance:
     """Coefficients of determination of probes."""
 
-    score: float  # mean of ``factors`` over the factors that vary; at most 1, high is good
+    score: float  # mean of `factors` over the factors that vary; at most 1, high is good
     # one minus squared error over variance on the scored rows [K], at most 1 and below 0 if the
     # mean would have been better; 0 for a factor with one value
     factors: Tensor

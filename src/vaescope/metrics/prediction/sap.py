@@ -21,7 +21,7 @@ from vaescope.tensor_checks import misfit
 class SeparatedPredictability:
     """A SAP score and what it is made of."""
 
-    score: float  # mean of ``gaps`` over the factors that vary, 0 to 1; high is good
+    score: float  # mean of `gaps` over the factors that vary, 0 to 1; high is good
     gaps: Tensor  # best minus second-best latent [K], 0 to 1; 0 for a factor with one value
     # of each factor from each latent alone [D, K], 0 to 1: test accuracy, or squared correlation
     predictability: Tensor

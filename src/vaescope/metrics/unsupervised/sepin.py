@@ -21,7 +21,7 @@ class Separability:
     # I(x; z_i | z of all others) of each latent [D] (SEPIN), 0 to I(x; z_i); high means that no
     # other latent has it. Equal to INDIN, I(x; z_i) - I(z_i; z of all others)
     separability: Tensor
-    # mean of ``separability`` weighted by ``informativeness`` (WSEPIN); high is good; 0 if no
+    # mean of `separability` weighted by `informativeness` (WSEPIN); high is good; 0 if no
     # latent is informative
     weighted: float
 
