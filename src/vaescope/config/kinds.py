@@ -27,8 +27,8 @@ def kind_problems(config: DictConfig) -> Iterator[str]:
         found = class_of(node)
         is_statistic = group.name == "statistics"
         has = {name for base in getattr(found, "__mro__", ()) for name in vars(base)}
-        # a function may return whatever is needed; together: of all members of an ensemble at once
-        if not inspect.isclass(found) or (is_statistic and "together" in has):
+        # a function may return whatever is needed; compare: of all members of an ensemble at once
+        if not inspect.isclass(found) or (is_statistic and "compare" in has):
             continue
         if lacking := sorted(set(group.needs) - has):
             lacks = " and no ".join(lacking)
