@@ -131,6 +131,7 @@ def test_rows_of_ones_own_images_keep_their_order(tmp_path):
 def test_plans_views_and_held_out_combinations_are_the_originals(folder):
     options = {
         "seed": 3,
+        "batch_size": 32,
         "view": Pairs(),
         "hold_out": Recombination([[0, 0.4], [0.6, 1]], ["first", "second"]),
     }
@@ -418,7 +419,7 @@ def edit_epsilon(folder):
         (lambda folder: np.save(folder / "change.npy", np.zeros(3)), "change.npy"),
         (edit_epsilon, "modified.json has changed since it was written"),
         (lambda folder: rewrite(folder, epsilon=0.1), "belongs to another modified.json"),
-        (lambda folder: rewrite(folder, version=2), "is of version 2"),
+        (lambda folder: rewrite(folder, version=3), "is of version 3"),
         (lambda folder: (folder / "modified.json").write_text("{"), "modified.json is damaged"),
         (lambda folder: (folder / "modified.json").write_text("[]"), "has changed since"),
         (
@@ -439,3 +440,31 @@ def test_verify_reads_every_byte(own):
     spoil_byte(own)
     (found,) = ModifiedDataModule(path=own).verify()
     assert "has changed since" in found.fault
+
+
+def test_it_says_whose_images_it_shows(tmp_path):
+    path = write_modified(
+        tmp_path / "m",
+        TinySquaresDataModule(),
+        lambda v, r: torch.zeros(len(r), 1, 64, 64),
+        0.1,
+        {},
+    )
+    dataset = dataset_of(path, shuffle_seed=4)
+    assert dataset.title == "Modified: TinySquares"
+    assert dataset.source.startswith(
+        f"{dataset.original.source}, plus the images of m, at most 0.1"
+    )
+    assert dataset.data_source.licence == dataset.original.data_source.licence
+    assert [found.year for found in dataset.data_source.publications] == [2021]
+
+
+def test_an_unchanged_pixel_is_the_originals_bit_for_bit(tmp_path):
+    def half(values, rows):
+        return (
+            torch.tensor([0.0, 1.0]).view(1, 2, 1).expand(len(rows), 2, 128).reshape(-1, 1, 16, 16)
+        )
+
+    path = write(tmp_path / "m", half)
+    image = dataset_of(path).batch(ROWS).image.flatten(1)
+    assert torch.equal(image[:, :128], Panels(amplitude=0.1).batch(ROWS).image.flatten(1)[:, :128])

@@ -1,6 +1,6 @@
 """Additive images: a data set whose images are those of another one plus a small change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -46,6 +46,13 @@ class AdditiveDataset(FactorDataset):
         self.factors, self.image_shape = original.factors, original.image_shape
         self.has_nuisance, self.labels = original.has_nuisance, original.labels
         self.attribute_names, self.attributes = original.attribute_names, original.attributes
+        own, theirs = type(self).data_source, original.data_source
+        self.data_source = replace(
+            own,
+            title=f"{own.title}: {original.title}",
+            publications=(*own.publications, *theirs.publications),
+            licence=theirs.licence,
+        )
 
     def change_at(self, index: Tensor) -> Tensor:
         """What is added to the images of the rows ``index`` `[B]`, new float32 `[B, *shape]`."""

@@ -13,7 +13,13 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.files.verification import FileCheck, check_converted
 from vaescope.data.sets.modified.additive import AdditiveDataModule, AdditiveDataset, reach
-from vaescope.data.sets.modified.folders import CHANGE, LEVELS, ZERO, ModifiedFolder, read_modified
+from vaescope.data.sets.modified.folders import (
+    CHANGE,
+    LEVELS,
+    ModifiedFolder,
+    as_int8,
+    read_modified,
+)
 from vaescope.data.sets.modified.originals import original_named, require_images, require_options
 from vaescope.data.sources import source_of
 from vaescope.ranges import Seed
@@ -61,7 +67,7 @@ class Modified(AdditiveDataset):
         if self._order is not None:
             index = self._order[index]
         stored = self._mapped.take(index) if self._change is None else self._change[index]
-        return stored.float().sub_(ZERO).mul_(reach(self.epsilon) / LEVELS)
+        return as_int8(stored).float().mul_(reach(self.epsilon) / LEVELS)
 
     def files_read(self) -> list[Path]:
         """The file of the stored images, and the original's."""

@@ -27,10 +27,10 @@ from vaescope.errors import ConfigError, DataError
 from vaescope.files import write_json
 from vaescope.ranges import Count, in_range
 
-CHANGE = "change.npy"  # uint8 [N, *image_shape]: ZERO + LEVELS * m, m in [-1, 1]
+CHANGE = "change.npy"  # LEVELS * m of all rows, m in [-1, 1], as the bytes of int8
 ABOUT = "modified.json"
-LEVELS, ZERO = 127, 128
-_VERSION = 1
+LEVELS = 127
+_VERSION = 2
 _SAMPLED = 16  # rows by which an interrupted writing is known again
 _KEYS = {"version", "original", "epsilon", "clip", "facts", "checksum"}
 
@@ -175,6 +175,11 @@ def read_modified(path: str | Path | None) -> ModifiedFolder:
     return ModifiedFolder(folder, about)
 
 
+def as_int8(stored: Tensor) -> Tensor:
+    """What the bytes of some rows stand for: whole numbers from -127 to 127."""
+    return stored.view(torch.int8)
+
+
 def _shape(original: Mapping[str, Any]) -> tuple[int, ...]:
     return (original["num_images"], *original["image_shape"])
 
@@ -224,7 +229,9 @@ def _holds(folder: Path, about: Mapping[str, Any], rows: Tensor, sample: np.ndar
     with contextlib.suppress(ConfigError, DataError):
         there = read_modified(folder)
         if _made_alike(there.about) == _made_alike(about):
-            steps = there.change().take(rows).int() - torch.from_numpy(sample).int()
+            steps = (
+                as_int8(there.change().take(rows)).int() - as_int8(torch.from_numpy(sample)).int()
+            )
             if steps.abs().max() <= 1:  # another number of threads rounds otherwise
                 return True
     raise ConfigError(f"{folder} holds something else already; name another folder")
@@ -266,4 +273,4 @@ def _change(dataset: FactorDataset, change_of: Change, rows: Tensor) -> np.ndarr
             f"the modification of rows {int(rows[0])} to {int(rows[-1])} reaches {largest:g}; its "
             "numbers have to be from -1 to 1"
         )
-    return change.mul(LEVELS).round_().add_(ZERO).to(torch.uint8).cpu().numpy()
+    return change.mul(LEVELS).round_().to(torch.int8).view(torch.uint8).cpu().numpy()
