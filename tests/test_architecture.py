@@ -71,7 +71,16 @@ ARROWS = {
     | {"modification", "report", "run_folder", "scores"},
     "commands": LEAVES
     | TEXTS
-    | {"config", "data", "diagnosis", "experiment", "modification", "report", "reproduction"}
+    | {
+        "config",
+        "data",
+        "diagnosis",
+        "experiment",
+        "hardware",
+        "modification",
+        "report",
+        "reproduction",
+    }
     | {"run_folder", "scores", "stopping"},
     "cli": TEXTS | {"__version__", "commands", "config", "run_folder", "stopping"},
 }
@@ -197,6 +206,7 @@ class TestEveryFile:
         "from vaescope.cli import main; main(['--help'])",
         "from vaescope.cli import main; main(['--version'])",
         "import vaescope.commands.train, vaescope.commands.evaluate, vaescope.commands.data",
+        "import vaescope.commands.diagnose",
     ],
 )
 def test_start_is_quick(code):

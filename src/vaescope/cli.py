@@ -22,6 +22,7 @@ from vaescope.stopping import Stopped, kept, stoppable
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
     "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
+    "diagnose": "what a data set will do to a VAE, before any training: diagnose data=NAME",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
     "modify": "images that a VAE disentangles no more: modify data=panels epsilon=0.15",
     "report": "compare finished runs: report runs=[FOLDER,...]",
@@ -55,6 +56,7 @@ examples:
   vaescope train model=vae posterior=full seed=1   other groups and values
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
   vaescope train resume=outputs/RUN                continue a run
+  vaescope diagnose data=dsprites beta=4           will its factors be found, and which
   vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
   vaescope report outputs/sweeps                   methods beside each other
   vaescope train --cfg job                         print the configuration, run nothing

@@ -46,6 +46,7 @@ Real = Annotated[float, Interval(ge=-MOST, le=MOST)]
 NonNegative = Annotated[float, Interval(ge=0, le=MOST)]
 Positive = Annotated[float, Interval(gt=0, le=MOST)]
 Probability = Annotated[float, Interval(ge=0, le=1)]
+PosteriorWidth = Annotated[float, Interval(ge=0, le=1)]  # in standard deviations
 Share = Annotated[float, Interval(gt=0, lt=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 

@@ -46,6 +46,7 @@ ROOTS = {
     "train": schemas.TrainSchema,
     "evaluate": schemas.EvaluateSchema,
     "data": schemas.DataSchema,
+    "diagnose": schemas.DiagnoseSchema,
     "report": schemas.ReportSchema,
     "reproduce": schemas.ReproduceSchema,
 }

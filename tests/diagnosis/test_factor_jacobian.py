@@ -78,13 +78,23 @@ def test_slopes_of_linear_images_are_exact():
         assert torch.allclose(slopes_of(images, found.shifts), mix.expand(2, -1, -1), atol=2e-5)
 
 
-def test_class_change_counts_as_two_draws_of_a_factor():
+def test_slope_of_classes_has_the_variance_between_them():
     factors = Factors(("kind",), (3,), ("categorical",))
     found = neighbours(factors, torch.tensor([[1]]), 0, 0, rng())
     images = torch.nn.functional.one_hot(found.values[..., 0], 3).double()
     centre = torch.tensor([[0.0, 1.0, 0.0]]).double()
     norm = slopes_of(images, found.shifts, centre).square().sum(-1)
-    assert float(norm) == pytest.approx(1.0)  # |e_i - e_j|^2 / 2
+    assert float(norm) == pytest.approx(3 * 1 / 3 * 2 / 3)  # of three indicators
+
+
+def test_slope_of_two_classes_is_that_of_two_places_from_either_side():
+    for kind in ("categorical", "ordinal"):
+        factors = Factors(("kind",), (2,), (kind,))
+        found = neighbours(factors, torch.tensor([[0], [1]]), 0, 0, rng())
+        images = torch.stack([found.values[..., 0] * 3.0], -1).double()
+        centre = torch.tensor([[0.0], [3.0]]).double()
+        slope = slopes_of(images, found.shifts, centre)
+        assert slope.flatten().tolist() == pytest.approx([1.5, 1.5]), kind  # std of 0 and 3
 
 
 def test_gram_over_a_ball_is_unbiased_by_curvature():

@@ -8,7 +8,7 @@ from annotated_types import Interval, MinLen
 from omegaconf import MISSING
 
 from vaescope.config.groups import GROUPS, Group
-from vaescope.ranges import Count, Seed
+from vaescope.ranges import Count, Positive, PosteriorWidth, Seed
 
 Schema = TypeVar("Schema")
 
@@ -114,6 +114,22 @@ class ModifySchema(MachineSchema):
 
 
 @dataclass
+@_composed_of(
+    group for group in GROUPS if group.name in ("data", "likelihood", "network", "trainer")
+)
+class DiagnoseSchema(MachineSchema):
+    """Root keys of ``diagnose.yaml`` and their types."""
+
+    beta: Positive | None = None
+    scales: Annotated[list[PosteriorWidth], MinLen(1)] = MISSING
+    predicted_at: PosteriorWidth = MISSING
+    factors: Annotated[list[str], MinLen(1)] | None = None
+    num_points: Annotated[int, Interval(ge=8, le=100_000)] = MISSING
+    draws: Annotated[int, Interval(ge=16, le=10_000)] | None = None
+    seed: Seed = MISSING
+
+
+@dataclass
 class PaperSchema:
     """An option of the group ``paper``."""
 
@@ -149,4 +165,12 @@ class ReportSchema(MachineSchema):
     sort: str | None = None
 
 
-SCHEMAS = (*(TrainSchema, EvaluateSchema, DataSchema, ModifySchema, ReproduceSchema, ReportSchema),)
+SCHEMAS = (
+    TrainSchema,
+    EvaluateSchema,
+    DataSchema,
+    DiagnoseSchema,
+    ModifySchema,
+    ReproduceSchema,
+    ReportSchema,
+)

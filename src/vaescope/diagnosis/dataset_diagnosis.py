@@ -108,7 +108,7 @@ def diagnose(
     predicted_at: float = PREDICTED_AT,
     factors: Sequence[str] | None = None,
     num_points: int = 200,
-    draws: int = 64,
+    draws: int | None = None,
     seed: int = 0,
 ) -> Diagnosis:
     """Diagnose a data set with known factors.
@@ -126,7 +126,8 @@ def diagnose(
             taken.
         factors: names of those that count; None: all that vary.
         num_points: points at which the factor Jacobian is estimated.
-        draws: neighbours of each, a multiple of 4 and at least 8 K.
+        draws: neighbours of each, a multiple of 4 and at least 8 K; None: 64, or 8 K if that is
+            more.
         seed: of points and neighbours.
 
     Raises:
@@ -143,6 +144,7 @@ def diagnose(
     columns, notes = _columns(dataset, factors)
     names = tuple(dataset.factors.names[k] for k in columns)
     least = 8 * len(columns)
+    draws = max(64, least) if draws is None else draws
     if draws % 4 or draws < least:
         raise ConfigError(f"draws={draws} was given; {least} or more are needed, a multiple of 4")
     surroundings = surroundings_of(dataset, columns)

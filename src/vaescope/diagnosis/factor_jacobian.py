@@ -13,7 +13,6 @@ from torch import Tensor
 
 from vaescope.data.factors import Factors
 
-CLASS_SHIFT = math.sqrt(2)  # from one class to another
 _FINE = 0.02  # step of a continuous factor at scale 0, in its standard deviations
 
 
@@ -24,8 +23,8 @@ class Neighbours:
     Attributes:
         values: of M neighbours of each point [N, M, K], in the data set's own units.
         shifts: how far each is from its point, in standard deviations of the factors [N, M, K],
-            float64; of a categorical factor 0 for the same class and sqrt(2) for another, which is
-            how far two draws of any factor are apart on average.
+            float64; of a categorical factor as `class_shift` has it, up to a class of a higher
+            number and down to one of a lower.
     """
 
     values: Tensor
@@ -37,6 +36,15 @@ def step_of(size: int, kind: str) -> float:
     if kind == "continuous" or size == 0:
         return 0.0
     return math.sqrt(12 / (size**2 - 1)) if size > 1 else 0.0
+
+
+def class_shift(size: int) -> float:
+    """Distance of two classes of a factor in standard deviations, with so many classes.
+
+    All are equally far apart, and two draws, which may coincide, as far in the mean square as those
+    of any other factor: the slope's square is then the variance of images between classes.
+    """
+    return math.sqrt(2 * size / (size - 1))
 
 
 def neighbours(
@@ -86,7 +94,8 @@ def _moved(
     """Values after a move, given in steps (scale 0) or in widths of the ball, and their shifts."""
     if kind == "categorical":
         other = (point + rng.integers(1, size, point.shape)) % size  # one other class per point
-        return np.where(move > 0, other, point), np.where(move > 0, CLASS_SHIFT, 0.0)
+        shift = np.sign(other - point) * class_shift(size)
+        return np.where(move > 0, other, point), np.where(move > 0, shift, 0.0)
     step = step_of(size, kind)
     if step == 0:  # any number in [0, 1], uniform: standard deviation 1 / sqrt(12)
         new = point + move * (scale or _FINE) / math.sqrt(12)

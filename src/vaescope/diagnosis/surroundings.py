@@ -17,7 +17,7 @@ from torch import Tensor
 from vaescope.data.dataset import FactorDataset, RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
-from vaescope.diagnosis.factor_jacobian import CLASS_SHIFT, neighbours, step_of
+from vaescope.diagnosis.factor_jacobian import class_shift, neighbours, step_of
 
 _PROBED = 2000  # combinations looked up to learn how many of them there are
 _LEAST_FOUND = 0.5
@@ -30,7 +30,7 @@ class Around(NamedTuple):
     Attributes:
         images: of M neighbours of each [n, M, *image_shape].
         shifts: of their factors, in standard deviations [n, M, K], float64.
-        enough: whether there are as many as were asked for [n].
+        enough: whether there are as many as were asked for, and slopes follow from them [n].
     """
 
     images: Tensor
@@ -127,8 +127,8 @@ class _Any:
         every[..., self.columns] = near.values.to(every)
         images, found = self.images(every.flatten(0, 1), rows.repeat_interleave(every.shape[1]))
         shifts = near.shifts.masked_fill(~found.view(len(rows), -1, 1), 0)
-        moved = (shifts != 0).any(1).all(1)  # each factor of each point
-        return Around(images.unflatten(0, (len(rows), -1)), shifts, moved)
+        enough = _is_full_rank(shifts) if scale == 0 else _determined(shifts)
+        return Around(images.unflatten(0, (len(rows), -1)), shifts, enough)
 
 
 @dataclass
@@ -153,7 +153,8 @@ class _Nearest:
             images.append(self.dataset.images_at(picked, picked))
             shifts.append(moves[:, picked].T.double())
             enough.append(is_enough)
-        return Around(torch.stack(images), torch.stack(shifts), torch.tensor(enough))
+        moved = torch.stack(shifts)
+        return Around(torch.stack(images), moved, torch.tensor(enough) & _determined(moved))
 
     def _moves(self, row: int) -> Tensor:
         """Shifts of all rows from one [K, N]."""
@@ -193,6 +194,17 @@ def _each_way(squares: Tensor, distance: Tensor) -> tuple[Tensor, bool]:
     return torch.stack(parts, 1).flatten(), enough and count == _NEAREST
 
 
+def _is_full_rank(shifts: Tensor) -> Tensor:
+    return torch.linalg.matrix_rank(shifts, rtol=1e-6) == shifts.shape[2]
+
+
+def _determined(shifts: Tensor) -> Tensor:
+    """Whether either half of the neighbours, see `slopes_of_halves`, determines all slopes [n]."""
+    halves = (shifts[:, 0::2], shifts[:, 1::2])
+    first, second = (_is_full_rank(half - half.mean(1, keepdim=True)) for half in halves)
+    return first & second
+
+
 def subset(factors: Factors, columns: Sequence[int]) -> Factors:
     """Some of the factors, by position."""
     parts = zip(factors.names, factors.sizes, factors.kinds, strict=True)
@@ -224,7 +236,7 @@ def shifts_between(
     for k, position in enumerate(columns):
         size, kind = factors.sizes[position], factors.kinds[position]
         if kind == "categorical":
-            shifts[k] = CLASS_SHIFT * (shifts[k] != 0)
+            shifts[k] = class_shift(size) * shifts[k].sign()
         elif kind == "circular":
             around = size * step_of(size, kind)
             shifts[k] = (shifts[k] + around / 2).remainder(around) - around / 2
