@@ -60,7 +60,9 @@ ARROWS = {
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "models", "panel"}
     | {"report", "run_folder", "statistics"},
-    "diagnosis": LEAVES | TEXTS | {"alignment", "config", "data", "files", "report", "run_folder"},
+    "diagnosis": LEAVES
+    | TEXTS
+    | {"alignment", "config", "data", "files", "metrics", "report", "run_folder"},
     "modification": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "diagnosis", "distributions", "files", "hardware"}

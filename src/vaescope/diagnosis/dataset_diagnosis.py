@@ -11,8 +11,9 @@ import torch
 from vaescope.alignment import haar_chance
 from vaescope.data.dataset import FactorDataset
 from vaescope.diagnosis.image_components import Components, principal_components
+from vaescope.diagnosis.mig_before_training import predicted_mig
 from vaescope.diagnosis.overlap import Overlap, overlap_of
-from vaescope.diagnosis.surroundings import surroundings_of
+from vaescope.diagnosis.surroundings import places_of, surroundings_of
 from vaescope.diagnosis.widths import (
     SQUARED_ERROR,
     AtScale,
@@ -29,9 +30,10 @@ log = logging.getLogger(__name__)
 
 MOST_FACTORS = 12
 SCALES = (0.0, 0.25, 0.5, 1.0)
-PREDICTED_AT = 0.5
+PREDICTED_AT = 1.0  # the prior: as wide as posteriors are when training begins
 _FAR = 0.5  # standard deviations at which the nearest images are no neighbours any more
 _ALL_USED = 0.1  # share of the smallest pruning threshold
+_CODES = 2000  # rows whose codes are predicted
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Diagnosis:
             the likelihood.
         pixels: the same in the metric of a squared error.
         predicted_at: the width among ``scales`` that the prediction is made from.
+        mig: predicted MIG of the codes, 0 to 1; see `predicted_mig`.
+        mig_interval: 95 % interval of ``mig`` over points.
         components: principal components of the images, and the factors in them.
         overlap: distances of images against distances of factors.
         notes: what a reader has to know, such as widths that were left out.
@@ -65,6 +69,8 @@ class Diagnosis:
     scales: tuple[AtScale, ...]
     pixels: tuple[AtScale, ...]
     predicted_at: float
+    mig: float
+    mig_interval: tuple[float, float]
     components: Components
     overlap: Overlap
     notes: tuple[str, ...]
@@ -116,7 +122,7 @@ def diagnose(
     Args:
         dataset: with 2 to 12 factors that vary; on the CPU.
         beta: weight of the KL term that the VAE will have; None: a tenth of what would prune the
-            first factor, so that all are used.
+            first latent, so that all are used.
         weight: second derivative of the reconstruction loss by a pixel; 2 for a squared error; or
             a function that gives it [N, X] from expected images [N, X], as
             ``likelihood.mean_curvature`` does.
@@ -138,7 +144,7 @@ def diagnose(
         >>> from vaescope.data import Panels
         >>> found = diagnose(Panels(first=80, second=48), num_points=20)
         >>> found.order, round(found.prediction.alignment, 2), found.prediction.mixed
-        (['first', 'second'], 0.87, [])
+        (['first', 'second'], 0.86, [])
     """
     _check(beta, scales, predicted_at, num_points)
     columns, notes = _columns(dataset, factors)
@@ -173,6 +179,13 @@ def diagnose(
     notes += _few_points(found, count)
     chosen = min(found, key=lambda scale: abs(scale - predicted_at))
     weights = _weights(beta, found[chosen])
+    sample = torch.from_numpy(stream(seed, "diagnosis/codes").integers(len(dataset), size=_CODES))
+    mig, mig_interval = predicted_mig(
+        found[chosen].of_likelihood,
+        weights[0],
+        places_of(dataset, sample, columns),
+        dataset.values(sample)[:, columns],
+    )
     return Diagnosis(
         factors=names,
         beta=weights[0],
@@ -190,6 +203,8 @@ def diagnose(
             for scale, grams in found.items()
         ),
         predicted_at=chosen,
+        mig=mig,
+        mig_interval=mig_interval,
         components=principal_components(dataset, weight, columns, seed=seed)[0],
         overlap=overlap_of(dataset, surroundings, columns, seed=seed),
         notes=tuple(notes),
@@ -257,7 +272,7 @@ def _weights(beta: float | None, grams: Grams) -> tuple[float, float]:
         return beta, beta
     betas = []
     for gram in (grams.of_likelihood, grams.of_pixels):
-        thresholds = gram.mean(0).diagonal()
+        thresholds = torch.linalg.eigvalsh(gram.mean(0))
         seen = thresholds[thresholds > 1e-9 * thresholds.max()]
         betas.append(_ALL_USED * float(seen.min()) if len(seen) else 1.0)
     return betas[0], betas[1]

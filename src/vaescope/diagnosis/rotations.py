@@ -105,7 +105,7 @@ def preferred_rotation(
     )
     haar = torch.linalg.qr(normal).Q.to(gram.device)
     eye = torch.eye(dim, dtype=torch.float64, device=gram.device)
-    found = [_descend(gram, start, beta) for start in (eye, *haar[:starts])]
+    found = [descend(gram, start, beta) for start in (eye, *haar[:starts])]
     losses = torch.stack([rotation_loss(gram, rotation, beta) for rotation in found])
     best = int(losses.argmin()) if losses.min() < losses[0] - _STILL else 0
     chance = torch.stack([rotation_loss(gram, r, beta) for r in haar[starts:]]).mean()
@@ -158,8 +158,8 @@ def turning_costs(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
     return costs
 
 
-def _descend(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
-    """The rotation after sweeps over all planes that each take the best angle."""
+def descend(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
+    """A rotation [K, K] after sweeps over all planes that each take the angle of least loss."""
     before = float("inf")
     for _ in range(MOST_SWEEPS):
         for i, j in combinations(range(len(rotation)), 2):
