@@ -124,3 +124,13 @@ def test_other_words_stay_as_they_are(words):
 def test_an_unknown_original_is_refused_with_the_names_that_are(config):
     with pytest.raises(HydraException, match="data/panelz"):
         config(*with_originals(["data=uniform_noise", "data.original=panelz"]))
+
+
+def test_noise_may_be_added_to_a_modified_set(config, panels):
+    words = ["data=uniform_noise", "data.original=modified", f"data.original.path='{panels}'"]
+    composed = config(*with_originals(words))
+    check(composed)
+    module = build(resolved(composed)["data"], "data")
+    module.setup()
+    assert "plus the images of panels" in module.dataset.source
+    assert "plus uniform noise" in module.dataset.source

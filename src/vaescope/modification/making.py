@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.config.loading import build
-from vaescope.data import FactorDataModule, FactorDataset, write_modified
+from vaescope.data import FactorDataModule, FactorDataset, stays_in_range, write_modified
 from vaescope.diagnosis import factor_grams
 from vaescope.distributions.likelihoods import Likelihood
 from vaescope.errors import ConfigError, Mistakes
@@ -202,7 +202,7 @@ def make_game(
         widths=(widths, widths_of_rotated(widths, gram, rotation)),
         epsilon=plain["epsilon"],
         direction=plain["direction"],
-        clip=len(dataset.image_shape) == 3,
+        clip=stays_in_range(dataset.image_shape),
     )
 
 

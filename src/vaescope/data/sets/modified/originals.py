@@ -23,7 +23,8 @@ _TOLERANCE = 1e-3  # of a sum over an image's pixels, far above the rounding of 
 
 def offered() -> dict[str, type[FactorDataModule]]:
     """Our own data modules by their option of the group ``data``: what a stored name may build."""
-    return {_option(kind): kind for kind in _own(FactorDataModule) if _option(kind)}
+    own = {_option(kind): kind for kind in _own(FactorDataModule) if _option(kind)}
+    return {name: kind for name, kind in own.items() if "original" not in _options(kind)}
 
 
 def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, Any]:
@@ -37,13 +38,14 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
         Its name and options, the shape of it, and numbers that follow from some of its images.
 
     Raises:
-        ConfigError: it is no set of vaescope, so that no name would find it again.
+        ConfigError: no name would find it again: it is no set of vaescope, or adds to another.
     """
     name = _option(type(module))
     if offered().get(name) is not type(module):
         raise ConfigError(
-            f"{type(module).__name__} is no data set of vaescope, so that a stored modification "
-            "could not name it; write its images to a file and take data=arrays"
+            f"{type(module).__name__} cannot be modified: an original is found again by its name, "
+            "which a data set of your own and one that adds to another do not have; write its "
+            "images to a file and take data=arrays"
         )
     return {
         "name": name,
@@ -60,8 +62,7 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
 
 def options_of(module: FactorDataModule) -> dict[str, Any]:
     """Options that say which images a data module gives, not where their files are kept."""
-    names = [field.name for field in fields(module) if field.name not in _shared()]
-    options = {name: getattr(module, name) for name in names if name not in _OF_THE_MACHINE}
+    options = {name: getattr(module, name) for name in _options(type(module))}
     return {name: _plain(value, name in _FILES) for name, value in options.items()}
 
 
@@ -133,9 +134,10 @@ def require_images(identity: Mapping[str, Any], dataset: FactorDataset, where: s
         )
 
 
-def _shared() -> set[str]:
-    """Arguments of every data module."""
-    return {field.name for field in fields(FactorDataModule)}
+def _options(kind: type[FactorDataModule]) -> list[str]:
+    """Names of the options that are not shared by all data modules nor those of a machine."""
+    others = {*_OF_THE_MACHINE, *(field.name for field in fields(FactorDataModule))}
+    return [field.name for field in fields(kind) if field.name not in others]
 
 
 def _shape_of(dataset: FactorDataset) -> dict[str, Any]:
