@@ -29,7 +29,7 @@ def uniform(draw: Tensor, count: int) -> Tensor:
     """
     first, second = _keys(draw)
     counter = torch.arange((count + 1) // 2, dtype=torch.int32, device=draw.device)
-    words = _mixed(first[:, None] ^ _mixed(counter), second[:, None])
+    words = _mix(first[:, None] ^ _mix(counter), second[:, None])
     halves = words.view(torch.int16)[:, :count]
     return halves.float().add_(2**15).mul_(2**-16)
 
@@ -38,11 +38,11 @@ def _keys(draw: Tensor) -> tuple[Tensor, Tensor]:
     """Two words int32 `[B]`, together a permutation of the draw (a Feistel network)."""
     left, right = draw.contiguous().view(torch.int32).view(-1, 2).unbind(1)
     for constant in _ROUNDS:
-        left, right = right, left ^ _mixed(right ^ constant)
+        left, right = right, left ^ _mix(right ^ constant)
     return left, right
 
 
-def _mixed(word: Tensor, key: Tensor | int = 0) -> Tensor:
+def _mix(word: Tensor, key: Tensor | int = 0) -> Tensor:
     """A permutation of int32 words in which every bit depends on every bit of ``word``."""
     # >> copies the sign, the masks make it a shift of unsigned numbers
     word = (word ^ (word >> 16 & 0xFFFF)) * _MULTIPLIERS[0]

@@ -23,6 +23,9 @@ class StoredDataset(FactorDataset):
         source: where they came from.
         table: factor values `[N, K]`, int64, or float32 if a factor is continuous.
         labels: class of every image, int64 `[N]`.
+
+    Attributes:
+        mapped: the file of the images; None: they are held in memory.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class StoredDataset(FactorDataset):
         self, pixels: MappedArray | Tensor, source: str, table: Tensor | None, labels: Tensor | None
     ) -> None:
         self.source, self.labels, self._table = source, labels, table
-        self._mapped = pixels if isinstance(pixels, MappedArray) else None
+        self.mapped = pixels if isinstance(pixels, MappedArray) else None
         self._pixels = None if isinstance(pixels, MappedArray) else pixels
 
     def __len__(self) -> int:
@@ -54,12 +57,7 @@ class StoredDataset(FactorDataset):
 
     def files_read(self) -> list[Path]:
         """The file of the images, unless they are held in memory."""
-        return [] if self._mapped is None else [self._mapped.path]
-
-    @property
-    def mapped(self) -> MappedArray | None:
-        """The file of the images, uint8 `[N, H, W, C]`; None: they are held in memory."""
-        return self._mapped
+        return [] if self.mapped is None else [self.mapped.path]
 
     def values(self, index: Tensor) -> Tensor:
         """Factor values `[B, K]` of the rows ``index`` `[B]`."""
@@ -69,8 +67,8 @@ class StoredDataset(FactorDataset):
     def images_at(self, index: Tensor, draw: Tensor) -> Tensor:
         """Images float32 `[B, C, H, W]` in [0, 1] of the rows ``index`` `[B]`."""
         if self._pixels is None:
-            assert self._mapped is not None
-            pixels = self._mapped.take(index)
+            assert self.mapped is not None
+            pixels = self.mapped.take(index)
         else:
             pixels = self._pixels.index_select(0, index)
         return pixels.permute(0, 3, 1, 2).float().div_(255)
@@ -78,12 +76,12 @@ class StoredDataset(FactorDataset):
     @property
     def num_bytes(self) -> int:
         """Bytes that ``to`` places on a device."""
-        mapped = self._mapped if self._pixels is None else None
+        mapped = self.mapped if self._pixels is None else None
         return super().num_bytes + (0 if mapped is None else mapped.nbytes)
 
     def to(self, device: torch.device | str) -> Self:
         """Move images, table and labels to ``device``; back on the CPU a mapped file is mapped."""
-        if self._mapped is not None:
+        if self.mapped is not None:
             on_cpu = torch.device(device).type == "cpu"
-            self._pixels = None if on_cpu else self._mapped.read(device)
+            self._pixels = None if on_cpu else self.mapped.read(device)
         return super().to(device)

@@ -127,7 +127,7 @@ def test_images_may_be_read_from_any_row_on(put, packed, start):
     made = Causal3DIdent(put(packed))
     rest = list(made.pieces(made.find(made.places), start))
     found = np.concatenate([np.empty((0, 64, 64, 3), np.uint8), *rest])
-    assert np.array_equal(found, made._mapped.array[start:])
+    assert np.array_equal(found, made.mapped.array[start:])
 
 
 SHORT = {"trainset/images_3/07.png": png(causal3dident.pixels(0, 3, 7))[:-200]}

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.errors import ConfigError, DataError
 
 HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".mat")
@@ -44,7 +44,7 @@ def headers(path: Path, title: str = "") -> dict[str, Header]:
     """Headers of all arrays in a file by their keys; that of an npy file by the file's stem."""
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path} was given; choose a file that ends in {', '.join(SUFFIXES)}")
-    with damage_told(path, title):
+    with report_damage(path, title):
         if is_npy(path):
             with path.open("rb") as file:
                 return {path.stem: _header(file, path.stat().st_size, "it")}
@@ -58,7 +58,7 @@ def headers(path: Path, title: str = "") -> dict[str, Header]:
 def read_array(path: Path, key: str, title: str = "") -> np.ndarray:
     """One array as a whole; text in HDF5 files becomes numpy's, Python objects are refused."""
     headers(path, title)  # a file that is shorter than it says is not read
-    with damage_told(path, title):
+    with report_damage(path, title):
         if is_npy(path):
             return np.load(path, allow_pickle=False)
         if path.suffix.lower() == ".npz":
@@ -82,7 +82,7 @@ def array_pieces(
     rows = header.shape[axis]
     at_once = max(1, _BYTES_AT_ONCE // max(1, header.num_bytes // max(1, rows)))
     before: tuple[slice, ...] = (slice(None),) * axis
-    with damage_told(path, title):
+    with report_damage(path, title):
         if path.suffix.lower() == ".npz" and not header.fortran and axis == 0:
             yield from _member_rows(path, key, header.shape, header.dtype, start, at_once)
             return
@@ -109,7 +109,7 @@ def npz_images(
 
     The array ``key`` has to hold ``shape``; N may be spread over several leading axes.
     """
-    with damage_told(path, title):
+    with report_damage(path, title):
         with zipfile.ZipFile(path) as archive:
             found = _member_header(archive, f"{key}.npy")
         as_rows = (math.prod(found.shape[:-3]), *found.shape[-3:])

@@ -80,7 +80,7 @@ def writing(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
             told = f"{path.parent} cannot be made ({error.strerror}); {_OTHER}"
             raise DataError(told) from error
-        with _locked(path):
+        with _lock(path):
             yield
     except OSError as error:
         if error.errno in DISK_FULL:
@@ -97,7 +97,7 @@ def writing(path: Path, num_bytes: int | None = None) -> Iterator[None]:
         raise
 
 
-def _locked(path: Path) -> AbstractContextManager[Any]:
+def _lock(path: Path) -> AbstractContextManager[Any]:
     """The lock of ``path``, held; says so if another process has to be waited for."""
     lock = FileLock(f"{path}.lock")
     try:

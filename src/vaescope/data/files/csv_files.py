@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.missing_values import first_missing
 from vaescope.errors import ConfigError, DataError
 
@@ -80,7 +80,7 @@ def csv_columns(
                 f"{table.lines[row]}), which says that its value is not known; fill it in, or "
                 "give a category another name"
             )
-        columns[name] = np.array(column) if name in text else _typed(table, name, column)
+        columns[name] = np.array(column) if name in text else _parse_column(table, name, column)
     return columns
 
 
@@ -96,7 +96,7 @@ class _Table:
 
 
 def _content(path: Path) -> str:
-    with damage_told(path):
+    with report_damage(path):
         content = path.read_bytes()
     told = next((what for start, what in _STARTS.items() if content.startswith(start)), None)
     if told is None and b"\0" in content:
@@ -124,8 +124,8 @@ def _table(path: Path, content: str) -> _Table:
         before += 1
     content = "".join(lines[before:])
     parted = [s for s in separators if len(next(_reader(content, s, strict=False), "")) > 1]
-    several = [_parsed(path, content, before, separator) for separator in parted]
-    several = several or [_of_one(_parsed(path, content, before, separators[0]))]
+    several = [_parse(path, content, before, separator) for separator in parted]
+    several = several or [_split_at_spaces(_parse(path, content, before, separators[0]))]
     fitting = [t for t in several if all(len(row) == len(t.names) for row in t.rows)]
     if len(several) > 1 and len(fitting) != 1:
         shown = " and ".join(repr(table.separator) for table in several)
@@ -146,7 +146,7 @@ def _table(path: Path, content: str) -> _Table:
                 f"{path}: line {line} has {len(row)} values for the {len(header)} columns "
                 f"{', '.join(header)}; give each column one"
             )
-    return _named(table)
+    return _drop_unnamed(table)
 
 
 def _reader(content: str, separator: str, *, strict: bool) -> Any:
@@ -154,7 +154,7 @@ def _reader(content: str, separator: str, *, strict: bool) -> Any:
     return csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=strict)
 
 
-def _parsed(path: Path, content: str, before: int, separator: str) -> _Table:
+def _parse(path: Path, content: str, before: int, separator: str) -> _Table:
     """The table that a separator gives, without empty lines, of what follows ``before`` lines."""
     reader = _reader(content, separator, strict=True)
     found = []
@@ -178,7 +178,7 @@ def _parsed(path: Path, content: str, before: int, separator: str) -> _Table:
     return _Table(path, header, rows, [line for line, _ in found], separator)
 
 
-def _of_one(table: _Table) -> _Table:
+def _split_at_spaces(table: _Table) -> _Table:
     """A table that seems to have one column, or one of numbers that spaces separate."""
     path, title = table.path, "".join(table.names)
     names = title.split()
@@ -196,7 +196,7 @@ def _of_one(table: _Table) -> _Table:
     return table
 
 
-def _named(table: _Table) -> _Table:
+def _drop_unnamed(table: _Table) -> _Table:
     """The table without columns that have neither name nor values, and without an index."""
     path, kept = table.path, []
     for position, name in enumerate(table.names):
@@ -224,7 +224,7 @@ def _named(table: _Table) -> _Table:
     return _Table(path, names, rows, table.lines, table.separator)
 
 
-def _typed(table: _Table, name: str, column: list[str]) -> np.ndarray:
+def _parse_column(table: _Table, name: str, column: list[str]) -> np.ndarray:
     """A column as int64, float64 or text; refused if a number cannot be read for sure."""
     values = set(column)
     if all(map(_INTEGER.fullmatch, values)):

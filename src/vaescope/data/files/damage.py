@@ -15,8 +15,8 @@ DAMAGE = (OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, *
 
 
 @contextmanager
-def damage_told(path: Path, title: str = "", *more: type[Exception]) -> Iterator[None]:
-    """Errors of a file that cannot be read, ``more`` of its format too, as a ``DataError``."""
+def report_damage(path: Path, title: str = "", *more: type[Exception]) -> Iterator[None]:
+    """Report errors of a file that cannot be read, ``more`` of its format too, as ``DataError``."""
     known: tuple[type[Exception], ...] = (*DAMAGE, *more)
     try:
         yield

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.published import MissingFilesError
 from vaescope.errors import DataError
 
@@ -46,7 +46,7 @@ class IdxFile:
         sides = np.array(self.shape, dtype=">u4").tobytes()
         header = bytes((0, 0, _UNSIGNED_BYTES, len(self.shape))) + sides
         num_bytes = len(header) + math.prod(self.shape)
-        with damage_told(path, self.title), path.open("rb") as raw:
+        with report_damage(path, self.title), path.open("rb") as raw:
             zipped = raw.read(len(_GZIP)) == _GZIP
             raw.seek(0)
             # one byte more than there should be: a file that is too long is noticed, and one

@@ -11,7 +11,7 @@ import numpy as np
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.image_files import resize_images
 from vaescope.data.sources import factors_of, source_of
 from vaescope.errors import DataError
@@ -96,7 +96,7 @@ class Cars3D(ConvertedDataset):
 
         elevations, azimuths, _ = self.factors.sizes
         shape = (_SIDE, _SIDE, 3, azimuths, elevations)
-        with damage_told(path, self.title, MatReadError, TypeError, NotImplementedError):
+        with report_damage(path, self.title, MatReadError, TypeError, NotImplementedError):
             images = loadmat(io.BytesIO(content), variable_names=["im"])["im"]
             if images.shape != shape or images.dtype != np.uint8:
                 found = f"{images.dtype} {list(images.shape)}"
@@ -127,12 +127,12 @@ def _contents(paths: list[Path], title: str) -> Iterator[tuple[Path, str, bytes]
     """File that was read, name and content of the list and of every car, in any order."""
     if len(paths) > 1:
         for path in paths:
-            with damage_told(path, title):
+            with report_damage(path, title):
                 content = path.read_bytes()
             yield path, path.name, content
         return
     # as a stream: going back in a compressed archive means reading it from its beginning
-    with damage_told(paths[0], title), tarfile.open(paths[0], "r|gz") as archive:
+    with report_damage(paths[0], title), tarfile.open(paths[0], "r|gz") as archive:
         for member in archive:
             place = PurePosixPath(member.name)
             wanted = place.suffix == ".mat" or place.name == _LIST

@@ -12,7 +12,7 @@ import numpy as np
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.image_files import Decoder, read_pieces
 from vaescope.data.files.published import find_by_names
 from vaescope.data.sources import factors_of, source_of
@@ -101,13 +101,13 @@ def _table(path: Path, count: int) -> np.ndarray:
 
 def _latents_of_folder(path: Path) -> dict[int, np.ndarray]:
     files = {number: path / f"raw_latents_{number}.npy" for number in range(len(_CLASSES))}
-    with damage_told(path, _TITLE):
+    with report_damage(path, _TITLE):
         return {n: np.load(file, allow_pickle=False) for n, file in files.items() if file.is_file()}
 
 
 def _latents_of_archive(path: Path) -> dict[int, np.ndarray]:
     found = {}
-    with damage_told(path, _TITLE):
+    with report_damage(path, _TITLE):
         for number, content in _members(path, r"[^/]+/raw_latents_(\d)\.npy"):
             found[int(number[1])] = np.load(io.BytesIO(content), allow_pickle=False)
     return found
@@ -122,7 +122,7 @@ def _from_folder(path: Path, count: int, first: int) -> Iterator[np.ndarray]:
 def _files(path: Path, number: int, count: int) -> list[Path]:
     """Images of one class by their numbers; the publisher pads these differently in each part."""
     folder = path / f"images_{number}"
-    with damage_told(path, _TITLE):
+    with report_damage(path, _TITLE):
         found = {int(file.stem): file for file in folder.iterdir() if file.stem.isdigit()}
     if sorted(found) != list(range(count)):
         raise DataError(
@@ -161,7 +161,7 @@ def _from_archive(path: Path, count: int, first: int) -> Iterator[np.ndarray]:
 
 def _members(path: Path, pattern: str) -> Iterator[tuple[re.Match[str], bytes]]:
     """Contents of the files of an archive whose whole names match, as they come."""
-    with damage_told(path, _TITLE), tarfile.open(path, "r|gz") as archive:
+    with report_damage(path, _TITLE), tarfile.open(path, "r|gz") as archive:
         for member in archive:
             found = re.fullmatch(pattern, member.name.removeprefix("./"))
             if found and (file := archive.extractfile(member)) is not None:

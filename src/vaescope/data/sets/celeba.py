@@ -12,7 +12,7 @@ from annotated_types import Interval
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.image_files import Decoder, read_pieces
 from vaescope.data.files.published import PublishedFile, find_by_names
 from vaescope.data.sources import source_of
@@ -110,7 +110,7 @@ class CelebA(ConvertedDataset):
         with zipfile.ZipFile(paths[0]) as archive:
 
             def read(name: str) -> np.ndarray:
-                with damage_told(paths[0] / name, self.title):
+                with report_damage(paths[0] / name, self.title):
                     content = archive.read(f"{_FOLDER}/{name}")
                 return decoder.read(content, f"{name} in {paths[0]}")
 

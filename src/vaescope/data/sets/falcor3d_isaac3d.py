@@ -8,7 +8,7 @@ import torch
 
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.image_files import Decoder, read_pieces
 from vaescope.data.files.published import find_together
 from vaescope.data.sources import factors_of, source_of
@@ -46,7 +46,7 @@ class _RenderedFolder(ConvertedDataset):
 
     def _file_numbers(self, path: Path) -> np.ndarray:
         """The image's number for each combination in order, int64 `[N]`."""
-        with damage_told(path, self.title):
+        with report_damage(path, self.title):
             labels = np.load(path, allow_pickle=False)
         expected = (self.num_images, len(self.factors))
         if labels.shape != expected:

@@ -41,7 +41,7 @@ VARIANTS = {
 
 @dataclass(eq=False, repr=False)
 class MPI3D(ConvertedDataset):
-    """Pictures of an object on a robot arm, rendered or photographed, in colour, 64x64 pixels.
+    """Images of an object on a robot arm, rendered or photographed, in colour, 64x64 pixels.
 
     ``toy``, ``realistic`` and ``real`` have 1,036,800 images, ``complex`` and ``challenge``
     460,800. Each is made of its own npz file in ``data_dir/mpi3d``, in the folder that

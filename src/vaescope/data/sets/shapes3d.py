@@ -10,14 +10,14 @@ import torch
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.files.array_files import open_hdf5
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.sources import factors_of, source_of
 
 _AT_LEAST = 1024  # images in a piece, where chunks are lower
 
 
 class Shapes3D(ConvertedDataset):
-    """480,000 pictures of one object in a room, in colour, 64x64 pixels.
+    """480,000 images of one object in a room, in colour, 64x64 pixels.
 
     Made of the published hdf5 file in ``data_dir/shapes3d``, ``data_dir/3dshapes`` or
     ``data_dir``; converted it takes 5.9 GB.
@@ -31,7 +31,7 @@ class Shapes3D(ConvertedDataset):
 
     def pieces(self, paths: list[Path], start: int) -> Iterator[np.ndarray]:
         """Images uint8 `[b, 64, 64, 3]` from row ``start`` on, cut where the file's chunks end."""
-        with damage_told(paths[0], self.title), open_hdf5(paths[0]) as file:
+        with report_damage(paths[0], self.title), open_hdf5(paths[0]) as file:
             images = file["images"]
             self._require_layout(images, np.asarray(file["labels"]))
             height = images.chunks[0] if images.chunks else _AT_LEAST

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import data_module_of
 from vaescope.data.factors import Factors
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.image_files import resize_images
 from vaescope.data.files.published import find_by_names
 from vaescope.data.nuisance import uniform
@@ -145,7 +145,7 @@ def without_instance(factors: Factors) -> Factors:
 def _left_images(path: Path, title: str) -> Iterator[np.ndarray]:
     """Left images of all pairs, in pieces uint8 `[b, 96, 96, 1]`."""
     shape = (2, _SIDE, _SIDE)
-    with damage_told(path, title), _opened(path) as file:
+    with report_damage(path, title), _open(path) as file:
         rows = _header(file, _BYTES, shape)
         for first in range(0, rows, _AT_ONCE):
             pairs = _read(file, (min(_AT_ONCE, rows - first), *shape), np.dtype("u1"))
@@ -155,13 +155,13 @@ def _left_images(path: Path, title: str) -> Iterator[np.ndarray]:
 
 def _integers(path: Path, shape: tuple[int, ...], title: str) -> np.ndarray:
     """An array of whole numbers, int64 `[N, *shape]`."""
-    with damage_told(path, title), _opened(path) as file:
+    with report_damage(path, title), _open(path) as file:
         numbers = _read(file, (_header(file, _INTEGERS, shape), *shape), np.dtype("<i4"))
         _require_end(file)
     return numbers.astype(np.int64)
 
 
-def _opened(path: Path) -> io.BufferedIOBase:
+def _open(path: Path) -> io.BufferedIOBase:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 

@@ -204,22 +204,22 @@ def test_pixels_are_looked_at_piece_by_piece(file, monkeypatch):
 def test_uint8_npy_files_are_used_where_they_are(file, tmp_path):
     made = opened(write_npy(file, COLOUR), data_dir=tmp_path / "data")
     assert not (tmp_path / "data").exists()
-    assert not made._mapped.array.flags.writeable
+    assert not made.mapped.array.flags.writeable
 
 
 @pytest.mark.parametrize("write", FILES[1:])
 def test_other_files_are_converted_once(file, tmp_path, monkeypatch, write):
     path = write(file, COLOUR)
     made = opened(path, data_dir=tmp_path / "data")
-    assert made._mapped.path.parent == tmp_path / "data" / "arrays"
-    assert read_record(made._mapped.path)["file"] == str(path)
+    assert made.mapped.path.parent == tmp_path / "data" / "arrays"
+    assert read_record(made.mapped.path)["file"] == str(path)
     with monkeypatch.context() as patched:
         patched.setattr(array_files, "array_pieces", None)
         again = opened(path, data_dir=tmp_path / "data")
-    assert again._mapped.path == made._mapped.path
+    assert again.mapped.path == made.mapped.path
     write(file, COLOUR[::-1])
     changed = opened(path, data_dir=tmp_path / "data")
-    assert changed._mapped.path != made._mapped.path
+    assert changed.mapped.path != made.mapped.path
     assert torch.equal(changed.batch(ALL).image, made.batch(ALL.flip(0)).image)
 
 
@@ -227,11 +227,11 @@ def test_other_files_are_converted_once(file, tmp_path, monkeypatch, write):
 def test_a_worker_is_sent_no_images(file, images):
     images = np.tile(images, (50, *[1] * (images.ndim - 1)))
     made = opened(write_npy(file, images))
-    sent = pickle.dumps(made._mapped)
+    sent = pickle.dumps(made.mapped)
     assert len(sent) < 1000 < made.num_bytes
     rows = torch.tensor([3, 999])
-    assert torch.equal(pickle.loads(sent).take(rows), made._mapped.take(rows))
-    assert torch.equal(made._mapped.read("cpu")[rows], made._mapped.take(rows))
+    assert torch.equal(pickle.loads(sent).take(rows), made.mapped.take(rows))
+    assert torch.equal(made.mapped.read("cpu")[rows], made.mapped.take(rows))
 
 
 def test_workers_give_the_same_batches(file):
@@ -255,7 +255,7 @@ def test_a_mapped_file_that_changes_under_a_worker_is_told(file):
 def test_a_conversion_that_was_stopped_goes_on(file, monkeypatch):
     monkeypatch.setattr(array_files, "_BYTES_AT_ONCE", 3 * H * W * 3)
     path = write_small_npz(file, COLOUR)
-    straight = opened(path)._mapped.path
+    straight = opened(path).mapped.path
     expected = read_record(straight)["sha256"]
     straight.unlink()
     frombuffer, done = np.frombuffer, []

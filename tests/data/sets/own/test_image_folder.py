@@ -95,16 +95,16 @@ def test_size_and_channels(folder):
 
 def test_pictures_are_decoded_once(folder, tmp_path, monkeypatch):
     made = opened(folder, data_dir=tmp_path / "data")
-    path = made._mapped.path
+    path = made.mapped.path
     assert path.parent == tmp_path / "data" / "arrays"
     with monkeypatch.context() as patched:
         patched.setattr(image_files.Decoder, "read", None)
-        assert opened(folder, data_dir=tmp_path / "data")._mapped.path == path
+        assert opened(folder, data_dir=tmp_path / "data").mapped.path == path
     Image.new("RGB", (128, 128), (1, 2, 3)).save(folder / "a" / "002.png")
     changed = opened(folder, data_dir=tmp_path / "data")
-    assert changed._mapped.path != path
+    assert changed.mapped.path != path
     assert sum((changed.batch(ALL).image != made.batch(ALL).image).flatten(1).any(1)) == 1
-    assert opened(folder, data_dir=tmp_path / "data", size=32)._mapped.path != path
+    assert opened(folder, data_dir=tmp_path / "data", size=32).mapped.path != path
 
 
 def test_a_worker_is_sent_no_images(folder):
@@ -114,7 +114,7 @@ def test_a_worker_is_sent_no_images(folder):
 
 def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
     monkeypatch.setattr(image_files, "_AT_ONCE", 8)
-    straight = opened(folder)._mapped.path
+    straight = opened(folder).mapped.path
     expected = read_record(straight)["sha256"]
     straight.unlink()
     read, done = image_files.Decoder.read, []
@@ -130,7 +130,7 @@ def test_a_conversion_that_was_stopped_goes_on(folder, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             opened(folder)
     assert straight.with_name(f"{straight.name}.part").exists()
-    assert read_record(opened(folder)._mapped.path)["sha256"] == expected
+    assert read_record(opened(folder).mapped.path)["sha256"] == expected
 
 
 @pytest.mark.parametrize(

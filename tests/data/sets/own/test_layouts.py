@@ -208,4 +208,4 @@ def test_a_size_that_images_have_changes_nothing(tmp_path):
     path = write(tmp_path / "a.npy", original)
     same, other = opened(path, size=8), opened(path)
     assert torch.equal(same.batch(ALL).image, other.batch(ALL).image)
-    assert opened(path, size=16)._mapped.path != same._mapped.path
+    assert opened(path, size=16).mapped.path != same.mapped.path

@@ -71,9 +71,9 @@ class DSprites(RenderedDataset):
         file = files.find_file(folder)
         if file is None:
             self.source = f"rendered exactly (vaescope renderer {RENDERER_VERSION})"
-            self._kept = _rendered(folder, self.cache)
+            self._kept = _open_rendered(folder, self.cache)
         else:
-            self._kept, checksum = _published(file, folder, self.cache)
+            self._kept, checksum = _open_published(file, folder, self.cache)
             self.source = f"published file {file.name} (checksum {checksum})"
         self._renderer = DSpritesRenderer() if self._kept is None else None
 
@@ -192,7 +192,7 @@ class PackingDataModule(FactorDataModule):
 DSpritesDataModule = data_module_of(DSprites, PackingDataModule)
 
 
-def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
+def _open_rendered(folder: Path, cache: bool | None) -> MappedArray | None:
     path = packing.rendered_path(folder)
     if cache is False or (cache is None and not path.exists()):
         return None
@@ -201,7 +201,7 @@ def _rendered(folder: Path, cache: bool | None) -> MappedArray | None:
     return packing.open_packed(packing.build_packed(path))
 
 
-def _published(
+def _open_published(
     file: Path, folder: Path, cache: bool | None
 ) -> tuple[MappedArray | np.ndarray, str]:
     if cache is False:

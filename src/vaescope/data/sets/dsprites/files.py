@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from vaescope.data.files.array_files import array_pieces, headers, open_hdf5, read_array
 from vaescope.data.files.checksums import file_checksum
-from vaescope.data.files.damage import damage_told
+from vaescope.data.files.damage import report_damage
 from vaescope.data.files.published import PublishedFile
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE, DSpritesRenderer
@@ -52,7 +52,7 @@ def checksum_of(path: Path, *, remember: bool = False) -> str:
 
 def read_images(path: Path) -> Iterator[np.ndarray]:
     """All images of an npz or hdf5 file in its order, in pieces uint8 `[b, 64, 64]` of 0 and 1."""
-    with damage_told(path, _TITLE):
+    with report_damage(path, _TITLE):
         found = headers(path, _TITLE)["imgs"]
         _require_layout(path, "imgs", found.shape, (NUM_IMAGES, SIDE, SIDE))
         if found.fortran or found.dtype != np.uint8:
@@ -69,7 +69,7 @@ def read_images(path: Path) -> Iterator[np.ndarray]:
 
 def read_classes(path: Path) -> np.ndarray:
     """Factor values ``latents_classes``, int64 `[N, 6]`, colour first, of an npz or hdf5 file."""
-    with damage_told(path, _TITLE):
+    with report_damage(path, _TITLE):
         key = "latents/classes" if path.suffix == ".hdf5" else "latents_classes"
         classes = read_array(path, key, _TITLE)
         _require_layout(path, "latents_classes", classes.shape, (NUM_IMAGES, 6))

@@ -101,14 +101,14 @@ def _tables() -> list[tuple[Tensor, Tensor]]:
     positions = 16 + 32 * np.linspace(0, 1, FACTORS.sizes[3])
     tables = []
     for outline in (_square(), _ellipse(), _heart()):
-        corners = _posed(outline)[:, None] + positions[None, :, None, None]
+        corners = _pose(outline)[:, None] + positions[None, :, None, None]
         snapped = np.floor(corners * _GRID + 0.5).astype(np.int16)
         x, y = (np.ascontiguousarray(snapped[..., axis]) for axis in (0, 1))
         tables.append((torch.from_numpy(x), torch.from_numpy(y)))
     return tables
 
 
-def _posed(outline: np.ndarray) -> np.ndarray:
+def _pose(outline: np.ndarray) -> np.ndarray:
     """Scaled, then counter-clockwise turned outlines `[240, N, 2]` (y points down)."""
     scales = np.linspace(0.5, 1, FACTORS.sizes[1])[:, None, None]
     angles = np.linspace(0, 2 * np.pi, FACTORS.sizes[2])[:, None]

@@ -105,7 +105,7 @@ class ArraysDataModule(OwnDataModule):
         found = headers(path)
         key = _images_key(found, path) if self.images is None else self.images
         if key not in found:
-            raise ConfigError(f"images={key!r} was given, but {path} has {_listed(found)}")
+            raise ConfigError(f"images={key!r} was given, but {path} has {_list_arrays(found)}")
         return ImagesInFile(path, key, found[key], self._pixel_values, self.layout, self.size)
 
     @cached_property
@@ -125,7 +125,7 @@ class ArraysDataModule(OwnDataModule):
             else:
                 raise ConfigError(
                     f"factor_values={wanted} was given; choose an npy, csv, tsv or txt file, or "
-                    f"one of {_listed(headers(path))}"
+                    f"one of {_list_arrays(headers(path))}"
                 )
         num_rows = self._images.num_rows
         given = {len(column) for column in columns.values()} - {num_rows}
@@ -145,9 +145,9 @@ def _images_key(found: dict[str, Header], path: Path) -> str:
     for candidates in (list(found), with_sides, named):
         if len(candidates) == 1:
             return candidates[0]
-    raise ConfigError(f"{path} has {_listed(found)}; say data.images=KEY of the images")
+    raise ConfigError(f"{path} has {_list_arrays(found)}; say data.images=KEY of the images")
 
 
-def _listed(found: dict[str, Header]) -> str:
+def _list_arrays(found: dict[str, Header]) -> str:
     listed = ", ".join(f"{key} ({header})" for key, header in found.items())
     return f"the arrays {listed}" if found else "no arrays"
