@@ -62,7 +62,13 @@ def trusted(
         UntrustedError: if it names anything else, or is no plain configuration.
         ConfigError: if ``trust`` is not a list of packages.
     """
-    reader = _Reader(where, _packages(trust), folder, frozenset(chosen))
+    packages = (trust,) if isinstance(trust, str) else tuple(trust)
+    for name in packages:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigError(f"trust: {name!r} names no package; give a list, trust=[mylab]")
+        if name.split(".")[0] in sys.stdlib_module_names:
+            raise ConfigError(f"trust: {name} is Python's own, not a package of yours")
+    reader = _Reader(where, packages, folder, frozenset(chosen))
     copy = reader.copied(stored, ())
     if reader.refused:
         shown, more = reader.refused[:MOST_SHOWN], len(reader.refused) - MOST_SHOWN
@@ -96,16 +102,6 @@ def refuse_links_out(folder: Path, where: str) -> None:
                 )
         if Path(path) == root / "wandb":
             folders[:] = [name for name in folders if not _WANDB_RUN.match(name)]
-
-
-def _packages(trust: Sequence[str]) -> tuple[str, ...]:
-    names = (trust,) if isinstance(trust, str) else tuple(trust)
-    for name in names:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ConfigError(f"trust: {name!r} names no package; give a list, trust=[mylab]")
-        if name.split(".")[0] in sys.stdlib_module_names:
-            raise ConfigError(f"trust: {name} is Python's own, not a package of yours")
-    return names
 
 
 class _Reader:

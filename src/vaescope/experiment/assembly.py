@@ -32,6 +32,7 @@ MOST_MEMBERS = 100_000
 
 def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
     """The model that a resolved configuration describes, with weights from torch's generator."""
+    numbers = (plain.get("schedule_steps"), (plain.get("trainer") or {}).get("max_steps"))
     parts = Parts(
         image_shape=tuple(image_shape),
         network=build(plain["network"], "network"),
@@ -41,7 +42,7 @@ def build_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
         latent_dim=plain["latent_dim"],
         seed=plain["seed"],
         prior=build(plain["prior"], "prior") if "prior" in plain else StandardNormal(),
-        schedule_steps=_schedule_steps(plain),
+        schedule_steps=next((n for n in numbers if isinstance(n, int) and n > 0), None),
     )
     return build(plain["model"], "model", parts=parts)
 
@@ -77,15 +78,6 @@ def checked_optimizer(model: pl.LightningModule) -> None:
         model.configure_optimizers()
     except (ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(f"config.optimizer: {error}") from error
-
-
-def _schedule_steps(plain: Plain) -> int | None:
-    """Updates that schedules take shares of; None: they are not known from the configuration."""
-    trainer = plain.get("trainer")
-    for number in (plain.get("schedule_steps"), trainer and trainer.get("max_steps")):
-        if isinstance(number, int) and number > 0:
-            return number
-    return None
 
 
 def seeded_model(plain: Plain, image_shape: tuple[int, ...]) -> LatentModel:
@@ -196,11 +188,10 @@ def read_checkpoint(path: str | Path) -> Plain:
 def _require_whole(saved: Plain) -> None:
     """Raise a ``KeyError``, ``TypeError`` or ``ValueError`` for what no run of ours has written."""
     record, config = saved["vaescope"], saved["vaescope"]["config"]
+    kinds = {"state_dict": dict, "callbacks": dict, "global_step": int}
     kept = {
         **{key: (config[key], kind) for key, kind in DESCRIBED.items()},
-        "state_dict": (saved["state_dict"], dict),
-        "callbacks": (saved["callbacks"], dict),
-        "global_step": (saved["global_step"], int),
+        **{key: (saved[key], kind) for key, kind in kinds.items()},
         "size": (config["ensemble"]["size"], int),
         "image_shape": (record["image_shape"], list),
     }

@@ -63,7 +63,11 @@ def scatter(groups: Sequence[Group]) -> Figure | None:
     panels = list(dict.fromkeys(p for told in found.values() for p in told if told[p][1] >= FEWEST))
     if not panels:
         return None
-    styles = _styles(groups)
+    size = len(COLOURS)
+    styles = {  # marker and colour; 49 are told apart
+        id(group): (MARKERS[(number + number // size) % size], COLOURS[number % size])
+        for number, group in enumerate(groups)
+    }
     heights = [max(3.4, 0.7 + 0.26 * sum(g.panel == panel for g in groups)) for panel in panels]
     figure = Figure(figsize=(3.2 + 3.8 * len(found), sum(heights)), layout="constrained")
     parts = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -97,12 +101,3 @@ def _dots(
             label = " ".join(part for part in (group.method, group.label()) if part)
             x, y = zip(*both, strict=True)
             axis.scatter(x, y, s=26, marker=marker, c=colour, label=for_figure(fill(label, 44)))
-
-
-def _styles(groups: Sequence[Group]) -> dict[int, tuple[str, str]]:
-    """Marker and colour of each group; 49 are told apart."""
-    size = len(COLOURS)
-    return {
-        id(group): (MARKERS[(number + number // size) % size], COLOURS[number % size])
-        for number, group in enumerate(groups)
-    }

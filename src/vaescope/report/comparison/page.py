@@ -47,7 +47,11 @@ def compare(plain: Mapping[str, Any]) -> Path:
         RunFolderError: if the folder for the output is that of a run, a sweep or another report.
     """
     folder = Path(plain["output_dir"])
-    _refuse_folder_of_another(folder)
+    for name in ("config.yaml", "scores.json", "checkpoints", "multirun.yaml", "report.html"):
+        if (folder / name).exists() and not (folder / "comparison.json").exists():
+            raise RunFolderError(
+                f"output_dir={folder} has {name} of another command; name another folder"
+            )
     entries, scores, group_by = (_texts(k, plain[k]) for k in ("runs", "scores", "group_by"))
     if not entries:
         raise ConfigError("runs: none given; say runs=[FOLDER,...]")
@@ -70,15 +74,6 @@ def compare(plain: Mapping[str, Any]) -> Path:
     forget_error(folder)
     _print(content, comparison.groups, columns, folder / "report.html")
     return folder / "report.html"
-
-
-def _refuse_folder_of_another(folder: Path) -> None:
-    """Nothing that another command has written is written over."""
-    for name in ("config.yaml", "scores.json", "checkpoints", "multirun.yaml", "report.html"):
-        if (folder / name).exists() and not (folder / "comparison.json").exists():
-            raise RunFolderError(
-                f"output_dir={folder} has {name} of another command; name another folder"
-            )
 
 
 def _texts(option: str, value: Any) -> list[str] | None:

@@ -130,21 +130,16 @@ def _group(
         values = sorted({member.settings.get(key) for member in inside}, key=rank_of)
         if len(values) > 1 and key != METHOD:
             pooled[short_name(key)] = [text_of(key, value) for value in values]
-    differs = described(first.settings, own, every)
-    data, updates = str(first.row["data"]), int(first.row["step"])
-    place = ", ".join([data, *_special(first.settings, own, every)])
-    return Group(", ".join(methods), data, updates, differs, pooled, inside, place)
-
-
-def _special(mine: Settings, keys: Sequence[str], every: Sequence[Settings]) -> list[str]:
-    """What makes other observations of the same data set; a view only puts them together."""
+    mine, data, updates = first.settings, str(first.row["data"]), int(first.row["step"])
     same = [each for each in every if each.get("data._target_") == mine.get("data._target_")]
-    return [
+    special = [  # other observations of the same data set; a view only puts them together
         f"{key}={text_of(key, mine[key])}"
-        for key in keys
+        for key in own
         if is_data(key) and not key.startswith("data.view") and mine.get(key) is not None
         if len({each.get(key) for each in same}) > 1
     ]
+    differs, place = described(mine, own, every), ", ".join([data, *special])
+    return Group(", ".join(methods), data, updates, differs, pooled, inside, place)
 
 
 def rank_of(value: Any) -> tuple[int, float, str]:
