@@ -17,7 +17,7 @@ from vaescope.errors import RunFolderError, closest
 from vaescope.run_folder.contents import holds_run, refuse_run
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.modification import refuse_others
-from vaescope.stopping import Stopped, kept, stoppable
+from vaescope.stopping import Stopped, keep_stop, stoppable
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
@@ -116,7 +116,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
     words = _for_hydra(words)
     _refuse_links(words, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *words]
-    with kept():
+    with keep_stop():
         importlib.import_module(f"vaescope.commands.{command}").main()
 
 
@@ -182,7 +182,7 @@ def _values(words: list[str], key: str) -> list[str]:
 def _checked_run(folder: Path, words: list[str]) -> str:
     """Name under which Hydra finds a run's configuration once nothing in it can run code."""
     from vaescope.config.loading import read_settings, read_value, register_run
-    from vaescope.config.trust import refuse_links_out, trusted  # imports torch
+    from vaescope.config.trust import copy_trusted, refuse_links_out  # imports torch
     from vaescope.errors import VaescopeError
 
     where = f"resume={folder}"
@@ -196,7 +196,7 @@ def _checked_run(folder: Path, words: list[str]) -> str:
         for ignored in ("hydra", "defaults"):
             stored.pop(ignored, None)
         packages = read_value(trust[-1]) if trust else []
-        return register_run(trusted(stored, where, packages, folder=folder, chosen=chosen))
+        return register_run(copy_trusted(stored, where, packages, folder=folder, chosen=chosen))
     except VaescopeError as error:
         _stop(str(error))
 

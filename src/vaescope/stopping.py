@@ -71,7 +71,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def keep_stop() -> Iterator[None]:
     """Let a signal go on as ``Stopped`` if a library's own cleaning up fails on its way."""
     try:
         yield

@@ -99,7 +99,7 @@ def attacks(folder, mark):
         node("vaescope.experiment.codes_file.np.savetxt", mark, [1.0]),
         node("vaescope.data.files.cache.os.mkdir", mark),
         node("vaescope.config.targets.import_module", EVIL),
-        node("vaescope.config.trust.located", network),
+        node("vaescope.config.trust.locate", network),
         node("vaescope.files.write_text", node("pathlib.Path", mark), "x"),
         node("torch.optim.optimizer.functools.partial", system),
         node("pytorch_lightning.trainer.trainer.os.mkdir", mark),

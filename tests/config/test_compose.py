@@ -17,7 +17,7 @@ from builders.thinned import thinned
 from vaescope.config import groups
 from vaescope.config.checks import GIVEN_BY_CODE, RESERVED, check, problems
 from vaescope.config.loading import build, config_dir, resolved
-from vaescope.config.targets import located
+from vaescope.config.targets import locate
 from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import build_model
 from vaescope.minibatch import Batch, Known
@@ -107,10 +107,10 @@ def of_data(option, folder):
 
 def model_for(posterior):
     """A model that takes this posterior."""
-    family = located(yaml.safe_load((CONF / "posterior" / f"{posterior}.yaml").read_text())["path"])
+    family = locate(yaml.safe_load((CONF / "posterior" / f"{posterior}.yaml").read_text())["path"])
     for name in MODELS:
         node = raw("model", name)
-        if "_target_" in node and family in located(node["_target_"]).posteriors:
+        if "_target_" in node and family in locate(node["_target_"]).posteriors:
             return name
     raise AssertionError(f"no model takes {posterior}")
 
@@ -271,7 +271,7 @@ def objects():
 
 
 def signature(node):
-    target = located(node["_target_"])
+    target = locate(node["_target_"])
     assert target is not None, node["_target_"]
     return inspect.signature(target).parameters
 

@@ -20,7 +20,7 @@ from vaescope.config import schemas
 from vaescope.config.checks import GIVEN_BY_CODE, check, problems
 from vaescope.config.foreign_ranges import foreign_hints
 from vaescope.config.loading import config_dir
-from vaescope.config.targets import located
+from vaescope.config.targets import locate
 from vaescope.errors import ConfigError
 from vaescope.ranges import hints_of, interval_of
 
@@ -104,7 +104,7 @@ def numeric_options():
     for target, place in targets().items():
         if not target.startswith(("vaescope.", "torch.optim.", "pytorch_lightning.")):
             continue
-        made = located(target)
+        made = locate(target)
         hints = {**hints_of(made), **foreign_hints(target, place)}
         for name in inspect.signature(made).parameters:
             given = GIVEN_BY_CODE.get(place, ())

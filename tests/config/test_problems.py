@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from vaescope.config.checks import check, problems
 from vaescope.config.incompatible import VIEWS
 from vaescope.config.loading import build, config_dir
-from vaescope.config.targets import located
+from vaescope.config.targets import locate
 from vaescope.errors import ConfigError, DataError, VaescopeError
 
 
@@ -211,10 +211,10 @@ def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
 def test_a_function_comes_before_the_module_of_its_name():
     from vaescope.networks.convolutional import conv64
 
-    assert located("vaescope.networks.conv64") is conv64
-    assert located("vaescope.networks.conv64.conv64") is None
-    assert located("vaescope.models.VAE.terms").__name__ == "terms"
-    assert located("not_there_at_all.Thing") is None
+    assert locate("vaescope.networks.conv64") is conv64
+    assert locate("vaescope.networks.conv64.conv64") is None
+    assert locate("vaescope.models.VAE.terms").__name__ == "terms"
+    assert locate("not_there_at_all.Thing") is None
 
 
 @pytest.mark.parametrize("node", [None, {}, {"beta": 1}, [1], "text"])
@@ -327,7 +327,7 @@ def test_what_was_accepted_in_silence(config, words, message):
 @pytest.mark.parametrize("name", VIEWS)
 def test_views_that_are_advised_give_what_is_said(name):
     option = OmegaConf.load(Path(config_dir(), "view", f"{name}.yaml"))
-    assert VIEWS[name] == set(located(option._target_).gives)
+    assert VIEWS[name] == set(locate(option._target_).gives)
 
 
 def test_a_group_of_many_that_is_no_mapping(config):

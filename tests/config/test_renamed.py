@@ -12,8 +12,8 @@ import torch
 import yaml
 
 from vaescope.config.loading import read_settings, read_yaml
-from vaescope.config.renamed import NAMES, OPTIONS, today
-from vaescope.config.trust import offered, offered_by_name, trusted
+from vaescope.config.renamed import NAMES, OPTIONS, names_of_today
+from vaescope.config.trust import copy_trusted, offered, offered_by_name
 from vaescope.experiment.assembly import build_data, load_model, seeded_model
 
 HERE = Path(__file__).parent
@@ -22,7 +22,7 @@ OLD_RUN = HERE / "run_of_0_1.yaml"
 
 @pytest.mark.parametrize("name", (HERE / "names_of_0_1.txt").read_text().split())
 def test_every_name_that_a_run_may_have_stored_is_offered(name):
-    found = offered_by_name(today({"_target_": name})["_target_"])
+    found = offered_by_name(names_of_today({"_target_": name})["_target_"])
     assert any(found is thing for thing in offered())
 
 
@@ -31,19 +31,19 @@ def test_a_stored_configuration_is_what_today_would_write():
     assert "vaescope.statistics.Disentanglement" in str(stored)
     for old in NAMES:
         assert f"'{old}{'' if old.endswith('.') else chr(39)}" not in str(stored)
-    assert trusted(stored, "resume=RUN", folder=Path("/run")) == stored
+    assert copy_trusted(stored, "resume=RUN", folder=Path("/run")) == stored
 
 
 def test_no_value_but_a_class_is_renamed():
     node = {"path": "vaescope.priors.txt", "published": {"vaescope.priors.": [1.0]}}
-    assert today(node) == node
+    assert names_of_today(node) == node
     posterior = {"_target_": "hydra.utils.get_class", "path": "vaescope.posteriors.Point"}
-    assert today([posterior])[0]["path"] == "vaescope.distributions.posteriors.Point"
+    assert names_of_today([posterior])[0]["path"] == "vaescope.distributions.posteriors.Point"
 
 
 def test_names_of_today_are_no_old_ones():
     for new in NAMES.values():
-        assert today({"_target_": new}) == {"_target_": new}
+        assert names_of_today({"_target_": new}) == {"_target_": new}
     for name in OPTIONS:
         assert offered_by_name(name) is not None
 

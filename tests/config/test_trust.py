@@ -18,8 +18,14 @@ from omegaconf import OmegaConf
 from builders.hostile import EVIL, attacks
 from vaescope.cli import _resumed
 from vaescope.config.loading import config_dir, resolved, save_yaml
-from vaescope.config.targets import located
-from vaescope.config.trust import MODULES, offered, offered_by_name, refuse_links_out, trusted
+from vaescope.config.targets import locate
+from vaescope.config.trust import (
+    MODULES,
+    copy_trusted,
+    offered,
+    offered_by_name,
+    refuse_links_out,
+)
 from vaescope.errors import ConfigError, DataError, UntrustedError
 from vaescope.experiment.assembly import build_model, load_model, read_checkpoint
 from vaescope.experiment.evaluation import evaluate
@@ -102,7 +108,7 @@ def built(node):
     named = {key: built(value) for key, value in node.items() if key not in ("_args_",)}
     if "_target_" not in node:
         return named
-    target = located(named.pop("_target_"))
+    target = locate(named.pop("_target_"))
     return target(*built(node.get("_args_", [])), **named)
 
 
@@ -283,7 +289,7 @@ def test_links_are_not_followed(text, plain, tmp_path, capsys):
 )
 def test_a_checkpoint_holds_plain_values(value, plain):
     with pytest.raises(UntrustedError, match=r"checkpoint=x: a\.b\.0 "):
-        trusted({"a": {"b": [value]}}, "checkpoint=x")
+        copy_trusted({"a": {"b": [value]}}, "checkpoint=x")
 
 
 def test_objects_that_unfold_or_contain_themselves_are_refused():
@@ -294,7 +300,7 @@ def test_objects_that_unfold_or_contain_themselves_are_refused():
         wide = [wide] * 50
     for bomb in (ring, wide):
         with pytest.raises(UntrustedError, match="larger or deeper"):
-            trusted(bomb, "x")
+            copy_trusted(bomb, "x")
 
 
 @pytest.mark.parametrize(
@@ -349,9 +355,9 @@ def test_objects_that_unfold_or_contain_themselves_are_refused():
 )
 def test_only_what_is_meant_for_configurations_may_be_named(name):
     with pytest.raises(UntrustedError):
-        trusted({"network": {"_target_": name}}, "x")
+        copy_trusted({"network": {"_target_": name}}, "x")
     with pytest.raises(UntrustedError):
-        trusted({"posterior": {"_target_": "hydra.utils.get_class", "path": name}}, "x")
+        copy_trusted({"posterior": {"_target_": "hydra.utils.get_class", "path": name}}, "x")
 
 
 def test_get_class_takes_a_path_and_nothing_else():
@@ -359,10 +365,10 @@ def test_get_class_takes_a_path_and_nothing_else():
         "_target_": "hydra.utils.get_class",
         "path": "vaescope.distributions.posteriors.Box",
     }
-    assert trusted({"posterior": posterior}, "x") == {"posterior": posterior}
+    assert copy_trusted({"posterior": posterior}, "x") == {"posterior": posterior}
     for more in ({"_args_": ["os.path"]}, {"other": 1}):
         with pytest.raises(UntrustedError):
-            trusted({"posterior": posterior | more}, "x")
+            copy_trusted({"posterior": posterior | more}, "x")
 
 
 def targets(node):
@@ -387,7 +393,7 @@ def test_every_shipped_option_may_be_stored():
             if node["_target_"] != "hydra.utils.get_class":
                 node.pop("path", None)
             stored = {"trainer" if path.parent.name == "trainer" else "x": node}
-            assert trusted(stored, "x") == stored, path
+            assert copy_trusted(stored, "x") == stored, path
 
 
 @pytest.mark.parametrize(
@@ -395,9 +401,9 @@ def test_every_shipped_option_may_be_stored():
 )
 def test_a_whole_run_of_every_method_and_data_set_may_be_stored(config, tmp_path, group, option):
     plain = resolved(config(f"{group}={option}"))
-    assert trusted(plain, "x") == plain
+    assert copy_trusted(plain, "x") == plain
     stored = _movable(plain, follows=True)
-    assert trusted(stored, "x", folder=tmp_path) == stored
+    assert copy_trusted(stored, "x", folder=tmp_path) == stored
 
 
 def test_what_is_offered_is_what_hydra_finds_by_that_name():
@@ -406,7 +412,7 @@ def test_what_is_offered_is_what_hydra_finds_by_that_name():
         home = max((m for m in MODULES if thing.__module__.startswith(m)), key=len)
         name = f"{home}.{thing.__name__}"
         assert offered_by_name(name) is thing, name
-        assert located(name) is thing, name
+        assert locate(name) is thing, name
         assert hydra.utils.get_object(name) is thing, name
 
 
@@ -424,7 +430,7 @@ def test_own_choices_of_torch_and_lightning_may_be_stored(config, tmp_path):
         )
     )
     stored = _movable(plain | {"output_dir": str(tmp_path)}, follows=True)
-    assert trusted(stored, "x", folder=tmp_path) == stored
+    assert copy_trusted(stored, "x", folder=tmp_path) == stored
 
 
 def test_callbacks_of_a_stored_run_write_in_its_folder_alone(plain, tmp_path, capsys):
@@ -529,7 +535,7 @@ def test_a_package_of_the_users_is_loaded_when_named(mylab, plain, tmp_path):
 )
 def test_trust_covers_what_the_package_itself_defines(mylab, name):
     with pytest.raises(UntrustedError):
-        trusted({"network": {"_target_": name}}, "x", ["mylab"])
+        copy_trusted({"network": {"_target_": name}}, "x", ["mylab"])
     assert "mylab2" not in sys.modules
 
 
@@ -537,13 +543,13 @@ def test_a_trusted_package_that_cannot_be_imported_is_told(mylab):
     with pytest.raises(
         ConfigError, match=r"importing mylab\.broken\.x fails: OSError: no such device"
     ):
-        trusted({"network": {"_target_": "mylab.broken.x"}}, "x", ["mylab"])
+        copy_trusted({"network": {"_target_": "mylab.broken.x"}}, "x", ["mylab"])
 
 
 @pytest.mark.parametrize("trust", [["os"], ["builtins"], "sys", ["a b"], [3], ["my.lab."], [""]])
 def test_trust_is_a_list_of_packages(trust):
     with pytest.raises(ConfigError, match="trust: "):
-        trusted({}, "x", trust)
+        copy_trusted({}, "x", trust)
 
 
 def test_a_stored_trust_is_worth_nothing(mylab, plain, tmp_path, capsys):
@@ -642,7 +648,7 @@ def test_a_checkpoint_with_values_of_another_kind_is_not_whole(place, value, pla
 def test_names_from_a_file_stay_in_one_short_line():
     node = {"_target_": "a\x1b[31m\nb" + "c" * 10_000}
     with pytest.raises(UntrustedError) as told:
-        trusted({"x\n": [node] * 1000}, "x")
+        copy_trusted({"x\n": [node] * 1000}, "x")
     text = str(told.value)
     assert text.isprintable()
     assert len(text) < 2000
@@ -652,11 +658,11 @@ def test_names_from_a_file_stay_in_one_short_line():
 def test_a_module_of_an_installed_package_can_be_trusted_by_its_own_name():
     stored = {"logger": {"own": {"_target_": "pytorch_lightning.loggers.CSVLogger"}}}
     with pytest.raises(UntrustedError):
-        trusted(stored, "x")
-    assert trusted(stored, "x", ["pytorch_lightning.loggers"]) == stored
+        copy_trusted(stored, "x")
+    assert copy_trusted(stored, "x", ["pytorch_lightning.loggers"]) == stored
     stored["logger"]["own"]["_target_"] = "pytorch_lightning.loggers.csv_logs.os.system"
     with pytest.raises(UntrustedError):
-        trusted(stored, "x", ["pytorch_lightning.loggers"])
+        copy_trusted(stored, "x", ["pytorch_lightning.loggers"])
 
 
 def test_logs_that_wandb_has_linked_do_not_keep_a_run_from_being_resumed(tmp_path):
@@ -708,7 +714,7 @@ def test_a_file_of_any_bytes_is_no_checkpoint(tmp_path, content):
 )
 def test_members_of_groups_are_of_their_kind(tmp_path, group, name):
     with pytest.raises(UntrustedError, match=f"{name} in {group}.x"):
-        trusted({group: {"x": {"_target_": name}}}, "resume=x", folder=tmp_path)
+        copy_trusted({group: {"x": {"_target_": name}}}, "resume=x", folder=tmp_path)
 
 
 def test_changed_bytes_of_a_checkpoint_are_found(tmp_path):

@@ -30,7 +30,7 @@ from vaescope.models import (
     SigmaVAE,
     SlowVAE,
 )
-from vaescope.models.group_vae import averaged, nearer_half, unchanged_latents
+from vaescope.models.group_vae import average_shared, nearer_half, unchanged_latents
 from vaescope.models.info_vae import maximum_mean_discrepancy
 from vaescope.models.slow_vae import laplace_cross_entropy
 
@@ -311,15 +311,15 @@ def test_latents_nearer_than_the_middle_are_shared():
 def test_averages_of_two_posteriors():
     a, b = random_q(0), random_q(1)
     every = torch.ones(5, 3, dtype=torch.bool)
-    q, q2 = averaged(a, b, every, "gvae")
+    q, q2 = average_shared(a, b, every, "gvae")
     assert torch.equal(q.mean, q2.mean)
     torch.testing.assert_close(q.mean, (a.mean + b.mean) / 2)
     torch.testing.assert_close(q2.variance, (a.variance + b.variance) / 2)
-    q, q2 = averaged(a, b, every, "ml_vae")
+    q, q2 = average_shared(a, b, every, "ml_vae")
     precision = 1 / a.variance + 1 / b.variance
     torch.testing.assert_close(q.variance, 2 / precision)
     torch.testing.assert_close(q.mean, (a.mean / a.variance + b.mean / b.variance) / precision)
-    q, q2 = averaged(a, b, ~every, "gvae")
+    q, q2 = average_shared(a, b, ~every, "gvae")
     assert torch.equal(q.mean, a.mean)
     assert torch.equal(q2.log_variance, b.log_variance)
 

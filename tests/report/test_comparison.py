@@ -17,7 +17,7 @@ from vaescope.report.comparison import page as comparison_page
 from vaescope.report.comparison.differences import settings_of
 from vaescope.report.comparison.figures import MARGIN, WIDTH, scatter, strip
 from vaescope.report.comparison.page import compare
-from vaescope.report.comparison.rows import compared, correlations
+from vaescope.report.comparison.rows import compare_runs, correlations
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.run_folder.runs import find_runs
 from vaescope.scores import record_of
@@ -101,7 +101,7 @@ def by_method(groups):
 
 
 def test_means_and_stds_are_those_of_hand(sweep):
-    groups = by_method(compared(find_runs([str(sweep)])).groups)
+    groups = by_method(compare_runs(find_runs([str(sweep)])).groups)
     assert groups.keys() == {"BetaVAE", "VAE"}
     mig = groups["BetaVAE"].measured("test/mig")
     assert mig.mean == pytest.approx(0.3)
@@ -138,7 +138,7 @@ def test_the_files_say_the_same(sweep, tmp_path, capsys):
 
 
 def test_correlation_over_runs_is_that_of_the_dots(sweep, tmp_path):
-    found = compared(find_runs([str(sweep)]))
+    found = compare_runs(find_runs([str(sweep)]))
     x = [0.5, 0.4, 0.3, 1.0, 0.8, 0.6]
     y = [0.1, 0.2, 0.6, 0.05, 0.1, 0.3]
     ((panel, (r, n)),) = correlations(found.groups, "test/dto_active").items()
@@ -155,11 +155,11 @@ def test_correlation_over_runs_is_that_of_the_dots(sweep, tmp_path):
 
 def test_four_runs_are_too_few_to_correlate_and_constants_have_no_r(tmp_path):
     leave(tmp_path / "a", {"mig": [0.1, 0.2, 0.3, 0.4], "dto_active": [1, 2, 3, 5]})
-    four = compared(find_runs([str(tmp_path / "a")])).groups
+    four = compare_runs(find_runs([str(tmp_path / "a")])).groups
     assert correlations(four, "test/dto_active") == {"DSprites, 100 updates": (None, 4)}
     assert scatter(four) is None
     leave(tmp_path / "b", {"mig": [0.1] * 5, "dto_active": [1, 2, 3, 4, 5]})
-    five = compared(find_runs([str(tmp_path / "b")])).groups
+    five = compare_runs(find_runs([str(tmp_path / "b")])).groups
     assert correlations(five, "test/dto_active") == {"DSprites, 100 updates": (None, 5)}
     assert scatter(five) is not None
     compare(plain(tmp_path / "a", tmp_path / "out"))
@@ -218,7 +218,7 @@ def test_rows_are_what_differs_and_seeds_are_pooled(tmp_path):
         {"mig": [0.5]},
         prior={"_target_": "vaescope.distributions.priors.Laplace"},
     )
-    found = compared(find_runs([str(tmp_path)])).groups
+    found = compare_runs(find_runs([str(tmp_path)])).groups
     common = "posterior=DiagonalGaussian prior=StandardNormal"
     assert names(found) == [
         ("beta=4 posterior=DiagonalGaussian prior=Laplace", [0]),
@@ -237,7 +237,7 @@ def test_a_prior_that_is_not_named_is_the_standard_normal(tmp_path):
         1,
         prior={"_target_": "vaescope.distributions.priors.StandardNormal"},
     )
-    (group,) = compared(find_runs([str(tmp_path)])).groups
+    (group,) = compare_runs(find_runs([str(tmp_path)])).groups
     assert group.measured("test/mig").mean == pytest.approx(0.6)
 
 
@@ -246,7 +246,7 @@ def test_options_that_are_off_are_not_named_unless_a_method_varies_them(tmp_path
     leave(tmp_path / "a", {"mig": [0.5]}, model=dip)
     leave(tmp_path / "b", {"mig": [0.5]}, model=dip | {"b": 2})
     leave(tmp_path / "c", {"mig": [0.5]})
-    labels = [group.label() for group in compared(find_runs([str(tmp_path)])).groups]
+    labels = [group.label() for group in compare_runs(find_runs([str(tmp_path)])).groups]
     assert labels == ["beta=4", "b=0", "b=2"]
 
 
@@ -265,7 +265,7 @@ def test_options_that_are_off_are_not_named_unless_a_method_varies_them(tmp_path
 def test_other_data_or_updates_are_never_averaged_together(tmp_path, other, group_by):
     leave(tmp_path / "a", {"mig": [0.1]}, seed=0)
     leave(tmp_path / "b", {"mig": [0.9]}, seed=1, **other)
-    groups = compared(find_runs([str(tmp_path)]), group_by=group_by).groups
+    groups = compare_runs(find_runs([str(tmp_path)]), group_by=group_by).groups
     assert sorted(group.measured("test/mig").mean for group in groups) == [0.1, 0.9]
     same_images = "data__view" in other
     assert len({group.panel for group in groups}) == (1 if same_images else 2)
@@ -274,7 +274,7 @@ def test_other_data_or_updates_are_never_averaged_together(tmp_path, other, grou
 def test_statistics_that_a_run_did_not_take_do_not_set_it_apart(tmp_path):
     leave(tmp_path / "a", {"mig": [0.1], "dto": [None]})
     leave(tmp_path / "b", {"mig": [0.3], "dto": [1.5]}, seed=1, statistics__more={"k": 5})
-    (group,) = compared(find_runs([str(tmp_path)]), scores=["mig", "dto"]).groups
+    (group,) = compare_runs(find_runs([str(tmp_path)]), scores=["mig", "dto"]).groups
     assert [group.measured(key).n for key in ("test/mig", "test/dto")] == [2, 1]
     assert group.measured("test/dto").std is None
 
@@ -300,7 +300,7 @@ def test_group_by_averages_over_the_rest_and_says_so(tmp_path, group_by, expecte
     leave(tmp_path / "a", {"mig": [0.1]})
     leave(tmp_path / "b", {"mig": [0.2]}, latent_dim=5)
     leave(tmp_path / "c", {"mig": [0.3, 0.4]}, model__beta=16)
-    groups = compared(find_runs([str(tmp_path)]), group_by=group_by).groups
+    groups = compare_runs(find_runs([str(tmp_path)]), group_by=group_by).groups
     found = {g.label(): [value for _, value in g.measured("test/mig").values] for g in groups}
     assert found == expected
     if group_by == ["method"]:
@@ -315,7 +315,7 @@ def test_sort_is_by_a_score_within_the_same_data(tmp_path, sort, expected):
         leave(tmp_path / f"{beta}", {"mig": [mig]}, model__beta=beta)
     leave(tmp_path / "none", {"mig": [None], "dto": [1.0]}, model__beta=4)
     leave(tmp_path / "later", {"mig": [0.3]}, step=7000)
-    groups = compared(find_runs([str(tmp_path)]), sort=sort).groups
+    groups = compare_runs(find_runs([str(tmp_path)]), sort=sort).groups
     assert [g.measured("test/mig").mean for g in groups[:3]] == expected
     assert [g.updates for g in groups] == [100, 100, 100, 100, 7000]
     assert groups[3].measured("test/mig") is None
@@ -324,7 +324,7 @@ def test_sort_is_by_a_score_within_the_same_data(tmp_path, sort, expected):
 def test_numbers_of_settings_are_in_their_order(tmp_path):
     for beta in (16, 4, 100):
         leave(tmp_path / f"{beta}", {"mig": [0.1]}, model__beta=beta)
-    labels = [group.label() for group in compared(find_runs([str(tmp_path)])).groups]
+    labels = [group.label() for group in compare_runs(find_runs([str(tmp_path)])).groups]
     assert labels == ["beta=4", "beta=16", "beta=100"]
 
 
@@ -333,7 +333,7 @@ def test_numbers_of_settings_are_in_their_order(tmp_path):
 
 def remarks(folder):
     """Reason by the run's name and the seed."""
-    found = compared(find_runs([str(folder)]))
+    found = compare_runs(find_runs([str(folder)]))
     return {
         (line["run"].rpartition("/")[2], line["seed"]): line["reason"] for line in found.remarks
     }
@@ -371,7 +371,7 @@ def test_what_did_not_finish_is_listed(sweep):
         ("resumed", 9): "failed after these scores: KeyboardInterrupt",
         ("odd", 10): "not a finite number: mig",
     }
-    group = by_method(compared(find_runs([str(sweep)])).groups)["BetaVAE"]
+    group = by_method(compare_runs(find_runs([str(sweep)])).groups)["BetaVAE"]
     assert group.measured("test/mig").mean == pytest.approx((0.1 + 0.2 + 0.6 + 0.1 + 0.2) / 5)
     assert group.measured("test/dto_active").n == 4
 
@@ -389,7 +389,7 @@ def test_a_repeat_is_no_further_seed_and_the_newest_counts(tmp_path):
     leave(tmp_path / "a" / "new", {"mig": [0.5]})
     leave(tmp_path / "c", {"mig": [0.7]}, seed=1)
     os.utime(old / "scores.json", (1e9, 1e9))
-    (group,) = compared(find_runs([str(tmp_path)])).groups
+    (group,) = compare_runs(find_runs([str(tmp_path)])).groups
     assert [value for _, value in group.measured("test/mig").values] == [0.5, 0.7]
     assert remarks(tmp_path)["old", 0].startswith(f"the same settings and seed as {tmp_path}/a/new")
 
@@ -422,7 +422,7 @@ def test_unknown_names_are_refused_with_close_ones(sweep, tmp_path, options, mes
 
 
 def test_scores_are_known_with_and_without_their_prefix(sweep):
-    keys = compared(find_runs([str(sweep)]), scores=["test/mig", "mig", "dto_active"]).keys
+    keys = compare_runs(find_runs([str(sweep)]), scores=["test/mig", "mig", "dto_active"]).keys
     assert keys == ["test/mig", "test/dto_active"]
 
 
@@ -449,15 +449,15 @@ def test_folders_without_runs_are_refused(sweep, tmp_path):
         find_runs([str(empty)])
     (sweep / "beta0" / "scores.json").unlink()
     with pytest.raises(ConfigError, match=r"none of the 1 runs has finished; .*beta0: unfinished"):
-        compared(find_runs([str(sweep / "beta0")]))
+        compare_runs(find_runs([str(sweep / "beta0")]))
     leave(tmp_path / "bare", {"other": [1.0]})
     with pytest.raises(ConfigError, match=r"have none of the chief ones; name some"):
-        compared(find_runs([str(tmp_path / "bare")]))
+        compare_runs(find_runs([str(tmp_path / "bare")]))
 
 
 def test_a_configuration_that_is_none_is_listed(sweep):
     (sweep / "beta0" / "config.yaml").write_text("a: [1\n")
-    reasons = [line["reason"] for line in compared(find_runs([str(sweep)])).remarks]
+    reasons = [line["reason"] for line in compare_runs(find_runs([str(sweep)])).remarks]
     assert len(reasons) == 1
     assert "beta0/config.yaml cannot be read" in reasons[0]
     (sweep / "list.yaml").write_text("- 1\n")

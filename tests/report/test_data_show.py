@@ -34,7 +34,7 @@ from vaescope.report.data.descriptions import dependence
 from vaescope.report.data.factor_traversals import (
     nuisance_traversal,
     shown_values,
-    traversals,
+    traverse_factors,
     tuples,
 )
 from vaescope.report.data.figures import picture_grid
@@ -124,7 +124,7 @@ def brute_distance(dataset, name, is_step):
 class TestTraversals:
     def test_show_the_images_of_their_values(self):
         dataset, bases = TinySquares(), torch.tensor([3, 77, 150])
-        made = traversals(Lookup(dataset, 0), bases)
+        made = traverse_factors(Lookup(dataset, 0), bases)
         assert [t.name for t in made] == list(dataset.factors.names)
         for position, traversal in enumerate(made):
             for r, base in enumerate(bases):
@@ -142,7 +142,8 @@ class TestTraversals:
 
     def test_of_computed_continuous_factors_are_exact(self):
         dataset = SyntheticLinear(50)
-        for position, traversal in enumerate(traversals(Lookup(dataset, 0), torch.tensor([4, 9]))):
+        made = traverse_factors(Lookup(dataset, 0), torch.tensor([4, 9]))
+        for position, traversal in enumerate(made):
             values = dataset.values(torch.tensor([4, 9]))[:, None].repeat(1, 10, 1)
             values[:, :, position] = torch.linspace(0, 1, 10)
             assert torch.allclose(traversal.images, values @ dataset.mixing.T, atol=1e-6)
@@ -153,7 +154,7 @@ class TestTraversals:
         table = dataset.values(every).numpy()
         images = dataset.images_at(every, every)
         replaced = 0
-        for position, traversal in enumerate(traversals(Lookup(dataset, 0), bases)):
+        for position, traversal in enumerate(traverse_factors(Lookup(dataset, 0), bases)):
             wanted, shown = traversal.wanted.reshape(-1, 3), traversal.shown.reshape(-1, 3)
             assert (shown[:, position] == np.tile(traversal.values, 2)).all()
             for image, want, have in zip(
@@ -175,7 +176,7 @@ class TestTraversals:
         )
         x = torch.linspace(0.2, 0.7, 101)
         lookup = Lookup(random_set(torch.stack([x, x, torch.arange(101) % 2], 1), factors), 0)
-        along, _, across = traversals(lookup, torch.tensor([3, 8]))
+        along, _, across = traverse_factors(lookup, torch.tensor([3, 8]))
         assert along.values[[0, -1]].tolist() == pytest.approx([0.2, 0.7])
         assert np.abs(along.shown[:, :, 0] - along.values).max() <= 0.05
         assert (along.shown[:, :, 2] == along.wanted[:, :, 2]).all()
@@ -184,7 +185,7 @@ class TestTraversals:
 
     def test_keep_what_is_no_factor(self):
         lookup, bases = Lookup(Dotted(), 0), torch.tensor([1, 4])
-        level, other = traversals(lookup, bases)
+        level, other = traverse_factors(lookup, bases)
         assert torch.allclose(level.images[:, 1:] - level.images[:, :-1], torch.tensor(0.25))
         assert torch.equal(other.images[:, 0], other.images[:, 1])
         random = nuisance_traversal(lookup, bases)

@@ -254,13 +254,13 @@ def test_signal_in_the_midst_of_a_library_is_no_error_of_it(monkeypatch):
             None.flags  # noqa: B018 # as OmegaConf does with a node that is half made
 
     with stopping.stoppable():
-        with pytest.raises(stopping.Stopped, match="143"), stopping.kept():
+        with pytest.raises(stopping.Stopped, match="143"), stopping.keep_stop():
             of_a_library()
         os.kill(os.getpid(), signal.SIGTERM)  # while it cleans up: no second time
         monkeypatch.setattr(stopping, "IGNORED", 0)
         with pytest.raises(stopping.Stopped):  # it has gone on all the same
             os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(AttributeError), stopping.kept():
+        with pytest.raises(AttributeError), stopping.keep_stop():
             None.flags  # noqa: B018
 
 

@@ -21,7 +21,7 @@ from vaescope.escaping import printable
 from vaescope.files import why_not_written
 from vaescope.run_folder.contents import holds_run, how_to_go_on, refuse_run, write_error
 from vaescope.run_folder.locking import locked
-from vaescope.stopping import Stopped, kept, stoppable
+from vaescope.stopping import Stopped, keep_stop, stoppable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def run_job(
     folder = Path(config.output_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with stoppable(), locked(folder), kept():
+        with stoppable(), locked(folder), keep_stop():
             if not trains:
                 refuse_run(folder)
             return program(config)

@@ -11,10 +11,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vaescope.config.foreign_ranges import advice, foreign_hints
 from vaescope.config.groups import MANY
-from vaescope.config.incompatible import together
+from vaescope.config.incompatible import combination_problems
 from vaescope.config.kinds import kind_problems, objects
 from vaescope.config.schemas import SCHEMAS, TrainSchema
-from vaescope.config.targets import get, located
+from vaescope.config.targets import get, locate
 from vaescope.errors import ConfigError, closest, first_line
 from vaescope.ranges import fits, hints_of, words
 from vaescope.scores.objective import objective_problems
@@ -72,7 +72,7 @@ def problems(node: Any, path: str = "config") -> Iterator[str]:
 def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
     """Mistakes in one node that has a ``_target_``."""
     try:
-        target = located(str(node["_target_"]))
+        target = locate(str(node["_target_"]))
     except Exception as error:  # a module may raise anything while it is imported
         reason = f"{type(error).__name__}: {error}"
         yield f"{path}._target_: importing {node['_target_']} fails: {reason}"
@@ -150,7 +150,7 @@ def _root_problems(config: DictConfig) -> Iterator[str]:
         keys = set(map(str, config))
         schema = min(SCHEMAS, key=lambda each: len(keys - set(get_type_hints(each))))
     yield from _schema_problems(config, schema, "config")
-    yield from list(kind_problems(config)) or together(config)
+    yield from list(kind_problems(config)) or combination_problems(config)
     if get(config, "objective") is not None:
         yield from objective_problems(config.objective)
 

@@ -30,7 +30,7 @@ def choices_made() -> Choices:
     return made
 
 
-def told(choices: Choices, shape: Sequence[int]) -> str:
+def explain_choices(choices: Choices, shape: Sequence[int]) -> str:
     """One line that says what was chosen and why; nothing if nothing was.
 
     Args:

@@ -24,7 +24,7 @@ _LATENT_DIM = get_type_hints(TrainSchema, include_extras=True)["latent_dim"]
 ELEMENTWISE = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "SGD")
 
 
-def together(config: DictConfig) -> Iterator[str]:
+def combination_problems(config: DictConfig) -> Iterator[str]:
     """Yield one sentence for each combination of settings that cannot work."""
     yield from _trainer_problems(config)
     yield from _ensemble_problems(config)

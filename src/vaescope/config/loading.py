@@ -15,7 +15,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from vaescope.config.refusals import refusal
-from vaescope.config.renamed import today
+from vaescope.config.renamed import names_of_today
 from vaescope.config.schemas import SCHEMAS, TrainSchema
 from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
 from vaescope.files import replacing
@@ -175,4 +175,4 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(node, DictConfig):
         raise DataError(f"{path} holds no settings")
-    return typing.cast(dict[str, Any], today(OmegaConf.to_container(node, resolve=False)))
+    return typing.cast(dict[str, Any], names_of_today(OmegaConf.to_container(node, resolve=False)))

@@ -36,7 +36,7 @@ OPTIONS: dict[str, dict[str, str]] = {}
 _GET_CLASS = "hydra.utils.get_class"  # names its class in ``path``
 
 
-def today(node: Any) -> Any:
+def names_of_today(node: Any) -> Any:
     """A stored configuration with today's names of what has been renamed since.
 
     Args:
@@ -46,10 +46,10 @@ def today(node: Any) -> Any:
         A copy of it; only ``_target_``, the ``path`` of ``get_class``, and names of options differ.
     """
     if type(node) in (list, tuple):
-        return type(node)(today(entry) for entry in node)
+        return type(node)(names_of_today(entry) for entry in node)
     if type(node) is not dict:
         return node
-    node = {key: today(value) for key, value in node.items()}
+    node = {key: names_of_today(value) for key, value in node.items()}
     for key in ("_target_", "path") if node.get("_target_") == _GET_CLASS else ("_target_",):
         if isinstance(node.get(key), str):
             name = node[key]

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 
-def located(name: str) -> Any:
+def locate(name: str) -> Any:
     """The object of a dotted name as Hydra finds it: an attribute before a module of that name.
 
     ``hydra.utils.get_object`` logs an error for each name that is none, and does not tell a name
@@ -50,6 +50,6 @@ def class_of(node: Any) -> Any:
     """What a node's ``_target_`` names; None if there is none, which is told elsewhere."""
     target = get(node, "_target_") if isinstance(node, DictConfig) else None
     try:
-        return located(target) if isinstance(target, str) else None
+        return locate(target) if isinstance(target, str) else None
     except Exception:  # a module may raise anything while it is imported
         return None

@@ -19,7 +19,7 @@ from typing import Any
 
 from vaescope.config.groups import GROUPS
 from vaescope.config.loading import OWN_LINK
-from vaescope.config.targets import located
+from vaescope.config.targets import locate
 from vaescope.errors import ConfigError, UntrustedError
 from vaescope.escaping import printable
 
@@ -37,7 +37,7 @@ _WANDB_RUN = re.compile(r"(offline-)?run-")
 _PLACE = re.compile(r"(path|dir|folder|file)", re.IGNORECASE)
 
 
-def trusted(
+def copy_trusted(
     stored: Any,
     where: str,
     trust: Sequence[str] = (),
@@ -156,7 +156,7 @@ class _Reader:
             return False
         if self._is_own(name):
             try:
-                home = str(getattr(located(name), "__module__", ""))
+                home = str(getattr(locate(name), "__module__", ""))
             except Exception as error:  # a module may raise anything while it is imported
                 reason = f"{type(error).__name__}: {error}"
                 raise ConfigError(f"{self.where}: importing {name} fails: {reason}") from error

@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 
 from vaescope.config.loading import build
-from vaescope.config.renamed import today
-from vaescope.config.trust import trusted
+from vaescope.config.renamed import names_of_today
+from vaescope.config.trust import copy_trusted
 from vaescope.data import FactorDataModule
 from vaescope.distributions.priors import StandardNormal
 from vaescope.ensemble import Ensemble
@@ -68,7 +68,7 @@ def require_room(plain: Plain, image_shape: tuple[int, ...]) -> None:
     require_memory(4 * size * weights, what)
 
 
-def checked_optimizer(model: pl.LightningModule) -> None:
+def check_optimizer(model: pl.LightningModule) -> None:
     """Let the optimiser refuse its settings before anything is trained or written.
 
     Raises:
@@ -135,7 +135,7 @@ def load_models(path: str | Path, trust: Sequence[str] = ()) -> tuple[list[Laten
     """
     saved = read_checkpoint(path)
     record, where = saved["vaescope"], f"checkpoint={path}"
-    config, shape = (trusted(record[key], where, trust) for key in ("config", "image_shape"))
+    config, shape = (copy_trusted(record[key], where, trust) for key in ("config", "image_shape"))
     saved["vaescope"] = record | {"config": config, "image_shape": shape}
     try:
         return _rebuilt(config, tuple(shape), saved["state_dict"]), saved
@@ -175,7 +175,7 @@ def read_checkpoint(path: str | Path) -> Plain:
                 raise ValueError(f"{damaged} in it has another checksum than when it was written")
         saved = torch.load(path, map_location="cpu", weights_only=True)
         _require_whole(saved)
-        saved["vaescope"]["config"] = today(saved["vaescope"]["config"])
+        saved["vaescope"]["config"] = names_of_today(saved["vaescope"]["config"])
     except Exception as error:  # of bytes that are no pickle, torch's reader raises anything
         reason = str(error).partition("\n")[0]
         if "weights_only" in reason:  # torch's advice is to read it unsafely

@@ -12,7 +12,7 @@ from vaescope.config.loading import read_yaml
 from vaescope.errors import DataError, RunFolderError
 from vaescope.experiment.assembly import member_seeds, read_checkpoint
 from vaescope.files import link_as
-from vaescope.report.run.finishing import finish, unfinished
+from vaescope.report.run.finishing import finish, lacks_report
 from vaescope.run_folder.contents import BEST, CONFIG, LAST, holds_run
 from vaescope.run_folder.scores import read_scores
 
@@ -52,7 +52,7 @@ FREE_OF_STATE = {
 }
 
 
-def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
+def saved_state(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
     """The state from which a run goes on; None: it starts.
 
     Without ``resume``, a run of the very same configuration goes on as well: a scheduler starts the
@@ -84,7 +84,7 @@ def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
     if other := differences(before, plain):
         shown = ", ".join(f"{key}={value[0]}" for key, value in list(other.items())[:3])
         raise _has_a_run(folder, f", with other settings ({shown})")
-    if saved is None and not unfinished(folder):
+    if saved is None and not lacks_report(folder):
         raise _has_a_run(folder)
     return saved
 
@@ -92,7 +92,7 @@ def begun(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | None:
 def _to_resume(plain: Plain, folder: Path, saved: Plain | None) -> Plain | None:
     """The state to go on from with ``resume``."""
     if saved is None:
-        if unfinished(folder):
+        if lacks_report(folder):
             return None
         raise RunFolderError(
             f"resume={folder}: no {folder / LAST}, so there is nothing to continue; start anew"
@@ -134,7 +134,7 @@ def finished_rows(
         step, last = saved["global_step"], plain["trainer"]["max_steps"]
         if not 0 < last <= step or any(row.get("step") != step for row in rows):
             return None
-    if unfinished(folder):
+    if lacks_report(folder):
         finish(folder)
     elif not again:
         if plain["resume"] is None:
@@ -173,7 +173,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
 
     Paths within a run's own folder are the same wherever that lies.
     """
-    flat = [dict(_flat("", linked(config, config["output_dir"]))) for config in (before, now)]
+    flat = [dict(_flat("", link_paths(config, config["output_dir"]))) for config in (before, now)]
     keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key not in OF_THE_MACHINE]
     pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
@@ -219,10 +219,10 @@ def _size(shape: list[int] | None) -> str:
     return "no weights" if shape is None else "x".join(map(str, shape)) or "one number"
 
 
-def linked(node: Any, folder: str) -> Any:
+def link_paths(node: Any, folder: str) -> Any:
     """A configuration whose paths within ``folder`` follow ``${output_dir}``."""
     if isinstance(node, Mapping):
-        return {key: linked(value, folder) for key, value in node.items()}
+        return {key: link_paths(value, folder) for key, value in node.items()}
     if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
         return "${output_dir}" + node[len(folder) :]
     return node

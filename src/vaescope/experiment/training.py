@@ -17,7 +17,7 @@ from vaescope.callbacks.objective import evaluation_of
 from vaescope.callbacks.observations import CheckObservations
 from vaescope.callbacks.sessions import Begin, StopInOrder
 from vaescope.config.checks import check
-from vaescope.config.choices import Choices, told
+from vaescope.config.choices import Choices, explain_choices
 from vaescope.config.loading import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
@@ -25,12 +25,18 @@ from vaescope.errors import Mistakes, TrainingDivergedError
 from vaescope.experiment.assembly import (
     Plain,
     build_ensemble,
-    checked_optimizer,
+    check_optimizer,
     require_room,
     seeded_model,
 )
 from vaescope.experiment.evaluation import final_scores, rows_of
-from vaescope.experiment.resuming import begun, changes, check_fits, finished_rows, linked
+from vaescope.experiment.resuming import (
+    changes,
+    check_fits,
+    finished_rows,
+    link_paths,
+    saved_state,
+)
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.report.run.page import write_report
@@ -73,7 +79,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         remove_temporaries(folder)
-        saved = begun(plain, folder, OmegaConf.is_interpolation(config.trainer, "precision"))
+        saved = saved_state(plain, folder, OmegaConf.is_interpolation(config.trainer, "precision"))
         rows = finished_rows(plain, folder, saved, again)
         if rows is None:
             follows = OmegaConf.is_interpolation(config.data, "seed")
@@ -104,7 +110,7 @@ def _train(
     if saved is not None:
         check_fits(saved, plain, model)
     if chosen:
-        log.info("%s", told(chosen, data.image_shape))
+        log.info("%s", explain_choices(chosen, data.image_shape))
     log.info("precision: %s", plain["trainer"]["precision"])
     _prepare(model, plain)
     for logger in trainer.loggers:
@@ -129,7 +135,7 @@ def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model
             model = build_ensemble(plain, data.image_shape)
             fixed = [plain["data"]["seed"]] * len(model.seeds)
             data.serve_members(model.seeds if follows else fixed)
-        checked_optimizer(model)
+        check_optimizer(model)
     built: dict[str, list[Any]] = {"statistics": [], "callbacks": [], "logger": []}
     for group, made in built.items():
         for name, node in (plain[group] or {}).items():
@@ -182,7 +188,7 @@ def _movable(plain: Plain, follows: bool) -> Plain:
     A data seed that follows the run's goes on following it in a run that is resumed.
     """
     folder = plain["output_dir"]
-    config = linked(plain, folder) | {"output_dir": folder, "resume": None}
+    config = link_paths(plain, folder) | {"output_dir": folder, "resume": None}
     if follows:
         config["data"]["seed"] = "${seed}"
     if "data_dir" in config["data"]:

@@ -233,7 +233,7 @@ class PointModel(LatentModel):
     any_prior = False
 
 
-def given(column: Tensor | None, view: str) -> Tensor:
+def require_label(column: Tensor | None, view: str) -> Tensor:
     """What a method is told of a batch's images.
 
     Raises:

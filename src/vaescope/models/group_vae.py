@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vaescope.distributions.posteriors import DiagonalGaussian, divergence
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
+from vaescope.models.base import LatentModel, Noise, Parts, Terms, require_label
 from vaescope.ranges import NonNegative, in_range
 
 Averaging = Literal["gvae", "ml_vae"]
@@ -57,9 +57,9 @@ class GroupVAE(LatentModel):
         if self.shared == "adaptive":
             shared = nearer_half(divergence(q, q2))
         else:
-            changed = given(batch.known.changed, "pairs_locatello")
+            changed = require_label(batch.known.changed, "pairs_locatello")
             shared = unchanged_latents(changed, self.latent_dim)
-        q, q2 = averaged(q, q2, shared, self.averaging)
+        q, q2 = average_shared(q, q2, shared, self.averaging)
         first = self.nll(q.rsample(noise["z"]), batch.image)
         second = self.nll(q2.rsample(noise["z_2"]), batch.partners[0].image)
         kl = 0.5 * (self.kl(q) + self.kl(q2)).sum(-1).mean()
@@ -80,7 +80,7 @@ def unchanged_latents(changed: Tensor, latent_dim: int) -> Tensor:
     return torch.cat([~changed[..., :number].bool(), beyond], dim=-1)
 
 
-def averaged(
+def average_shared(
     q: DiagonalGaussian, q2: DiagonalGaussian, shared: Tensor, averaging: Averaging
 ) -> tuple[DiagonalGaussian, DiagonalGaussian]:
     """Both posteriors with their shared latents replaced by the average."""

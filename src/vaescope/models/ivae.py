@@ -4,7 +4,7 @@ from torch import nn
 
 from vaescope.distributions.posteriors import DiagonalGaussian, divergence
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
+from vaescope.models.base import LatentModel, Noise, Parts, Terms, require_label
 from vaescope.ranges import Labels, NonNegative, in_range
 
 
@@ -36,7 +36,7 @@ class IVAE(LatentModel):
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """-log p(x|z) and KL(q(z|x, u) || p(z|u)), z drawn from q(z|x, u)."""
-        label = given(batch.known.label, "labels")
+        label = require_label(batch.known.label, "labels")
         prior = DiagonalGaussian.from_parameters(self.label_prior(label), self.latent_dim)
         q = product(self.encode(batch.image), prior)
         return {

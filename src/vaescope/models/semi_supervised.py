@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms, given
+from vaescope.models.base import LatentModel, Noise, Parts, Terms, require_label
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.schedules import linear_schedule
 from vaescope.models.supervision import Anneal, Regulariser, Supervision
@@ -76,7 +76,7 @@ class SemiSupervised(LatentModel):
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """The inner method's terms of the unlabelled images, and R_sup."""
-        labels = given(batch.known.factor_labels, "labelled")
+        labels = require_label(batch.known.factor_labels, "labelled")
         unlabelled = batch._replace(partners=(), known=batch.known._replace(factor_labels=None))
         terms = self.unsupervised.terms(unlabelled, step, noise)
         mean = self.encode(batch.partners[0].image).mean
@@ -150,7 +150,7 @@ class Supervised(LatentModel):
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """R_sup of the labelled images, and -log p(x|z) of the unlabelled ones for the decoder."""
-        labels = given(batch.known.factor_labels, "labelled")
+        labels = require_label(batch.known.factor_labels, "labelled")
         z = self.encode(batch.image).mean.detach()
         mean = self.encode(batch.partners[0].image).mean
         return {

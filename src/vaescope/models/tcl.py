@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import Noise, Parts, PointModel, Terms, given
+from vaescope.models.base import Noise, Parts, PointModel, Terms, require_label
 from vaescope.ranges import Classes, in_range
 
 
@@ -36,7 +36,7 @@ class TCL(PointModel):
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Cross-entropy of the labels, and the decoder's own reconstruction."""
-        h, label = self.encode(batch.image).mean, given(batch.known.label, "labels")
+        h, label = self.encode(batch.image).mean, require_label(batch.known.label, "labels")
         return {
             "cross_entropy": F.cross_entropy(self.regression(h), label),
             "reconstruction": self.nll(h.detach(), batch.image),

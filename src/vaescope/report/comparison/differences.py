@@ -58,7 +58,7 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def differing(settings: Sequence[Settings]) -> list[str]:
+def differing_settings(settings: Sequence[Settings]) -> list[str]:
     """Keys in which the runs differ, in the order of the groups.
 
     A setting that some runs do not have is a difference, but for statistics: those measure, and
@@ -110,7 +110,9 @@ def _names_a_class(key: str) -> bool:
     return key.endswith("._target_") or key == "posterior.path"
 
 
-def described(settings: Settings, keys: Sequence[str], runs: Sequence[Settings]) -> dict[str, str]:
+def own_settings(
+    settings: Settings, keys: Sequence[str], runs: Sequence[Settings]
+) -> dict[str, str]:
     """A run's values of the settings in which runs differ, by short name.
 
     Method and data are left out, they have columns of their own; so are settings that are null, and

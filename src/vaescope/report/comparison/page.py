@@ -10,7 +10,7 @@ from markupsafe import Markup
 from vaescope.errors import ConfigError, RunFolderError
 from vaescope.files import write_json, write_text
 from vaescope.report.comparison.figures import scatter, shown, strip
-from vaescope.report.comparison.rows import BESIDE, Comparison, compared, correlated
+from vaescope.report.comparison.rows import BESIDE, Comparison, compare_runs, correlation_lines
 from vaescope.report.comparison.seed_groups import Group
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.html.tables import markdown_table, mean_and_std
@@ -55,7 +55,7 @@ def compare(plain: Mapping[str, Any]) -> Path:
     entries, scores, group_by = (_texts(k, plain[k]) for k in ("runs", "scores", "group_by"))
     if not entries:
         raise ConfigError("runs: none given; say runs=[FOLDER,...]")
-    comparison = compared(find_runs(entries), scores or None, group_by, plain["sort"])
+    comparison = compare_runs(find_runs(entries), scores or None, group_by, plain["sort"])
     columns, models = columns_of(comparison), sum(len(g.members) for g in comparison.groups)
     content = {
         "title": f"{models} models in {len(comparison.groups)} groups",
@@ -63,7 +63,7 @@ def compare(plain: Mapping[str, Any]) -> Path:
         "columns": [vars(column) for column in columns],
         "groups": [_plain(group, columns) for group in comparison.groups],
         "shared": comparison.shared,
-        "correlations": correlated(comparison.groups),
+        "correlations": correlation_lines(comparison.groups),
         "remarks": comparison.remarks,
         "environment": environment(plain["threads"] or 0),
     }

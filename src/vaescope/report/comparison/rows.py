@@ -9,7 +9,7 @@ from typing import Any
 from vaescope.errors import ConfigError, closest
 from vaescope.report.comparison.differences import (
     METHOD,
-    differing,
+    differing_settings,
     settings_of,
     short_name,
     text_of,
@@ -57,7 +57,7 @@ class Comparison:
     remarks: Sequence[Mapping[str, Any]]
 
 
-def compared(
+def compare_runs(
     runs: Sequence[FoundRun],
     scores: Sequence[str] | None = None,
     group_by: Sequence[str] | None = None,
@@ -81,7 +81,7 @@ def compared(
         raise ConfigError(
             f"runs: none of the {len(runs)} runs has finished; {runs[0].folder}: {runs[0].problem}"
         )
-    keys = differing([member.settings for member in members])
+    keys = differing_settings([member.settings for member in members])
     members, repeats = _without_repeats(members, keys)
     rows = [member.row for member in members]
     groups = groups_of(members, keys, group_by)
@@ -112,7 +112,7 @@ def score_key(option: str, word: str, rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def correlated(groups: Sequence[Group]) -> list[dict[str, Any]]:
+def correlation_lines(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """What the MIG correlates with, where enough runs have both."""
     return [
         {"runs": panel, "mig": MIG, "score": key, "name": name, "r": r, "n": n}

@@ -10,8 +10,8 @@ from vaescope.report.comparison.differences import (
     METHOD,
     Settings,
     chosen_keys,
-    described,
     is_data,
+    own_settings,
     short_name,
     text_of,
 )
@@ -138,7 +138,7 @@ def _group(
         if is_data(key) and not key.startswith("data.view") and mine.get(key) is not None
         if len({each.get(key) for each in same}) > 1
     ]
-    differs, place = described(mine, own, every), ", ".join([data, *special])
+    differs, place = own_settings(mine, own, every), ", ".join([data, *special])
     return Group(", ".join(methods), data, updates, differs, pooled, inside, place)
 
 

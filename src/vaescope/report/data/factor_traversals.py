@@ -40,7 +40,7 @@ class Traversal:
         return (self.wanted != self.shown).any(-1)
 
 
-def traversals(lookup: Lookup, bases: Tensor) -> list[Traversal]:
+def traverse_factors(lookup: Lookup, bases: Tensor) -> list[Traversal]:
     """A traversal of every factor, from the same base images; none without factors.
 
     Where no image has the values that are wanted, the nearest one is shown.

@@ -12,7 +12,12 @@ from vaescope.data.datamodule import FactorDataModule
 from vaescope.files import write_json, write_text
 from vaescope.report.data import figures
 from vaescope.report.data.descriptions import attribute_shares, dependence, facts, label_counts
-from vaescope.report.data.factor_traversals import Traversal, nuisance_traversal, traversals, tuples
+from vaescope.report.data.factor_traversals import (
+    Traversal,
+    nuisance_traversal,
+    traverse_factors,
+    tuples,
+)
 from vaescope.report.data.lookup import Lookup, chosen_rows
 from vaescope.report.data.numbers import (
     NUISANCE,
@@ -119,7 +124,7 @@ def _pictures(
     """All that is drawn, as data URIs."""
     dataset, seed = module.dataset, plain["seed"]
     bases = chosen_rows(len(dataset), _NUM_BASES, seed, "bases")
-    made = [*traversals(lookup, bases), nuisance_traversal(lookup, bases)]
+    made = [*traverse_factors(lookup, bases), nuisance_traversal(lookup, bases)]
     is_image = len(dataset.image_shape) == 3
     unit = "pixel" if is_image else "entry"
     sizes = dict(zip(dataset.factors.names, dataset.factors.sizes, strict=True))

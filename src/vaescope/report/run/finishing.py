@@ -14,7 +14,7 @@ from vaescope.run_folder.scores import has_scores
 log = logging.getLogger(__name__)
 
 
-def unfinished(folder: Path) -> bool:
+def lacks_report(folder: Path) -> bool:
     """Whether a run has final scores that ``report.html`` does not show, or an error of before."""
     return has_scores(folder) and (not is_reported(folder) or (folder / ERROR).is_file())
 
