@@ -7,7 +7,7 @@ from torch import nn
 from vaescope.data import Panels
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.modification.closed_form import Patterns
-from vaescope.modification.game import Bounded, Game, clipped
+from vaescope.modification.game import Bounded, Game, Reference, clipped
 from vaescope.modification.references import Rotation, standardise
 
 W = torch.randn(8, 2, generator=torch.Generator().manual_seed(1))
@@ -23,10 +23,10 @@ def player():
 
 def game(direction="entangle", nll=None, **options):
     torch.manual_seed(0)
-    players = Bounded(player()), player(), player()
+    players = Bounded(player()), *(Reference(player(), widths) for widths in WIDTHS)
     nll = nll or Gaussian().nll
     settings = {"epsilon": 0.5, "clip": True} | options
-    return Game(*players, nll, rotation=ROTATION, widths=WIDTHS, direction=direction, **settings)
+    return Game(*players, nll, rotation=ROTATION, direction=direction, **settings)
 
 
 def gradients(loss, module):
@@ -70,6 +70,37 @@ def test_clipped_pixels_can_come_back():
     assert shown.tolist() == [0, 0, 0.5, 1, 1]
     shown.backward(torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0]))
     assert images.grad.tolist() == [0, -1, 1, 1, 0]  # descent goes against the gradient
+
+
+@pytest.mark.parametrize("moved", [[0.3, -0.2, 0.1], [9.0, 0.0, 0.0], [0.0, 3.0, 3.0]])
+def test_widths_adapt_at_the_same_kl(moved):
+    reference = Reference(nn.Identity(), torch.tensor([0.1, 0.2, 0.3]))
+    before = reference.widths().detach().log()
+    reference.log_shares.data += torch.tensor(moved)
+    after = reference.widths().detach()
+    assert after.prod().item() == pytest.approx(0.006, rel=1e-5)
+    assert (after <= 1).all()
+    gained = after.log() - before
+    assert gained.argmax() == torch.tensor(moved).argmax()
+
+
+def test_a_reference_shares_its_kl_out_as_the_variance_relation_says():
+    """A linear decoder of norms 2 and 1: the best widths of product 0.02 are 0.1 and 0.2."""
+    decoder = nn.Linear(2, 2, bias=False)
+    decoder.weight.data = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    reference = Reference(decoder.requires_grad_(False), torch.tensor([0.4, 0.05]))
+    optimizer = torch.optim.Adam([reference.log_shares], lr=0.02)
+    for step in range(300):
+        noise = torch.randn(500, 2, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        reference(torch.zeros(500, 2), noise).square().sum(1).mean().backward()
+        optimizer.step()
+    assert reference.widths().tolist() == pytest.approx([0.1, 0.2], rel=0.03)
+
+
+def test_widths_stay_where_they_are_not_to_adapt():
+    reference = Reference(nn.Identity(), torch.tensor([0.1, 0.2]), adapts=False)
+    assert not reference.log_shares.requires_grad
 
 
 class TestClosedForm:

@@ -12,9 +12,10 @@ from vaescope.data import Panels
 from vaescope.distributions.likelihoods import Gaussian
 from vaescope.errors import DataError, RunFolderError, TrainingDivergedError
 from vaescope.modification.examples import Examples
-from vaescope.modification.game import Bounded, Game
-from vaescope.modification.learning import GAME, MODIFIED, ORIGINAL, Schedule, Training
+from vaescope.modification.game import Bounded, Game, Reference
+from vaescope.modification.learning import Training
 from vaescope.modification.references import Rotation, standardise
+from vaescope.modification.schedule import GAME, MODIFIED, ORIGINAL, Schedule
 from vaescope.networks import mlp
 from vaescope.stopping import Stopped, stoppable
 
@@ -34,10 +35,9 @@ def training(path, identity=None, **options):
     players = [mlp(dataset.image_shape, 1, 2, **sizes)[1] for _ in range(3)]
     game = Game(
         Bounded(players[0]),
-        *players[1:],
+        *(Reference(decoder, torch.tensor([0.1, 0.2])) for decoder in players[1:]),
         Gaussian().nll,
         rotation=Rotation().matrix(("a", "b")),
-        widths=(torch.tensor([0.1, 0.2]),) * 2,
         epsilon=0.15,
         clip=True,
     )

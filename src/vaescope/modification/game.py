@@ -42,16 +42,45 @@ class Bounded(nn.Module):
         return self.decoder(w).tanh()
 
 
+class Reference(nn.Module):
+    """An imagined VAE: a decoder of noisy codes whose KL term stays what it is.
+
+    Args:
+        decoder: codes [B, K] -> output for the likelihood.
+        widths: sigma of the noise, [K], above 0 and up to 1.
+        adapts: let each width follow the gradient, as a VAE's posterior would, while their product
+            stays: the reference then shares its nats out as suits its own loss.
+    """
+
+    def __init__(self, decoder: nn.Module, widths: Tensor, adapts: bool = True) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.log_shares = nn.Parameter(widths.float().log(), requires_grad=adapts)
+        self.log_product = float(widths.double().log().sum())
+
+    def widths(self) -> Tensor:
+        """Widths sigma [K] of the noise, of the product that they had first, none above 1."""
+        logs: Tensor = self.log_shares
+        free = torch.ones_like(logs)
+        for _ in range(len(logs)):  # each round may bring one more to 1
+            logs = logs + free * (self.log_product - logs.sum()) / free.sum().clamp(min=1)
+            free, logs = (logs < 0).float(), logs.clamp(max=0)
+        return logs.exp()
+
+    def forward(self, codes: Tensor, noise: Tensor) -> Tensor:
+        """Output for codes [B, K] with noise of unit variance, likewise."""
+        return self.decoder(codes + self.widths() * noise)
+
+
 class Game(nn.Module):
     """The modification and the two decoders that it plays with.
 
     Args:
         modification: w [B, K] -> m [B, *image_shape] in [-1, 1]; without parameters it is fixed.
-        disentangled: codes [B, K] -> output for the likelihood.
-        entangled: likewise, for rotated codes.
+        disentangled: the reference whose codes are the factors.
+        entangled: the reference whose codes are rotated.
         nll: (output, image) -> reconstruction loss [B].
         rotation: R [K, K]; the entangled code is R w.
-        widths: posterior widths of both references, each [K].
         epsilon: largest change of a pixel, in (0, 1].
         direction: ``entangle`` makes the rotated latents pay, ``align`` the factors.
         clip: keep x' in [0, 1], as pixels are.
@@ -62,18 +91,15 @@ class Game(nn.Module):
     """
 
     rotation: Tensor
-    width_of_factors: Tensor
-    width_of_rotated: Tensor
 
     def __init__(
         self,
         modification: nn.Module,
-        disentangled: nn.Module,
-        entangled: nn.Module,
+        disentangled: Reference,
+        entangled: Reference,
         nll: ReconstructionLoss,
         *,
         rotation: Tensor,
-        widths: tuple[Tensor, Tensor],
         epsilon: float,
         direction: Direction = "entangle",
         clip: bool = False,
@@ -83,8 +109,6 @@ class Game(nn.Module):
         self.nll, self.epsilon, self.clip = nll, epsilon, clip
         self.sign = 1.0 if direction == "entangle" else -1.0
         self.register_buffer("rotation", rotation.float())
-        self.register_buffer("width_of_factors", widths[0].float())
-        self.register_buffer("width_of_rotated", widths[1].float())
 
     def modified(self, images: Tensor, w: Tensor) -> Tensor:
         """X' = x + epsilon m(w) [B, *image_shape], clipped if asked for."""
@@ -93,8 +117,7 @@ class Game(nn.Module):
 
     def outputs(self, w: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """What both references decode of standardised factors [B, K] with noise, two of [B, K]."""
-        plain = self.disentangled(w + self.width_of_factors * noise[0])
-        return plain, self.entangled(w @ self.rotation.T + self.width_of_rotated * noise[1])
+        return self.disentangled(w, noise[0]), self.entangled(w @ self.rotation.T, noise[1])
 
     def losses(self, outputs: tuple[Tensor, Tensor], target: Tensor) -> Losses:
         """Reconstruction losses [B] of both outputs."""

@@ -5,14 +5,14 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
@@ -21,91 +21,14 @@ from vaescope.errors import DataError, TrainingDivergedError, first_line
 from vaescope.files import replacing
 from vaescope.modification.examples import Examples
 from vaescope.modification.game import Game, Losses, Noise
-from vaescope.ranges import Count, Positive, Rows, Steps, check_fields
+from vaescope.modification.schedule import GAME, MODIFIED, ORIGINAL, Measurement, Schedule, State
 from vaescope.run_folder.modification import refuse_other_settings
 from vaescope.streams import stream
 
 log = logging.getLogger(__name__)
 
-ORIGINAL, GAME, MODIFIED = "original", "game", "modified"
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]  # of groups of parameters
 _CHUNK = 256  # images that are measured at a time
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long each part of the training lasts, and how it goes.
-
-    First both decoders learn the original images, which gives the margin before; then all play;
-    at the end the modification stays as it is while the decoders catch up, for the margin after.
-
-    Args:
-        steps: updates of the game, at most.
-        decoders_before: updates of the decoders on the original images.
-        decoders_after: updates of the decoders on the modified images.
-        batch_size: images per update.
-        turns: ``simultaneous``: each update is one of all players; ``alternating``: the decoders
-            make ``decoder_steps`` updates, then the modification makes one.
-        decoder_steps: of ``alternating``.
-        every_n_steps: updates between two measurements of the margin, each followed by a
-            checkpoint.
-        patience: the game ends after so many measurements without a better margin; None: never.
-        minutes: the game ends once training has taken so long, pauses not counted; None: never.
-        kept_back: rows that no update sees and the margin is measured on; at most a tenth of all.
-    """
-
-    steps: Steps = 4000
-    decoders_before: Steps = 1000
-    decoders_after: Steps = 1000
-    batch_size: Count = 256
-    turns: Literal["simultaneous", "alternating"] = "simultaneous"
-    decoder_steps: Count = 1
-    every_n_steps: Count = 250
-    patience: Count | None = None
-    minutes: Positive | None = None
-    kept_back: Rows = 1024
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def length(self, part: str) -> int:
-        """Most updates of a part."""
-        lengths = {ORIGINAL: self.decoders_before, GAME: self.steps, MODIFIED: self.decoders_after}
-        return lengths[part]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Reconstruction losses of both references on the rows that were kept back, at a step.
-
-    Attributes:
-        step: updates made.
-        part: of the training: ``original``, ``game``, ``modified``.
-        disentangled: L_dis per image, in units of the likelihood.
-        entangled: L_ent.
-        margin: L_dis - L_ent; above 0 the entangled latents are the better choice for a VAE.
-    """
-
-    step: int
-    part: str
-    disentangled: float
-    entangled: float
-    margin: float
-
-
-@dataclass
-class State:
-    """Where a training stands, besides weights and their moments."""
-
-    part: str = ORIGINAL
-    step_of_part: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    history: list[Measurement] = field(default_factory=list)
-
-    def last(self, part: str) -> Measurement | None:
-        """The newest measurement of a part."""
-        return next((found for found in reversed(self.history) if found.part == part), None)
 
 
 class Training:
@@ -114,7 +37,7 @@ class Training:
     Args:
         game: the players; updated in place.
         examples: what they learn from.
-        make_optimizer: of all players' weights.
+        make_optimizer: of groups of weights: the decoders', the modification's.
         schedule: how long and how.
         checkpoint: the file; a training whose file is there goes on from it.
         identity: plain settings that a training which goes on must have in common with it.
@@ -132,7 +55,13 @@ class Training:
         self.game, self.examples, self.schedule = game, examples, schedule
         self.checkpoint, self.identity = checkpoint, json.dumps(identity, sort_keys=True)
         self.learns = any(True for _ in game.modification.parameters())
-        self.optimizer = make_optimizer(list(game.parameters()))
+        decoders = [*game.disentangled.parameters(), *game.entangled.parameters()]
+        modification = list(game.modification.parameters())
+        self.optimizer = make_optimizer(
+            [{"params": params} for params in (decoders, modification) if params]
+        )
+        for group in self.optimizer.param_groups[1:]:
+            group["lr"] *= schedule.pace
         self.state = State()
         if checkpoint.is_file():
             self._load()

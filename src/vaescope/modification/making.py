@@ -1,7 +1,7 @@
 """``vaescope modify``: from a configuration to a modified set, its picture and its record."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -18,16 +18,8 @@ from vaescope.files import read_json, write_json
 from vaescope.hardware import set_threads
 from vaescope.modification.closed_form import Patterns
 from vaescope.modification.examples import Examples
-from vaescope.modification.game import Bounded, Direction, Game
-from vaescope.modification.learning import (
-    GAME,
-    MODIFIED,
-    ORIGINAL,
-    Measurement,
-    Schedule,
-    State,
-    Training,
-)
+from vaescope.modification.game import Bounded, Direction, Game, Reference
+from vaescope.modification.learning import Training
 from vaescope.modification.references import (
     Rotation,
     Widths,
@@ -35,6 +27,7 @@ from vaescope.modification.references import (
     varying,
     widths_of_rotated,
 )
+from vaescope.modification.schedule import GAME, MODIFIED, ORIGINAL, Measurement, Schedule, State
 from vaescope.modification.sheet import save_sheet
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.modification import (
@@ -143,11 +136,17 @@ def _build(plain: Mapping[str, Any]) -> tuple[FactorDataModule, Likelihood, _Par
         names = varying(module.factors)
         if "rotation" in built:
             built["rotation"].matrix(names)
-    with mistakes.noted():
         if "network" in built:
-            built["network"](module.image_shape, 1, len(names))
+            _check_network(built["network"], module.image_shape, len(names))
     mistakes.tell()
     return module, built.pop("likelihood"), _Parts(**built)
+
+
+def _check_network(network: Any, image_shape: Sequence[int], count: int) -> None:
+    try:
+        network(image_shape, 1, count)
+    except ValueError as error:
+        raise ConfigError(f"config.network: {error}") from error
 
 
 def _trained(
@@ -193,13 +192,17 @@ def make_game(
         modification = parts.patterns.modification(
             dataset.factors, rotation, planes, dataset.image_shape, plain["direction"]
         )
+    both = (widths, widths_of_rotated(widths, gram, rotation))
+    disentangled, entangled = (
+        Reference(decoder, sigma, parts.widths.adapt)
+        for decoder, sigma in zip(players[1:], both, strict=True)
+    )
     return Game(
         modification,
-        players[1],
-        players[2],
+        disentangled,
+        entangled,
         likelihood.nll,
         rotation=rotation,
-        widths=(widths, widths_of_rotated(widths, gram, rotation)),
         epsilon=plain["epsilon"],
         direction=plain["direction"],
         clip=stays_in_range(dataset.image_shape),

@@ -146,11 +146,15 @@ class Widths:
             the variance relation that have the same KL.
         mean: geometric mean of the factors' widths, for ``jacobian``.
         scale: width of the ball over which the factor Jacobian is taken; 0: between neighbours.
+        adapt: let each reference change its widths while it learns, at the same KL. Without it a
+            modification wins where the widths no longer fit its images, and VAEs, whose widths do,
+            are less impressed.
     """
 
     of: Any = JACOBIAN
-    mean: Width = 0.15
+    mean: Width = 0.2
     scale: Annotated[float, Interval(ge=0, le=1)] = 0.25
+    adapt: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self)

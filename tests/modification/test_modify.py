@@ -1,0 +1,205 @@
+"""``vaescope modify``: what it writes, what it refuses, what a stop or a full disk leaves."""
+
+import errno
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from vaescope.cli import main
+from vaescope.config.loading import resolved
+from vaescope.data import ModifiedDataModule, Panels, XYSquares
+from vaescope.errors import ConfigError, RunFolderError
+from vaescope.files import read_json
+from vaescope.modification import making, modify
+from vaescope.modification.game import Game
+from vaescope.modification.references import standardise
+from vaescope.networks import mlp
+
+SHORT = (
+    *("schedule.steps=6", "schedule.decoders_before=4", "schedule.decoders_after=4"),
+    *("schedule.every_n_steps=2", "schedule.batch_size=16", "bar=false", "threads=1", "device=cpu"),
+)
+
+
+@pytest.fixture
+def plain(config, tmp_path):
+    """Factory of resolved configurations of short modifications."""
+
+    def compose(*overrides, folder=tmp_path / "made"):
+        return resolved(config(*SHORT, f"output_dir='{folder}'", *overrides, name="modify"))
+
+    return compose
+
+
+def images_of(path):
+    module = ModifiedDataModule(path=path)
+    module.setup()
+    return module.dataset.batch(torch.arange(len(module.dataset))).image
+
+
+def files_of(folder):
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("method", ["learnt", "closed_form"])
+def test_the_set_is_the_original_plus_what_was_learnt(plain, tmp_path, method):
+    made = modify(plain(f"method={method}", "epsilon=0.1"))
+    original = Panels()
+    change = images_of(made.path).double() - original.batch(torch.arange(1024)).image.double()
+    assert 0.001 < change.abs().max() <= 0.1
+    state = torch.load(tmp_path / "made" / "learning.ckpt", weights_only=True)["game"]
+    network = mlp((1, 16, 16), 1, 2, encoder_sizes=(64, 64), decoder_sizes=(64, 64))[1]
+    if method == "learnt":
+        prefix = "modification.decoder."
+        network.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        )
+        w = standardise(original.factors, original.values(torch.arange(1024)))
+        with torch.no_grad():
+            expected = 0.1 * network(w).tanh()
+        assert (change - expected).abs().max() < 0.1 / 127
+    record = read_json(tmp_path / "made" / "modification.json")
+    assert record["settings"]["epsilon"] == 0.1
+    assert len(record["history"]) == len(made.history)
+    assert (made.before.step, made.after.step) == (4, 14 if method == "learnt" else 8)
+    assert (made.during is None) == (method == "closed_form")
+    assert (tmp_path / "made" / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_factors_of_one_value_take_no_part(plain):
+    # xy_squares has six factors; of three_dots a stored table; both at a size that is quick
+    made = modify(
+        plain(
+            *("data=xy_squares", "data.max_placements=2", "data.num_squares=1"),
+            *("network=mlp_64", "data.spacing=56"),
+        )
+    )
+    change = (
+        images_of(made.path)
+        - XYSquares(max_placements=2, num_squares=1, spacing=56).batch(torch.arange(4)).image
+    )
+    assert 0 < change.abs().max() <= 0.15
+
+
+def test_the_same_command_again_does_nothing(plain, tmp_path):
+    made = modify(plain())
+    before = files_of(tmp_path / "made")
+    assert modify(plain("threads=2", "bar=true")) == made
+    assert files_of(tmp_path / "made") == before
+    with pytest.raises(RunFolderError, match=r"other settings \(epsilon=0.15\)"):
+        modify(plain("epsilon=0.2"))
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_signal_is_told_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys, step):
+    main(["modify", *SHORT, f"output_dir={tmp_path / 'straight'}"])
+    objective, calls = Game.objective, []
+
+    def signalled(self, *given):
+        calls.append(1)
+        if len(calls) == step + 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return objective(self, *given)
+
+    words = ["modify", *SHORT, f"output_dir={tmp_path / 'stopped'}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Game, "objective", signalled)
+        with pytest.raises(SystemExit) as end:
+            main(words)
+    assert end.value.code == 143
+    assert "start again with the same command" in capsys.readouterr().err
+    assert not (tmp_path / "stopped" / "set").exists()
+    main(words)
+    told = capsys.readouterr().out
+    assert "margin" in told
+    assert f"data.path={tmp_path / 'stopped' / 'set'}" in told
+    one, other = (images_of(tmp_path / name / "set") for name in ("straight", "stopped"))
+    assert torch.equal(one, other)
+
+
+class TestRefusals:
+    """One clear error, before any training, and nothing written."""
+
+    @pytest.fixture(autouse=True)
+    def no_training(self, monkeypatch):
+        def refused(*_, **__):
+            raise AssertionError("it was trained")
+
+        monkeypatch.setattr(making.Training, "run", refused)
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["data=digits"], "no known ones"),
+            (["data=xy_squares", "data.num_squares=1", "data.max_placements=1"], "no known ones"),
+            (["method=best"], "choose learnt or closed_form"),
+            (["direction=up"], "choose entangle or align"),
+            (["rotation.pairs=[[0,5]]"], "0 to 1|no factor|factor"),
+            (["widths.of=[0.1]", "widths.mean=2"], "mean"),
+            (["network=conv64"], "conv64 takes images"),
+            (["schedule.steps=-1"], "steps"),
+        ],
+    )
+    def test_settings(self, plain, tmp_path, words, told):
+        with pytest.raises(ConfigError, match=told):
+            modify(plain(*words))
+        assert not (tmp_path / "made").exists()
+
+    def test_all_mistakes_at_once(self, plain):
+        with pytest.raises(ConfigError) as error:
+            modify(plain("method=best", "direction=up", "data=digits"))
+        assert all(word in str(error.value) for word in ("best", "up", "no known ones"))
+
+    @pytest.mark.parametrize("epsilon", ["0", "-0.1", "1.5", "nan"])
+    def test_epsilon(self, capsys, tmp_path, epsilon):
+        with pytest.raises(SystemExit):
+            main(["modify", *SHORT, f"epsilon={epsilon}", f"output_dir={tmp_path / 'made'}"])
+        assert "config.epsilon" in capsys.readouterr().err
+
+    def test_other_folders(self, plain, tmp_path, capsys):
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        (folder / "thesis.tex").write_text("ten years")
+        with pytest.raises(RunFolderError, match=r"holds thesis\.tex"):
+            modify(plain(folder=folder))
+        with pytest.raises(SystemExit):
+            main(["modify", *SHORT, f"output_dir={folder}"])
+        assert "thesis.tex" in capsys.readouterr().err
+        assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+        with pytest.raises(RunFolderError, match="is a file"):
+            modify(plain(folder=folder / "thesis.tex"))
+
+
+@pytest.mark.parametrize("written", ["learning.ckpt", "change.npy", "sheet.png"])
+def test_a_full_disk_is_one_error_and_nothing_is_half_written(
+    tmp_path, monkeypatch, capsys, written
+):
+    folder = tmp_path / "made"
+    words = ["modify", *SHORT, f"output_dir={folder}"]
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), written)
+
+    where = {
+        "learning.ckpt": (torch, "save"),
+        "change.npy": (np.ndarray, "tofile"),
+        "sheet.png": (making, "save_sheet"),
+    }
+    with monkeypatch.context() as patch:
+        if written == "change.npy":
+            patch.setattr("vaescope.data.files.npy_cache._Conversion.run", full)
+        else:
+            patch.setattr(*where[written], full)
+        with pytest.raises(SystemExit) as end:
+            main(words)
+    assert end.value.code == 1
+    told = capsys.readouterr().err
+    assert "free some" in told
+    assert "Traceback" not in told
+    assert not (folder / "modification.json").exists()
+    assert not list(folder.glob(".*.new"))
+    main(words)
+    assert (folder / "modification.json").is_file()
