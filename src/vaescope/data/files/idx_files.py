@@ -21,20 +21,14 @@ _UNSIGNED_BYTES = 8  # the header's code of the type
 class IdxFile:
     """A published file that holds one array of unsigned bytes.
 
-    Args:
-        title: the data set it belongs to.
-        name: its name without ``.gz``.
-        shape: of the array.
-        md5: of the decompressed bytes with the header; an array may be compressed in many ways.
-
     Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/, "file formats". Differs:
     only arrays of unsigned bytes are read.
     """
 
-    title: str
-    name: str
+    title: str  # of the data set
+    name: str  # without ".gz"
     shape: tuple[int, ...]
-    md5: str
+    md5: str  # of the decompressed bytes with the header: an array has many compressed forms
 
     def path_in(self, folder: Path) -> Path | None:
         """Where it lies in ``folder``, the decompressed file first; None if it does not."""

@@ -152,15 +152,6 @@ class DSprites(RenderedDataset):
         verdict = "as it should be" if is_right else "WRONG: delete the file"
         return f"{path}\n  sha256 of the packed images {digest}: {verdict}"
 
-    def __getstate__(self) -> dict[str, Any]:
-        # a copy in another process makes the renderer's tables again: they are 8 MB
-        return vars(self) | {"_renderer": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        if state.get("_kept", self) is None:  # loaded, and not from a file
-            self._renderer = DSpritesRenderer(self.device)
-
 
 class PackingDataModule(FactorDataModule):
     """Batches of dSprites or a variant.
@@ -172,10 +163,10 @@ class PackingDataModule(FactorDataModule):
     def options(self) -> dict[str, Any]:
         """Options of the data set, with ``cache`` decided."""
         options = super().options()
-        long = self.planned_images(files.NUM_IMAGES) > _WORTH_PACKING
+        long = self.planned_images() > _WORTH_PACKING
         return options | {"cache": True} if long and options["cache"] is None else options
 
-    def planned_images(self, num_images: int) -> float:
+    def planned_images(self) -> float:
         """Number of images this run trains on, repetitions counted; 0 without a trainer."""
         trainer = self.trainer
         if trainer is None:
@@ -184,7 +175,7 @@ class PackingDataModule(FactorDataModule):
         if trainer.max_steps >= 0:
             return trainer.max_steps * batch * trainer.accumulate_grad_batches
         limit = trainer.limit_train_batches
-        share = limit * self.batch_size if isinstance(limit, int) else limit * num_images
+        share = limit * (self.batch_size if isinstance(limit, int) else files.NUM_IMAGES)
         epoch = share * max(1, len(self._member_seeds))
         return epoch * (math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs)
 

@@ -15,8 +15,6 @@ from vaescope.data.sets.dsprites import files
 from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE, DSpritesRenderer
 
 RENDERED_SHA256 = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
-RENDERED_ONES = 128_328_864
-OFFICIAL_ONES = 128_328_862
 ROW_BYTES = SIDE * SIDE // 8
 _RENDER_CHUNK = 2048
 

@@ -5,7 +5,7 @@ true frames: vertices snapped to the GPU's grid of 1/256 pixel, a pixel set if i
 """
 
 from functools import cache
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -43,6 +43,9 @@ class DSpritesRenderer:
         self.device = torch.device(device)
         self._tables = [(x.to(self.device), y.to(self.device)) for x, y in _tables()]
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DSpritesRenderer, (self.device,)  # the tables, 8 MB, are made again
 
     @property
     def num_bytes(self) -> int:
