@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from vaescope.commands.originals import with_originals
 from vaescope.config.loading import config_dir
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +56,7 @@ def test_commands_of_the_readme_compose(config):
     lines = re.findall(r"^vaescope train ((?!-m|--|resume).*?)\s*(?:#.*)?$", README, re.M)
     assert lines
     for line in lines:
-        assert config(*line.split()).seed >= 0
+        assert config(*with_originals(line.split())).seed >= 0
 
 
 def test_the_table_of_data_sets_is_made_from_their_records():

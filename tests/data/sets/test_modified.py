@@ -178,6 +178,18 @@ def test_a_copy_in_a_worker_reads_the_file_and_holds_no_changes(folder):
     assert dataset.files_read() == [folder / "change.npy"]
 
 
+def test_on_an_accelerator_the_changes_lie_in_its_memory(folder):
+    dataset = dataset_of(folder, shuffle_seed=1)
+    expected = dataset.change_at(ROWS)
+    assert dataset.to("meta").change_at(ROWS.to("meta")).device.type == "meta"
+    assert dataset.num_bytes == 1024 * 256 + 1024 * 8  # and the order in which they are dealt
+    dataset = dataset_of(folder, shuffle_seed=1)
+    dataset._change = dataset._mapped.read("cpu")
+    assert torch.equal(dataset.change_at(ROWS), expected)
+    assert torch.equal(dataset.to("cpu").change_at(ROWS), expected)
+    assert dataset._change is None  # it is mapped again
+
+
 # the original
 
 
@@ -411,7 +423,7 @@ def edit_epsilon(folder):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_byte, r"change.npy is damaged: in bytes 0 to .* delete it"),
+        (spoil_byte, "change.npy is damaged: in bytes 0 to .*changed since it was written; copy"),
         (truncate, "change.npy is damaged"),
         (lambda folder: (folder / "change.npy").unlink(), "change.npy is damaged"),
         (lambda folder: (folder / "change.npy.json").unlink(), "change.npy cannot be checked"),
@@ -439,6 +451,7 @@ def test_verify_reads_every_byte(own):
     spoil_byte(own)
     (found,) = ModifiedDataModule(path=own).verify()
     assert "has changed since" in found.fault
+    assert f"copy {own} again as a whole" in found.fault
 
 
 def test_it_says_whose_images_it_shows(tmp_path):

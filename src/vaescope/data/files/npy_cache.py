@@ -159,7 +159,7 @@ class _Conversion:
 
     def _append(self, file: IO[bytes], pieces: Iterator[np.ndarray], done: int) -> None:
         total = self.shape[0]
-        bar = tqdm(total=total, initial=done, unit="image", desc=f"converting {self._title}")
+        bar = tqdm(total=total, initial=done, unit="image", desc=f"writing {self._title}")
         with bar:
             try:
                 for images in pieces:

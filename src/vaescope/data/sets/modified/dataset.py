@@ -11,10 +11,9 @@ from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
-from vaescope.data.files.verification import FileCheck, check_converted
+from vaescope.data.files.verification import FileCheck
 from vaescope.data.sets.modified.additive import AdditiveDataModule, AdditiveDataset, reach
 from vaescope.data.sets.modified.folders import (
-    CHANGE,
     LEVELS,
     ModifiedFolder,
     as_int8,
@@ -112,7 +111,7 @@ class ModifiedDataModule(AdditiveDataModule):
 
     def verify(self) -> Iterator[FileCheck]:
         """Checks of the stored images, and of the original's files."""
-        yield check_converted(self._folder.path / CHANGE)
+        yield self._folder.check()
         yield from self.original_module.verify()
 
     def _found_original(self) -> FactorDataModule:

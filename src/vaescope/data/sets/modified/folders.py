@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.data.files.cache import writing
 from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray, convert, require_converted
+from vaescope.data.files.verification import FileCheck, check_converted
 from vaescope.data.sets.modified.additive import Epsilon, stays_in_range
 from vaescope.data.sets.modified.originals import identity_of
 from vaescope.errors import ConfigError, DataError
@@ -61,13 +62,23 @@ class ModifiedFolder:
             DataError: their file is missing, damaged, or that of another folder.
         """
         file = self.path / CHANGE
-        array = MappedArray(file, _shape(self.original), require_converted)
+        try:
+            array = MappedArray(file, _shape(self.original), require_converted)
+        except DataError as error:
+            raise DataError(self._spoilt(str(error))) from error
         if read_record(file).get("modification") != self.about["checksum"]:
-            raise DataError(
-                f"{file} belongs to another {ABOUT} than the one beside it; copy the whole folder "
-                "again"
-            )
+            raise DataError(self._spoilt(f"{file} belongs to another {ABOUT}"))
         return array
+
+    def check(self) -> FileCheck:
+        """The changes, read from the first byte to the last."""
+        found = check_converted(self.path / CHANGE)
+        return replace(found, fault=found.fault and self._spoilt(found.fault))
+
+    def _spoilt(self, reason: str) -> str:
+        """What is wrong with one file, and what to do, which is for the whole folder."""
+        reason = reason.removesuffix("; delete it and run again")
+        return f"{reason}; copy {self.path} again as a whole, or delete it and write it anew"
 
 
 @in_range
@@ -169,8 +180,8 @@ def read_modified(path: str | Path | None) -> ModifiedFolder:
         raise DataError(f"{file} has changed since it was written; write the set anew")
     if about["version"] != _VERSION:
         raise DataError(
-            f"{file} is of version {about['version']}, and this vaescope reads {_VERSION}; update "
-            "vaescope, or write the set anew"
+            f"{file} is of version {about['version']}, and this vaescope reads {_VERSION}; write "
+            "the set anew"
         )
     return ModifiedFolder(folder, about)
 
