@@ -10,15 +10,13 @@ from torch import nn
 
 from vaescope.config.loading import read_yaml
 from vaescope.errors import DataError, RunFolderError
-from vaescope.experiment.assembly import member_seeds, read_checkpoint
+from vaescope.experiment.assembly import Plain, member_seeds, read_checkpoint
 from vaescope.files import link_as
 from vaescope.report.run.finishing import finish, lacks_report
 from vaescope.run_folder.contents import BEST, CONFIG, LAST, holds_run
 from vaescope.run_folder.scores import read_scores
 
 log = logging.getLogger(__name__)
-
-Plain = dict[str, Any]
 
 # what a machine or a place decides, and what continuing itself writes
 OF_THE_MACHINE = {

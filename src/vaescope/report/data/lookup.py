@@ -1,7 +1,6 @@
 """Images of a data set by row, and by factor values: the ones it has, or those nearest to them."""
 
 import math
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -31,7 +30,7 @@ class Lookup:
         # whether an image can be asked for by any values, be it to learn that there is none
         self.is_exact = len(factors) > 0 and (self.computes or not factors.has_continuous)
 
-    @cached_property
+    @property
     def values(self) -> np.ndarray:
         """Factor values `[N, K]` of all rows."""
         return self.lookup.values
