@@ -21,12 +21,7 @@ _BLOCK = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+](?!\d)|[=#]))")
 def printable(text: object, keep: str = "") -> str:
     r"""The text with every control character shown by its code, ``\x1b``, and not obeyed.
 
-    Args:
-        text: anything; its ``str`` is taken.
-        keep: control characters that stay, as ``"\\n"`` where lines are wanted.
-
-    Returns:
-        Text that UTF-8 can hold.
+    UTF-8 can hold it. ``keep``: control characters that stay, ``"\\n"`` where lines are wanted.
     """
 
     def coded(found: re.Match[str]) -> str:

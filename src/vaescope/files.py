@@ -83,9 +83,7 @@ def link_as(path: Path, other: Path) -> None:
 def remove_stale(folder: Path, name: str | None = None) -> None:
     """Remove temporaries of killed processes; those of living ones, of any machine, stay.
 
-    Args:
-        folder: where the files lie.
-        name: of the file that they were to replace; None: of any.
+    They were to replace the file ``name`` in the folder; None: any.
     """
     for path in folder.glob(f".{'*' if name is None else glob.escape(name)}.*.new"):
         try:

@@ -19,10 +19,7 @@ def rendered(
 ) -> str:
     """A page, or a text in Markdown; all that is put into it is escaped, but for our own drawings.
 
-    Args:
-        template: name of a file in ``templates``.
-        content: what it shows.
-        filters: further filters of the template.
+    ``template`` is the name of a file in ``templates``, ``filters`` are further filters of it.
     """
     is_page = template.endswith(".html")
 

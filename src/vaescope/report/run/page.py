@@ -90,25 +90,21 @@ def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """The run in one sentence, as far as its statistics go; of several members, their means."""
-    parts, scores = [], {name_of(key): _mean(rows, key) for row in rows for key in row}
-    if len(rows) > 1:
-        parts.append(f"Means over {len(rows)} seeds:")
-    numbers = {name for name, value in scores.items() if value is not None}
-    if numbers >= {"active_latents", "dto_active", "dto_active_ratio"}:
+    scores = {}
+    for key in dict.fromkeys(key for row in rows for key in row):
+        values = [row[key] for row in rows if key in row]
+        if all(isinstance(value, int | float) for value in values):
+            scores[name_of(key)] = fmean(values)
+    parts = [f"Means over {len(rows)} seeds:"] if len(rows) > 1 else []
+    if scores.keys() >= {"active_latents", "dto_active", "dto_active_ratio"}:
         parts.append(
             f"On its {scores['active_latents']:.3g} active latents the decoder's Jacobian is "
             f"{scores['dto_active']:.2f} from orthogonal columns, "
             f"{scores['dto_active_ratio']:.2f} of what a random rotation has."
         )
-    if numbers >= {"mig", "mig_chance", "mig_ceiling"}:
+    if scores.keys() >= {"mig", "mig_chance", "mig_ceiling"}:
         parts.append(
             f"The MIG is {scores['mig']:.2f} (shuffled factors: {scores['mig_chance']:.4f}, "
             f"a perfect code: {scores['mig_ceiling']:.2f})."
         )
     return " ".join(parts)
-
-
-def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
-    """Mean of a score over the rows that have it; nothing of what is no number."""
-    values = [row[key] for row in rows if key in row]
-    return fmean(values) if all(isinstance(value, int | float) for value in values) else None
