@@ -139,7 +139,7 @@ def test_evaluation_and_report_stop_with_the_signals_code(straight, tmp_path, mo
             ["evaluate", f"checkpoint={straight}/checkpoints/last.ckpt"],
             "experiment.evaluation.final_scores",
         ),
-        (["report", f"runs=[{straight}]"], "report.comparison.page.compared"),
+        (["report", f"runs=[{straight}]"], "report.comparison.page.compare_runs"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(f"vaescope.{what}", kill)
