@@ -30,7 +30,7 @@ class _ByValues:
         self.factors = factors
 
     def check(self, factors: Factors) -> None:
-        """Refuse chosen factors of other kinds or of too few values, and none to choose."""
+        """Refuse factors of other kinds or of too few values, and sets that have no others."""
         self._positions(factors)
 
     def mask(self, values: Tensor, factors: Factors) -> Tensor:

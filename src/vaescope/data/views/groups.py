@@ -34,7 +34,7 @@ class Groups:
         self.by, self.size = by, size
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse no such factor, a continuous one, or groups that do not fill the batch."""
+        """Refuse a factor that is unknown or continuous, and groups that do not fill the batch."""
         if batch_size % self.size:
             raise ConfigError(
                 f"size={self.size} was given for batch_size={batch_size}; choose a divisor of it"
@@ -69,7 +69,7 @@ class Labels:
         self.by, self.num_labels = by, num_labels
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse no such factor, a continuous one, or one of more values than the model's."""
+        """Refuse a factor that is unknown, continuous or of more values than the model knows."""
         by = self._name(factors)
         require_labels(by, factors)
         if by in factors.names:

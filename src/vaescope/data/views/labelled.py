@@ -60,7 +60,7 @@ class Labelled:
         self.probability, self.num_observed, self.seed = probability, num_observed, seed
 
     def check(self, factors: Factors, batch_size: int) -> None:
-        """Refuse no factors, or such as the labeller cannot label."""
+        """Refuse a data set without factors, or with such as the labeller cannot label."""
         if not len(factors):
             raise ConfigError(
                 "view=labelled needs factors, and this data set has none; choose another view"
