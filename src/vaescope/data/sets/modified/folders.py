@@ -114,8 +114,8 @@ def write_modified(
         The folder.
 
     Raises:
-        ConfigError: the folder holds something else, the original is no set of vaescope, or
-            ``facts`` are no JSON.
+        ConfigError: the folder holds something else, the original has no name that finds it
+            again, or ``facts`` are no JSON.
         DataError: the disk is full, or ``change_of`` gives other numbers or shapes.
     """
     folder = Path(folder).expanduser()
@@ -240,10 +240,9 @@ def _holds(folder: Path, about: Mapping[str, Any], rows: Tensor, sample: np.ndar
     with contextlib.suppress(ConfigError, DataError):
         there = read_modified(folder)
         if _made_alike(there.about) == _made_alike(about):
-            steps = (
-                as_int8(there.change().take(rows)).int() - as_int8(torch.from_numpy(sample)).int()
-            )
-            if steps.abs().max() <= 1:  # another number of threads rounds otherwise
+            stored = there.change().take(rows), torch.from_numpy(sample)
+            one, other = (as_int8(each).int() for each in stored)
+            if (one - other).abs().max() <= 1:  # another number of threads rounds otherwise
                 return True
     raise ConfigError(f"{folder} holds something else already; name another folder")
 
@@ -258,10 +257,8 @@ def _pieces(
     dataset: FactorDataset, change_of: Change, batch_size: int, start: int
 ) -> Iterator[np.ndarray]:
     """Changes uint8 `[b, *image_shape]` of the rows from ``start`` on."""
-    for first in range(start, len(dataset), batch_size):
-        yield _change(
-            dataset, change_of, torch.arange(first, min(first + batch_size, len(dataset)))
-        )
+    for rows in torch.arange(start, len(dataset)).split(batch_size):
+        yield _change(dataset, change_of, rows)
 
 
 def _change(dataset: FactorDataset, change_of: Change, rows: Tensor) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Originals: the set that an image was added to, by a name and options that find it again."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
         dataset: what it makes.
 
     Returns:
-        Its name and options, the shape of it, and numbers that follow from some of its images.
+        Its name and options, its shape, and numbers that follow from some of its images.
 
     Raises:
         ConfigError: no name would find it again: it is no set of vaescope, or adds to another.
@@ -51,11 +51,7 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
         "name": name,
         "options": options_of(module),
         "source": dataset.source,
-        "num_images": len(dataset),
-        "image_shape": list(dataset.image_shape),
-        "factors": {
-            key: list(getattr(dataset.factors, key)) for key in ("names", "sizes", "kinds")
-        },
+        **_shape_of(dataset),
         "sample": _sample(dataset),
     }
 
@@ -79,10 +75,7 @@ def original_named(identity: Mapping[str, Any]) -> FactorDataModule:
     kind = offered().get(name)
     if kind is None:
         raise ConfigError(f"there is no data set {name!r}{closest(str(name), offered())}")
-    known = {field.name for field in fields(kind)} - {
-        field.name for field in fields(FactorDataModule)
-    }
-    if unknown := sorted(options.keys() - known):
+    if unknown := sorted(options.keys() - {*_options(kind)}):
         raise ConfigError(f"{name} takes no {', '.join(map(repr, unknown))}")
     return kind(**options)
 
@@ -118,13 +111,7 @@ def require_images(identity: Mapping[str, Any], dataset: FactorDataset, where: s
     Raises:
         DataError: its shape, its factors or its images differ.
     """
-    given = {
-        "num_images": len(dataset),
-        "image_shape": list(dataset.image_shape),
-        "factors": {
-            key: list(getattr(dataset.factors, key)) for key in ("names", "sizes", "kinds")
-        },
-    }
+    given = _shape_of(dataset)
     same = all(identity[key] == value for key, value in given.items())
     if not same or not np.allclose(identity["sample"], _sample(dataset), 1e-5, _TOLERANCE):
         what = "images" if same else next(k for k, v in given.items() if identity[k] != v)
@@ -141,13 +128,9 @@ def _options(kind: type[FactorDataModule]) -> list[str]:
 
 
 def _shape_of(dataset: FactorDataset) -> dict[str, Any]:
-    factors = dataset.factors
-    named = {"names": factors.names, "sizes": factors.sizes, "kinds": factors.kinds}
-    return {
-        "num_images": len(dataset),
-        "image_shape": list(dataset.image_shape),
-        "factors": {key: list(value) for key, value in named.items()},
-    }
+    factors = {name: list(entries) for name, entries in asdict(dataset.factors).items()}
+    shape = list(dataset.image_shape)
+    return {"num_images": len(dataset), "image_shape": shape, "factors": factors}
 
 
 def _own(kind: type[FactorDataModule]) -> Iterator[type[FactorDataModule]]:
