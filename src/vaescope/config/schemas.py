@@ -135,8 +135,12 @@ class PaperSchema:
 
     title: str = MISSING
     source: str = MISSING
+    about: str | None = None
     parts: dict[str, list[str]] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
     sweeps: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    variants: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    modifications: dict[str, list[str]] = field(default_factory=dict)
     differs: dict[str, str] = field(default_factory=dict)
     tables: dict[str, list[str]] = field(default_factory=dict)
     printed: dict[str, dict[str, list[float]]] = field(default_factory=dict)

@@ -44,6 +44,7 @@ def write_page(
     content = {
         "title": plan["title"],
         "source": plan["source"],
+        "about": plan["about"],
         "scale": plain["scale"],
         "command": " ".join([*sys.argv[0].split(), *sys.argv[1:]]).replace("paper=", ""),
         "columns": COLUMNS,
@@ -56,7 +57,8 @@ def write_page(
     write_json(folder / "results.json", content)
     shown = _texts(tables, verdicts)
     in_markdown = {name: Markup("\n".join(markdown_table(*table))) for name, table in shown.items()}
-    page = {**content, "figures": figures, "in_markdown": in_markdown}
+    captions = {part: paper.drawings[part].caption for part in figures}
+    page = {**content, "figures": figures, "captions": captions, "in_markdown": in_markdown}
     write_text(folder / "results.md", rendered("reproduction.md", page) + "\n")
     write_text(folder / "report.html", rendered("reproduction.html", page))
     for part, (columns, rows) in shown.items():

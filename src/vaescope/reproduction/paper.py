@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from vaescope.data import FactorDataModule
 from vaescope.experiment.assembly import build_data, load_models
@@ -30,10 +31,14 @@ class Opened:
     data: FactorDataModule
     step: int
 
+    def rows(self, num_samples: int) -> Tensor:
+        """Random rows of the test part int64 `[n]`, all of them if there are fewer."""
+        count = min(num_samples, len(self.data.rows["test"]))
+        return self.data.evaluation_rows("test", count)
+
     def batch(self, num_samples: int) -> Batch:
         """A batch of the test part."""
-        count = min(num_samples, len(self.data.rows["test"]))
-        return self.data.dataset.batch(self.data.evaluation_rows("test", count))
+        return self.data.dataset.batch(self.rows(num_samples))
 
 
 def opened(result: Result, data_dir: str | None) -> Opened:
@@ -52,12 +57,14 @@ class Drawing:
         opens: patterns of the runs whose weights it needs.
         take: what it takes from an opened run.
         numbers: of what was taken, for claims.
+        caption: what there is to see.
     """
 
     draw: Callable[[Results, Mapping[str, Any]], Figure | None] = lambda results, taken: None
     opens: Sequence[str] = ()
     take: Callable[[Opened], Any] = lambda run: None
     numbers: Callable[[Any], Numbers] = lambda taken: {}
+    caption: str = ""
 
     def needs(self, name: str) -> bool:
         """Whether it takes something from this run."""

@@ -54,11 +54,14 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
         data_dir=plain["data_dir"],
     )
     results = {
-        run.name: read_result(run, folder / run.name, errors.get(run.name, "")) for run in runs
+        run.name: read_result(run, folder / run.name, errors.get(run.name, ""))
+        for run in runs
+        if run.command == "train"
     }
     measured, drawn, unmeasured = _from_weights(_paper(paper), results, parts, plain["data_dir"])
     page = write_page(folder, plain, _paper(paper), results, drawn, measured)
-    without = [results[run.name] for run in wanted if not (run.skipped or results[run.name].rows)]
+    trained = [results[run.name] for run in wanted if run.name in results and not run.skipped]
+    without = [result for result in trained if not result.rows]
     _tell_failures({result.run.name: result.error for result in without} | unmeasured, page)
     return page
 

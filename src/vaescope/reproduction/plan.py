@@ -1,26 +1,31 @@
 """Plan of a reproduction: which runs make which part of a paper, and what a scale leaves out."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vaescope.errors import ConfigError, closest
+
+PATH = "data.path"  # the option of a run that names the modification whose set it trains on
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training that a paper's part needs.
+    """One training that a paper's part needs, or one modified set that trainings need.
 
     Attributes:
         name: of the run and its folder: ``table1_dsprites_vae``.
-        experiment: option of ``conf/experiment``.
+        experiment: option of ``conf/experiment``; empty for a modification.
         words: overrides of it.
         reduced: what they leave out of the paper's setting; empty for the setting as published.
         differs: how the experiment itself differs from the paper's; empty if it does not.
         skipped: why this scale leaves the run out; empty if it does not.
+        minutes: of one processor core that it takes, about; 0: unknown.
+        swept: the option that the plan sweeps; no scale changes its value.
+        command: of ``vaescope`` that makes it.
     """
 
     name: str
@@ -29,6 +34,15 @@ class Run:
     reduced: tuple[str, ...] = ()
     differs: str = ""
     skipped: str = ""
+    minutes: float = 0.0
+    swept: str = ""
+    command: Literal["train", "modify"] = "train"
+
+    @property
+    def modification(self) -> str:
+        """Name of the modification whose set it trains on; empty if there is none."""
+        options = dict(word.split("=", 1) for word in self.words)
+        return options.get(PATH, "")
 
 
 def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Path) -> list[Run]:
@@ -41,7 +55,7 @@ def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Pa
         config_dir: folder of the YAML files.
 
     Returns:
-        The runs, those that are left out included, in the order of their names.
+        The runs, those that are left out included: modifications, and the others by their names.
 
     Raises:
         ConfigError: for an unknown scale or a plan that names what does not exist.
@@ -49,11 +63,19 @@ def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Pa
     _check_name("scale", scale, plan["scales"])
     _check_changes(scale, plan["scales"][scale])
     experiments = sorted(path.stem for path in (config_dir / "experiment").glob(f"{paper}_*.yaml"))
-    runs = [
-        run
-        for experiment in experiments
-        for run in _swept(Run(experiment.removeprefix(f"{paper}_"), experiment), plan["sweeps"])
+    named = {experiment.removeprefix(f"{paper}_"): experiment for experiment in experiments}
+    named |= {name: f"{paper}_{own}" for name, own in plan.get("copies", {}).items()}
+    modifications = plan.get("modifications", {})
+    runs = [Run(name, "", tuple(words), command="modify") for name, words in modifications.items()]
+    runs += [
+        variant
+        for name, experiment in sorted(named.items())
+        for run in _swept(Run(name, experiment), plan["sweeps"])
+        for variant in _variants(run, plan.get("variants", {}))
     ]
+    for run in runs:
+        if run.modification and run.modification not in modifications:
+            _check_name(f"config.paper.variants: {PATH}", run.modification, modifications)
     runs = [replace(run, differs=plan.get("differs", {}).get(run.name, "")) for run in runs]
     for change in plan["scales"][scale]:
         if not any(fnmatchcase(run.name, change["runs"]) for run in runs):
@@ -76,9 +98,15 @@ def chosen_parts(
 
 
 def runs_of(runs: Sequence[Run], plan: Mapping[str, Any], parts: Sequence[str]) -> list[Run]:
-    """The runs that the parts need."""
+    """The runs that the parts need, with the modifications that these need."""
     patterns = [pattern for part in parts for pattern in plan["parts"][part]]
-    return [run for run in runs if any(fnmatchcase(run.name, pattern) for pattern in patterns)]
+    return _with_modifications(runs, lambda name: any(fnmatchcase(name, p) for p in patterns))
+
+
+def _with_modifications(runs: Sequence[Run], wanted: Callable[[str], bool]) -> list[Run]:
+    found = {run.name for run in runs if wanted(run.name)}
+    found |= {run.modification for run in runs if run.name in found and not run.skipped}
+    return [run for run in runs if run.name in found]
 
 
 def chosen_runs(runs: Sequence[Run], only: str | None) -> list[Run]:
@@ -87,7 +115,7 @@ def chosen_runs(runs: Sequence[Run], only: str | None) -> list[Run]:
     Raises:
         ConfigError: if none matches, with those that there are, or the scale makes none of them.
     """
-    found = [run for run in runs if only is None or fnmatchcase(run.name, only)]
+    found = _with_modifications(runs, lambda name: only is None or fnmatchcase(name, only))
     if not found:
         _check_name("only", str(only), [run.name for run in runs])
     if only is not None and all(run.skipped for run in found):
@@ -106,22 +134,39 @@ def _swept(run: Run, sweeps: Mapping[str, Mapping[str, Sequence[float]]]) -> lis
     ((key, values),) = sweeps[run.name].items()
     return [
         replace(
-            run, name=f"{run.name}_{key.rpartition('.')[2]}_{value:g}", words=(f"{key}={value}",)
+            run,
+            name=f"{run.name}_{key.rpartition('.')[2]}_{value:g}",
+            words=(f"{key}={value}",),
+            swept=key,
         )
         for value in values
     ]
+
+
+def _variants(run: Run, variants: Mapping[str, Mapping[str, Sequence[str]]]) -> Sequence[Run]:
+    """One run for each variant of the first pattern that matches; the run itself without one."""
+    for pattern, words in variants.items():
+        if fnmatchcase(run.name, pattern):
+            return [
+                replace(run, name=f"{run.name}_{name}", words=(*run.words, *own))
+                for name, own in words.items()
+            ]
+    return [run]
 
 
 def _changed(run: Run, changes: Sequence[Mapping[str, Any]]) -> Run:
     """The run under all changes that match it; later ones win, but what is swept stays."""
     matching = [change for change in changes if fnmatchcase(run.name, change["runs"])]
     words = [word for change in matching for word in change.get("words", ())]
-    by_key = {word.split("=")[0]: word for word in (*words, *run.words)}
+    own = {word.split("=")[0]: word for word in run.words}
+    swept = {run.swept: own.pop(run.swept)} if run.swept else {}
+    by_key = own | {word.split("=")[0]: word for word in words} | swept
     return replace(
         run,
         words=tuple(by_key.values()),
         reduced=tuple(change["reduced"] for change in matching if "reduced" in change),
         skipped=next((change["skip"] for change in matching if "skip" in change), ""),
+        minutes=next((change["minutes"] for change in matching[::-1] if "minutes" in change), 0.0),
     )
 
 
@@ -130,7 +175,7 @@ def _check_changes(scale: str, changes: object) -> None:
     if not all(isinstance(e, Mapping) and isinstance(e.get("runs"), str) for e in entries):
         raise ConfigError(
             f"config.paper.scales.{scale}: {changes!r} was given; give a list, each with "
-            "runs=NAMES and with words, reduced or skip"
+            "runs=NAMES and with words, reduced, skip or minutes"
         )
 
 

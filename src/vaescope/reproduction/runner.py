@@ -1,4 +1,4 @@
-"""Train the runs that are missing, each in a process of its own; begun ones are resumed."""
+"""Make the runs that are missing, each in a process of its own; begun ones are resumed."""
 
 import logging
 import os
@@ -6,14 +6,15 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from vaescope.config.groups import NAMES
 from vaescope.config.loading import read_overrides, read_value, read_yaml
 from vaescope.config.overrides import word
 from vaescope.errors import first_line
-from vaescope.reproduction.plan import Run
+from vaescope.reproduction.plan import PATH, Run
 from vaescope.run_folder.contents import (
     CONFIG,
     HYDRAS,
@@ -23,6 +24,7 @@ from vaescope.run_folder.contents import (
     holds_state,
     last_error,
 )
+from vaescope.run_folder.modification import RECORD, SET
 from vaescope.run_folder.scores import has_scores
 
 log = logging.getLogger(__name__)
@@ -35,11 +37,16 @@ OF_THE_MACHINE = {
     "compile",
     "logger",
     "callbacks.progress.bar",
+    "bar",
+    "output_dir",
+    PATH,
 }
 
 
-def is_done(folder: Path) -> bool:
-    """Whether the run in ``folder`` has its final scores, and the report that it can write."""
+def is_done(run: Run, folder: Path) -> bool:
+    """Whether ``folder`` has what the run makes: final scores and report, or the modified set."""
+    if run.command == "modify":
+        return (folder / RECORD).is_file()
     reported = (folder / REPORT).is_file() or not holds_state(folder)
     return has_scores(folder) and reported
 
@@ -47,10 +54,10 @@ def is_done(folder: Path) -> bool:
 def make_runs(
     runs: Sequence[Run], folder: Path, *, jobs: int, threads: int | None, data_dir: str | None
 ) -> dict[str, str]:
-    """Train what is not trained yet; a run that fails leaves the others alone.
+    """Make what is not made yet; a run that fails leaves the others alone.
 
     Args:
-        runs: to be made.
+        runs: to be made, the modifications that they need among them.
         folder: each run's folder lies in it, under the run's name.
         jobs: runs at a time.
         threads: torch threads of each.
@@ -59,17 +66,29 @@ def make_runs(
     Returns:
         The last line of the error of every run that failed, by name.
     """
+    folder = folder.resolve()
     kept = [run for run in runs if not run.skipped]
     others = {run.name: other for run in kept if (other := other_settings(run, folder / run.name))}
-    wanted = [r for r in kept if r.name not in others and not is_done(folder / r.name)]
+    wanted = [r for r in kept if r.name not in others and not is_done(r, folder / r.name)]
     if wanted:
-        log.info("%d of %d runs to make, %d at a time", len(wanted), len(runs), jobs)
+        log.info(
+            "%d of %d runs to make, %d at a time%s",
+            len(wanted),
+            len(runs),
+            jobs,
+            _estimate(wanted, jobs),
+        )
     shared = [each for each in (f"threads={threads}" if threads else "", _data(data_dir)) if each]
     started: list[subprocess.Popen[bytes]] = []
+    made: dict[str, Future[str]] = {}
+    # a run that waits for its modification has that before it, so that it waits for no run behind
+    wanted.sort(key=lambda run: (run.command != "modify", run.modification != ""))
     with ThreadPoolExecutor(jobs) as pool:
-        errors = pool.map(lambda run: _tried(run, folder / run.name, shared, started), wanted)
         try:
-            failed = {run.name: error for run, error in zip(wanted, errors, strict=True) if error}
+            for run in wanted:
+                needed = others.get(run.modification) or made.get(run.modification)
+                made[run.name] = pool.submit(_tried, run, folder, shared, started, needed)
+            failed = {name: error for name, each in made.items() if (error := each.result())}
         except BaseException:
             # a signal: the runs that go on keep their states, and no other begins
             pool.shutdown(wait=False, cancel_futures=True)
@@ -79,20 +98,35 @@ def make_runs(
     return others | failed
 
 
+def _estimate(runs: Sequence[Run], jobs: int) -> str:
+    """How long they take, where the plan says it of all of them."""
+    if not all(run.minutes for run in runs):
+        return ""
+    minutes = max(sum(run.minutes for run in runs) / jobs, max(run.minutes for run in runs))
+    told = f"{minutes / 60:.3g} hours" if minutes > 90 else f"{minutes:.2g} minutes"
+    return f": about {told} where each has a core of its own"
+
+
 def other_settings(run: Run, folder: Path) -> str:
     """Why the run in ``folder`` is not the planned one; nothing if it is, or if there is none."""
     record = folder / HYDRAS / "overrides.yaml"
-    if not (folder / CONFIG).is_file():
+    trained = run.command == "train"
+    if not (folder / CONFIG if trained else record).is_file():
         return ""
     try:
-        config = read_yaml(folder / CONFIG)
+        config = read_yaml(folder / CONFIG) if trained else {}
         words = read_overrides(record)
     except Exception as error:  # of YAML, of OmegaConf, of the disk
         return f"{folder} cannot be read: {first_line(error)}; remove it"
     planned = dict(map(_pair, run.words))
-    made = {key: _value_at(config, key) for key in planned}
-    wanted = {key: read_value(text) for key, text in planned.items()}
-    for key, text in map(_pair, words):
+    planned.pop(PATH, None)  # a folder may be moved
+    recorded = dict(map(_pair, words))
+    as_words = {key for key in planned if not trained or key.partition("@")[0] in NAMES}
+    made = {
+        key: recorded.get(key) if key in as_words else _value_at(config, key) for key in planned
+    }
+    wanted = {k: text if k in as_words else read_value(text) for k, text in planned.items()}
+    for key, text in recorded.items():
         if key not in planned and key not in OF_THE_MACHINE:
             made[key], wanted[key] = text, "what the experiment says"
     for key, value in made.items():
@@ -120,42 +154,51 @@ def _data(data_dir: str | None) -> str:
 
 
 def _tried(
-    run: Run, folder: Path, shared: Sequence[str], started: list[subprocess.Popen[bytes]]
+    run: Run,
+    folder: Path,
+    shared: Sequence[str],
+    started: list[subprocess.Popen[bytes]],
+    needed: Future[str] | str | None,
 ) -> str:
-    """``_make``, with what the disk refuses as an error like others."""
+    """``_make`` once there is the set that the run needs, with the disk's refusals as errors."""
+    error = needed.result() if isinstance(needed, Future) else needed
+    if error:
+        return f"there is no {run.modification}: {error}"
     try:
         return _make(run, folder, shared, started)
-    except OSError as error:
-        return str(error)
+    except OSError as refusal:
+        return str(refusal)
 
 
 def _make(
-    run: Run, folder: Path, shared: Sequence[str], started: list[subprocess.Popen[bytes]]
+    run: Run, whole: Path, shared: Sequence[str], started: list[subprocess.Popen[bytes]]
 ) -> str:
-    """Train one run to its end; the last line of its error, or nothing."""
+    """Make one run to its end; the last line of its error, or nothing."""
+    folder = whole / run.name
     folder.mkdir(parents=True, exist_ok=True)
-    quiet = ["logger=[csv]", "callbacks.progress.bar=false"]
-    words = [
-        f"experiment={run.experiment}",
-        *run.words,
-        *quiet,
-        word("hydra.run.dir", folder),
-        *shared,
-    ]
-    if (folder / LAST).is_file():
-        words = [word("resume", folder)]
+    own = [each for each in run.words if _pair(each)[0] != PATH]
+    if run.modification:
+        shared = [*shared, word(PATH, whole / run.modification / SET)]
+    if run.command == "modify":
+        words = [*own, "bar=false", word("output_dir", folder), *shared]
+    else:
+        quiet = ["logger=[csv]", "callbacks.progress.bar=false"]
+        words = [f"experiment={run.experiment}", *own, *quiet, word("hydra.run.dir", folder)]
+        words += shared
+        if (folder / LAST).is_file():
+            words = [word("resume", folder), *([shared[-1]] if run.modification else [])]
     forget_error(folder)
     log.info("%s: %s", run.name, shlex.join(words))
     with (folder / "process.log").open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "vaescope", "train", *words],
+            [sys.executable, "-m", "vaescope", run.command, *words],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | {"COLUMNS": "120"},
         )
         started.append(process)
         code = process.wait()
-    if code == 0 and is_done(folder):
+    if code == 0 and is_done(run, folder):
         log.info("%s: done", run.name)
         return ""
     error = last_error(folder) or f"exit code {code}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vaescope.reproduction.intervals import agreement
+from vaescope.reproduction.intervals import agreement, interval
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, Results
 from vaescope.scores import name_of
@@ -20,6 +20,7 @@ class Line:
     score: str
     published: str
     ours: str
+    interval: str
     n: int
     compared: str
     chance: str
@@ -35,15 +36,15 @@ def line_of(
     chance: np.ndarray,
     setting: str,
 ) -> Line:
-    """A line from a printed ``[mean]`` or ``[mean, std]`` and our values and chance ``[n]``."""
-    mean, *spread = published
+    """A line from a printed ``[mean]`` or ``[mean, std]``, or nothing, our values and chance."""
     return Line(
         run,
         score,
-        f"{mean:.2f} ± {spread[0]:.2f}" if spread else f"{mean:.3f}",
+        _printed(*published),
         _measured(values),
+        "{:.2f} to {:.2f}".format(*interval(values)) if len(values) > 1 else "",
         len(values),
-        compared=agreement(values, published),
+        compared=agreement(values, published) if published else "",
         chance=f"{chance.mean():.2f}" if len(chance) else "",
         setting=setting,
     )
@@ -73,15 +74,23 @@ def lines_of(
                     published,
                     values,
                     chance=result.values(f"{key}_chance"),
-                    setting="; ".join(_setting(result)) or "as published",
+                    setting=setting_of(result),
                 )
         yield from more(part, result, plan)
 
 
-def _setting(result: Result) -> list[str]:
+def setting_of(result: Result) -> str:
+    """How a run differs from the published one, in words."""
     seeds = ", ".join(str(seed) for seed in result.diverged)
     lost = f"diverged: seeds {seeds}" if seeds else ""
-    return [part for part in (result.run.differs, *result.run.reduced, lost) if part]
+    parts = [part for part in (result.run.differs, *result.run.reduced, lost) if part]
+    return "; ".join(parts) or "as published"
+
+
+def _printed(mean: float | None = None, spread: float | None = None) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:.3f}" if spread is None else f"{mean:.2f} ± {spread:.2f}"
 
 
 def _measured(values: np.ndarray) -> str:
