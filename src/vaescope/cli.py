@@ -58,6 +58,7 @@ examples:
   vaescope train resume=outputs/RUN                continue a run
   vaescope diagnose data=dsprites beta=4           will its factors be found, and which
   vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
+  vaescope reproduce icml2021 scale=quick          images on which VAEs fail, in minutes
   vaescope report outputs/sweeps                   methods beside each other
   vaescope train --cfg job                         print the configuration, run nothing
   vaescope <command> --help                        all groups and their options

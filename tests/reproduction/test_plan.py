@@ -8,7 +8,7 @@ import yaml
 from vaescope.config.loading import config_dir
 from vaescope.errors import ConfigError
 from vaescope.reproduction.plan import Run, chosen_parts, chosen_runs, planned_runs, runs_of
-from vaescope.scores import LOGGED, name_of
+from vaescope.scores import LOGGED, name_of, record_of
 
 CONF = Path(config_dir())
 PAPERS = sorted(path.stem for path in (CONF / "paper").glob("*.yaml"))
@@ -24,6 +24,14 @@ class TestShippedPlans:
             assert all(runs_of(runs, plan, [part]) for part in plan["parts"])
             assert len({run.name for run in runs}) == len(runs)
 
+    def test_tables_and_printed_numbers_are_of_what_there_is(self, paper):
+        runs = planned_runs(paper, PLANS[paper], "full", CONF)
+        for keys in PLANS[paper]["tables"].values():
+            assert all(name_of(key) in LOGGED or record_of(key) for key in keys)
+        for name, numbers in PLANS[paper]["printed"].items():
+            stems = {f"{name}_{variant}" for variant in numbers}
+            assert name == "random_decoder" or stems <= {run.name for run in runs}
+
     def test_every_experiment_belongs_to_a_part(self, paper):
         runs = planned_runs(paper, PLANS[paper], "full", CONF)
         assert runs_of(runs, PLANS[paper], list(PLANS[paper]["parts"])) == runs
@@ -36,15 +44,20 @@ class TestShippedPlans:
     def test_every_change_of_a_run_is_told(self, paper):
         for scale in PLANS[paper]["scales"]:
             full = {run.name: run for run in planned_runs(paper, PLANS[paper], "full", CONF)}
-            for run in planned_runs(paper, PLANS[paper], scale, CONF):
-                assert bool(run.reduced) == (run.words != full[run.name].words) or run.skipped
+            runs = {run.name: run for run in planned_runs(paper, PLANS[paper], scale, CONF)}
+            for run in runs.values():
+                needed = [name for name in (run.name, run.modification) if name]
+                changed = any(runs[name].words != full[name].words for name in needed)
+                assert bool(run.reduced) == changed or run.skipped
 
     def test_every_run_composes_without_problems(self, paper, config):
         from vaescope.config.checks import check
 
         for scale in PLANS[paper]["scales"]:
             for run in planned_runs(paper, PLANS[paper], scale, CONF):
-                if scale == "full" or (run.reduced and not run.skipped):
+                if run.command == "modify":
+                    check(config(*run.words, name="modify"))
+                elif scale == "full" or (run.reduced and not run.skipped):
                     check(config(f"experiment={run.experiment}", *run.words))
 
 
@@ -89,6 +102,60 @@ def test_later_changes_win_and_all_are_told(conf):
     assert set(runs["table1_a"].words) == {"trainer.max_steps=3", "model.beta=7"}
     assert runs["table1_a"].reduced == ("five", "three")
     assert runs["table1_b"].skipped == "no time"
+
+
+VARIED = PLAN | {
+    "copies": {"more_b": "table1_b"},
+    "variants": {
+        "*_b": {"original": [], "modified": ["data=modified", "data.path=small_change"]},
+        "table1_*": {"never": []},
+    },
+    "modifications": {"small_change": ["data=panels", "epsilon=0.1"]},
+    "scales": {
+        "full": [],
+        "small": [
+            {"runs": "small_change", "words": ["epsilon=0.2"], "reduced": "more", "minutes": 3},
+            {"runs": "*_original", "minutes": 2},
+            {"runs": "more_*", "skip": "no time"},
+        ],
+    },
+}
+
+
+def test_variants_are_runs_of_the_first_pattern_and_copies_runs_of_another_experiment(conf):
+    runs = {run.name: run for run in planned_runs("p", VARIED, "full", conf)}
+    of_b = [name for name, run in runs.items() if run.experiment == "p_table1_b"]
+    assert of_b == ["more_b_original", "more_b_modified", "table1_b_original", "table1_b_modified"]
+    assert "table1_a_never" in runs
+    assert runs["table1_b_original"].words == ()
+    assert runs["table1_b_modified"].modification == "small_change"
+    assert runs["small_change"].command == "modify"
+
+
+def test_a_run_brings_the_modification_that_it_needs(conf):
+    runs = planned_runs("p", VARIED, "full", conf)
+    names = [run.name for run in chosen_runs(runs, "table1_b_modified")]
+    assert names == ["small_change", "table1_b_modified"]
+    assert [run.name for run in chosen_runs(runs, "table1_b_original")] == ["table1_b_original"]
+    assert "small_change" in [run.name for run in runs_of(runs, VARIED, ["table1"])]
+    small = planned_runs("p", VARIED | {"parts": {"x": ["more_*"]}}, "small", conf)
+    assert "small_change" not in [r.name for r in runs_of(small, {"parts": {"x": ["more_*"]}}, "x")]
+
+
+def test_a_scale_changes_variants_and_modifications_and_says_their_time(conf):
+    runs = {run.name: run for run in planned_runs("p", VARIED, "small", conf)}
+    assert set(runs["small_change"].words) == {"data=panels", "epsilon=0.2"}
+    assert runs["small_change"].reduced == runs["table1_b_modified"].reduced == ("more",)
+    assert runs["table1_b_original"].reduced == ()
+    assert [runs[n].minutes for n in ("small_change", "table1_b_original", "table1_a_never")] == [
+        *(3, 2, 0),
+    ]
+
+
+def test_a_set_that_nothing_makes_is_refused(conf):
+    variants = {"*_b": {"modified": ["data=modified", "data.path=small_chang"]}}
+    with pytest.raises(ConfigError, match=r"data\.path=small_chang: .*did you mean 'small_change'"):
+        planned_runs("p", VARIED | {"variants": variants}, "full", conf)
 
 
 def test_parts_by_table_and_by_name(conf):

@@ -68,6 +68,34 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/scores.json")}
 
 
+@pytest.mark.slow
+def test_modified_sets_from_the_plan_to_the_page(config, tmp_path):
+    register_schemas()
+    words = ["paper=icml2021", "scale=quick", "part=[panels,images,codes,mechanism]", "jobs=2"]
+    plain = resolved(config(*words, f"output_dir='{tmp_path}'", name="reproduce"))
+    schedule = [f"schedule.{k}=2" for k in ("steps", "decoders_before", "decoders_after")]
+    plain["paper"]["scales"]["quick"] = [
+        {"runs": "modification_panels", "words": schedule, "reduced": "a test"},
+        {"runs": "panels_*", "words": ["ensemble.size=2", "trainer.max_steps=4"], "reduced": "t"},
+        *({"runs": f"*_{on}", "skip": "a test"} for on in ("closed_form", "noise", "shuffled")),
+        {"runs": "panels_pcl_*", "skip": "a test"},
+    ]
+    reproduce(plain, "icml2021", Path(config_dir()))
+    results = json.loads((tmp_path / "results.json").read_text())
+    modified = results["measured"]["panels_beta_vae_modified"]
+    assert 0 < modified["largest_change"][0] <= modified["epsilon"][0] == 0.15
+    assert len(modified["margin_original"]) == len(modified["margin_modified"]) == 1
+    assert len(results["measured"]["panels_beta_vae_original"]["probe_r2"]) == 3
+    judged = {verdict["number"]: verdict["verdict"] for verdict in results["judged"]}
+    assert (judged[1], judged[3], judged[5]) == ("open", "not tested", "holds")
+    assert [line["n"] for line in results["tables"]["panels"]] == [2, 2]
+    for part in ("panels", "images", "codes", "mechanism"):
+        assert (tmp_path / f"{part}.png").is_file()
+    page = (tmp_path / "report.html").read_text()
+    assert "VAEs stop disentangling" in page
+    assert "two imagined VAEs" in page
+
+
 def test_runs_of_other_settings_are_refused(plain, tmp_path):
     made = tmp_path / "table1_synthetic_linear_full"
     made.mkdir()

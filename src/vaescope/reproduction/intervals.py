@@ -15,6 +15,8 @@ def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
     """95 % interval of the mean of ``values [n]``: bootstrap; Student's t below 10 seeds."""
     if len(values) == 1:
         return -np.inf, np.inf
+    if values.std() == 0:  # scipy has no interval of constants
+        return float(values[0]), float(values[0])
     if len(values) < FEW:
         low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
         return float(low), float(high)
@@ -33,7 +35,7 @@ def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, floa
     gap = float(a.mean() - b.mean())
     if min(len(a), len(b)) == 1:
         return gap, -np.inf, np.inf
-    if a.std() == b.std() == 0:  # scipy has no interval of constants
+    if a.std() == b.std() == 0:
         return gap, gap, gap
     if min(len(a), len(b)) < FEW:
         with np.errstate(all="ignore"):

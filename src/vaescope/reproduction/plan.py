@@ -80,7 +80,8 @@ def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Pa
     for change in plan["scales"][scale]:
         if not any(fnmatchcase(run.name, change["runs"]) for run in runs):
             raise ConfigError(f"scale={scale}: no run of {paper} matches {change['runs']!r}")
-    return [_changed(run, plan["scales"][scale]) for run in runs]
+    changed = {run.name: _changed(run, plan["scales"][scale]) for run in runs}
+    return [_on_its_set(run, changed.get(run.modification)) for run in changed.values()]
 
 
 def chosen_parts(
@@ -168,6 +169,14 @@ def _changed(run: Run, changes: Sequence[Mapping[str, Any]]) -> Run:
         skipped=next((change["skip"] for change in matching if "skip" in change), ""),
         minutes=next((change["minutes"] for change in matching[::-1] if "minutes" in change), 0.0),
     )
+
+
+def _on_its_set(run: Run, modification: Run | None) -> Run:
+    """The run with what its modified set leaves out, too."""
+    if modification is None:
+        return run
+    reduced = tuple(dict.fromkeys((*modification.reduced, *run.reduced)))
+    return replace(run, reduced=reduced, skipped=run.skipped or modification.skipped)
 
 
 def _check_changes(scale: str, changes: object) -> None:

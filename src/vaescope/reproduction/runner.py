@@ -74,7 +74,7 @@ def make_runs(
         log.info(
             "%d of %d runs to make, %d at a time%s",
             len(wanted),
-            len(runs),
+            len(kept),
             jobs,
             _estimate(wanted, jobs),
         )

@@ -9,7 +9,11 @@ from vaescope.reproduction.intervals import difference
 from vaescope.reproduction.results import Result, Results
 
 MIG, ACTIVE = "test/mig", "test/active_by_variance"
-SECONDARY = {"test/dci": "DCI", "test/sap": "SAP", "test/factor_vae": "FactorVAE score"}
+SECONDARY = {
+    "test/dci_disentanglement": "DCI",
+    "test/sap": "SAP",
+    "test/factor_vae_score": "FactorVAE score",
+}
 DATA = {"shapes3d": ("Shapes3D", 6), "dsprites": ("dSprites", 5)}  # titles, factors
 HYPER = {"beta_vae": "beta", "factor_vae": "gamma", "beta_tc_vae": "beta", "slow_vae": "beta"}
 TITLES = {
