@@ -5,6 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+
+from vaescope.data import ArraysDataModule, write_modified
 
 SMALL = (
     *("network=linear", "latent_dim=2", "logger=[csv]", "threads=1", "trainer.accelerator=cpu"),
@@ -51,11 +54,34 @@ def test_moved_files_are_named_to_evaluate_as_to_resume(run, command, tmp_path):
     assert json.loads((tmp_path / "away" / "scores.json").read_text())["rows"][0]["step"] == 4
 
 
+def test_a_modified_set_and_its_original_may_be_moved(command, tmp_path):
+    own_data(tmp_path / "old")
+    original = ArraysDataModule(
+        path=tmp_path / "old/a.npy", factor_values="f.csv", data_dir=tmp_path / "cache"
+    )
+    write_modified(
+        tmp_path / "old/set", original, lambda v, r: torch.ones(len(r), 1, 8, 8), 0.1, {}
+    )
+    words = ("data=modified", "data.path=old/set", "data.shuffle_seed=1", "data_dir=cache")
+    command("train", *words, *SMALL, "hydra.run.dir=run")
+    (tmp_path / "old").rename(tmp_path / "new")
+    words = ("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]")
+    words += ("threads=1",)
+    told = command(*words, "hydra.run.dir=e0", code=1)
+    assert "if it was moved, say data.path=NEW" in told.err
+    moved = ("data.path=new/set", "data.original.path=new/a.npy")
+    command(*words, *moved, "hydra.run.dir=e1")
+    assert scores(tmp_path / "e1") == pytest.approx(scores(tmp_path / "run"))
+    command("train", "resume=run", "trainer.max_steps=3", *moved)
+
+
 def test_data_without_such_files_say_so(command, tmp_path):
     command("train", "experiment=tiny", *SMALL, "hydra.run.dir=run")
     words = ("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]")
     told = command(*words, "data.path=a.npy", code=1).err
     assert "data.path=a.npy was given, but the run's data, TinySquaresDataModule, have no" in told
+    told = command(*words, "data.original.path=a.npy", code=1).err
+    assert "data.original.path=a.npy was given, but the run's data, without an original" in told
     told = command(*words, "data.size=3", code=1).err
     assert "Key 'size' not in" in told
 

@@ -61,11 +61,18 @@ class TrainSchema(MachineSchema):
 
 
 @dataclass
-class MovedDataSchema:
+class MovedFilesSchema:
     """Where a user's own files lie now; null: where they lay when the run was made."""
 
     path: str | None = None
     factor_values: str | None = None
+
+
+@dataclass
+class MovedDataSchema(MovedFilesSchema):
+    """Those of the data, and of the set that a modified one adds to."""
+
+    original: MovedFilesSchema = field(default_factory=MovedFilesSchema)
 
 
 @dataclass

@@ -210,7 +210,7 @@ def _require_whole(saved: Plain) -> None:
 
 
 def build_data(
-    plain: Plain, data_dir: str | None = None, moved: Mapping[str, str | None] | None = None
+    plain: Plain, data_dir: str | None = None, moved: Mapping[str, Any] | None = None
 ) -> FactorDataModule:
     """The data that a resolved configuration describes, set up.
 
@@ -222,23 +222,33 @@ def build_data(
     Raises:
         ConfigError: if the data set has no such files, or the configuration cannot work.
     """
-    node = dict(plain["data"])
+    node = _moved(plain["data"], moved or {})
     if data_dir is not None and "data_dir" in node:
         node["data_dir"] = data_dir
-    for key, value in (moved or {}).items():
-        if value is not None and key not in node:
-            name = str(node.get("_target_")).rpartition(".")[2]
-            raise ConfigError(
-                f"data.{key}={value} was given, but the run's data, {name}, have no such file; "
-                "published sets lie in data_dir"
-            )
-        if value is not None:
-            node[key] = value
     data = build(node, "data")
     if not isinstance(data, FactorDataModule):
         raise ConfigError(f"config.data: {node.get('_target_')} is no data module")
     data.setup()
     return data
+
+
+def _moved(node: Plain, moved: Mapping[str, Any], key: str = "data") -> Plain:
+    """What describes data, with the files where they lie now."""
+    node = dict(node)
+    kind = str(node.get("_target_")).rpartition(".")[2]
+    for name, value in moved.items():
+        if isinstance(value, Mapping):
+            if any(value.values()):
+                node[name] = _moved(node.get(name) or {}, value, f"{key}.{name}")
+        elif value is not None and name not in node:
+            raise ConfigError(
+                f"{key}.{name}={value} was given, but the run's data, "
+                f"{kind if node else 'without an original'}, have no such file; published sets lie "
+                "in data_dir"
+            )
+        elif value is not None:
+            node[name] = value
+    return node
 
 
 def about_run(plain: Plain) -> dict[str, Any]:
