@@ -12,9 +12,11 @@ Table = tuple[Sequence[str], list[list[str]]]
 def sentences(found: Diagnosis) -> list[str]:
     """What is predicted, and what a reader has to know of it."""
     at, low, high = found.prediction, *found.prediction.interval
+    mig = "{:.2f} ({:.2f} to {:.2f})".format(found.mig, *found.mig_interval)
     told = [
         f"Alignment {at.alignment:.2f} ({low:.2f} to {high:.2f}): 0 is as good as latents in "
         f"random directions, 1 is latents along the factors; posteriors of width {at.scale:g}.",
+        f"MIG of codes along the predicted latents: {mig}.",
         f"Latents are taken up in this order: {', '.join(found.order)}.",
     ]
     if not found.beta_given:
