@@ -1,5 +1,7 @@
 """The game's objective: each player's gradient is its own; the change stays within its bounds."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -12,7 +14,7 @@ from vaescope.modification.references import Rotation, standardise
 
 W = torch.randn(8, 2, generator=torch.Generator().manual_seed(1))
 IMAGES = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(2))
-NOISE = tuple(torch.randn(2, 8, 2, generator=torch.Generator().manual_seed(3)))
+NOISE = torch.randn(8, 2, generator=torch.Generator().manual_seed(3))
 WIDTHS = (torch.tensor([0.1, 0.2]), torch.tensor([0.2, 0.1]))
 ROTATION = Rotation("neighbours").matrix(("a", "b"))
 
@@ -55,6 +57,15 @@ def test_one_objective_gives_each_player_its_own_gradient(direction, nll):
         )
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
     assert whole.item() == pytest.approx((of_decoders + alone).item(), abs=1e-4)
+
+
+def test_references_of_equal_widths_have_codes_of_the_same_information():
+    players = game()
+    for reference in (players.disentangled, players.entangled):
+        reference.decoder = nn.Identity()
+        reference.log_shares.data.fill_(math.log(0.3))
+    plain, turned = players.outputs(W, NOISE)
+    assert torch.allclose(turned, plain @ players.rotation.T, atol=1e-6)
 
 
 def test_modified_images_stay_near_and_in_range():

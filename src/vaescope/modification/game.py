@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 Direction = Literal["entangle", "align"]
 ReconstructionLoss = Callable[[Tensor, Tensor], Tensor]
-Noise = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,26 +114,30 @@ class Game(nn.Module):
         changed = images + self.epsilon * self.modification(w)
         return clipped(changed) if self.clip else changed
 
-    def outputs(self, w: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """What both references decode of standardised factors [B, K] with noise, two of [B, K]."""
-        return self.disentangled(w, noise[0]), self.entangled(w @ self.rotation.T, noise[1])
+    def outputs(self, w: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """What both references decode of standardised factors [B, K] with noise, likewise.
+
+        The rotated codes have the rotated noise: with equal widths both know the same.
+        """
+        turned = (each @ self.rotation.T for each in (w, noise))
+        return self.disentangled(w, noise), self.entangled(*turned)
 
     def losses(self, outputs: tuple[Tensor, Tensor], target: Tensor) -> Losses:
         """Reconstruction losses [B] of both outputs."""
         return Losses(self.nll(outputs[0], target), self.nll(outputs[1], target))
 
-    def loss_of_decoders(self, target: Tensor, w: Tensor, noise: Noise) -> Tensor:
+    def loss_of_decoders(self, target: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """Sum of both references' mean losses on images as they are given."""
         own = self.losses(self.outputs(w, noise), target.detach())
         return (own.disentangled + own.entangled).mean()
 
-    def loss_of_modification(self, images: Tensor, w: Tensor, noise: Noise) -> Tensor:
+    def loss_of_modification(self, images: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """L_ent - L_dis, mean, of decoders as they are; for ``align`` the other sign."""
         with torch.no_grad():
             outputs = self.outputs(w, noise)
         return -self.sign * self.losses(outputs, self.modified(images, w)).margin.mean()
 
-    def objective(self, images: Tensor, w: Tensor, noise: Noise) -> Tensor:
+    def objective(self, images: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """One loss for all players, whose gradient is each player's own.
 
         Decoders see the modified images as given, the modification sees the decoders' outputs so.

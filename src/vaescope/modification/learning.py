@@ -20,7 +20,7 @@ from vaescope import stopping
 from vaescope.errors import DataError, TrainingDivergedError, first_line
 from vaescope.files import replacing
 from vaescope.modification.examples import Examples
-from vaescope.modification.game import Game, Losses, Noise
+from vaescope.modification.game import Game, Losses
 from vaescope.modification.schedule import GAME, MODIFIED, ORIGINAL, Measurement, Schedule, State
 from vaescope.run_folder.modification import refuse_other_settings
 from vaescope.streams import stream
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]  # of groups of parameters
 _CHUNK = 256  # images that are measured at a time
+_MEASURED = 1024  # codes, at least, of a measurement
 
 
 class Training:
@@ -132,17 +133,17 @@ class Training:
         loss.backward()
         self.optimizer.step()
 
-    def _noise(self, name: str, w: Tensor, step: int) -> Noise:
-        drawn = stream(self.examples.seed, name, step).standard_normal((2, *w.shape), np.float32)
-        first, second = torch.from_numpy(drawn).to(w.device)
-        return first, second
+    def _noise(self, name: str, w: Tensor, step: int) -> Tensor:
+        drawn = stream(self.examples.seed, name, step).standard_normal(w.shape, np.float32)
+        return torch.from_numpy(drawn).to(w.device)
 
     @torch.no_grad()
     def _measure(self, part: str) -> Measurement:
         """Losses on the rows kept back, with the same noise each time, added to the history."""
-        found = []
-        for step in range(0, len(self.examples.kept), _CHUNK):
-            images, w = self.examples.at(self.examples.kept[step : step + _CHUNK])
+        found, kept = [], self.examples.kept
+        rows = np.tile(kept, math.ceil(_MEASURED / len(kept)))  # each with several draws of noise
+        for step in range(0, len(rows), _CHUNK):
+            images, w = self.examples.at(rows[step : step + _CHUNK])
             noise = self._noise("modification/noise_of_measurements", w, step)
             target = images if part == ORIGINAL else self.game.modified(images, w)
             found.append(self.game.losses(self.game.outputs(w, noise), target))
