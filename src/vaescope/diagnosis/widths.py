@@ -156,7 +156,7 @@ def factor_grams(
     """F^T H F [N, K, K] of the rows, F the factor Jacobian over a ball of width ``scale``.
 
     Args:
-        dataset: of at least 2 factors that vary; on the CPU.
+        dataset: with K factors that vary, at least 2; on the CPU.
         rows: of the points [N].
         scale: width of the ball, in standard deviations of the factors; 0: neighbouring values.
         draws: neighbours of each point in a ball, a multiple of 4.
@@ -166,7 +166,8 @@ def factor_grams(
     Raises:
         ConfigError: hardly any of the rows has neighbours so near.
     """
-    surroundings = surroundings_of(dataset, range(len(dataset.factors)))
+    varying = [k for k, size in enumerate(dataset.factors.sizes) if size != 1]
+    surroundings = surroundings_of(dataset, varying)
     found = grams_at(dataset, surroundings, rows, scale, draws=draws, weight=weight, rng=rng)
     if found is None:
         raise ConfigError(f"there are too few images for a factor Jacobian at width {scale:g}")

@@ -218,8 +218,6 @@ def mean_gram(dataset: FactorDataset, scale: float, seed: int) -> Tensor:
     rng = stream(seed, "modification/jacobian")
     rows = torch.from_numpy(rng.integers(len(dataset), size=_POINTS))
     gram = factor_grams(dataset, rows, scale, _DRAWS, 1.0, rng).mean(0)
-    varies = torch.tensor([size != 1 for size in dataset.factors.sizes])
-    gram = gram[varies][:, varies]
     if not gram.diagonal().amax() > 0:
         raise ConfigError("the images do not change with any factor, so there is nothing to turn")
     return gram
