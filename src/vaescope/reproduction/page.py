@@ -39,6 +39,7 @@ def write_page(
         for part in plan["tables"]
         if (lines := list(lines_of(part, plan, results, paper.lines)))
     }
+    own = paper.own_tables({name: r for name, r in results.items() if r.rows})
     verdicts = [asdict(verdict) for verdict in judged(paper.claims, results, measured)]
     figures = {part: _saved(figure, folder / f"{part}.png") for part, figure in drawn.items()}
     content = {
@@ -49,13 +50,14 @@ def write_page(
         "command": " ".join([*sys.argv[0].split(), *sys.argv[1:]]).replace("paper=", ""),
         "columns": COLUMNS,
         "tables": tables,
+        "own_tables": own,
         "judged": verdicts,
         "measured": measured,
         "unfinished": {r.run.name: r.error for r in results.values() if not r.rows},
         "environment": environment(plain["threads"] or 0),
     }
     write_json(folder / "results.json", content)
-    shown = _texts(tables, verdicts)
+    shown = {**own, **_texts(tables, verdicts)}
     in_markdown = {name: Markup("\n".join(markdown_table(*table))) for name, table in shown.items()}
     captions = {part: paper.drawings[part].caption for part in figures}
     page = {**content, "figures": figures, "captions": captions, "in_markdown": in_markdown}

@@ -7,6 +7,7 @@ The plan is ``conf/paper/NAME.yaml``; the rest is the object ``PAPER`` of the pa
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -17,10 +18,14 @@ from vaescope.experiment.assembly import build_data, load_models
 from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
 from vaescope.reproduction.claims import Claim
+from vaescope.reproduction.plan import Run
 from vaescope.reproduction.results import Result, Results
 from vaescope.reproduction.tables import FurtherLines, no_lines
 
 Numbers = dict[str, list[float]]  # one value a seed, by name
+# trainings, the folder, jobs at a time and overrides that all runs have -> these with further ones
+Decide = Callable[[Sequence[Run], Path, int, Sequence[str]], Sequence[Run]]
+OwnTable = tuple[Sequence[str], list[list[str]]]  # headings, and cells of each row
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,14 @@ class Paper:
         drawings: by the part of the plan that asks for them.
         always: measured on weights whatever parts are asked for.
         lines: further lines of a table, behind those of a run: the part, the run and the plan.
+        decide: overrides that follow from the sets: trainings, once their modified sets are there,
+            and the same with these.
+        own_tables: headings and cells by name, behind the paper's tables.
     """
 
     claims: Sequence[Claim] = ()
     drawings: Mapping[str, Drawing] = field(default_factory=dict)
     always: Sequence[Drawing] = ()
     lines: FurtherLines = no_lines
+    decide: Decide | None = None
+    own_tables: Callable[[Results], Mapping[str, OwnTable]] = lambda results: {}

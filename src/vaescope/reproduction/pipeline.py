@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from vaescope.reproduction.page import write_page
 from vaescope.reproduction.paper import Numbers, Paper, opened
 from vaescope.reproduction.plan import chosen_parts, chosen_runs, planned_runs, runs_of
 from vaescope.reproduction.results import Results, read_result
-from vaescope.reproduction.runner import make_runs
+from vaescope.reproduction.runner import make_runs, shared_words
 from vaescope.run_folder.contents import forget_error
 
 log = logging.getLogger(__name__)
@@ -46,20 +47,28 @@ def reproduce(plain: Plain, paper: str, config_dir: Path) -> Path:
     folder = Path(plain["output_dir"])
     cuda = torch.cuda.is_available()
     wanted = chosen_runs(runs, plain["only"])
-    errors = make_runs(
-        wanted,
-        folder,
-        jobs=plain["jobs"] or (1 if cuda else os.cpu_count() or 1),
-        threads=plain["threads"] or (None if cuda else 1),
-        data_dir=plain["data_dir"],
-    )
+    jobs = plain["jobs"] or (1 if cuda else os.cpu_count() or 1)
+    threads, data_dir = plain["threads"] or (None if cuda else 1), plain["data_dir"]
+    make = partial(make_runs, folder=folder, jobs=jobs, threads=threads, data_dir=data_dir)
+    additions = _paper(paper)
+    if additions.decide is not None:
+        lacking = make([run for run in wanted if run.command == "modify"])
+        able = [
+            run
+            for run in wanted
+            if run.command == "train" and not run.skipped and run.modification not in lacking
+        ]
+        decided = additions.decide(able, folder, jobs, shared_words(threads, data_dir))
+        by_name = {run.name: run for run in decided}
+        wanted = [by_name.get(run.name, run) for run in wanted]
+    errors = make(wanted)
     results = {
         run.name: read_result(run, folder / run.name, errors.get(run.name, ""))
         for run in runs
         if run.command == "train"
     }
-    measured, drawn, unmeasured = _from_weights(_paper(paper), results, parts, plain["data_dir"])
-    page = write_page(folder, plain, _paper(paper), results, drawn, measured)
+    measured, drawn, unmeasured = _from_weights(additions, results, parts, plain["data_dir"])
+    page = write_page(folder, plain, additions, results, drawn, measured)
     trained = [results[run.name] for run in wanted if run.name in results and not run.skipped]
     without = [result for result in trained if not result.rows]
     _tell_failures({result.run.name: result.error for result in without} | unmeasured, page)

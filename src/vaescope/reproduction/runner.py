@@ -51,6 +51,14 @@ def is_done(run: Run, folder: Path) -> bool:
     return has_scores(folder) and reported
 
 
+def shared_words(threads: int | None, data_dir: str | None) -> list[str]:
+    """Overrides that all runs have."""
+    return [
+        *([f"threads={threads}"] if threads else []),
+        *([word("data_dir", data_dir)] if data_dir else []),
+    ]
+
+
 def make_runs(
     runs: Sequence[Run], folder: Path, *, jobs: int, threads: int | None, data_dir: str | None
 ) -> dict[str, str]:
@@ -78,7 +86,7 @@ def make_runs(
             jobs,
             _estimate(wanted, jobs),
         )
-    shared = [each for each in (f"threads={threads}" if threads else "", _data(data_dir)) if each]
+    shared = shared_words(threads, data_dir)
     started: list[subprocess.Popen[bytes]] = []
     made: dict[str, Future[str]] = {}
     # a run that waits for its modification has that before it, so that it waits for no run behind
@@ -147,10 +155,6 @@ def _value_at(config: Any, key: str) -> Any:
     for part in key.split("."):
         config = config.get(part) if isinstance(config, dict) else None
     return config
-
-
-def _data(data_dir: str | None) -> str:
-    return word("data_dir", data_dir) if data_dir else ""
 
 
 def _tried(

@@ -1,0 +1,82 @@
+"""What was predicted of each set and what was measured on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vaescope.reproduction.diagnosis.beforehand import diagnosis_path, read_diagnosis
+from vaescope.reproduction.results import Results
+
+MEASURED = {"MIG": "test/mig", "DtO / chance": "test/dto_ratio", "DCI": "test/dci"}
+# sets that had no part in the choice of the predictor
+ASIDE = (
+    *("xy_squares_8", "xy_squares_4", "xy_squares_1", "dsprites", "shapes3d_like"),
+    "orthogonal_stretch_4",
+)
+
+
+@dataclass(frozen=True)
+class DiagnosedSet:
+    """One set.
+
+    Attributes:
+        name: of the set.
+        found: numbers of its diagnosis.
+        measured: of every seed [n], by name.
+        beta: weight of the KL term.
+    """
+
+    name: str
+    found: Mapping[str, Any]
+    measured: Mapping[str, np.ndarray]
+    beta: float
+
+    def mean(self, name: str) -> float:
+        """Mean over seeds; nan without any."""
+        values = self.measured[name]
+        return float(values.mean()) if len(values) else np.nan
+
+    def at(self, scale: float) -> Mapping[str, Any]:
+        """Numbers of the diagnosis at one width."""
+        found: Mapping[str, Any] = next(a for a in self.found["scales"] if a["scale"] == scale)
+        return found
+
+
+def diagnosed_sets(results: Results) -> list[DiagnosedSet]:
+    """All sets that were diagnosed and trained on."""
+    return [
+        DiagnosedSet(
+            name.removeprefix("beta_vae_"),
+            read_diagnosis(result.folder.parent, name),
+            {label: result.values(key) for label, key in MEASURED.items()},
+            float(result.config["model"]["beta"]),
+        )
+        for name, result in results.items()
+        if result.rows and diagnosis_path(result.folder.parent, name).is_file()
+    ]
+
+
+def predictors(one: DiagnosedSet) -> dict[str, float]:
+    """Every number of a diagnosis that might say how well latents find the factors; more is better.
+
+    All were compared; the first is the one that the diagnosis calls its prediction.
+    """
+    numbers = {"predicted MIG": one.found["mig"], "pixel overlap": _overlap(one)}
+    for scale in (0.0, 0.25, 0.5, 1.0):
+        at, where = one.at(scale), f"at width {scale:g}"
+        contrast = at["ima_contrast"]
+        numbers |= {
+            f"alignment {where}": at["alignment"],
+            f"margin {where}": at["margin"],
+            f"- DtO / chance {where}": -at["dto"] / one.found["dto_chance"],
+            f"- c_IMA {where}": np.nan if contrast is None else -contrast,
+            f"order agreement {where}": at["order_agreement"],
+        }
+    return numbers
+
+
+def _overlap(one: DiagnosedSet) -> float:
+    value = one.found["overlap"]["rank_correlation"]
+    return np.nan if value is None else float(value)
