@@ -152,7 +152,7 @@ class Widths:
     """
 
     of: Any = JACOBIAN
-    mean: Width = 0.2
+    mean: Width = 0.15
     scale: Annotated[float, Interval(ge=0, le=1)] = 0.25
     adapt: bool = True
 
