@@ -12,7 +12,7 @@ from vaescope.cli import main
 from vaescope.config.loading import resolved
 from vaescope.data import Factors, ModifiedDataModule, Panels
 from vaescope.data.stored import StoredDataset
-from vaescope.errors import ConfigError, RunFolderError
+from vaescope.errors import ConfigError, DataError, RunFolderError
 from vaescope.files import read_json
 from vaescope.modification import making, modify
 from vaescope.modification.game import Game
@@ -76,6 +76,22 @@ def test_factors_of_one_value_take_no_part():
     gram = making.mean_gram(StoredDataset(pixels, factors, "made"), 0.0, seed=0)
     assert gram.shape == (2, 2)
     assert (gram.diagonal() > 0).all()
+
+
+def test_vectors_have_no_picture_and_no_range(plain, tmp_path):
+    made = modify(plain("data=synthetic_nonlinear", "data.num_points=500", "epsilon=0.5"))
+    assert images_of(made.path).shape == (500, 6)
+    assert not (tmp_path / "made" / "sheet.png").exists()
+
+
+def test_a_damaged_record_is_told(plain, tmp_path):
+    modify(plain())
+    for content in ("", "{}", '{"settings": {}, "history": [{}], "seconds": 0}'):
+        (tmp_path / "made" / "modification.json").write_text(content)
+        with pytest.raises(DataError, match="is damaged"):
+            modify(plain())
+    (tmp_path / "made" / "modification.json").unlink()
+    assert modify(plain()).after is not None
 
 
 def test_the_same_command_again_does_nothing(plain, tmp_path):

@@ -28,7 +28,7 @@ def main(config: DictConfig) -> Any:
     notes = [
         "losses of two imagined VAEs of equal KL on rows that were kept back: latents that are the "
         "factors (dis) or rotated ones (ent); a positive margin: a VAE does better with these",
-        f"pictures: {made.path.parent / 'sheet.png'}",
+        *(f"pictures: {path}" for path in made.path.parent.glob("sheet.png")),
         f"train on it: vaescope train data=modified data.path={made.path}",
     ]
     print_table(columns, rows, str(Path(config.output_dir)), notes)

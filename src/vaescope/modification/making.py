@@ -13,7 +13,7 @@ from vaescope.config.loading import build
 from vaescope.data import FactorDataModule, FactorDataset, stays_in_range, write_modified
 from vaescope.diagnosis import factor_grams
 from vaescope.distributions.likelihoods import Likelihood
-from vaescope.errors import ConfigError, Mistakes
+from vaescope.errors import ConfigError, DataError, Mistakes, first_line
 from vaescope.files import read_json, write_json
 from vaescope.hardware import set_threads
 from vaescope.modification.closed_form import Patterns
@@ -79,7 +79,8 @@ def modify(plain: Mapping[str, Any]) -> Modification:
         plain: resolved configuration of ``modify.yaml``.
 
     Returns:
-        What was made, in ``output_dir``: the set in ``set``, ``sheet.png``, ``modification.json``.
+        What was made, in ``output_dir``: the set in ``set``, of images ``sheet.png``, and the
+        record ``modification.json``.
 
     Raises:
         ConfigError: settings cannot work, all that is wrong at once.
@@ -91,7 +92,7 @@ def modify(plain: Mapping[str, Any]) -> Modification:
     identity = dict(_flat(plain))
     refuse_others(folder)
     if (folder / RECORD).is_file():
-        refuse_other_settings(folder, read_json(folder / RECORD)["settings"], identity)
+        refuse_other_settings(folder, _record(folder)["settings"], identity)
     module, likelihood, parts = _build(plain)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -236,14 +237,15 @@ def _write(
 
     facts = {"settings": dict(_flat(plain)), "history": [asdict(each) for each in state.history]}
     write_modified(folder / SET, module, change_of, plain["epsilon"], facts)
-    save_sheet(folder / SHEET, module.dataset, change_of, plain["epsilon"], plain["seed"])
+    if len(module.image_shape) == 3:
+        save_sheet(folder / SHEET, module.dataset, change_of, plain["epsilon"], plain["seed"])
     write_json(folder / RECORD, {**facts, "seconds": state.seconds})
     return _read(folder)
 
 
 def _read(folder: Path) -> Modification:
     """What was made, from its record."""
-    record = read_json(folder / RECORD)
+    record = _record(folder)
     history = tuple(Measurement(**each) for each in record["history"])
     last = {each.part: each for each in history}
     return Modification(
@@ -254,6 +256,24 @@ def _read(folder: Path) -> Modification:
         history,
         record["seconds"],
     )
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """Content of the record.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        record = dict(read_json(folder / RECORD))
+        _ = record["settings"].items(), record["seconds"]
+        _ = [Measurement(**each) for each in record["history"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{folder / RECORD} is damaged ({first_line(error)}); remove it, and the same command "
+            "writes it again"
+        ) from error
+    return record
 
 
 def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
