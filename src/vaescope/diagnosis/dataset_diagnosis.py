@@ -186,6 +186,13 @@ def diagnose(
         places_of(dataset, sample, columns),
         dataset.values(sample)[:, columns],
     )
+    seen, plain = [], []
+    for scale, grams in found.items():
+        seen.append(at_scale(scale, grams.of_likelihood, grams, weights[0], names))
+        same = torch.equal(grams.of_likelihood, grams.of_pixels)
+        plain.append(
+            seen[-1] if same else at_scale(scale, grams.of_pixels, grams, weights[1], names)
+        )
     return Diagnosis(
         factors=names,
         beta=weights[0],
@@ -194,14 +201,8 @@ def diagnose(
         surroundings=surroundings.told,
         dto_chance=haar_chance(len(names))[0],
         axis_chance=_axis_chance(len(names)),
-        scales=tuple(
-            at_scale(scale, grams.of_likelihood, grams, weights[0], names)
-            for scale, grams in found.items()
-        ),
-        pixels=tuple(
-            at_scale(scale, grams.of_pixels, grams, weights[1], names)
-            for scale, grams in found.items()
-        ),
+        scales=tuple(seen),
+        pixels=tuple(plain),
         predicted_at=chosen,
         mig=mig,
         mig_interval=mig_interval,

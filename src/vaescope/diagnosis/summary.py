@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from vaescope.diagnosis.dataset_diagnosis import Diagnosis
 from vaescope.diagnosis.image_components import Spectra
+from vaescope.diagnosis.rotations import UNDECIDED
 from vaescope.diagnosis.widths import AtScale
 
+_MOST = 6  # pairs told
 Table = tuple[Sequence[str], list[list[str]]]
 
 
@@ -28,13 +30,24 @@ def sentences(found: Diagnosis) -> list[str]:
         told.append(f"Pruned at beta = {found.beta:g}: {', '.join(found.pruned)}.")
     else:
         told.append(f"None is pruned at beta = {found.beta:g}.")
-    mixed = [f"{own} and {other} by {angle:.0f} degrees" for own, other, angle in at.mixed]
-    told.append(f"Mixed: {', '.join(mixed)}." if mixed else "No two are mixed by 10 degrees.")
+    mixed = [f"{own} and {other} by {angle:.0f} degrees" for own, other, angle in decided(at)]
+    told.append(f"Mixed: {_first(mixed)}." if mixed else "No two are mixed by 10 degrees.")
     if at.undecided:
-        pairs = ", ".join(f"{own} and {other}" for own, other, _ in at.undecided)
-        told.append(f"Open, for any angle costs the same to 0.0025 nats: {pairs}.")
+        pairs = [f"{own} and {other}" for own, other, _ in at.undecided]
+        told.append(f"Open, for any angle costs the same to {UNDECIDED:g} nats: {_first(pairs)}.")
     told.append(f"Images around a point are {found.surroundings}.")
     return [*told, *(f"Note: {note}." for note in found.notes)]
+
+
+def decided(at: AtScale) -> list[tuple[str, str, float]]:
+    """Mixed pairs whose angle is not open."""
+    still_open = {(own, other) for own, other, _ in at.undecided}
+    return [pair for pair in at.mixed if pair[:2] not in still_open]
+
+
+def _first(texts: Sequence[str]) -> str:
+    more = f", and {len(texts) - _MOST} more" if len(texts) > _MOST else ""
+    return ", ".join(texts[:_MOST]) + more
 
 
 def factor_table(found: Diagnosis) -> Table:
@@ -48,12 +61,12 @@ def factor_table(found: Diagnosis) -> Table:
     for k, name in enumerate(found.factors):
         mixed = [
             f"{other if own == name else own} {angle:.0f}°"
-            for own, other, angle in at.mixed
+            for own, other, angle in decided(at)
             if name in (own, other)
         ]
         numbers = (at.image_agreement[k], at.axis_agreement[k], found.overlap.per_factor[k])
         used = "used" if at.variances[k] > 1 else "pruned"
-        start = (name, f"{at.norms[k]:.3g}", f"{at.pruning_betas[k]:.3g}", used, ", ".join(mixed))
+        start = (name, f"{at.norms[k]:.3g}", f"{at.pruning_betas[k]:.3g}", used, _first(mixed))
         rows.append([*start, *map(shown, numbers)])
     return columns, rows
 

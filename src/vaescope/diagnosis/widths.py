@@ -14,7 +14,6 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.diagnosis.factor_jacobian import product_of, slopes_of, slopes_of_halves
 from vaescope.diagnosis.rotations import (
     UNDECIDED,
-    PreferredRotation,
     mixed_pairs,
     preferred_rotation,
     rotation_loss,
@@ -57,7 +56,8 @@ class AtScale:
         margin: nats by which latents along the factors beat random ones.
         alignment: predicted share of alignment, 0 (as good as random) to 1.
         interval: 95 % interval of ``alignment`` over points.
-        rotation: directions of the predicted latents, columns `[K, K]`.
+        rotation: directions of the predicted latents, columns `[K, K]`; the factors' own, unless
+            others are better at points that they were not found from.
         variances: of the images along these directions, in units of the pruning threshold: below 1
             a latent is pruned.
         pruning_betas: weight of the KL term from which on each of these latents is pruned.
@@ -182,15 +182,17 @@ def at_scale(
     off = ~torch.eye(dim, dtype=torch.bool)
     squares = gram.diagonal(dim1=1, dim2=2).clamp(min=0)
     mean = squares.mean(0)
-    preferred = preferred_rotation(gram, beta)
+    preferred, (own, best) = preferred_rotation(gram, beta), _own_and_best(gram, beta)
+    holds = float(own.mean() - best.mean()) > 0  # also for points that it was not found from
+    rotation = preferred.rotation if holds else torch.eye(dim).double()
+    alignment, interval = _alignment(gram, beta, own, best)
     directions, values = right_singular_vectors(gram)
     order, local = mean[:, None] > mean[None], squares[:, :, None] > squares[:, None]
     lengths = squares.sqrt().clamp(min=1e-12)
     cosines = (gram / lengths[:, :, None] / lengths[:, None]).mean(0).clamp(-1, 1)
-    thresholds = (preferred.rotation.T @ gram.mean(0) @ preferred.rotation).diagonal()
-    alignment, interval = _alignment(gram, beta, preferred)
+    thresholds = (rotation.T @ gram.mean(0) @ rotation).diagonal()
     norms, singular = (mean / 2).sqrt(), (values.square().mean(0) / 2).sqrt()
-    costs = turning_costs(gram, preferred.rotation, beta)
+    costs = turning_costs(gram, rotation, beta)
     used = thresholds > beta
     open_pairs = [
         (names[i], names[j], float(costs[i, j]))
@@ -210,14 +212,14 @@ def at_scale(
         ima_contrast=_contrast(gram),
         cosines=cosines.tolist(),
         image_agreement=grams.image_agreement.tolist(),
-        axis_agreement=axis_agreement(directions, preferred.rotation).tolist(),
+        axis_agreement=axis_agreement(directions, rotation).tolist(),
         margin=preferred.margin,
         alignment=alignment,
         interval=interval,
-        rotation=preferred.rotation.tolist(),
+        rotation=rotation.tolist(),
         variances=(thresholds / beta).tolist(),
         pruning_betas=thresholds.tolist(),
-        mixed=[(names[i], names[j], angle) for i, j, angle in mixed_pairs(preferred.rotation)],
+        mixed=[(names[i], names[j], angle) for i, j, angle in mixed_pairs(rotation)],
         undecided=open_pairs,
     )
 
@@ -245,23 +247,36 @@ def _contrast(gram: Tensor) -> float | None:
     return float(ima_contrast(gram[regular]).mean()) if regular.any() else None
 
 
+def _own_and_best(gram: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+    """Losses at each point [N] of latents along the factors, and along the best directions.
+
+    The best directions at a point are those of the other half of the points, lest they fit noise.
+    """
+    own = _losses(gram, torch.eye(gram.shape[1]), beta)
+    best, halves = torch.empty_like(own), (slice(0, None, 2), slice(1, None, 2))
+    for half, other in (halves, halves[::-1]):
+        rotation = preferred_rotation(gram[other], beta, starts=4, chance_samples=1).rotation
+        best[half] = _losses(gram[half], rotation, beta)
+    return own, best
+
+
 def _alignment(
-    gram: Tensor, beta: float, preferred: PreferredRotation
+    gram: Tensor, beta: float, own: Tensor, best: Tensor
 ) -> tuple[float, tuple[float, float]]:
     """Alignment score and its 95 % interval over points (bootstrap; rotations stay as they are)."""
-    dim = gram.shape[1]
+    count, dim = gram.shape[:2]
     generator = torch.Generator().manual_seed(0)
     normal = torch.randn(200, dim, dim, generator=generator, dtype=torch.float64)
-    haar = torch.linalg.qr(normal).Q
-    single = gram[:, None]
-    own = rotation_loss(single, torch.eye(dim).expand(len(gram), -1, -1), beta)
-    best = rotation_loss(single, preferred.rotation.expand(len(gram), -1, -1), beta)
-    chance = torch.stack(
-        [rotation_loss(single, r.expand(len(gram), -1, -1), beta) for r in haar]
-    ).mean(0)
-    pick = torch.randint(len(gram), (_RESAMPLES, len(gram)), generator=generator)
-    pick = torch.cat([torch.arange(len(gram))[None], pick])
-    losses = [of[pick].mean(1) for of in (own, best, chance)]
-    scores = ((losses[2] - losses[0]) / (losses[2] - losses[1] + UNDECIDED)).clamp(0, 1)
+    chance = torch.stack([_losses(gram, turn, beta) for turn in torch.linalg.qr(normal).Q]).mean(0)
+    pick = torch.randint(count, (_RESAMPLES, count), generator=generator)
+    pick = torch.cat([torch.arange(count)[None], pick])
+    of_own, of_best, of_chance = (losses[pick].mean(1) for losses in (own, best, chance))
+    room = (of_chance - torch.minimum(of_own, of_best)).clamp(min=0)
+    scores = ((of_chance - of_own) / (room + UNDECIDED)).clamp(0, 1)
     low, high = torch.quantile(scores[1:], scores.new_tensor([0.025, 0.975])).tolist()
     return float(scores[0]), (low, high)
+
+
+def _losses(gram: Tensor, rotation: Tensor, beta: float) -> Tensor:
+    """Losses of one rotation at each point [N]."""
+    return rotation_loss(gram[:, None], rotation.expand(len(gram), -1, -1), beta)
