@@ -104,7 +104,7 @@ def test_widths_with_too_few_images_are_left_out_and_told():
     assert "width 0.25 is left out: around hardly any image are there 64 others" in notes
     assert "width 0.5 is left out" in notes
     assert "the nearest images differ by" in notes
-    assert found.predicted_at == 0  # of those that are left the nearest to 0.5, the smaller one
+    assert found.predicted_at == 1
     few = vectors(factors, table[:12], lambda values: values)
     with pytest.raises(ConfigError, match="the 12 images are too few for a diagnosis of 6 factors"):
         diagnose(few)
