@@ -133,7 +133,7 @@ def diagnose(
         factors: names of those that count; None: all that vary.
         num_points: points at which the factor Jacobian is estimated.
         draws: neighbours of each, a multiple of 4 and at least 8 K; None: 64, or 8 K if that is
-            more.
+            more. Where any number of them can be had, wide balls get up to four times as many.
         seed: of points and neighbours.
 
     Raises:
@@ -160,7 +160,9 @@ def diagnose(
     found: dict[float, Grams] = {}
     for number, scale in enumerate(sorted(set(map(float, scales)))):
         rng = stream(seed, "diagnosis/neighbours", number)
-        grams = grams_at(dataset, surroundings, rows, scale, draws=draws, weight=weight, rng=rng)
+        wider = 1 if surroundings.images is None else 1 + 3 * scale  # the flatter, the noisier
+        many = int(draws * wider) // 4 * 4
+        grams = grams_at(dataset, surroundings, rows, scale, draws=many, weight=weight, rng=rng)
         if grams is None:
             notes.append(_too_few(scale, draws))
         else:

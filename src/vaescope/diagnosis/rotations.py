@@ -15,7 +15,7 @@ from torch import Tensor
 
 FIRST_SWEEPS, MOST_SWEEPS = 4, 50
 UNDECIDED = 0.0025  # nats that the noise of training outweighs: CVPR 2019, table 4, ratio 1.2
-_ANGLES = (90, *[8] * 14)  # of a plane's turn, looked at in each sweep; each narrows it down
+_ANGLES = (90, *[16] * 6)  # of a plane's turn, looked at in each sweep; each narrows it down
 _STILL = 1e-8  # nats that a sweep has to win
 
 
