@@ -66,8 +66,15 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What ``write_json`` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What ``write_json`` wrote, or what a stranger put there.
+
+    Raises:
+        ValueError: the file is no JSON in UTF-8, or its brackets are nested too deep.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("its brackets are nested too deep") from error
 
 
 def link_as(path: Path, other: Path) -> None:

@@ -1,6 +1,5 @@
 """``vaescope train``: compose, check, build, train, report."""
 
-import json
 import logging
 import shlex
 import sys
@@ -15,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config.loading import config_dir
+from vaescope.files import read_json
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, names_of, no_score, objective_keys, objective_values
 from vaescope.stopping import Stopped
@@ -51,7 +51,7 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
     """
     keys = objective_keys(config.objective)
     file = Path(config.output_dir) / "objective.json"
-    validated = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    validated = read_json(file)["rows"]
     values = []
     for key, value in objective_values(keys, rows, validated).items():
         if value is None:

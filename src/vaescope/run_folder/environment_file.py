@@ -1,6 +1,5 @@
 """``environment.json``: versions, git commit, machine and command of each session of a run."""
 
-import json
 import platform
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vaescope.files import write_json
+from vaescope.files import read_json, write_json
 
 NAME = "environment.json"
 
@@ -51,13 +50,13 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 def add_environment(folder: Path, threads: int) -> None:
     """Add this session to ``environment.json``: a resumed run may go on with other versions."""
     path = folder / NAME
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    before = read_json(path) if path.is_file() else []
     write_json(path, [*before, environment(threads)])
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
     """What the last session of a run was made with."""
-    sessions = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    sessions = read_json(folder / NAME)
     return dict(sessions[-1])
 
 

@@ -1,14 +1,13 @@
 """``scores.json``: the final scores of a run, one row a seed, and what the rows have in common."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vaescope.errors import DataError
-from vaescope.files import write_json
+from vaescope.files import read_json, write_json
 
 NAME = "scores.json"
 # of a row of a run of training, which may lack the last
@@ -66,7 +65,7 @@ def read_scores(folder: Path, *, trained: bool = False) -> Scores:
     """
     path = folder / NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         scores = Scores([dict(row) for row in content["rows"]], dict(content.get("about", {})))
         for row in scores.rows if trained else ():  # the file may be a stranger's
             for key, kind in KINDS.items():

@@ -1,7 +1,6 @@
 """Checksums of files: CRC-32 of blocks, found damaged when opened; records that remember them."""
 
 import hashlib
-import json
 import os
 import random
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from vaescope.errors import DataError
-from vaescope.files import write_json
+from vaescope.files import read_json, write_json
 
 BLOCK_BYTES = 2**22
 _SECONDS = 0.5  # that opening a file may spend on its blocks
@@ -119,7 +118,7 @@ def record_path(path: Path, kind: str = "") -> Path:
 def read_record(path: Path, kind: str = "") -> dict[str, Any]:
     """What is known of a file; empty: nothing, or the record is damaged itself."""
     try:
-        facts = json.loads(record_path(path, kind).read_text(encoding="utf-8"))
+        facts = read_json(record_path(path, kind))
     except (FileNotFoundError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
