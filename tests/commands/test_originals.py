@@ -1,5 +1,7 @@
 """Originals on the command line: the set that is added to decides network and likelihood."""
 
+import hashlib
+import json
 import shutil
 
 import pytest
@@ -10,7 +12,13 @@ from builders.miniature import arrays
 from vaescope.commands.originals import with_originals
 from vaescope.config.checks import check
 from vaescope.config.loading import build, resolved
-from vaescope.data import ArraysDataModule, PanelsDataModule, TinySquaresDataModule, write_modified
+from vaescope.data import (
+    ArraysDataModule,
+    ModifiedDataModule,
+    PanelsDataModule,
+    TinySquaresDataModule,
+    write_modified,
+)
 from vaescope.errors import ConfigError
 
 
@@ -119,6 +127,28 @@ def test_of_a_sweep_over_folders_what_all_have_is_said(panels, tmp_path):
 )
 def test_other_words_stay_as_they_are(words):
     assert with_originals(words) == words
+
+
+def test_options_that_the_original_does_not_take_are_no_words(panels, tmp_path):
+    """The job tells of them; as words on the command line they would be the user's mistake."""
+    folder = shutil.copytree(panels, tmp_path / "strange")
+    about = json.loads((folder / "modified.json").read_text())
+    about["original"]["options"] |= {"_target_": "os.system"}
+    rest = {key: value for key, value in about.items() if key != "checksum"}
+    about["checksum"] = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    (folder / "modified.json").write_text(json.dumps(about))
+    words = ["data=modified", f"data.path='{folder}'"]
+    assert with_originals(words) == words
+    with pytest.raises(ConfigError, match="panels takes no '_target_'"):
+        _ = ModifiedDataModule(path=folder).factors
+
+
+def test_noise_needs_an_original(config):
+    plain = resolved(config("data=uniform_noise", "data.original=null"))
+    with pytest.raises(
+        ConfigError, match=r"data\.original: none was given; say data\.original=NAME"
+    ):
+        _ = build(plain["data"], "data").factors
 
 
 def test_an_unknown_original_is_refused_with_the_names_that_are(config):

@@ -230,6 +230,11 @@ def test_bad_input_is_refused(wrong, told):
         diagnose(Known(lambda w: w), **wrong)
 
 
+def test_images_that_do_not_change_are_refused():
+    with pytest.raises(ConfigError, match="the images do not change with any of w1, w2"):
+        diagnose(Known(lambda w: w[:, :2] * 0, (8, 8), ("ordinal",) * 2), **ONE)
+
+
 def test_more_than_twelve_factors_are_refused():
     dataset = Known(lambda w: w, (2,) * 13, ("ordinal",) * 13)
     with pytest.raises(ConfigError, match=r"13 factors vary.*2 to 12 of them by factors="):

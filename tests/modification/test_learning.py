@@ -1,5 +1,6 @@
 """Training of the game: what it sees, measures and keeps; a stop costs nothing."""
 
+import math
 import os
 import signal
 from functools import partial
@@ -142,6 +143,50 @@ def test_other_settings_do_not_go_on(tmp_path):
     training(tmp_path, {"epsilon": 0.1, "seed": 0}).run(bar=False)
     with pytest.raises(RunFolderError, match=r"other settings \(epsilon=0.1\)"):
         training(tmp_path, {"epsilon": 0.2, "seed": 0})
+
+
+class Touch:
+    """What runs code when an unsafe reader makes it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda s: s.update(part="dinner"), "part is 'dinner'"),
+        (lambda s: s.update(step="abc"), "step is 'abc'"),
+        (lambda s: s.update(step_of_part=-5), "step_of_part is -5"),
+        (lambda s: s.update(seconds=math.nan), "seconds is nan"),
+        (lambda s: s.update(identity="[1]"), "is no state"),
+        (lambda s: s.update(identity="[" * 9999), "is no state"),
+        (lambda s: s.update(game=torch.zeros(3)), "dict"),
+        (lambda s: s.update(game={}), "Game"),
+        (lambda s: s.update(optimizer={}), "is no state"),
+        (lambda s: s.update(history=[{"a": 1}]), "is no state"),
+        (lambda s: s["history"][0].update(margin="z"), "margin is 'z'"),
+        (lambda s: s.pop("part") and s.update(dinner=1), "dinner"),
+    ],
+)
+def test_a_state_with_other_things_in_it_is_told(tmp_path, change, told):
+    training(tmp_path).run(bar=False)
+    saved = torch.load(tmp_path / "state.ckpt", weights_only=True)
+    change(saved)
+    torch.save(saved, tmp_path / "state.ckpt")
+    with pytest.raises(DataError, match=told):
+        training(tmp_path)
+
+
+def test_a_state_runs_no_code_and_nobody_is_told_to_let_it(tmp_path):
+    torch.save({"part": Touch(tmp_path / "touched")}, tmp_path / "state.ckpt")
+    with pytest.raises(DataError, match="it holds other things than weights") as error:
+        training(tmp_path)
+    assert "weights_only" not in str(error.value)
+    assert not (tmp_path / "touched").exists()
 
 
 def test_a_damaged_state_is_told(tmp_path):

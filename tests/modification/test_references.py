@@ -113,9 +113,35 @@ def test_rotated_latents_have_the_same_kl():
 
 def test_widths_may_be_given():
     assert Widths([0.1, 0.2]).of_factors(GRAM).tolist() == [0.1, 0.2]
-    for given in ([0.1], [0.1, 0.0], [0.1, 1.5]):
+    for given in ([], [0.1], [0.1] * 3):
         with pytest.raises(ConfigError, match="for each of the 2 factors"):
             Widths(given).of_factors(GRAM)
+
+
+@pytest.mark.parametrize(
+    "given", [[0.1, 0.0], [0.1, 1.5], [math.nan], [0.1, "a"], [True], 0.2, None]
+)
+def test_widths_that_are_none_are_refused_before_anything_is_computed(given):
+    with pytest.raises(ConfigError, match=r"config\.widths\.of: .* was given; give jacobian"):
+        Widths(given)
+
+
+def test_a_word_that_is_neither_jacobian_nor_a_run_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"config\.widths\.of: .*jacobean' is no folder of a"):
+        Widths(str(tmp_path / "jacobean")).of_factors(GRAM)
+
+
+@pytest.mark.parametrize("angle", [0.0, 90.0, -90.0, 180.0])
+def test_angles_that_mix_nothing_are_refused(angle):
+    with pytest.raises(ConfigError, match=r"config\.rotation\.angle: .* mix nothing"):
+        Rotation(angle=angle)
+    Rotation("haar", angle=angle)
+
+
+@pytest.mark.parametrize("pairs", [[1, 2], [[0]], [[0, 1.5]], [[0, None]], [[True, False]], ["ab"]])
+def test_pairs_that_are_none_are_refused(pairs):
+    with pytest.raises(ConfigError, match=r"give pairs like|factor .* was given"):
+        Rotation(pairs).planes(NAMES)
 
 
 def test_widths_of_a_run_follow_its_kl_terms_sharpest_for_the_largest_norm(tmp_path):

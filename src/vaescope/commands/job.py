@@ -101,7 +101,7 @@ def _seen_from(here: Path, key: str, name: str) -> str:
 def record_failure(folder: Path, error: BaseException) -> None:
     """Leave the traceback in ``error.txt``; a run that was refused something stays as it is."""
     refused = isinstance(error, ConfigError) and holds_run(folder)
-    if not isinstance(error, RunFolderError) and not refused:
+    if folder.is_dir() and not isinstance(error, RunFolderError) and not refused:
         try:
             write_error(folder, error)
         except OSError as another:  # a full disk: what was to be told is told on the terminal

@@ -1,5 +1,6 @@
 """``vaescope modify data=... epsilon=...``: images that a VAE's latents follow, or do not."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def main(config: DictConfig) -> Any:
         "losses of two imagined VAEs of equal KL on rows that were kept back: latents that are the "
         "factors (dis) or rotated ones (ent); a positive margin: a VAE does better with these",
         *(f"pictures: {path}" for path in made.path.parent.glob("sheet.png")),
-        f"train on it: vaescope train data=modified data.path={made.path}",
+        f"train on it: vaescope train data=modified {shlex.quote(f'data.path={made.path}')}",
     ]
     print_table(columns, rows, str(Path(config.output_dir)), notes)
     return made

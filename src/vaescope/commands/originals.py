@@ -1,7 +1,7 @@
 """Originals on the command line: what ``data.original=NAME`` and ``data.path=FOLDER`` choose."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from vaescope.config.overrides import paths_of, quoted
@@ -40,7 +40,7 @@ def with_originals(words: Sequence[str], swept: bool = False) -> list[str]:
 def _stored(value: str, swept: bool) -> list[str]:
     """Words that say the original which all the folders in a value have, as far as it is one."""
     from vaescope.data.sets.modified.folders import read_modified  # imports torch
-    from vaescope.data.sets.modified.originals import offered
+    from vaescope.data.sets.modified.originals import offered, options_taken
 
     try:
         found = [read_modified(path).original for path in paths_of(value, swept)]
@@ -49,14 +49,12 @@ def _stored(value: str, swept: bool) -> list[str]:
     names = {original["name"] for original in found}
     if len(names) != 1 or not names <= offered().keys():
         return []
-    options: Mapping[str, Any] = found[0]["options"]
-    same = [
-        key
-        for key in options
-        if key.isidentifier() and all(each["options"].get(key) == options[key] for each in found)
-    ]
+    name, options = names.pop(), found[0]["options"]
+    if not options.keys() <= {*options_taken(offered()[name])}:
+        return []
+    same = [k for k in options if all(each["options"].get(k) == options[k] for each in found)]
     chosen = [f"data.original.{key}={_as_word(options[key])}" for key in same]
-    return [f"{_CHOICE}={names.pop()}", *chosen]
+    return [f"{_CHOICE}={name}", *chosen]
 
 
 def _as_word(value: Any) -> str:

@@ -99,8 +99,9 @@ class Factors:
         """Position 0..K-1 of one factor, by name or position; negative ones count from the end."""
         if isinstance(factor, str) and factor in self.names:
             return self.names.index(factor)
-        if isinstance(factor, int) and -len(self) <= factor < len(self):
-            return factor % len(self)
+        is_number = isinstance(factor, int) and not isinstance(factor, bool)
+        if is_number and -len(self) <= int(factor) < len(self):
+            return int(factor) % len(self)
         raise ConfigError(
             f"factor {factor!r} was given, but the data set has {list(self.names) or 'no factors'};"
             " give a name of these, or a position"

@@ -173,6 +173,13 @@ def diagnose(
             f"the {len(dataset)} images are too few for a diagnosis of {len(columns)} factors: "
             "hardly one has neighbours on all sides in factor space; name fewer by factors=[...]"
         )
+    if not any(
+        float(grams.of_pixels.diagonal(dim1=-2, dim2=-1).amax()) > 0 for grams in found.values()
+    ):
+        raise ConfigError(
+            f"the images do not change with any of {', '.join(names)}, so nothing can be said of "
+            "directions; check that rows of images and of factors belong to each other"
+        )
     if 0 in found and surroundings.images is None and found[0].width > _FAR:
         notes.append(
             f"the nearest images differ by {found[0].width:.2g} standard deviations of the "

@@ -17,11 +17,20 @@ from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from vaescope import stopping
-from vaescope.errors import DataError, TrainingDivergedError, first_line
+from vaescope.errors import DataError, RunFolderError, TrainingDivergedError, first_line
 from vaescope.files import replacing
 from vaescope.modification.examples import Examples
 from vaescope.modification.game import Game, Losses
-from vaescope.modification.schedule import GAME, MODIFIED, ORIGINAL, Measurement, Schedule, State
+from vaescope.modification.schedule import (
+    GAME,
+    MODIFIED,
+    ORIGINAL,
+    Measurement,
+    Part,
+    Schedule,
+    State,
+    from_plain,
+)
 from vaescope.run_folder.modification import refuse_other_settings
 from vaescope.streams import stream
 
@@ -87,7 +96,7 @@ class Training:
             stopping.defer(False)
         return self.state
 
-    def _run(self, part: str, display: "tqdm[Any]") -> None:
+    def _run(self, part: Part, display: "tqdm[Any]") -> None:
         """One part of the training, from where it stands."""
         state, order = self.state, (ORIGINAL, GAME, MODIFIED)
         if order.index(state.part) > order.index(part):
@@ -112,7 +121,7 @@ class Training:
                 self.save()
                 raise stopping.Stopped(number)
 
-    def _update(self, part: str) -> None:
+    def _update(self, part: Part) -> None:
         rows = self.examples.rows(self.state.step, self.schedule.batch_size)
         images, w = self.examples.at(rows)
         noise = self._noise("modification/noise", w, self.state.step)
@@ -138,7 +147,7 @@ class Training:
         return torch.from_numpy(drawn).to(w.device)
 
     @torch.no_grad()
-    def _measure(self, part: str) -> Measurement:
+    def _measure(self, part: Part) -> Measurement:
         """Losses on the rows kept back, with the same noise each time, added to the history."""
         found, kept = [], self.examples.kept
         rows = np.tile(kept, math.ceil(_MEASURED / len(kept)))  # each with several draws of noise
@@ -190,20 +199,23 @@ class Training:
         """
         try:
             saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-            before = json.loads(saved.pop("identity"))
-            weights, moments = saved.pop("game"), saved.pop("optimizer")
-            history = [Measurement(**each) for each in saved.pop("history")]
-            state = State(**saved, history=history)
+            before = dict(json.loads(saved.pop("identity")))
+            refuse_other_settings(self.checkpoint.parent, before, json.loads(self.identity))
+            self.game.load_state_dict(saved.pop("game"))
+            self.optimizer.load_state_dict(saved.pop("optimizer"))
+            history = [from_plain(Measurement, each) for each in saved.pop("history")]
+            self.state = from_plain(State, {**saved, "history": history})
+        except RunFolderError:
+            raise
         except Exception as error:  # of torch, of zip files, of what is in them
+            reason = first_line(error)
+            if "weights_only" in reason:  # torch's advice is to read it unsafely
+                reason = "it holds other things than weights and plain values, or is damaged"
             raise DataError(
-                f"{self.checkpoint} is no state of a modification ({first_line(error)}); remove "
-                "it, or take another folder"
+                f"{self.checkpoint} is no state of a modification ({reason}); remove it, or take "
+                "another folder"
             ) from error
-        refuse_other_settings(self.checkpoint.parent, before, json.loads(self.identity))
-        self.game.load_state_dict(weights)
-        self.optimizer.load_state_dict(moments)
-        self.state = state
-        log.info("the modification goes on from step %d", state.step)
+        log.info("the modification goes on from step %d", self.state.step)
 
     def _bar(self, shown: bool) -> "tqdm[Any]":
         seconds = 0.5 if sys.stderr.isatty() else 30  # a log file needs few lines

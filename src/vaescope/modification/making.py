@@ -27,7 +27,15 @@ from vaescope.modification.references import (
     varying,
     widths_of_rotated,
 )
-from vaescope.modification.schedule import GAME, MODIFIED, ORIGINAL, Measurement, Schedule, State
+from vaescope.modification.schedule import (
+    GAME,
+    MODIFIED,
+    ORIGINAL,
+    Measurement,
+    Schedule,
+    State,
+    from_plain,
+)
 from vaescope.modification.sheet import save_sheet
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.modification import (
@@ -220,7 +228,10 @@ def mean_gram(dataset: FactorDataset, scale: float, seed: int) -> Tensor:
     rows = torch.from_numpy(rng.integers(len(dataset), size=_POINTS))
     gram = factor_grams(dataset, rows, scale, _DRAWS, 1.0, rng).mean(0)
     if not gram.diagonal().amax() > 0:
-        raise ConfigError("the images do not change with any factor, so there is nothing to turn")
+        raise ConfigError(
+            "the images do not change with any factor, so there is nothing to turn; check that "
+            "rows of images and of factors belong to each other"
+        )
     return gram
 
 
@@ -267,7 +278,7 @@ def _record(folder: Path) -> dict[str, Any]:
     try:
         record = dict(read_json(folder / RECORD))
         _ = record["settings"].items(), record["seconds"]
-        _ = [Measurement(**each) for each in record["history"]]
+        _ = [from_plain(Measurement, each) for each in record["history"]]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{folder / RECORD} is damaged ({first_line(error)}); remove it, and the same command "

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from vaescope.data.factors import Factors
 from vaescope.errors import ConfigError
-from vaescope.ranges import Seed, check_fields
-from vaescope.run_folder.scores import read_scores
+from vaescope.ranges import Seed, check_fields, fits
+from vaescope.run_folder.scores import NAME, has_scores, read_scores
 
 MOST_FACTORS = 12
 BY_NORM, NEIGHBOURS, HAAR, JACOBIAN = "by_norm", "neighbours", "haar", "jacobian"
@@ -71,7 +71,7 @@ class Rotation:
             most; ``by_norm``: of all factors in the order of |dx / dw_k|, the first two, the next
             two, ..., where least change is needed; ``neighbours``: in the order of the data set;
             of an odd number one stays as it is; ``haar``: no pairs, a random rotation of all.
-        angle: degrees by which each plane is turned.
+        angle: degrees by which each plane is turned, no multiple of 90.
         seed: of the random rotation.
     """
 
@@ -85,6 +85,11 @@ class Rotation:
             isinstance(self.pairs, str) and self.pairs not in (BY_NORM, NEIGHBOURS, HAAR)
         ):
             raise ConfigError(self._refusal("give by_norm, neighbours, haar or a list of pairs"))
+        if self.pairs != HAAR and self.angle % 90 == 0:
+            raise ConfigError(
+                f"config.rotation.angle: {self.angle:g} degrees mix nothing, latents would be "
+                "factors again; give an angle between, 45 mixes most"
+            )
 
     def planes(self, names: Sequence[str], norms: Tensor | None = None) -> list[tuple[int, int]]:
         """Pairs of positions of factors whose plane is turned; of ``haar`` none.
@@ -103,7 +108,7 @@ class Rotation:
             order = norms.argsort(descending=True, stable=True).tolist()
         if isinstance(self.pairs, str):
             return [(order[k], order[k + 1]) for k in range(0, len(names) - 1, 2)]
-        if any(isinstance(pair, str) or len(pair) != 2 for pair in self.pairs):
+        if any(not fits(pair, Sequence[Any]) or len(pair) != 2 for pair in self.pairs):
             raise ConfigError(self._refusal("give pairs like [[0, 1], [2, 3]]"))
         factors = Factors(tuple(names), (2,) * len(names), ("ordinal",) * len(names))
         found = [(factors.position_of(a), factors.position_of(b)) for a, b in self.pairs]
@@ -116,9 +121,9 @@ class Rotation:
         """R, orthogonal [K, K], float64; arguments as of ``planes``.
 
         Example:
-            >>> turned = Rotation("neighbours", angle=90).matrix(("a", "b"))
+            >>> turned = Rotation("neighbours", angle=30).matrix(("a", "b"))
             >>> [[round(x, 3) for x in row] for row in turned.tolist()]
-            [[0.0, -1.0], [1.0, 0.0]]
+            [[0.866, -0.5], [0.5, 0.866]]
         """
         if self.pairs == HAAR:
             rng = np.random.default_rng(self.seed)
@@ -158,6 +163,11 @@ class Widths:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if not isinstance(self.of, str) and not fits(self.of, Sequence[Width]):
+            raise ConfigError(
+                f"config.widths.of: {self.of!r} was given; give jacobian, the folder of a trained "
+                "run, or a width above 0 and up to 1 for each factor that varies"
+            )
 
     def of_factors(self, gram: Tensor) -> Tensor:
         """Widths sigma [K] of the factors, from their mean Gram matrix F^T F [K, K].
@@ -172,13 +182,12 @@ class Widths:
             given = _widths_of_run(Path(self.of).expanduser(), len(squares))
             order = squares.argsort(descending=True, stable=True)
             return given[order.argsort()]
-        given = torch.tensor([float(width) for width in self.of], dtype=torch.float64)
-        if len(given) != len(squares) or not bool(((given > 0) & (given <= 1)).all()):
+        if len(self.of) != len(squares):
             raise ConfigError(
-                f"config.widths.of: {self.of} was given; give a width above 0 and up to 1 for each "
-                f"of the {len(squares)} factors that vary, jacobian, or the folder of a run"
+                f"config.widths.of: {len(self.of)} widths were given, {self.of}; give one for each "
+                f"of the {len(squares)} factors that vary"
             )
-        return given
+        return torch.tensor(self.of, dtype=torch.float64)
 
 
 def widths_of_mean(squares: Tensor, mean: float) -> Tensor:
@@ -217,6 +226,11 @@ def widths_of_rotated(widths: Tensor, gram: Tensor, rotation: Tensor) -> Tensor:
 
 def _widths_of_run(folder: Path, count: int) -> Tensor:
     """Widths of a trained run's latents, sharpest first, 1 for factors beyond their number."""
+    if not has_scores(folder):
+        raise ConfigError(
+            f"config.widths.of: {str(folder)!r} is no folder of a trained run (it has no {NAME}); "
+            "give one, jacobian, or a list of widths"
+        )
     rows = read_scores(folder).rows
     found = [
         sorted((float(row[key]) for key in row if "/kl_latent_" in key), reverse=True)

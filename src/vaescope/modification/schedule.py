@@ -1,13 +1,18 @@
 """Schedule of a modification's training, its measurements, and where it stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar, get_type_hints
 
 from annotated_types import Interval
 
-from vaescope.ranges import Count, Positive, Rows, Steps, check_fields
+from vaescope.ranges import Count, NonNegative, Positive, Rows, Steps, check_fields, fits
 
-ORIGINAL, GAME, MODIFIED = "original", "game", "modified"
+Part = Literal["original", "game", "modified"]
+ORIGINAL: Final = "original"
+GAME: Final = "game"
+MODIFIED: Final = "modified"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,8 @@ class Measurement:
         margin: L_dis - L_ent; above 0 the entangled latents are the better choice for a VAE.
     """
 
-    step: int
-    part: str
+    step: Steps
+    part: Part
     disentangled: float
     entangled: float
     margin: float
@@ -79,12 +84,25 @@ class Measurement:
 class State:
     """Where a training stands, besides weights and their moments."""
 
-    part: str = ORIGINAL
-    step_of_part: int = 0
-    step: int = 0
-    seconds: float = 0.0
+    part: Part = ORIGINAL
+    step_of_part: Steps = 0
+    step: Steps = 0
+    seconds: NonNegative = 0.0
     history: list[Measurement] = field(default_factory=list)
 
     def last(self, part: str) -> Measurement | None:
         """The newest measurement of a part."""
         return next((found for found in reversed(self.history) if found.part == part), None)
+
+
+def from_plain(kind: type[T], plain: Mapping[str, Any]) -> T:
+    """A measurement or a state from a file, which may be a stranger's.
+
+    Raises:
+        TypeError: an entry is missing, unknown or of another kind.
+    """
+    made = kind(**plain)
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if not fits(getattr(made, name), hint):
+            raise TypeError(f"{name} is {getattr(made, name)!r}")
+    return made

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pickle
 import resource
 import shutil
@@ -65,6 +66,12 @@ def rewrite(folder, **changes):
     rest = {key: value for key, value in about.items() if key != "checksum"}
     about["checksum"] = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
     (folder / "modified.json").write_text(json.dumps(about))
+
+
+def rewrite_original(folder, **changes):
+    """Change what it says of its original."""
+    original = json.loads((folder / "modified.json").read_text())["original"]
+    rewrite(folder, original=original | changes)
 
 
 # what is added to which image
@@ -231,7 +238,7 @@ def test_an_original_whose_file_has_changed_is_refused_and_a_moved_one_is_not(tm
         dataset_of(path, original=ArraysDataModule(path=tmp_path / "b.npy", data_dir=tmp_path))
 
 
-@pytest.mark.parametrize("name", ["panelz", "os.system", "vaescope.data.PanelsDataModule", ""])
+@pytest.mark.parametrize("name", ["panelz", "os.system", "vaescope.data.PanelsDataModule"])
 def test_only_our_own_sets_are_built_by_a_stored_name(own, name):
     original = json.loads((own / "modified.json").read_text())["original"]
     rewrite(own, original=original | {"name": name})
@@ -437,6 +444,24 @@ def edit_epsilon(folder):
             lambda folder: (folder / "modified.json").write_bytes(b"\xff"),
             "modified.json is damaged",
         ),
+        (lambda folder: (folder / "modified.json").write_text("[" * 9999), "nested too deep"),
+        (
+            lambda folder: (folder / "change.npy.json").write_text("[" * 9999),
+            "change.npy cannot be checked",
+        ),
+        (lambda folder: rewrite(folder, epsilon=math.nan), "epsilon is not a number above 0"),
+        (lambda folder: rewrite(folder, epsilon=5), "epsilon is not a number above 0 up to 1"),
+        (lambda folder: rewrite(folder, epsilon="big"), "epsilon is not a number"),
+        (lambda folder: rewrite(folder, clip=[1], facts=7), "clip is not .*; facts is not"),
+        (lambda folder: rewrite(folder, original="panels"), "original is not"),
+        (lambda folder: rewrite_original(folder, name=["panels"]), "name is not text"),
+        (lambda folder: rewrite_original(folder, name=""), "name is not text"),
+        (lambda folder: rewrite_original(folder, options=[1]), "options is not"),
+        (lambda folder: rewrite_original(folder, num_images=-5), "num_images is not"),
+        (lambda folder: rewrite_original(folder, image_shape="abc"), "image_shape is not"),
+        (lambda folder: rewrite_original(folder, sample=[["x"]]), "sample is not"),
+        (lambda folder: rewrite_original(folder, sample=[[1], [1, 2]]), "its images are others"),
+        (lambda folder: rewrite_original(folder, factors={"names": 1}), "its factors are others"),
     ],
 )
 def test_a_damaged_folder_is_refused(own, spoil, message):

@@ -23,34 +23,17 @@ from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray, convert, require_converted
 from vaescope.data.files.verification import FileCheck, check_converted
 from vaescope.data.sets.modified.additive import Epsilon, stays_in_range
+from vaescope.data.sets.modified.entries import KINDS, unfit_entries
 from vaescope.data.sets.modified.originals import identity_of
 from vaescope.errors import ConfigError, DataError
 from vaescope.files import read_json, write_json
-from vaescope.ranges import Count, Finite, fits, in_range, words
+from vaescope.ranges import Count, in_range
 
 CHANGE = "change.npy"  # LEVELS * m of all rows, m in [-1, 1], as the bytes of int8
 ABOUT = "modified.json"
 LEVELS = 127
 _VERSION = 2
 _SAMPLED = 16  # rows by which an interrupted writing is known again
-# what each entry has to be: a sum that is right says nothing of who wrote the file
-_KINDS: Mapping[str, Any] = {
-    "version": int,
-    "original": dict,
-    "epsilon": Epsilon,
-    "clip": bool,
-    "facts": dict,
-    "checksum": str,
-}
-_OF_ORIGINAL: Mapping[str, Any] = {
-    "name": str,
-    "options": dict,
-    "source": str,
-    "num_images": Count,
-    "image_shape": list[Count],
-    "factors": dict,
-    "sample": list[list[Finite]],
-}
 
 Change = Callable[[Tensor, Tensor], Tensor]
 
@@ -189,7 +172,7 @@ def read_modified(path: str | Path | None) -> ModifiedFolder:
         )
     try:
         about = read_json(file)
-        whole = isinstance(about, dict) and about.keys() == _KINDS.keys()
+        whole = isinstance(about, dict) and about.keys() == KINDS.keys()
         whole = whole and _checksum(about) == about["checksum"]
     except ValueError as error:
         raise DataError(f"{file} is damaged ({error}); write the set anew") from error
@@ -200,7 +183,7 @@ def read_modified(path: str | Path | None) -> ModifiedFolder:
             f"{file} is of version {about['version']}, and this vaescope reads {_VERSION}; write "
             "the set anew"
         )
-    if wrong := [*_unfit(about, _KINDS), *_unfit(about["original"], _OF_ORIGINAL)]:
+    if wrong := unfit_entries(about):
         raise DataError(f"{file} is damaged ({'; '.join(wrong)}); write the set anew")
     return ModifiedFolder(folder, about)
 
@@ -212,16 +195,6 @@ def as_int8(stored: Tensor) -> Tensor:
 
 def _shape(original: Mapping[str, Any]) -> tuple[int, ...]:
     return (original["num_images"], *original["image_shape"])
-
-
-def _unfit(given: Any, kinds: Mapping[str, Any]) -> list[str]:
-    """What is said of each entry that is missing or of another kind."""
-    entries = given if isinstance(given, dict) else {}
-    return [
-        f"{key} is {'missing' if key not in entries else f'not {words(kind)}'}"
-        for key, kind in kinds.items()
-        if key not in entries or not fits(entries[key], kind)
-    ]
 
 
 def _checksum(about: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ _TOLERANCE = 1e-3  # of a sum over an image's pixels, far above the rounding of 
 def offered() -> dict[str, type[FactorDataModule]]:
     """Our own data modules by their option of the group ``data``: what a stored name may build."""
     own = {_option(kind): kind for kind in _own(FactorDataModule) if _option(kind)}
-    return {name: kind for name, kind in own.items() if "original" not in _options(kind)}
+    return {name: kind for name, kind in own.items() if "original" not in options_taken(kind)}
 
 
 def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
 
 def options_of(module: FactorDataModule) -> dict[str, Any]:
     """Options that say which images a data module gives, not where their files are kept."""
-    options = {name: getattr(module, name) for name in _options(type(module))}
+    options = {name: getattr(module, name) for name in options_taken(type(module))}
     return {name: _plain(value, name in _FILES) for name, value in options.items()}
 
 
@@ -75,7 +75,7 @@ def original_named(identity: Mapping[str, Any]) -> FactorDataModule:
     kind = offered().get(name)
     if kind is None:
         raise ConfigError(f"there is no data set {name!r}{closest(str(name), offered())}")
-    if unknown := sorted(options.keys() - {*_options(kind)}):
+    if unknown := sorted(options.keys() - {*options_taken(kind)}):
         raise ConfigError(f"{name} takes no {', '.join(map(repr, unknown))}")
     return kind(**options)
 
@@ -127,7 +127,7 @@ def _alike(stored: list[list[float]], sample: list[list[float]]) -> bool:
     return fit and np.allclose(stored, sample, 1e-5, _TOLERANCE)
 
 
-def _options(kind: type[FactorDataModule]) -> list[str]:
+def options_taken(kind: type[FactorDataModule]) -> list[str]:
     """Names of the options that are not shared by all data modules nor those of a machine."""
     others = {*_OF_THE_MACHINE, *(field.name for field in fields(FactorDataModule))}
     return [field.name for field in fields(kind) if field.name not in others]
