@@ -81,6 +81,15 @@ def test_a_run_on_another_set_is_refused_and_a_moved_one_is_not(tmp_path):
     assert "made with data=uniform_noise, not modified" in other_settings(ON_IT, tmp_path)
 
 
+def test_what_the_command_adds_of_the_original_is_no_other_setting(tmp_path):
+    record = tmp_path / ".hydra" / "overrides.yaml"
+    record.parent.mkdir()
+    (tmp_path / "config.yaml").write_text("data: {path: /elsewhere/change/set}\n")
+    added = ["data@data.original=panels", "data.original.first=80", "data=modified"]
+    record.write_text("".join(f"- {word}\n" for word in ["experiment=p_b", *added]))
+    assert other_settings(ON_IT, tmp_path) == ""
+
+
 def test_the_time_is_said_before_where_it_is_known(started, tmp_path, caplog):
     caplog.set_level("INFO")
     make([SET, ON_IT, ALONE, Run("c", "p_c", skipped="no time")], tmp_path / "known")

@@ -42,6 +42,9 @@ OF_THE_MACHINE = {
     PATH,
 }
 
+# overrides that the command adds: the original that the folder of a modified set names
+OF_THE_FOLDER = ("data@data.original", "data.original.")
+
 
 def is_done(run: Run, folder: Path) -> bool:
     """Whether ``folder`` has what the run makes: final scores and report, or the modified set."""
@@ -135,7 +138,8 @@ def other_settings(run: Run, folder: Path) -> str:
     }
     wanted = {k: text if k in as_words else read_value(text) for k, text in planned.items()}
     for key, text in recorded.items():
-        if key not in planned and key not in OF_THE_MACHINE:
+        added = run.modification and key.startswith(OF_THE_FOLDER)
+        if key not in planned and key not in OF_THE_MACHINE and not added:
             made[key], wanted[key] = text, "what the experiment says"
     for key, value in made.items():
         if value != wanted[key]:

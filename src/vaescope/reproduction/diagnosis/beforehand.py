@@ -69,13 +69,14 @@ def _chosen(run: Run, folder: Path) -> tuple[str, str]:
 def _diagnose(run: Run, folder: Path, shared: Sequence[str]) -> str:
     """Diagnose the set of a run in a process of its own; the last line of its error, or nothing."""
     path = diagnosis_path(folder, run.name)
-    words = [each for each in run.words if each.startswith("data") and not each.startswith(PATH)]
-    if run.modification:
-        words.append(word(PATH, folder.resolve() / run.modification / SET))
-    words += [*SETTINGS, word("hydra.run.dir", path.parent.resolve()), *shared]
-    asked = [each for each in words if not each.startswith("hydra.")]
-    if path.is_file() and read_overrides(path.parent / HYDRAS / "overrides.yaml") == asked:
+    own = [each for each in run.words if each.startswith("data") and not each.startswith(PATH)]
+    own += SETTINGS
+    recorded = read_overrides(path.parent / HYDRAS / "overrides.yaml")
+    if path.is_file() and set(own) <= set(recorded):
         return ""
+    place = word("hydra.run.dir", path.parent.resolve())
+    stored = [word(PATH, folder.resolve() / run.modification / SET)] if run.modification else []
+    words = [*own, *stored, place, *shared]
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     log.info("%s: %s", run.name, shlex.join(["diagnose", *words]))
