@@ -1,6 +1,5 @@
 """Runs wait for the modified sets that they need, and the time that all take is said before."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,7 +74,9 @@ def test_a_run_on_another_set_is_refused_and_a_moved_one_is_not(tmp_path):
     record = tmp_path / ".hydra" / "overrides.yaml"
     record.parent.mkdir()
     (tmp_path / "config.yaml").write_text("data: {path: /elsewhere/change/set}\n")
-    record.write_text("- experiment=p_b\n- data=modified\n- data.path=/elsewhere/change/set\n")
+    made = ["experiment=p_b", "data=modified", "data.path=/elsewhere/change/set"]
+    added = ["data@data.original=panels", "data.original.first=80"]  # by the command
+    record.write_text("".join(f"- {word}\n" for word in (*made, *added)))
     assert other_settings(ON_IT, tmp_path) == ""
     record.write_text("- experiment=p_b\n- data=uniform_noise\n")
     assert "made with data=uniform_noise, not modified" in other_settings(ON_IT, tmp_path)
@@ -97,4 +98,3 @@ def test_the_time_is_said_before_where_it_is_known(started, tmp_path, caplog):
     caplog.clear()
     make([ON_IT, SET, Run("c", "p_c")], tmp_path / "unknown")
     assert "minutes" not in caplog.text
-    assert sys.executable

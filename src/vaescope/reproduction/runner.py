@@ -114,7 +114,7 @@ def _estimate(runs: Sequence[Run], jobs: int) -> str:
     if not all(run.minutes for run in runs):
         return ""
     minutes = max(sum(run.minutes for run in runs) / jobs, max(run.minutes for run in runs))
-    told = f"{minutes / 60:.3g} hours" if minutes > 90 else f"{minutes:.2g} minutes"
+    told = f"{minutes / 60:,.0f} hours" if minutes > 90 else f"{minutes:.2g} minutes"
     return f": about {told} where each has a core of its own"
 
 
