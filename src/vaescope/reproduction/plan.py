@@ -76,7 +76,7 @@ def planned_runs(paper: str, plan: Mapping[str, Any], scale: str, config_dir: Pa
     for run in runs:
         if run.modification and run.modification not in modifications:
             _check_name(f"config.paper.variants: {PATH}", run.modification, modifications)
-    runs = [replace(run, differs=plan.get("differs", {}).get(run.name, "")) for run in runs]
+    runs = [replace(run, differs=_differs(run, plan.get("differs", {}))) for run in runs]
     for change in plan["scales"][scale]:
         if not any(fnmatchcase(run.name, change["runs"]) for run in runs):
             raise ConfigError(f"scale={scale}: no run of {paper} matches {change['runs']!r}")
@@ -142,6 +142,11 @@ def _swept(run: Run, sweeps: Mapping[str, Mapping[str, Sequence[float]]]) -> lis
         )
         for value in values
     ]
+
+
+def _differs(run: Run, differs: Mapping[str, str]) -> str:
+    """What the plan says of the experiments that are not the paper's own."""
+    return next((told for names, told in differs.items() if fnmatchcase(run.name, names)), "")
 
 
 def _variants(run: Run, variants: Mapping[str, Mapping[str, Sequence[str]]]) -> Sequence[Run]:
