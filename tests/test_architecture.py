@@ -32,7 +32,7 @@ ARROWS = {
     "escaping": set(),
     "factor_kinds": set(),
     "files": set(),
-    "hardware": set(),
+    "hardware": {"errors"},
     "memory": {"errors"},
     "ranges": {"errors"},
     "scores": {"errors"},

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vaescope import hardware
+from vaescope.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -11,6 +12,16 @@ def threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert hardware.device_of(None) == hardware.device_of("cpu") == torch.device("cpu")
+    for name in ("tpu", "cuda", "", "cuda:7"):
+        with pytest.raises(ConfigError, match=f"config.device: '{name}'; here is cpu"):
+            hardware.device_of(name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert hardware.device_of(None) == torch.device("cuda")
 
 
 @pytest.mark.parametrize(

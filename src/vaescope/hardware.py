@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from vaescope.errors import ConfigError
+
 log = logging.getLogger(__name__)
 
 MOST_THREADS = 8  # batches of 64 small images do not keep more of them busy
@@ -45,6 +47,18 @@ def fast_precision(accelerator: str = "auto") -> str:
         names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         native = any(getattr(torch.cpu, name, lambda: False)() for name in names)
     return "bf16-mixed" if native else "32-true"
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device of a name; of none a GPU if there is one.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    there = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if name not in (None, *there):
+        raise ConfigError(f"config.device: {name!r}; here is {' and '.join(there)}; or give null")
+    return torch.device(name or there[-1])
 
 
 @cache  # a later job of a sweep must not count its predecessor's load

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import signal
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_a_signal_is_told_and_the_same_command_goes_on(tmp_path, monkeypatch, ca
         with pytest.raises(SystemExit) as end:
             main(words)
     assert end.value.code == 143
-    assert "start again with the same command" in capsys.readouterr().err
+    assert "the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "stopped" / "set").exists()
     main(words)
     told = capsys.readouterr().out
@@ -151,6 +152,10 @@ class TestRefusals:
             (["widths.of=[0.1]", "widths.mean=2"], "mean"),
             (["network=conv64"], "conv64 takes images"),
             (["schedule.steps=-1"], "steps"),
+            (["device=tpu"], "config.device: 'tpu'; here is cpu"),
+            (["rotation.angle=90"], r"config\.rotation: angle=90 was given"),
+            (["widths.of=[0.1,a]"], r"config\.widths: of=\[0\.1, 'a'\] was given"),
+            (["data=uniform_noise", "data@data.original=panels"], "cannot be modified"),
         ],
     )
     def test_settings(self, plain, tmp_path, words, told):
@@ -213,3 +218,29 @@ def test_a_full_disk_is_one_error_and_nothing_is_half_written(
     assert not list(folder.glob(".*.new"))
     main(words)
     assert (folder / "modification.json").is_file()
+
+
+def test_vectors_that_are_no_probabilities_need_another_likelihood(plain, tmp_path):
+    rng = np.random.default_rng(0)
+    factors = np.stack(np.meshgrid(np.arange(5), np.arange(5)), -1).reshape(-1, 2).repeat(4, 0)
+    vectors = (factors @ rng.normal(size=(2, 6))).astype(np.float32)
+    np.savez(tmp_path / "vectors.npz", images=vectors, factors=factors)
+    words = [
+        *("data=arrays", f"data.path='{tmp_path / 'vectors.npz'}'", "network=mlp"),
+        *("data.images=images", "data.factor_values=factors", f"data_dir='{tmp_path / 'cache'}'"),
+    ]
+    with pytest.raises(ConfigError, match="choose likelihood=gaussian"):
+        modify(plain(*words))
+    assert modify(plain(*words, "likelihood=gaussian")).after is not None
+
+
+def test_the_command_that_trains_on_it_can_be_pasted(tmp_path, capsys):
+    folder = tmp_path / "it's mine"
+    words = (f'output_dir="{folder}"', "method=closed_form", "network=mlp")
+    main(["modify", *SHORT, *words])
+    told = capsys.readouterr().out
+    shown = next(line for line in told.splitlines() if line.startswith("train on it: "))
+    command = shlex.split(shown.removeprefix("train on it: "))
+    assert command[:4] == ["vaescope", "train", "data=modified", "network=mlp"]
+    main(["data", "show", *command[2:], f"output_dir={tmp_path / 'shown'}"])
+    assert (tmp_path / "shown" / "data.html").is_file()

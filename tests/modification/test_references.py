@@ -122,7 +122,7 @@ def test_widths_may_be_given():
     "given", [[0.1, 0.0], [0.1, 1.5], [math.nan], [0.1, "a"], [True], 0.2, None]
 )
 def test_widths_that_are_none_are_refused_before_anything_is_computed(given):
-    with pytest.raises(ConfigError, match=r"config\.widths\.of: .* was given; give jacobian"):
+    with pytest.raises(ConfigError, match="was given; give jacobian"):
         Widths(given)
 
 
@@ -133,7 +133,7 @@ def test_a_word_that_is_neither_jacobian_nor_a_run_is_refused(tmp_path):
 
 @pytest.mark.parametrize("angle", [0.0, 90.0, -90.0, 180.0])
 def test_angles_that_mix_nothing_are_refused(angle):
-    with pytest.raises(ConfigError, match=r"config\.rotation\.angle: .* mix nothing"):
+    with pytest.raises(ConfigError, match="nothing is mixed"):
         Rotation(angle=angle)
     Rotation("haar", angle=angle)
 

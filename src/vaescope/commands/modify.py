@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from vaescope.commands.job import command
@@ -26,11 +27,14 @@ def main(config: DictConfig) -> Any:
         if at is not None
     ]
     columns = ("images", "step", "L_dis", "L_ent", "margin L_dis - L_ent")
+    groups = ("network=", "likelihood=")  # what the user has chosen is needed for training, too
+    words = [word for word in HydraConfig.get().overrides.task if word.startswith(groups)]
+    words.append(f"data.path={made.path}")
     notes = [
         "losses of two imagined VAEs of equal KL on rows that were kept back: latents that are the "
         "factors (dis) or rotated ones (ent); a positive margin: a VAE does better with these",
         *(f"pictures: {path}" for path in made.path.parent.glob("sheet.png")),
-        f"train on it: vaescope train data=modified {shlex.quote(f'data.path={made.path}')}",
+        f"train on it: vaescope train data=modified {shlex.join(words)}",
     ]
     print_table(columns, rows, str(Path(config.output_dir)), notes)
     return made

@@ -178,7 +178,7 @@ def diagnose(
     ):
         raise ConfigError(
             f"the images do not change with any of {', '.join(names)}, so nothing can be said of "
-            "directions; check that rows of images and of factors belong to each other"
+            "directions; check the order of the rows"
         )
     if 0 in found and surroundings.images is None and found[0].width > _FAR:
         notes.append(

@@ -170,7 +170,10 @@ def factor_grams(
     surroundings = surroundings_of(dataset, varying)
     found = grams_at(dataset, surroundings, rows, scale, draws=draws, weight=weight, rng=rng)
     if found is None:
-        raise ConfigError(f"there are too few images for a factor Jacobian at width {scale:g}")
+        raise ConfigError(
+            f"there are too few images for a factor Jacobian at width {scale:g}; take a larger "
+            "width, or 0 for the nearest images (of vaescope modify: widths.scale=0)"
+        )
     return found.of_likelihood
 
 

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from vaescope.config.loading import build
 from vaescope.data import FactorDataModule, FactorDataset, stays_in_range, write_modified
+from vaescope.data.sets.modified.originals import name_of
 from vaescope.diagnosis import factor_grams
 from vaescope.distributions.likelihoods import Likelihood
 from vaescope.errors import ConfigError, DataError, Mistakes, first_line
 from vaescope.files import read_json, write_json
-from vaescope.hardware import set_threads
+from vaescope.hardware import device_of, set_threads
 from vaescope.modification.closed_form import Patterns
 from vaescope.modification.examples import Examples
 from vaescope.modification.game import Bounded, Direction, Game, Reference
@@ -131,17 +132,19 @@ def _build(plain: Mapping[str, Any]) -> tuple[FactorDataModule, Likelihood, _Par
         ConfigError: settings cannot work.
     """
     mistakes = Mistakes()
+    with mistakes.noted():
+        device_of(plain["device"])
     for key, allowed in (("method", METHODS), ("direction", get_args(Direction))):
         with mistakes.noted():
             if plain[key] not in allowed:
                 raise ConfigError(f"config.{key}: {plain[key]!r}; choose {' or '.join(allowed)}")
     built: dict[str, Any] = {}
-    groups = ("network", "optimizer", "likelihood")
-    for name in (*groups, "rotation", "widths", "patterns", "schedule"):
+    for name in ("likelihood", *_Parts.__annotations__):
         with mistakes.noted():
             built[name] = build(plain[name], name)
     with mistakes.noted():
         module: FactorDataModule = build(plain["data"], "data")
+        name_of(module)  # else the set could not be stored in the end
         names = varying(module.factors)
         if "rotation" in built:
             built["rotation"].matrix(names)
@@ -166,11 +169,13 @@ def _trained(
     parts: _Parts,
 ) -> tuple[Game, State]:
     """The game after all updates, those of an earlier process included."""
-    device = plain["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(plain["device"])
     game = make_game(plain, dataset, likelihood, parts).to(device)
+    examples = Examples(dataset.to(device), parts.schedule.kept_back, plain["seed"])
+    likelihood.mean_curvature(examples.at(examples.kept[:256])[0])  # refuses what it cannot have
     training = Training(
         game,
-        Examples(dataset.to(device), parts.schedule.kept_back, plain["seed"]),
+        examples,
         parts.optimizer,
         parts.schedule,
         Path(plain["output_dir"]).expanduser() / STATE,
@@ -228,10 +233,7 @@ def mean_gram(dataset: FactorDataset, scale: float, seed: int) -> Tensor:
     rows = torch.from_numpy(rng.integers(len(dataset), size=_POINTS))
     gram = factor_grams(dataset, rows, scale, _DRAWS, 1.0, rng).mean(0)
     if not gram.diagonal().amax() > 0:
-        raise ConfigError(
-            "the images do not change with any factor, so there is nothing to turn; check that "
-            "rows of images and of factors belong to each other"
-        )
+        raise ConfigError("the images do not change with any factor; check the order of the rows")
     return gram
 
 

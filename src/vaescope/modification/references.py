@@ -84,11 +84,13 @@ class Rotation:
         if not isinstance(self.pairs, str | Sequence) or (
             isinstance(self.pairs, str) and self.pairs not in (BY_NORM, NEIGHBOURS, HAAR)
         ):
-            raise ConfigError(self._refusal("give by_norm, neighbours, haar or a list of pairs"))
+            raise ConfigError(
+                f"pairs={self.pairs!r} was given; give by_norm, neighbours, haar or a list of pairs"
+            )
         if self.pairs != HAAR and self.angle % 90 == 0:
             raise ConfigError(
-                f"config.rotation.angle: {self.angle:g} degrees mix nothing, latents would be "
-                "factors again; give an angle between, 45 mixes most"
+                f"angle={self.angle:g} was given, by which nothing is mixed; give one that is no "
+                "multiple of 90, 45 mixes most"
             )
 
     def planes(self, names: Sequence[str], norms: Tensor | None = None) -> list[tuple[int, int]]:
@@ -165,8 +167,8 @@ class Widths:
         check_fields(self)
         if not isinstance(self.of, str) and not fits(self.of, Sequence[Width]):
             raise ConfigError(
-                f"config.widths.of: {self.of!r} was given; give jacobian, the folder of a trained "
-                "run, or a width above 0 and up to 1 for each factor that varies"
+                f"of={self.of!r} was given; give jacobian, the folder of a trained run, or a width "
+                "above 0 and up to 1 for each factor that varies"
             )
 
     def of_factors(self, gram: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from vaescope.run_folder.scores import has_scores
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, REPORT, ERROR = "config.yaml", "report.html", "error.txt"
+LEARNING = "learning.ckpt"  # state of a modification
 HYDRAS = ".hydra"  # Hydra's record of the words on the command line
 
 
@@ -42,6 +43,8 @@ def how_to_go_on(folder: Path) -> str:
     """What to do after a job has stopped before its end."""
     if holds_state(folder):
         return f"go on with: vaescope train {shlex.quote(f'resume={folder}')}"
+    if (folder / LEARNING).is_file():
+        return "the same command goes on from there"
     return "start again with the same command"
 
 

@@ -40,6 +40,21 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
     Raises:
         ConfigError: no name would find it again: it is no set of vaescope, or adds to another.
     """
+    return {
+        "name": name_of(module),
+        "options": options_of(module),
+        "source": dataset.source,
+        **_shape_of(dataset),
+        "sample": _sample(dataset),
+    }
+
+
+def name_of(module: FactorDataModule) -> str:
+    """The name by which an original is found again.
+
+    Raises:
+        ConfigError: it has none, see ``identity_of``.
+    """
     name = _option(type(module))
     if offered().get(name) is not type(module):
         raise ConfigError(
@@ -47,13 +62,7 @@ def identity_of(module: FactorDataModule, dataset: FactorDataset) -> dict[str, A
             "which a data set of your own and one that adds to another do not have; write its "
             "images to a file and take data=arrays"
         )
-    return {
-        "name": name,
-        "options": options_of(module),
-        "source": dataset.source,
-        **_shape_of(dataset),
-        "sample": _sample(dataset),
-    }
+    return name
 
 
 def options_of(module: FactorDataModule) -> dict[str, Any]:
