@@ -84,7 +84,11 @@ def results(tmp_path):
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps({"diagnosis": diagnosis}))
             rows = [
-                {"test/mig": measured(mig) + e, "test/dto_ratio": 1 - mig, "test/dci": mig}
+                {
+                    "test/mig": measured(mig) + e,
+                    "test/dto_ratio": 1 - mig,
+                    "test/dci_disentanglement": mig,
+                }
                 for e in (-0.01, 0.01)
             ]
             config = {"model": {"beta": 0.1}}

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 # squared errors, as the networks are trained with; the width from which training begins
 SETTINGS = ("likelihood=gaussian", "predicted_at=1.0")
 
+OF_TRAINING = ("data.split", PATH)  # options of the data that change nothing in a diagnosis
+
 
 def diagnosis_path(folder: Path, name: str) -> Path:
     """Where the diagnosis of the set of a run lies in the reproduction's folder."""
@@ -69,7 +71,7 @@ def _chosen(run: Run, folder: Path) -> tuple[str, str]:
 def _diagnose(run: Run, folder: Path, shared: Sequence[str]) -> str:
     """Diagnose the set of a run in a process of its own; the last line of its error, or nothing."""
     path = diagnosis_path(folder, run.name)
-    own = [each for each in run.words if each.startswith("data") and not each.startswith(PATH)]
+    own = [w for w in run.words if w.startswith("data") and not w.startswith(OF_TRAINING)]
     own += SETTINGS
     recorded = read_overrides(path.parent / HYDRAS / "overrides.yaml")
     if path.is_file() and set(own) <= set(recorded):

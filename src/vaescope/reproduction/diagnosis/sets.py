@@ -9,7 +9,7 @@ import numpy as np
 from vaescope.reproduction.diagnosis.beforehand import diagnosis_path, read_diagnosis
 from vaescope.reproduction.results import Results
 
-MEASURED = {"MIG": "test/mig", "DtO / chance": "test/dto_ratio", "DCI": "test/dci"}
+MEASURED = {"MIG": "test/mig", "DtO / chance": "test/dto_ratio", "DCI": "test/dci_disentanglement"}
 # sets that had no part in the choice of the predictor
 ASIDE = (
     *("xy_squares_8", "xy_squares_4", "xy_squares_1", "dsprites", "shapes3d_like"),
