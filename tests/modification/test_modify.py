@@ -220,6 +220,15 @@ def test_a_full_disk_is_one_error_and_nothing_is_half_written(
     assert (folder / "modification.json").is_file()
 
 
+def test_a_set_that_was_damaged_since_is_told(tmp_path, capsys):
+    words = ["modify", *SHORT, "method=closed_form", f"output_dir={tmp_path / 'made'}"]
+    main(words)
+    (tmp_path / "made" / "set" / "change.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "change.npy is damaged" in capsys.readouterr().err
+
+
 def test_vectors_that_are_no_probabilities_need_another_likelihood(plain, tmp_path):
     rng = np.random.default_rng(0)
     factors = np.stack(np.meshgrid(np.arange(5), np.arange(5)), -1).reshape(-1, 2).repeat(4, 0)

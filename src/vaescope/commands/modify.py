@@ -15,11 +15,13 @@ from vaescope.config.loading import resolved
 @command
 def main(config: DictConfig) -> Any:
     """Make a modified set and say what came of it."""
+    from vaescope.data.sets.modified.folders import read_modified
     from vaescope.modification import modify  # imports torch: not for --help and --cfg
     from vaescope.report.terminal import print_table
 
     check(config)
     made = modify(resolved(config))
+    read_modified(made.path).change()  # one made earlier may be damaged
     parts = (("original", made.before), ("game", made.during), ("modified", made.after))
     rows = [
         (name, str(at.step), f"{at.disentangled:.4g}", f"{at.entangled:.4g}", f"{at.margin:+.4g}")
