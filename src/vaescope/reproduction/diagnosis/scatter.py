@@ -34,7 +34,7 @@ def scatter_figure(results: Results, _: Mapping[str, Any]) -> Figure | None:
         pairs = np.array([(one.found["mig"], one.mean("MIG")) for one in sets])
         title = f"Spearman's rank correlation {rank_correlation(*pairs.T)}"
     axis.set(xlabel="MIG predicted before training", ylabel="MIG of beta-VAEs", title=title)
-    axis.set(xlim=(-0.02, 1), ylim=(-0.02, 1))
+    axis.set(xlim=(-0.02, 1.1), ylim=(-0.02, 1))
     return figure
 
 
