@@ -17,10 +17,10 @@ import torch
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("fixed", derandomize=True)  # the same examples every time
 hypothesis.settings.load_profile("fixed")
-HANDLERS = {
-    number: handler
+HANDLERS = {  # as in a terminal, though nohup and background jobs ignore some of them
+    number: signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-    if (number := getattr(signal, name, None)) and (handler := signal.getsignal(number)) is not None
+    if (number := getattr(signal, name, None)) is not None
 }
 LONG = 300  # lines of a file of the sources that is better cut
 
@@ -34,7 +34,7 @@ def seeded():
 
 @pytest.fixture(autouse=True)
 def handlers_of_signals():
-    """Lightning leaves its own behind where a training fails."""
+    """Each test has the defaults; Lightning leaves its own behind where a training fails."""
     for number, handler in HANDLERS.items():
         signal.signal(number, handler)
 

@@ -163,6 +163,7 @@ def test_every_template_escapes(template):
         "source": evil,
         "command": evil,
         "tables": {},
+        "own_tables": {evil: ([evil], [[evil]])},
         "figures": {},
         "judged": [{"claim": evil, "numbers": evil, "verdict": evil}],
         "unfinished": {evil: evil},
