@@ -13,10 +13,10 @@ Table = tuple[Sequence[str], list[list[str]]]
 
 def tables_of(results: Results) -> Mapping[str, Table]:
     """``sets``, and ``predictors`` where there are sets enough to compare them."""
-    sets = sorted(diagnosed_sets(results), key=lambda one: -one.found["mig"])
+    sets = diagnosed_sets(results)
     columns = ("set", "factors", "beta", "predicted MIG", "alignment", *MEASURED, "seeds")
     rows = []
-    for one in sets:
+    for one in sorted(sets, key=lambda one: -one.found["mig"]):
         low, high = one.found["mig_interval"]
         rows.append(
             [
