@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 from pathlib import Path
@@ -37,6 +38,16 @@ def handlers_of_signals():
     """Each test has the defaults; Lightning leaves its own behind where a training fails."""
     for number, handler in HANDLERS.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def closed_logs():
+    """A command that ran in this process leaves the file of its log open."""
+    yield
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, logging.FileHandler)]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 @pytest.fixture(autouse=True, scope="module")
