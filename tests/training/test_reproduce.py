@@ -78,7 +78,10 @@ def test_modified_sets_from_the_plan_to_the_page(config, tmp_path):
         {"runs": "modification_panels", "words": schedule, "reduced": "a test"},
         {"runs": "panels_*", "words": ["ensemble.size=2", "trainer.max_steps=4"], "reduced": "t"},
         *({"runs": f"*_{on}", "skip": "a test"} for on in ("closed_form", "noise", "shuffled")),
-        {"runs": "panels_pcl_*", "skip": "a test"},
+        *(
+            {"runs": runs, "skip": "a test"}
+            for runs in ("panels_pcl_*", "table1_*", "robustness_*")
+        ),
     ]
     reproduce(plain, "icml2021", Path(config_dir()))
     results = json.loads((tmp_path / "results.json").read_text())
