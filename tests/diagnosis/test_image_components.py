@@ -20,18 +20,18 @@ def gaussian(deviations, num=4000):
 
 def test_components_of_linear_images_are_the_factors_with_their_variances():
     """Variances ratio^2 / 12 and 1 / 12: a linear VAE prunes from beta = 2 variances on."""
-    found, axes = principal_components(SyntheticLinear(num_points=5000), 2.0, [0, 1])
+    found = principal_components(SyntheticLinear(num_points=5000), 2.0, [0, 1])
     assert found.pruning_betas[:2] == pytest.approx([4 / 6, 1 / 6], rel=0.06)
     assert found.shares[:2] == pytest.approx([0.8, 0.2], abs=0.02)
     assert sum(found.shares) == pytest.approx(1)
     assert found.factors_in_components > 0.97
     mixing = SyntheticLinear(num_points=10).mixing
-    cosines = 2**0.5 * (axes[:2] @ (mixing / mixing.norm(dim=0))).abs()
+    cosines = 2**0.5 * (found.axes[:2] @ (mixing / mixing.norm(dim=0))).abs()
     assert torch.allclose(cosines, torch.eye(2), atol=0.05)
 
 
 def test_components_of_turned_panels_are_explained_by_both_factors():
-    found, _ = principal_components(Panels(turn=45), 2.0, [0, 1])
+    found = principal_components(Panels(turn=45), 2.0, [0, 1])
     assert found.factor_shares[0] == pytest.approx([0.5, 0.5], abs=0.06)
     assert found.factors_in_components == pytest.approx(0.5, abs=0.06)
 
@@ -39,14 +39,14 @@ def test_components_of_turned_panels_are_explained_by_both_factors():
 def test_metric_of_the_likelihood_is_that_of_the_mean_image():
     """Panels are 1/2 on average, where a coin's loss has a curvature of 4, twice a square's."""
     square, coin = (
-        principal_components(Panels(), weight)[0].pruning_betas[:2]
+        principal_components(Panels(), weight).pruning_betas[:2]
         for weight in (2.0, Bernoulli().mean_curvature)
     )
     assert coin == pytest.approx([2 * value for value in square], rel=0.01)
 
 
 def test_spectra_and_dimension_of_a_gaussian_plane():
-    found, _ = spectra_of(gaussian([2.0, 1.0, 0.0, 0.0]), 2.0)
+    found = spectra_of(gaussian([2.0, 1.0, 0.0, 0.0]), 2.0)
     assert found.components.shares[:2] == pytest.approx([0.8, 0.2], abs=0.02)
     assert found.components.pruning_betas[:2] == pytest.approx([8, 2], rel=0.1)
     assert sum(found.local_shares[2:]) == pytest.approx(0, abs=1e-6)
@@ -58,9 +58,9 @@ def test_spectra_and_dimension_of_a_gaussian_plane():
 
 
 def test_digits_have_no_factors_but_spectra():
-    found, axes = spectra_of(Digits(), 2.0, num_points=50)
+    found = spectra_of(Digits(), 2.0, num_points=50)
     assert found.components.shares[0] == pytest.approx(0.149, abs=0.01)  # scikit-learn's PCA: 0.149
-    assert axes.shape == (20, 1, 8, 8)
+    assert found.components.axes.shape == (20, 1, 8, 8)
     assert math.isclose(sum(found.local_shares), 1, abs_tol=0.1)
 
 
@@ -70,6 +70,6 @@ def test_a_handful_of_images_is_refused():
 
 
 def test_equal_images_have_no_components():
-    found, _ = spectra_of(gaussian([0.0, 0.0], num=100), 2.0)
+    found = spectra_of(gaussian([0.0, 0.0], num=100), 2.0)
     assert found.components.shares == [0, 0]
     assert found.two_nn_dimension == 0

@@ -104,6 +104,15 @@ def test_the_same_command_again_does_nothing(plain, tmp_path):
         modify(plain("epsilon=0.2"))
 
 
+@pytest.mark.parametrize("file", ["learning.ckpt", "modification.json"])
+def test_nothing_is_trained_in_its_folder(tmp_path, capsys, file):
+    (tmp_path / file).touch()
+    with pytest.raises(SystemExit):
+        main(["train", "experiment=tiny", f"hydra.run.dir={tmp_path}"])
+    assert f"{tmp_path} holds a modification of vaescope modify" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} <= {file, ".hydra", "train.log"}
+
+
 @pytest.mark.parametrize("step", [0, 3])
 def test_a_signal_is_told_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys, step):
     main(["modify", *SHORT, f"output_dir={tmp_path / 'straight'}"])

@@ -13,6 +13,10 @@ SMALL = (
     *("network=linear", "latent_dim=2", "logger=[csv]", "threads=1", "trainer.accelerator=cpu"),
     *("statistics=[disentanglement]", "trainer.max_steps=2", "callbacks=[checkpoint]"),
 )
+EVALUATE = (
+    *("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]"),
+    "threads=1",
+)
 
 
 def own_data(folder):
@@ -38,14 +42,12 @@ def run(command, tmp_path):
 
 def test_moved_files_are_named_to_evaluate_as_to_resume(run, command, tmp_path):
     (tmp_path / "old").rename(tmp_path / "new")
-    words = ("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]")
-    words += ("threads=1",)
-    told = command(*words, "hydra.run.dir=e0", code=1)
+    told = command(*EVALUATE, "hydra.run.dir=e0", code=1)
     assert "if it was moved, say data.path=NEW" in told.err
     moved = ("data.path=new/a.npy", "data.factor_values=new/f.csv")
-    command(*words, *moved, "hydra.run.dir=e1")
+    command(*EVALUATE, *moved, "hydra.run.dir=e1")
     assert scores(tmp_path / "e1") == pytest.approx(scores(run))
-    command(*words, *moved, "hydra.run.dir=e2", "data_dir=elsewhere", "hydra.job.chdir=true")
+    command(*EVALUATE, *moved, "hydra.run.dir=e2", "data_dir=elsewhere", "hydra.job.chdir=true")
     assert scores(tmp_path / "e2") == pytest.approx(scores(run))
     assert (tmp_path / "e2" / "scores.json").is_file()
     command("train", "resume=run", "trainer.max_steps=3", *moved)
@@ -65,19 +67,17 @@ def test_a_modified_set_and_its_original_may_be_moved(command, tmp_path):
     words = ("data=modified", "data.path=old/set", "data.shuffle_seed=1", "data_dir=cache")
     command("train", *words, *SMALL, "hydra.run.dir=run")
     (tmp_path / "old").rename(tmp_path / "new")
-    words = ("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]")
-    words += ("threads=1",)
-    told = command(*words, "hydra.run.dir=e0", code=1)
+    told = command(*EVALUATE, "hydra.run.dir=e0", code=1)
     assert "if it was moved, say data.path=NEW" in told.err
     moved = ("data.path=new/set", "data.original.path=new/a.npy")
-    command(*words, *moved, "hydra.run.dir=e1")
+    command(*EVALUATE, *moved, "hydra.run.dir=e1")
     assert scores(tmp_path / "e1") == pytest.approx(scores(tmp_path / "run"))
     command("train", "resume=run", "trainer.max_steps=3", *moved)
 
 
 def test_data_without_such_files_say_so(command, tmp_path):
     command("train", "experiment=tiny", *SMALL, "hydra.run.dir=run")
-    words = ("evaluate", "checkpoint=run/checkpoints/last.ckpt", "statistics=[disentanglement]")
+    words = EVALUATE[:-1]
     told = command(*words, "data.path=a.npy", code=1).err
     assert "data.path=a.npy was given, but the run's data, TinySquaresDataModule, have no" in told
     told = command(*words, "data.original.path=a.npy", code=1).err

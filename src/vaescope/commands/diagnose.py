@@ -14,7 +14,7 @@ from vaescope.config.loading import build, resolved
 @command
 def main(config: DictConfig) -> Any:
     """Diagnose one data set; without factors only its spectra are computed."""
-    from vaescope.diagnosis import Diagnosis, Spectra, diagnose, principal_components, spectra_of
+    from vaescope.diagnosis import Diagnosis, Spectra, diagnose, spectra_of
     from vaescope.diagnosis.page import write_diagnosis  # imports torch: not for --help and --cfg
     from vaescope.hardware import set_threads
 
@@ -31,12 +31,11 @@ def main(config: DictConfig) -> Any:
         keys = ("beta", "scales", "predicted_at", "factors", "draws")
         options |= {key: plain[key] for key in keys}
         found = diagnose(dataset, weight=weight, **options)
-        axes = principal_components(dataset, weight, seed=plain["seed"])[1]
     else:
-        found, axes = spectra_of(dataset, weight, **options)
+        found = spectra_of(dataset, weight, **options)
     seconds = time.perf_counter() - start
     shown = {key: plain[key] for key in plain if key not in ("network", "trainer")}
     text = OmegaConf.to_yaml(OmegaConf.create(shown))
-    path = write_diagnosis(Path(plain["output_dir"]), dataset, found, axes, plain, text, seconds)
+    path = write_diagnosis(Path(plain["output_dir"]), dataset, found, plain, text, seconds)
     print(f"{path}: in {seconds:.0f} s")
     return path

@@ -19,7 +19,13 @@ from vaescope.config.refusals import refusal
 from vaescope.errors import ConfigError, RunFolderError, VaescopeError
 from vaescope.escaping import printable
 from vaescope.files import why_not_written
-from vaescope.run_folder.contents import holds_run, how_to_go_on, refuse_run, write_error
+from vaescope.run_folder.contents import (
+    holds_run,
+    how_to_go_on,
+    refuse_modification,
+    refuse_run,
+    write_error,
+)
 from vaescope.run_folder.locking import locked
 from vaescope.stopping import Stopped, keep_stop, stoppable
 
@@ -62,8 +68,7 @@ def run_job(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with stoppable(), locked(folder), keep_stop():
-            if not trains:
-                refuse_run(folder)
+            (refuse_modification if trains else refuse_run)(folder)
             return program(config)
     except Stopped as stop:
         stop.go_on = how_to_go_on(folder)

@@ -1,16 +1,16 @@
 """Diagnosis of a data set: are its factors the directions in which a VAE's latents will point?"""
 
-import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from vaescope.alignment import haar_chance
 from vaescope.data.dataset import FactorDataset
-from vaescope.diagnosis.image_components import Components, principal_components
+from vaescope.diagnosis.all_widths import grams_by_width, notes_on_widths, require_changes
+from vaescope.diagnosis.image_components import Components, numbers_of, principal_components
 from vaescope.diagnosis.mig_before_training import predicted_mig
 from vaescope.diagnosis.overlap import Overlap, overlap_of
 from vaescope.diagnosis.surroundings import places_of, surroundings_of
@@ -21,17 +21,13 @@ from vaescope.diagnosis.widths import (
     Weight,
     at_scale,
     axis_agreement,
-    grams_at,
 )
 from vaescope.errors import ConfigError
 from vaescope.streams import stream
 
-log = logging.getLogger(__name__)
-
 MOST_FACTORS = 12
 SCALES = (0.0, 0.25, 0.5, 1.0)
 PREDICTED_AT = 1.0  # the prior: as wide as posteriors are when training begins
-_FAR = 0.5  # standard deviations at which the nearest images are no neighbours any more
 _ALL_USED = 0.1  # share of the smallest pruning threshold
 _CODES = 2000  # rows whose codes are predicted
 
@@ -102,7 +98,7 @@ class Diagnosis:
             "mixed": self.prediction.mixed,
             "undecided": self.prediction.undecided,
         }
-        return {**chief, **asdict(self)}
+        return {**chief, **numbers_of(self)}
 
 
 def diagnose(
@@ -157,35 +153,9 @@ def diagnose(
     rng = stream(seed, "diagnosis/points")
     count = min(num_points, len(dataset))
     rows = torch.from_numpy(rng.choice(len(dataset), count, replace=False))
-    found: dict[float, Grams] = {}
-    for number, scale in enumerate(sorted(set(map(float, scales)))):
-        rng = stream(seed, "diagnosis/neighbours", number)
-        wider = 1 if surroundings.images is None else 1 + 3 * scale  # the flatter, the noisier
-        many = int(draws * wider) // 4 * 4
-        grams = grams_at(dataset, surroundings, rows, scale, draws=many, weight=weight, rng=rng)
-        if grams is None:
-            notes.append(_too_few(scale, draws))
-        else:
-            found[scale] = grams
-            log.info("width %g: factor Jacobians at %d points", scale, len(grams.of_pixels))
-    if not found:
-        raise ConfigError(
-            f"the {len(dataset)} images are too few for a diagnosis of {len(columns)} factors: "
-            "hardly one has neighbours on all sides in factor space; name fewer by factors=[...]"
-        )
-    if not any(
-        float(grams.of_pixels.diagonal(dim1=-2, dim2=-1).amax()) > 0 for grams in found.values()
-    ):
-        raise ConfigError(
-            f"the images do not change with any of {', '.join(names)}, so nothing can be said of "
-            "directions; check the order of the rows"
-        )
-    if 0 in found and surroundings.images is None and found[0].width > _FAR:
-        notes.append(
-            f"the nearest images differ by {found[0].width:.2g} standard deviations of the "
-            "factors: at width 0 the directions are those over this distance"
-        )
-    notes += _few_points(found, count)
+    found = grams_by_width(dataset, surroundings, rows, scales, draws, weight, seed)
+    require_changes(found, names)
+    notes += notes_on_widths(found, scales, draws, count, surroundings.images is None)
     chosen = min(found, key=lambda scale: abs(scale - predicted_at))
     weights = _weights(beta, found[chosen])
     sample = torch.from_numpy(stream(seed, "diagnosis/codes").integers(len(dataset), size=_CODES))
@@ -215,7 +185,7 @@ def diagnose(
         predicted_at=chosen,
         mig=mig,
         mig_interval=mig_interval,
-        components=principal_components(dataset, weight, columns, seed=seed)[0],
+        components=principal_components(dataset, weight, columns, seed=seed),
         overlap=overlap_of(dataset, surroundings, columns, seed=seed),
         notes=tuple(notes),
     )
@@ -255,25 +225,6 @@ def _columns(dataset: FactorDataset, wanted: Sequence[str] | None) -> tuple[list
             f"{told}, but a diagnosis compares 2 to {MOST_FACTORS} with each other{advice}"
         )
     return columns, notes
-
-
-def _too_few(scale: float, draws: int) -> str:
-    if scale == 0:
-        return "width 0 is left out: around hardly any image there are neighbours in every factor"
-    return (
-        f"width {scale:g} is left out: around hardly any image are there {draws} others as near in "
-        "factor space"
-    )
-
-
-def _few_points(found: dict[float, Grams], count: int) -> list[str]:
-    """Widths at which many points had too few neighbours."""
-    few = {scale: len(grams.of_pixels) for scale, grams in found.items()}
-    return [
-        f"at width {scale:g} only {kept} of {count} points have enough neighbours"
-        for scale, kept in few.items()
-        if kept < 0.9 * count
-    ]
 
 
 def _weights(beta: float | None, grams: Grams) -> tuple[float, float]:

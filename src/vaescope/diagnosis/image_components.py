@@ -1,7 +1,8 @@
 """Principal components of images: of all of them, and of each and the images nearest to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class Components:
         factors_in_components: of the variance of the first K components, what the factor that
             explains most of each explains, 0 to 1 (each component is a factor); None without
             factors.
+        axes: the first components as images `[C, *image_shape]`.
     """
 
     num_images: int
@@ -40,6 +42,7 @@ class Components:
     pruning_betas: list[float]
     factor_shares: list[list[float]]
     factors_in_components: float | None
+    axes: Tensor = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,17 @@ class Spectra:
     mle_dimension: float | None
     two_nn_dimension: float | None
 
+    def as_json(self) -> dict[str, Any]:
+        """All numbers, for a file."""
+        return numbers_of(self)
+
+
+def numbers_of(found: Any) -> dict[str, Any]:
+    """Fields of a result that has ``components``, without their images."""
+    numbers = asdict(found)
+    del numbers["components"]["axes"]
+    return numbers
+
 
 def principal_components(
     dataset: FactorDataset,
@@ -70,7 +84,7 @@ def principal_components(
     *,
     num_images: int = NUM_IMAGES,
     seed: int = 0,
-) -> tuple[Components, Tensor]:
+) -> Components:
     """Principal components of a data set's images, and how much the factors explain of each.
 
     Args:
@@ -80,9 +94,6 @@ def principal_components(
         columns: positions of the factors that count.
         num_images: random images that they are of.
         seed: of the draw.
-
-    Returns:
-        The numbers, and the first components as images [C, *image_shape].
 
     Source: Lucas et al. 2019, https://arxiv.org/abs/1911.02469, a linear VAE prunes a component
     whose variance is below the noise's. Differs: for other likelihoods at the mean image.
@@ -104,15 +115,15 @@ def principal_components(
     chief = squares[: len(columns)]
     best = [max(shares) for shares in explained[: len(columns)]]
     weighted = sum(float(s) * b for s, b in zip(chief, best, strict=False))
-    numbers = Components(
+    shown = axes[: len(squares)] / metric.sqrt()
+    return Components(
         num_images=len(rows),
         shares=(squares * len(rows) / total).tolist(),
         pruning_betas=squares.tolist(),
         factor_shares=explained,
         factors_in_components=weighted / float(chief.sum()) if columns and chief.sum() else None,
+        axes=shown.unflatten(1, dataset.image_shape),
     )
-    shown = axes[: len(squares)] / metric.sqrt()
-    return numbers, shown.unflatten(1, dataset.image_shape)
 
 
 def spectra_of(
@@ -123,7 +134,7 @@ def spectra_of(
     neighbours: int = 32,
     num_images: int = 2 * NUM_IMAGES,
     seed: int = 0,
-) -> tuple[Spectra, Tensor]:
+) -> Spectra:
     """Global and local principal components and the dimension of images; no factors are needed.
 
     Args:
@@ -134,9 +145,6 @@ def spectra_of(
         num_images: random images that all is of.
         seed: of the draws.
 
-    Returns:
-        The numbers, and the first global components as images.
-
     Raises:
         ConfigError: there are hardly any images.
     """
@@ -145,14 +153,14 @@ def spectra_of(
             f"{len(dataset)} images were given; the spectrum of an image and its {neighbours} "
             f"neighbours needs at least {2 * neighbours}"
         )
-    components, axes = principal_components(dataset, weight, num_images=num_images, seed=seed)
+    components = principal_components(dataset, weight, num_images=num_images, seed=seed)
     images = _images(dataset, _sample(dataset, num_images, seed))
     distances = torch.cdist(images[:num_points], images)
     nearest = distances.topk(neighbours + 1, largest=False).indices
     local = [_decomposed(images[some] - images[some].mean(0))[1] for some in nearest]
     shares = torch.stack([each / (each.sum() or 1.0) for each in local]).mean(0)
     dimensions = [_finite(mle_dimension(images)), _finite(two_nn_dimension(images))]
-    return Spectra(components, neighbours, shares[:_SHOWN].tolist(), *dimensions), axes
+    return Spectra(components, neighbours, shares[:_SHOWN].tolist(), *dimensions)
 
 
 def _finite(number: float) -> float | None:

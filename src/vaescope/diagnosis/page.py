@@ -1,11 +1,8 @@
 """A diagnosis as ``diagnosis.json``, ``diagnosis.html`` and tables on the terminal."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from vaescope.data.dataset import FactorDataset
 from vaescope.diagnosis import figures, summary
@@ -22,7 +19,6 @@ def write_diagnosis(
     folder: Path,
     dataset: FactorDataset,
     found: Diagnosis | Spectra,
-    axes: Tensor,
     plain: Mapping[str, Any],
     config: str,
     seconds: float,
@@ -33,7 +29,6 @@ def write_diagnosis(
         folder: where they go.
         dataset: what was diagnosed.
         found: a `Diagnosis`, or the `Spectra` of a set without factors.
-        axes: first principal components, as images.
         plain: resolved configuration.
         config: the same as text.
         seconds: that it took.
@@ -48,11 +43,11 @@ def write_diagnosis(
         "num_images": len(dataset),
         "settings": {key: plain[key] for key in ("data", "likelihood", "seed")},
         "diagnosis": found.as_json() if isinstance(found, Diagnosis) else None,
-        "spectra": asdict(found) if isinstance(found, Spectra) else None,
+        "spectra": found.as_json() if isinstance(found, Spectra) else None,
         "seconds": round(seconds, 1),
         "environment": environment(plain["threads"] or 0),
     }
-    is_image = len(dataset.image_shape) == 3
+    is_image, axes = len(dataset.image_shape) == 3, found.components.axes
     content = {
         **numbers,
         "config": config,

@@ -46,6 +46,8 @@ ImagesOf = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class Surroundings(Protocol):
     """Where images around a point come from."""
 
+    columns: Sequence[int]  # positions of the factors that count
+
     @property
     def told(self) -> str:
         """The same in words."""

@@ -20,7 +20,7 @@ from vaescope import stopping
 from vaescope.errors import DataError, RunFolderError, TrainingDivergedError, first_line
 from vaescope.files import replacing
 from vaescope.modification.examples import Examples
-from vaescope.modification.game import Game, Losses
+from vaescope.modification.game import Game
 from vaescope.modification.schedule import (
     GAME,
     MODIFIED,
@@ -156,10 +156,8 @@ class Training:
             noise = self._noise("modification/noise_of_measurements", w, step)
             target = images if part == ORIGINAL else self.game.modified(images, w)
             found.append(self.game.losses(self.game.outputs(w, noise), target))
-        dis, ent = (
-            float(torch.cat([getattr(losses, name) for losses in found]).double().mean())
-            for name in (field.name for field in Losses.__dataclass_fields__.values())
-        )
+        dis = float(torch.cat([losses.disentangled for losses in found]).double().mean())
+        ent = float(torch.cat([losses.entangled for losses in found]).double().mean())
         if not math.isfinite(dis + ent):
             raise TrainingDivergedError(
                 f"the references' losses are {dis} and {ent} at step {self.state.step}; lower "

@@ -33,10 +33,19 @@ def judged(claims: Sequence[Claim], results: Results, measured: Measured) -> lis
     made = []
     for number, (claim, test) in enumerate(claims, 1):
         parts = list(test(results, measured))
-        found = [verdict for verdict, _ in parts]
-        worst = next((v for v in ("fails", "open", "holds") if v in found), "not tested")
+        worst = worst_of([verdict for verdict, _ in parts])
         made.append(Verdict(number, claim, worst, "; ".join(numbers for _, numbers in parts)))
     return made
+
+
+def verdict_of_gap(low: float, high: float) -> str:
+    """Verdict on a difference that a claim says to be above 0, from its 95 % interval."""
+    return "holds" if low > 0 else "fails" if high < 0 else "open"
+
+
+def worst_of(verdicts: Sequence[str]) -> str:
+    """``fails`` before ``open`` before ``holds``; ``not tested`` of none."""
+    return next((v for v in ("fails", "open", "holds") if v in verdicts), "not tested")
 
 
 def scores(results: Results, name: str, key: str) -> np.ndarray:
@@ -49,9 +58,8 @@ def less(results: Results, key: str, a: str, b: str, label: str) -> Iterable[Par
     first, second = scores(results, a, key), scores(results, b, key)
     if len(first) and len(second):
         _, low, high = difference(second, first)
-        verdict = "holds" if low > 0 else "fails" if high < 0 else "open"
         means = f"{first.mean():.2f}, {second.mean():.2f}"
-        yield verdict, f"{label}: {means} ({low:+.2f} to {high:+.2f})"
+        yield verdict_of_gap(low, high), f"{label}: {means} ({low:+.2f} to {high:+.2f})"
 
 
 def bound(found: Iterable[float], ok: Callable[[float], bool], label: str) -> Iterable[Part]:

@@ -10,7 +10,7 @@ from vaescope.run_folder.scores import has_scores
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, REPORT, ERROR = "config.yaml", "report.html", "error.txt"
-LEARNING = "learning.ckpt"  # state of a modification
+LEARNING, MODIFICATION = "learning.ckpt", "modification.json"  # state, record of one
 HYDRAS = ".hydra"  # Hydra's record of the words on the command line
 
 
@@ -36,6 +36,19 @@ def refuse_run(folder: Path) -> None:
             f"{folder} holds {'a sweep' if is_sweep else 'a run'} of vaescope train, whose files "
             "would be written over; leave output_dir and hydra.run.dir to their defaults, or name "
             "another folder"
+        )
+
+
+def refuse_modification(folder: Path) -> None:
+    """Keep a training from writing into what ``vaescope modify`` has made.
+
+    Raises:
+        RunFolderError: if the folder is that of a modification, begun or made.
+    """
+    if (folder / LEARNING).is_file() or (folder / MODIFICATION).is_file():
+        raise RunFolderError(
+            f"{folder} holds a modification of vaescope modify; leave output_dir and hydra.run.dir "
+            "to their defaults, or name another folder"
         )
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.errors import RunFolderError
-from vaescope.run_folder.contents import ERROR, HYDRAS, LEARNING
+from vaescope.run_folder.contents import ERROR, HYDRAS, LEARNING, MODIFICATION
 from vaescope.run_folder.locking import LOCK
 
-SET, STATE, RECORD, SHEET = "set", LEARNING, "modification.json", "sheet.png"
+SET, STATE, RECORD, SHEET = "set", LEARNING, MODIFICATION, "sheet.png"
 # what Hydra, the lock, a failed attempt and one that was killed leave
 _BESIDE = {HYDRAS, LOCK, ERROR, f".{SET}.part", f".{SET}.part.lock"}
 

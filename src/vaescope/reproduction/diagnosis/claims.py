@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from vaescope.reproduction.claims import Claim, Measured, Part
+from vaescope.reproduction.claims import Claim, Measured, Part, verdict_of_gap, worst_of
 from vaescope.reproduction.diagnosis.correlation import rank_correlation
 from vaescope.reproduction.diagnosis.sets import ASIDE, DiagnosedSet, diagnosed_sets
 from vaescope.reproduction.intervals import difference
@@ -51,12 +51,11 @@ def _ordered(sets: Sequence[DiagnosedSet], label: str) -> Iterable[Part]:
     found = []
     for first, second in pairwise(sets):
         _, low, high = difference(first.measured["MIG"], second.measured["MIG"])
-        found.append("holds" if low > 0 else "fails" if high < 0 else "open")
+        found.append(verdict_of_gap(low, high))
         found += ["fails"] * (first.found["mig"] < second.found["mig"])
     if found:
-        worst = next(verdict for verdict in ("fails", "open", "holds") if verdict in found)
         shown = ", ".join(f"{one.found['mig']:.2f} {one.mean('MIG'):.2f}" for one in sets)
-        yield worst, f"{label} (predicted, measured): {shown}"
+        yield worst_of(found), f"{label} (predicted, measured): {shown}"
 
 
 CLAIMS: tuple[Claim, ...] = (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from vaescope.reproduction.claims import Claim, Measured, Part, bound, less, scores
+from vaescope.reproduction.claims import Claim, Measured, Part, bound, less, scores, verdict_of_gap
 from vaescope.reproduction.intervals import difference
 from vaescope.reproduction.results import Result, Results
 
@@ -32,9 +32,9 @@ def _keeps(results: Results, a: str, b: str, share: float, label: str) -> Iterab
     first, second = scores(results, a, MIG), scores(results, b, MIG)
     if len(first) and len(second):
         low, high = difference(second, share * first)[1:]
-        verdict = "holds" if low > 0 else "fails" if high < 0 else "open"
         kept = second.mean() / first.mean()
-        yield verdict, f"{label}: {first.mean():.2f} to {second.mean():.2f}, {kept:.0%} left"
+        told = f"{label}: {first.mean():.2f} to {second.mean():.2f}, {kept:.0%} left"
+        yield verdict_of_gap(low, high), told
 
 
 def _breaks(results: Results, _: Measured) -> Iterable[Part]:
@@ -158,9 +158,8 @@ def _robust(results: Results, _: Measured) -> Iterable[Part]:
             if not (len(original) and len(modified)):
                 continue
             gap, low, high = difference(original, modified)
-            verdict = "holds" if low > 0 else "fails" if high < 0 else "open"
             told = name.removeprefix("robustness_").removesuffix("_original")
-            yield verdict, f"{told}: {gap:+.2f} ({low:+.2f} to {high:+.2f})"
+            yield verdict_of_gap(low, high), f"{told}: {gap:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def _secondary(results: Results, _: Measured) -> Iterable[Part]:
