@@ -77,12 +77,11 @@ def test_a_modified_set_and_its_original_may_be_moved(command, tmp_path):
 
 def test_data_without_such_files_say_so(command, tmp_path):
     command("train", "experiment=tiny", *SMALL, "hydra.run.dir=run")
-    words = EVALUATE[:-1]
-    told = command(*words, "data.path=a.npy", code=1).err
+    told = command(*EVALUATE, "data.path=a.npy", code=1).err
     assert "data.path=a.npy was given, but the run's data, TinySquaresDataModule, have no" in told
-    told = command(*words, "data.original.path=a.npy", code=1).err
+    told = command(*EVALUATE, "data.original.path=a.npy", code=1).err
     assert "data.original.path=a.npy was given, but the run's data, without an original" in told
-    told = command(*words, "data.size=3", code=1).err
+    told = command(*EVALUATE, "data.size=3", code=1).err
     assert "Key 'size' not in" in told
 
 
