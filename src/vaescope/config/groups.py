@@ -57,7 +57,7 @@ MANY = tuple(group for group in GROUPS if group.many)
 # groups whose option is an argument of the data module: data.view, data.sampling, data.hold_out
 OF_DATA = ("view", "sampling", "hold_out")
 # groups whose option is a file of differences to a whole configuration
-DIFFERENCES = ("experiment", "sweep", "debug")
+DIFFERENCES = ("experiment", "grid", "debug")
 # groups of which no option need be chosen: view=null
 OPTIONAL = (*OF_DATA, *DIFFERENCES)
 NAMES = (*(group.name for group in GROUPS), *OPTIONAL)
