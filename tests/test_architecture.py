@@ -53,13 +53,14 @@ ARROWS = {
     "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
+    "loggers": LEAVES | {"files", "run_folder", "scores"},
     "callbacks": LEAVES
-    | {"data", "distributions", "ensemble", "files", "models", "panel", "report"}
+    | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
     "experiment": LEAVES
     | TEXTS
-    | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "models", "panel"}
-    | {"report", "run_folder", "statistics"},
+    | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
+    | {"models", "panel", "report", "run_folder", "statistics"},
     "diagnosis": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "files", "metrics", "report", "run_folder"},

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from pytorch_lightning.loggers import Logger
 
-from vaescope.callbacks import MetricsFile, publish, summary
+from vaescope.callbacks import publish, summary
+from vaescope.loggers import MetricsFile
 
 
 class Memory(Logger):

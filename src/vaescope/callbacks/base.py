@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from vaescope.callbacks.csv_logger import MetricsFile
+from vaescope.loggers import MetricsFile
 
 Rows = Mapping[int, Mapping[str, float]]
 

@@ -47,7 +47,7 @@ GROUPS = (
     Group(
         "logger",
         "logger",
-        ("vaescope.callbacks",),
+        ("vaescope.loggers",),
         ("log_metrics", "log_hyperparams"),
         many=True,
         trains=True,

@@ -25,10 +25,12 @@ NAMES = {
     "vaescope.callbacks.LocalPCA": "vaescope.statistics.LocalPCA",
     "vaescope.callbacks.Neighbours": "vaescope.statistics.Neighbours",
     "vaescope.callbacks.OffAxis": "vaescope.statistics.OffAxis",
+    "vaescope.callbacks.MetricsFile": "vaescope.loggers.MetricsFile",
     "vaescope.callbacks.Panel": "vaescope.statistics.PanelScores",
     "vaescope.callbacks.Pictures": "vaescope.callbacks.SaveFigures",
     "vaescope.callbacks.PolarizedRegime": "vaescope.statistics.PolarizedRegime",
     "vaescope.callbacks.Spectrum": "vaescope.statistics.Spectrum",
+    "vaescope.callbacks.wandb_logger": "vaescope.loggers.wandb_logger",
 }
 # today's dotted name of a class -> its options that had another name: {old: today's}
 OPTIONS: dict[str, dict[str, str]] = {}

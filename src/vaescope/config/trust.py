@@ -233,8 +233,9 @@ def offered() -> tuple[Any, ...]:
 
 def _offered() -> Iterator[Any]:
     nn, optim, pl = map(import_module, ("torch.nn", "torch.optim", "pytorch_lightning"))
-    rooms = ("models", "data", "callbacks", "networks", "statistics")
-    models, data, ours, networks, statistics = (import_module(f"vaescope.{room}") for room in rooms)
+    rooms = ("models", "data", "callbacks", "loggers", "networks", "statistics")
+    modules = (import_module(f"vaescope.{room}") for room in rooms)
+    models, data, ours, loggers, networks, statistics = modules
     yield from _public(models, models.LatentModel, but=models.LatentModel)
     yield from _public(data, data.FactorDataModule, but=data.FactorDataModule)
     # a view, sampling or hold_out checks the factors that it is given
@@ -247,7 +248,7 @@ def _offered() -> Iterator[Any]:
         yield from _public(import_module(f"vaescope.distributions.{kind}"))
     yield from _public(statistics)
     yield from _public(ours, pl.Callback, but=ours.KeepConfig)
-    yield from (ours.MetricsFile, ours.wandb_logger, pl.Trainer)
+    yield from (loggers.MetricsFile, loggers.wandb_logger, pl.Trainer)
     yield from _public(nn, nn.Module)
     yield from _public(optim, optim.Optimizer)
     yield from _public(optim.lr_scheduler, optim.lr_scheduler.LRScheduler)

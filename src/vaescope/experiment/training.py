@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from vaescope.callbacks import AtomicCheckpointIO, KeepConfig, MetricsFile, publish
+from vaescope.callbacks import AtomicCheckpointIO, KeepConfig, publish
 from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.objective import evaluation_of
 from vaescope.callbacks.observations import CheckObservations
@@ -38,6 +38,7 @@ from vaescope.experiment.resuming import (
     saved_state,
 )
 from vaescope.hardware import set_threads
+from vaescope.loggers import MetricsFile
 from vaescope.models import LatentModel
 from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores

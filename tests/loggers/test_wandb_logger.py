@@ -2,7 +2,7 @@
 
 import pytest
 
-from vaescope.callbacks.wandb_runs import logged_in, wandb_logger
+from vaescope.loggers.wandb_runs import logged_in, wandb_logger
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vaescope.callbacks import MetricsFile
 from vaescope.errors import DataError
+from vaescope.loggers import MetricsFile
 
 
 def test_rows_up_to_the_step_are_kept_without_final_scores(tmp_path):
