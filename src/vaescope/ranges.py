@@ -48,6 +48,7 @@ NonNegative = Annotated[float, Interval(ge=0, le=MOST)]
 Positive = Annotated[float, Interval(gt=0, le=MOST)]
 Probability = Annotated[float, Interval(ge=0, le=1)]
 PosteriorWidth = Annotated[float, Interval(ge=0, le=1)]  # in standard deviations
+Epsilon = Annotated[float, Interval(ge=1e-6, le=1)]  # of pixels; less is lost in float32
 Share = Annotated[float, Interval(gt=0, lt=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 

@@ -59,6 +59,22 @@ def test_one_objective_gives_each_player_its_own_gradient(direction, nll):
     assert whole.item() == pytest.approx((of_decoders + alone).item(), abs=1e-4)
 
 
+def test_a_price_adds_its_share_of_the_squared_change():
+    free, priced = game(clip=False), game(clip=False, price=0.3)
+    change = 0.5 * free.modification(W)
+    expected = 0.15 * change.square().flatten(1).sum(1).mean()
+    for loss in ("objective", "loss_of_modification"):
+        both = [getattr(players, loss)(IMAGES, W, NOISE) for players in (free, priced)]
+        assert (both[1] - both[0]).item() == pytest.approx(expected.item(), rel=1e-4)
+    own = gradients(expected, free.modification)
+    losses = [players.objective(IMAGES, W, NOISE) for players in (free, priced)]
+    without = gradients(losses[0], free.modification)
+    for a, b, c in zip(without, own, gradients(losses[1], priced.modification), strict=True):
+        assert torch.allclose(a + b, c, atol=1e-5)
+    decoders = [gradients(p.objective(IMAGES, W, NOISE), p.entangled) for p in (free, priced)]
+    assert all(torch.equal(a, b) for a, b in zip(*decoders, strict=True))
+
+
 def test_references_of_equal_widths_have_codes_of_the_same_information():
     players = game()
     for reference in (players.disentangled, players.entangled):

@@ -177,11 +177,21 @@ class TestRefusals:
             modify(plain("method=best", "direction=up", "data=digits"))
         assert all(word in str(error.value) for word in ("best", "up", "no known ones"))
 
-    @pytest.mark.parametrize("epsilon", ["0", "-0.1", "1.5", "nan"])
+    @pytest.mark.parametrize("epsilon", ["0", "-0.1", "1.5", "nan", "1e-12"])
     def test_epsilon(self, capsys, tmp_path, epsilon):
         with pytest.raises(SystemExit):
             main(["modify", *SHORT, f"epsilon={epsilon}", f"output_dir={tmp_path / 'made'}"])
         assert "config.epsilon" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "word", ["view=pairs_locatello", "model.beta=2", "trainer.max_steps=9"]
+    )
+    def test_settings_of_a_training(self, capsys, tmp_path, word):
+        folder = tmp_path / "made"
+        with pytest.raises(SystemExit):
+            main(["modify", *SHORT, word, f"output_dir={folder}"])
+        assert f"{word} was given, which has no part" in capsys.readouterr().err
+        assert not (folder / "set").exists()
 
     def test_other_folders(self, plain, tmp_path, capsys):
         folder = tmp_path / "mine"

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 
 from vaescope.data import FactorDataModule
 from vaescope.data.factor_distribution import factor_statistics
-from vaescope.files import write_json
+from vaescope.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class FactorsFile(pl.Callback):
         factors = data.factors
         if not len(factors):
             return
+        self._warn_of_other_images(data.dataset.source)
         values = data.dataset.values(data.rows["train"])
         found = factor_statistics(values, data.training_weights(), factors)
         about = {
@@ -39,3 +40,9 @@ class FactorsFile(pl.Callback):
         if largest := found.get("largest_mutual_information"):
             told = f"{largest['nats']:.3g} nats, of {' and '.join(largest['factors'])}"
             log.info("factors in training: the largest mutual information is %s", told)
+
+    def _warn_of_other_images(self, source: str) -> None:
+        """Tell where a resumed run would go on with other images than it began with."""
+        before = read_json(self.path) if self.path.is_file() else {}
+        if (known := before.get("data_source", source)) != source:
+            log.warning("the run began with other images: %s; now they are %s", known, source)

@@ -10,16 +10,24 @@ from omegaconf import DictConfig
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import resolved
+from vaescope.errors import ConfigError
 
 
 @command
 def main(config: DictConfig) -> Any:
     """Make a modified set and say what came of it."""
     from vaescope.data.sets.modified.folders import read_modified
-    from vaescope.modification import modify  # imports torch: not for --help and --cfg
+    from vaescope.modification import UNUSED, modify  # imports torch: not for --help and --cfg
     from vaescope.report.terminal import print_table
 
     check(config)
+    chosen = HydraConfig.get().overrides.task
+    starts = tuple(f"{group}{mark}" for group in UNUSED for mark in "=.@")
+    if without_use := [word for word in chosen if word.lstrip("+~").startswith(starts)]:
+        raise ConfigError(
+            f"{without_use[0]} was given, which has no part in a modification; leave it out here, "
+            "and give it to the training"
+        )
     made = modify(resolved(config))
     read_modified(made.path).change()  # one made earlier may be damaged
     parts = (("original", made.before), ("game", made.during), ("modified", made.after))
@@ -30,7 +38,7 @@ def main(config: DictConfig) -> Any:
     ]
     columns = ("images", "step", "L_dis", "L_ent", "margin L_dis - L_ent")
     groups = ("network=", "likelihood=")  # what the user has chosen is needed for training, too
-    words = [word for word in HydraConfig.get().overrides.task if word.startswith(groups)]
+    words = [word for word in chosen if word.startswith(groups)]
     words.append(f"data.path={made.path}")
     notes = [
         "losses of two imagined VAEs of equal KL on rows that were kept back: latents that are the "

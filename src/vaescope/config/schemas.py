@@ -8,7 +8,7 @@ from annotated_types import Interval, MinLen
 from omegaconf import MISSING
 
 from vaescope.config.groups import GROUPS, Group
-from vaescope.ranges import Count, Positive, PosteriorWidth, Seed
+from vaescope.ranges import Count, Epsilon, NonNegative, Positive, PosteriorWidth, Seed
 
 Schema = TypeVar("Schema")
 
@@ -108,7 +108,8 @@ class DataSchema(MachineSchema):
 class ModifySchema(MachineSchema):
     """Root keys of ``modify.yaml`` and their types."""
 
-    epsilon: Annotated[float, Interval(gt=0, le=1)] = MISSING
+    epsilon: Epsilon = MISSING
+    price: NonNegative = MISSING
     direction: str = MISSING
     method: str = MISSING
     rotation: Any = MISSING

@@ -83,6 +83,8 @@ class Game(nn.Module):
         epsilon: largest change of a pixel, in (0, 1].
         direction: ``entangle`` makes the rotated latents pay, ``align`` the factors.
         clip: keep x' in [0, 1], as pixels are.
+        price: what each nat of 1/2 |x' - x|^2 costs the modification, at least 0; without a price
+            it takes all that epsilon allows in every pixel.
 
     Source: Zietlow, Rolinek, Martius 2021, "Demystifying Inductive Biases for (Beta-)VAE Based
     Architectures", https://arxiv.org/abs/2102.06822. Differs: how the references are made (their
@@ -102,10 +104,11 @@ class Game(nn.Module):
         epsilon: float,
         direction: Direction = "entangle",
         clip: bool = False,
+        price: float = 0.0,
     ) -> None:
         super().__init__()
         self.modification, self.disentangled, self.entangled = modification, disentangled, entangled
-        self.nll, self.epsilon, self.clip = nll, epsilon, clip
+        self.nll, self.epsilon, self.clip, self.price = nll, epsilon, clip, price
         self.sign = 1.0 if direction == "entangle" else -1.0
         self.register_buffer("rotation", rotation.float())
 
@@ -135,7 +138,9 @@ class Game(nn.Module):
         """L_ent - L_dis, mean, of decoders as they are; for ``align`` the other sign."""
         with torch.no_grad():
             outputs = self.outputs(w, noise)
-        return -self.sign * self.losses(outputs, self.modified(images, w)).margin.mean()
+        target = self.modified(images, w)
+        margin = self.losses(outputs, target).margin.mean()
+        return self._cost(images, target) - self.sign * margin
 
     def objective(self, images: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """One loss for all players, whose gradient is each player's own.
@@ -145,7 +150,14 @@ class Game(nn.Module):
         target, outputs = self.modified(images, w), self.outputs(w, noise)
         own = self.losses(outputs, target.detach())
         paid = self.losses((outputs[0].detach(), outputs[1].detach()), target)
-        return (own.disentangled + own.entangled - self.sign * paid.margin).mean()
+        decoders = (own.disentangled + own.entangled).mean()
+        return decoders + self._cost(images, target) - self.sign * paid.margin.mean()
+
+    def _cost(self, images: Tensor, modified: Tensor) -> Tensor:
+        """What a change costs the modification, on average."""
+        if self.price == 0:
+            return modified.new_zeros(())
+        return self.price * (modified - images).square().flatten(1).sum(1).mean() / 2
 
 
 def clipped(images: Tensor) -> Tensor:

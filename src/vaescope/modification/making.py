@@ -55,7 +55,7 @@ METHODS = ("learnt", "closed_form")
 _POINTS, _DRAWS = 200, 64  # of the factor Jacobian
 _OF_THE_MACHINE = ("output_dir", "data_dir", "data.data_dir", "threads", "device", "bar")
 # groups that choose a method of training, whose options do not matter here
-_UNUSED = ("model", "posterior", "prior", "trainer", "view", "sampling", "hold_out")
+UNUSED = ("model", "posterior", "prior", "trainer", "view", "sampling", "hold_out")
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,8 @@ def make_game(
     rotation = parts.rotation.matrix(names, norms)
     widths = parts.widths.of_factors(gram)
     shown = zip(names, norms.tolist(), widths.tolist(), strict=True)
-    log.info(
-        "factors by |dx/dw| and width: %s", ", ".join(f"{n} {a:.3g} {b:.3g}" for n, a, b in shown)
-    )
+    told = ", ".join(f"{name} {norm:.3g} {width:.3g}" for name, norm, width in shown)
+    log.info("factors by |dx/dw| and width: %s", told)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         players = [parts.network(dataset.image_shape, 1, len(names))[1] for _ in range(3)]
@@ -220,6 +219,7 @@ def make_game(
         epsilon=plain["epsilon"],
         direction=plain["direction"],
         clip=stays_in_range(dataset.image_shape),
+        price=plain["price"],
     )
 
 
@@ -294,7 +294,7 @@ def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(node, Mapping) and node:
         for name, value in node.items():
             dotted = f"{key}.{name}" if key else str(name)
-            if dotted not in (*_OF_THE_MACHINE, *_UNUSED):
+            if dotted not in (*_OF_THE_MACHINE, *UNUSED):
                 yield from _flat(value, dotted)
     else:
         yield key, list(node) if isinstance(node, tuple) else node

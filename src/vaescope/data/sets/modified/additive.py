@@ -3,17 +3,15 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 import torch
-from annotated_types import Interval
 from torch import Tensor
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 
-Epsilon = Annotated[float, Interval(gt=0, le=1)]
 _ROUNDING = 2.0**-22  # more than what rounding to float32 adds to a change of a pixel in [0, 1]
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vaescope.data.sets.modified.additive import Epsilon
-from vaescope.ranges import Count, Finite, fits, words
+from vaescope.ranges import Count, Epsilon, Finite, fits, words
 
 KINDS: Mapping[str, Any] = {
     "version": int,

@@ -22,12 +22,12 @@ from vaescope.data.files.cache import writing
 from vaescope.data.files.checksums import read_record
 from vaescope.data.files.npy_cache import MappedArray, convert, require_converted
 from vaescope.data.files.verification import FileCheck, check_converted
-from vaescope.data.sets.modified.additive import Epsilon, stays_in_range
+from vaescope.data.sets.modified.additive import stays_in_range
 from vaescope.data.sets.modified.entries import KINDS, unfit_entries
 from vaescope.data.sets.modified.originals import identity_of
 from vaescope.errors import ConfigError, DataError
 from vaescope.files import read_json, write_json
-from vaescope.ranges import Count, in_range
+from vaescope.ranges import Count, Epsilon, in_range
 
 CHANGE = "change.npy"  # LEVELS * m of all rows, m in [-1, 1], as the bytes of int8
 ABOUT = "modified.json"

@@ -13,13 +13,12 @@ from vaescope.data.nuisance import uniform
 from vaescope.data.sets.modified.additive import (
     AdditiveDataModule,
     AdditiveDataset,
-    Epsilon,
     reach,
     stays_in_range,
 )
 from vaescope.data.sources import source_of
 from vaescope.errors import ConfigError
-from vaescope.ranges import Seed
+from vaescope.ranges import Epsilon, Seed
 from vaescope.streams import stream
 
 
