@@ -7,8 +7,6 @@ import importlib
 import inspect
 import io
 import pkgutil
-import subprocess
-import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -199,25 +197,6 @@ class TestEveryFile:
             return [handler.lineno for handler in handlers if handler.type is None]
 
         assert not failing(FILES, lines)
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import vaescope",
-        "import vaescope.streams, vaescope.errors, vaescope.cli",
-        "from vaescope.cli import main; main(['--help'])",
-        "from vaescope.cli import main; main(['--version'])",
-        "import vaescope.commands.train, vaescope.commands.evaluate, vaescope.commands.data",
-        "import vaescope.commands.diagnose",
-    ],
-)
-def test_start_is_quick(code):
-    """Help, the version and the composition of a configuration do without torch."""
-    heavy = ("torch", "pytorch_lightning", "wandb", "matplotlib", "scipy")
-    check = f"{code}\nimport sys; sys.exit(' '.join(m for m in {heavy} if m in sys.modules) or 0)"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def public():

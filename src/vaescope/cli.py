@@ -1,5 +1,7 @@
 """The command ``vaescope <command> [Hydra overrides]``; imports nothing heavy itself."""
 
+import atexit
+import gc
 import importlib
 import logging
 import os
@@ -78,6 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
     if words[0] == "--version":
         print(__version__)
         return
+    atexit.register(gc.freeze)  # the process ends without a search for garbage: a second
     logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
     from vaescope.commands.messages import print_refusals
 
@@ -182,8 +185,9 @@ def _values(words: list[str], key: str) -> list[str]:
 
 def _checked_run(folder: Path, words: list[str]) -> str:
     """Name under which Hydra finds a run's configuration once nothing in it can run code."""
+    from vaescope.commands.imports import lasting
     from vaescope.config.loading import read_settings, read_value, register_run
-    from vaescope.config.trust import copy_trusted, refuse_links_out  # imports torch
+    from vaescope.config.trust import copy_trusted, refuse_links_out
     from vaescope.errors import VaescopeError
 
     where = f"resume={folder}"
@@ -197,7 +201,9 @@ def _checked_run(folder: Path, words: list[str]) -> str:
         for ignored in ("hydra", "defaults"):
             stored.pop(ignored, None)
         packages = read_value(trust[-1]) if trust else []
-        return register_run(copy_trusted(stored, where, packages, folder=folder, chosen=chosen))
+        with lasting():  # imports what the configuration names
+            trusted = copy_trusted(stored, where, packages, folder=folder, chosen=chosen)
+        return register_run(trusted)
     except VaescopeError as error:
         _stop(str(error))
 

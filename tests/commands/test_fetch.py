@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from vaescope.cli import DATA_ACTIONS
 from vaescope.commands import data as command
-from vaescope.commands import data_sets, fetching
+from vaescope.commands import data_list, data_sets, fetching
 from vaescope.data import MNIST, DSprites, DSpritesRenderer, FashionMNIST
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
@@ -124,7 +124,7 @@ def serve_toy(server, one=CONTENT):
 
 def test_every_action_has_its_program(config, monkeypatch):
     programs = {
-        "list": (data_sets, "show_list"),
+        "list": (data_list, "show_list"),
         "fetch": (fetching, "fetch"),
         "verify": (data_sets, "verify"),
         "render": (data_sets, "render"),

@@ -1,35 +1,17 @@
-"""What ``vaescope data`` does: list the sets, show one, check its files, render images."""
+"""What ``vaescope data`` does with a set: show it, check its files, render images."""
 
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.table import Table
 
-from vaescope.commands.data_table import rows
 from vaescope.config.checks import check
 from vaescope.config.loading import build, resolved
 from vaescope.errors import DataError
-from vaescope.escaping import for_terminal
 from vaescope.report.data.page import write_data_page
 from vaescope.report.figures import sheet_figure
 from vaescope.report.html.render import save_figure
-from vaescope.report.terminal import wide_console
 from vaescope.streams import stream
-
-
-def show_list(config: DictConfig) -> None:
-    """Print every data set of the group ``data`` with its shape and factors."""
-    table = Table(title="data sets: vaescope train data=<name>", title_justify="left")
-    table.add_column("name", no_wrap=True)
-    for heading in ("observation", "factors (number of values)", "what it is", "source; licence"):
-        table.add_column(heading)
-    for row in rows():
-        origin = [*(found.short for found in row.source.publications), row.source.licence]
-        told = "; ".join(part for part in origin if part)
-        cells = (row.name, row.observations, row.factors, row.about, told)
-        table.add_row(*map(for_terminal, cells))
-    wide_console(160).print(table)
 
 
 def show(config: DictConfig) -> None:

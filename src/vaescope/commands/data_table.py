@@ -34,6 +34,13 @@ class Row:
     source: DataSource
 
     @property
+    def cells(self) -> tuple[str, ...]:
+        """A line of ``vaescope data list``."""
+        origin = [*(found.short for found in self.source.publications), self.source.licence]
+        told = "; ".join(part for part in origin if part)
+        return (self.name, self.observations, self.factors, self.about, told)
+
+    @property
     def markdown(self) -> str:
         """A line of the README's table."""
         source = self.source

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import build, resolved
@@ -14,9 +15,10 @@ from vaescope.config.loading import build, resolved
 @command
 def main(config: DictConfig) -> Any:
     """Diagnose one data set; without factors only its spectra are computed."""
-    from vaescope.diagnosis import Diagnosis, Spectra, diagnose, spectra_of
-    from vaescope.diagnosis.page import write_diagnosis  # imports torch: not for --help and --cfg
-    from vaescope.hardware import set_threads
+    with lasting():  # not for --help and --cfg
+        from vaescope.diagnosis import Diagnosis, Spectra, diagnose, spectra_of
+        from vaescope.diagnosis.page import write_diagnosis
+        from vaescope.hardware import set_threads
 
     check(config)
     plain = resolved(config)

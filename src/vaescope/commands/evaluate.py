@@ -4,12 +4,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 
 
 @command
 def main(config: DictConfig) -> Any:
     """Measure one checkpoint."""
-    from vaescope.experiment.evaluation import evaluate  # imports torch: not for --help and --cfg
+    with lasting():  # not for --help and --cfg
+        from vaescope.experiment.evaluation import evaluate
 
     return evaluate(config)

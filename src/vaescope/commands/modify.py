@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import resolved
@@ -16,9 +17,10 @@ from vaescope.errors import ConfigError
 @command
 def main(config: DictConfig) -> Any:
     """Make a modified set and say what came of it."""
-    from vaescope.data.sets.modified.folders import read_modified
-    from vaescope.modification import UNUSED, modify  # imports torch: not for --help and --cfg
-    from vaescope.report.terminal import print_table
+    with lasting():  # not for --help and --cfg
+        from vaescope.data.sets.modified.folders import read_modified
+        from vaescope.modification import UNUSED, modify
+        from vaescope.report.terminal import print_table
 
     check(config)
     chosen = HydraConfig.get().overrides.task

@@ -6,6 +6,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import config_dir, resolved
@@ -14,7 +15,8 @@ from vaescope.config.loading import config_dir, resolved
 @command
 def main(config: DictConfig) -> Any:
     """Reproduce."""
-    from vaescope.reproduction import reproduce  # imports torch: not for --help and --cfg
+    with lasting():  # not for --help and --cfg
+        from vaescope.reproduction import reproduce
 
     check(config)
     paper = HydraConfig.get().runtime.choices["paper"]

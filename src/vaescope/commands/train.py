@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from vaescope.commands.imports import import_wandb, lasting
 from vaescope.commands.job import run_job
 from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config.loading import config_dir
@@ -23,9 +24,12 @@ log = logging.getLogger(__name__)
 
 
 def _program(config: DictConfig) -> Any:
-    from vaescope.config.checks import check
-    from vaescope.config.choices import choices_made
-    from vaescope.experiment.training import train  # imports torch: not for --help and --cfg
+    with lasting():  # not for --help and --cfg
+        if "wandb" in (config.logger or {}):
+            import_wandb()
+        from vaescope.config.checks import check
+        from vaescope.config.choices import choices_made
+        from vaescope.experiment.training import train
 
     again, chosen = HydraConfig.get().mode is RunMode.MULTIRUN, choices_made()
     if config.objective is None:

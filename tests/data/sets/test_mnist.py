@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaescope.commands import data_sets
+from vaescope.commands import data_list, data_sets
 from vaescope.data import MNIST, FashionMNIST, FashionMNISTDataModule, MNISTDataModule
 from vaescope.data.dataset import RenderedDataset
 from vaescope.errors import DataError
@@ -186,7 +186,7 @@ def test_the_command_renders(put, tmp_path, config, capsys):
 
 
 def test_the_command_lists_them_without_files(config, capsys):
-    data_sets.show_list(config("action=list", name="data"))
+    data_list.show_list(config("action=list", name="data"))
     printed = capsys.readouterr().out
     assert len(re.findall("none", printed)) >= 2
 
