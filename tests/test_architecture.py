@@ -55,10 +55,11 @@ ARROWS = {
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
+    "updates": {"callbacks", "data", "ensemble", "minibatch", "models"},
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
-    | {"models", "panel", "report", "run_folder", "statistics"},
+    | {"models", "panel", "report", "run_folder", "statistics", "updates"},
     "diagnosis": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "files", "metrics", "report", "run_folder"},

@@ -153,26 +153,35 @@ class Ensemble(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; every member's terms, and the weights, go to the callbacks beside it."""
-        step, size = self.global_step, len(self.seeds)
-        rows = on_tensors(lambda column: column.unflatten(0, (size, -1)), batch)
-        noise = self.noise_for(rows.image.shape[1], batches_before(self, batch_idx))
+        noise = self.noise_for(self.batch_size_of(batch), batches_before(self, batch_idx))
+        return self.update_outcome(batch, self.global_step, noise)
+
+    def batch_size_of(self, batch: Batch) -> int:
+        """Images of each member in a batch of all of them."""
+        return len(batch.image) // len(self.seeds)
+
+    def update_outcome(
+        self, batch: Batch, step: int, noise: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        """The ``outcome`` of the update behind ``step``, with everything that it depends on."""
+        rows = on_tensors(lambda column: column.unflatten(0, (len(self.seeds), -1)), batch)
         terms = self.terms(rows, step, noise)
         outcome = self.stacked.outcome(terms, step)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
             self._freeze(~outcome["losses"].isfinite())
         return outcome
 
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """An update of all members; frozen ones are put back where they were."""
-        super().optimizer_step(*args, **kwargs)
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One optimiser over the stacked weights; it puts frozen ones back where they were."""
+        optimizer = self.stacked.configure_optimizers()
+        optimizer.register_step_post_hook(self._put_back)
+        return optimizer
+
+    def _put_back(self, *_: Any) -> None:
         with torch.no_grad():
             for number, row in self._frozen.items():
                 for name, weights in self._weights().items():
                     weights[number] = row[name]
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One optimiser over the stacked weights."""
-        return self.stacked.configure_optimizers()
 
     def on_train_start(self) -> None:
         """Take up the frozen members of a resumed run; say it if a schedule is longer."""

@@ -1,6 +1,7 @@
 """Minibatches: which images make one (``Plan``), and the images themselves (``Batch``)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,30 @@ class Batch(NamedTuple):
         moved = on_tensors(lambda column: column.to(weights.device), self)
         partners = tuple(partner.like(weights) for partner in self.partners)
         return moved._replace(image=self.image.to(weights), partners=partners)
+
+
+class Call(NamedTuple):
+    """The batches of several updates, one after the other.
+
+    Attributes:
+        batch: rows of all of them `[U * B]`; a plan until its images are gathered.
+        updates: U, at least 1.
+    """
+
+    batch: Any
+    updates: int
+
+    def each(self) -> Iterator[Batch]:
+        """The batch of every update."""
+        for number in range(self.updates):
+            yield on_tensors(partial(_part, number=number, parts=self.updates), self.batch)
+
+
+def _part(column: Tensor, number: int, parts: int) -> Tensor:
+    size = len(column) // parts
+    part = column[number * size : (number + 1) * size]
+    # matrix products round otherwise where memory is aligned otherwise
+    return part if part.data_ptr() % 64 == 0 else part.clone()
 
 
 def on_tensors(function: Callable[..., Any], *trees: Any) -> Any:

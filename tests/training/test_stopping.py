@@ -28,6 +28,7 @@ RUN = (
     *("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),
     *("callbacks.progress.bar=false", "callbacks.evaluation.every_n_steps=5"),
     *("callbacks.checkpoint.every_n_steps=8", "trainer.max_steps=19", "trainer.accelerator=cpu"),
+    "updates_per_call=1",  # a signal waits for the end of a call
     "statistics=[latents,polarized]",  # one reads the evaluations of the whole run
 )
 

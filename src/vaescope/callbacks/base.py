@@ -12,9 +12,12 @@ Rows = Mapping[int, Mapping[str, float]]
 
 
 class AfterUpdates:
-    """Gradient accumulation: a hook behind batches that end in an update; not each one does."""
+    """Gradient accumulation: a hook behind batches that end in an update; not each one does.
 
-    every_n_steps = 1  # updates between two calls of the hook
+    Several updates may be made in one call (``vaescope.updates``); it ends where a hook is due.
+    """
+
+    every_n_steps = 0  # updates between two calls of the hook; 0: behind every call
 
     def on_train_batch_end(
         self,
@@ -26,7 +29,7 @@ class AfterUpdates:
     ) -> None:
         """Call ``on_update`` when it is time."""
         made = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
-        if made and trainer.global_step % self.every_n_steps == 0:
+        if made and trainer.global_step % max(1, self.every_n_steps) == 0:
             self.on_update(trainer, pl_module, outputs)
 
     def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from vaescope.callbacks.base import AfterUpdates
 from vaescope.callbacks.checkpoint import Checkpoint
 from vaescope.ensemble import Ensemble
 from vaescope.errors import TrainingDivergedError
@@ -15,7 +16,7 @@ from vaescope.ranges import Count, in_range
 log = logging.getLogger(__name__)
 
 
-class FiniteTerms(pl.Callback):
+class FiniteTerms(AfterUpdates, pl.Callback):
     """Stops a run at a NaN or an infinity, with the step, the term and the last good checkpoint.
 
     Of an ensemble, it tells which member has diverged and lets the others go on.
@@ -49,7 +50,9 @@ class FiniteTerms(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Keep the terms; check them when it is time."""
-        self._terms.append((trainer.global_step, outputs["terms"] | {"loss": outputs["losses"]}))
+        made = [*outputs.get("before", ()), outputs]
+        for step, outcome in enumerate(made, trainer.global_step - len(made) + 1):
+            self._terms.append((step, outcome["terms"] | {"loss": outcome["losses"]}))
         if len(self._terms) >= self.every_n_steps:
             self._check_terms(trainer, pl_module)
 

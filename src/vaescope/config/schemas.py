@@ -58,6 +58,7 @@ class TrainSchema(MachineSchema):
     changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
     channels_last: bool = MISSING
     compile: bool = MISSING
+    updates_per_call: Count | None = None
 
 
 @dataclass

@@ -12,7 +12,7 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.errors import ConfigError
-from vaescope.minibatch import Batch, Plan, on_tensors
+from vaescope.minibatch import Batch, Call, Plan, on_tensors
 from vaescope.streams import stream
 
 
@@ -55,6 +55,15 @@ class EpochBatches:
             self._epoch, self._order = epoch, self.index[torch.from_numpy(order.astype(np.int64))]
         return self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
 
+    def all_indices(self, first: int, count: int) -> Tensor:
+        """Rows int64 `[count * B]` of the batches of ``count`` steps from ``first`` on."""
+        last = first + count - 1
+        rows = self.indices(last)
+        if self._cumulative is None and first // len(self) == self._epoch:
+            begin, end = first % len(self), last % len(self) + 1
+            return self._order[begin * self.batch_size : end * self.batch_size]
+        return torch.cat([*map(self.indices, range(first, last)), rows])
+
 
 class View(Protocol):
     """Partners and labels of the images of each batch; see ``vaescope.data.views``."""
@@ -94,6 +103,12 @@ class PlannedBatches:
             plan = plan.with_draws(stream(seed, "draw", step))
         return plan
 
+    def plans(self, first: int, count: int) -> Plan:
+        """The plans of ``count`` steps from ``first`` on, one after the other."""
+        if self.view is None and not self.dataset.has_nuisance:
+            return Plan(self.batches.all_indices(first, count))
+        return _joined([self.plan(step) for step in range(first, first + count)])
+
 
 class MemberBatches:
     """Plans of the batches of all members of an ensemble, one member after the other."""
@@ -106,9 +121,22 @@ class MemberBatches:
 
     def plan(self, step: int) -> Plan:
         """All members' plans for step ``step`` (from 0), `[S * B]` rows."""
-        plans = [batches.plan(step) for batches in self.members]
-        planned: Plan = on_tensors(lambda *columns: torch.cat(columns), *plans)
+        return _joined([batches.plan(step) for batches in self.members])
+
+    def plans(self, first: int, count: int) -> Plan:
+        """The plans of ``count`` steps from ``first`` on, one after the other."""
+
+        def by_step(*columns: Tensor) -> Tensor:
+            return torch.stack([c.unflatten(0, (count, -1)) for c in columns], 1).flatten(0, 2)
+
+        each = [batches.plans(first, count) for batches in self.members]
+        planned: Plan = on_tensors(by_step, *each)
         return planned
+
+
+def _joined(plans: Sequence[Plan]) -> Plan:
+    planned: Plan = on_tensors(lambda *columns: torch.cat(columns), *plans)
+    return planned
 
 
 class EvaluationBatches:
@@ -145,17 +173,28 @@ class StepSampler(SequentialSampler):
     Args:
         batches: the plan of every step.
         first_step: the number of batches trained on so far, asked whenever an iteration begins.
+        call_length: number of updates in the call that begins with a step; None: 1.
     """
 
     def __init__(
-        self, batches: PlannedBatches | MemberBatches, first_step: Callable[[], int]
+        self,
+        batches: PlannedBatches | MemberBatches,
+        first_step: Callable[[], int],
+        call_length: Callable[[int], int] | None = None,
     ) -> None:
         super().__init__(batches)
-        self.batches, self.first_step = batches, first_step
+        self.batches, self.first_step, self.call_length = batches, first_step, call_length
 
-    def __iter__(self) -> Iterator[Any]:  # plans; the base class says int
-        first = self.first_step()
-        return map(self.batches.plan, range(first, first + len(self)))
+    def __iter__(self) -> Iterator[Any]:  # plans and calls; the base class says int
+        step = self.first_step()
+        last = step + len(self)
+        while step < last:
+            length = 1 if self.call_length is None else self.call_length(step)
+            if length == 1:
+                yield self.batches.plan(step)
+            else:
+                yield Call(self.batches.plans(step, length), length)
+            step += length
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -198,8 +237,8 @@ class BatchLoader(DataLoader[Any]):
         """Nothing to load."""
 
 
-class PlanOnly(Dataset[Plan]):
+class PlanOnly(Dataset[Plan | Call]):
     """Stand-in for a data set that lives on the accelerator, where batches are gathered later."""
 
-    def __getitem__(self, index: Tensor | Plan) -> Plan:
-        return index if isinstance(index, Plan) else Plan(index)
+    def __getitem__(self, index: Tensor | Plan | Call) -> Plan | Call:
+        return index if isinstance(index, Plan | Call) else Plan(index)

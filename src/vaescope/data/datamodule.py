@@ -1,6 +1,6 @@
 """Batches of a data set for Lightning: split, order, resumption and placement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from functools import partial
 from types import new_class
@@ -28,7 +28,7 @@ from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.sources import DataSource
 from vaescope.data.split import check_split, draw_split
 from vaescope.errors import ConfigError
-from vaescope.minibatch import Batch, Plan
+from vaescope.minibatch import Batch, Call, Plan
 from vaescope.ranges import Count, Seed, Share, Workers, check_fields
 from vaescope.streams import stream
 
@@ -93,6 +93,7 @@ class FactorDataModule(pl.LightningDataModule):
         self._rows: dict[str, Tensor] = {}
         self._lookup: RowLookup | None = None
         self._member_seeds: tuple[int, ...] = ()
+        self._call_length: Callable[[int], int] | None = None
 
     def options(self) -> dict[str, Any]:
         """What the constructor of ``dataset_class`` is given, by name."""
@@ -168,12 +169,16 @@ class FactorDataModule(pl.LightningDataModule):
         """From now on give the batches of an ensemble's members: `[S * B]` rows, seed by seed."""
         self._member_seeds = tuple(seeds)
 
+    def serve_calls(self, length: Callable[[int], int]) -> None:
+        """From now on give the batches of ``length(step)`` updates at once, as a ``Call``."""
+        self._call_length = length
+
     def train_dataloader(self) -> BatchLoader:
         """Training batches from the trainer's position on."""
         batches: PlannedBatches | MemberBatches = self.epoch_batches()
         if self._member_seeds:
             batches = MemberBatches([self.epoch_batches(seed) for seed in self._member_seeds])
-        return self._loader(StepSampler(batches, self._first_step))
+        return self._loader(StepSampler(batches, self._first_step, self._call_length))
 
     def val_dataloader(self) -> BatchLoader:
         """The validation set in order."""
@@ -218,8 +223,10 @@ class FactorDataModule(pl.LightningDataModule):
             return self._dataset.num_bytes < 2**30
         return self._dataset.num_bytes < torch.cuda.mem_get_info(device)[0] // 2
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch | Call:
         """The batch, gathered now where only row numbers were transferred."""
+        if isinstance(batch, Call):
+            return batch._replace(batch=self.on_after_batch_transfer(batch.batch, dataloader_idx))
         return self.dataset.gather(batch) if isinstance(batch, Plan) else batch
 
     @property

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from vaescope.data.factors import Factors
 from vaescope.data.files.verification import FileCheck
 from vaescope.data.sources import DataSource
-from vaescope.minibatch import Batch, Plan, on_tensors
+from vaescope.minibatch import Batch, Call, Plan, on_tensors
 from vaescope.ranges import check_fields
 
 
@@ -119,7 +119,9 @@ class FactorDataset(Dataset[Any]):
         known = on_tensors(lambda column: column.to(self.device), plan.known)
         return Batch(image, values, rows, partners, known)
 
-    def __getitem__(self, index: int | Tensor | Plan) -> Any:
+    def __getitem__(self, index: int | Tensor | Plan | Call) -> Any:
+        if isinstance(index, Call):
+            return index._replace(batch=self.gather(index.batch))
         if isinstance(index, Plan):
             return self.gather(index)
         if isinstance(index, Tensor) and index.ndim:

@@ -24,6 +24,7 @@ OF_THE_MACHINE = {
     "resume",
     "changes",
     "threads",
+    "updates_per_call",
     "data_dir",
     "data.data_dir",
     "callbacks.progress.bar",

@@ -46,6 +46,7 @@ from vaescope.run_folder.contents import CONFIG, LAST, forget_error, remove_temp
 from vaescope.run_folder.environment_file import add_environment
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.scores import write_scores
+from vaescope.updates import make_calls
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,7 @@ def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
+    make_calls(trainer, data, plain["updates_per_call"])
     if plain["schedule_steps"] is None:
         number = _number_of_updates(trainer, data)
         plain["schedule_steps"] = stored["schedule_steps"] = number

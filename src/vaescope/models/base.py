@@ -203,8 +203,12 @@ class LatentModel(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; terms, weights and targets go to the callbacks beside it."""
-        step, number = self.global_step, batches_before(self, batch_idx)
-        return self.outcome(self.terms(batch, step, self.noise_for(len(batch.image), number)), step)
+        noise = self.noise_for(len(batch.image), batches_before(self, batch_idx))
+        return self.update_outcome(batch, self.global_step, noise)
+
+    def update_outcome(self, batch: Batch, step: int, noise: Noise) -> dict[str, Any]:
+        """The ``outcome`` of the update behind ``step``, with everything that it depends on."""
+        return self.outcome(self.terms(batch, step, noise), step)
 
     def outcome(self, terms: Terms, step: int) -> dict[str, Any]:
         """What trainer and callbacks are given of an update; terms are scalars or ``[S]``."""

@@ -1,0 +1,6 @@
+"""Several updates in one call of Lightning's loop, whose own cost is paid once for all of them."""
+
+from vaescope.updates.call_length import CallLength
+from vaescope.updates.loop import make_calls
+
+__all__ = ["CallLength", "make_calls"]

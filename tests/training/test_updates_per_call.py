@@ -1,0 +1,163 @@
+"""Updates made many in a call are, bit for bit, those made each by itself."""
+
+import json
+import logging
+import signal
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from builders.thinned import thinned
+from vaescope.config.loading import config_dir
+from vaescope.experiment.training import train
+from vaescope.stopping import Stopped, stoppable
+
+METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
+SMALLER = {"factor_vae": ("model.width=50",)}  # its adversary has five million weights
+BARE = (
+    *("trainer=float32", "trainer.max_steps=12", "statistics=[latents]", "~callbacks.pictures"),
+    *("callbacks.progress.every_n_steps=100", "callbacks.finite.every_n_steps=100"),
+    *("callbacks.evaluation.every_n_steps=100", "callbacks.checkpoint.every_n_steps=100"),
+)
+
+
+def saved(folder, name="last"):
+    return torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def assert_same_state(folder, other, keys=("state_dict", "optimizer_states", "loops", "epoch")):
+    """Weights, moments and all that Lightning counts are equal, to the last bit."""
+    one, two = saved(folder), saved(other)
+    for key in (*keys, "global_step", "callbacks"):
+        assert_equal(one[key], two[key], key)
+
+
+def assert_equal(one, two, where):
+    if isinstance(one, dict):
+        assert one.keys() == two.keys(), where
+        for key in one:
+            assert_equal(one[key], two[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(two), where
+        for number, pair in enumerate(zip(one, two, strict=True)):
+            assert_equal(*pair, f"{where}.{number}")
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, two), where
+    elif "per_second" not in where:
+        assert one == two or one != one, where
+
+
+def calls(caplog):
+    return [r.getMessage() for r in caplog.records if "updates per call" in r.getMessage()]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("method", thinned(METHODS))
+def test_every_method_has_the_numbers_of_single_updates(tiny, tmp_path, caplog, method, size):
+    every = (f"model={method}", *SMALLER.get(method, ()), *BARE, f"ensemble.size={size}")
+    with caplog.at_level(logging.INFO):
+        for number in (1, 5):
+            train(tiny(tmp_path / str(number), *every, f"updates_per_call={number}"))
+    assert [int(line.split()[3]) for line in calls(caplog)] == [1, 5]
+    assert_same_state(tmp_path / "1", tmp_path / "5")
+
+
+SETTINGS = {
+    "short epochs": ("+trainer.limit_train_batches=7", "trainer.max_steps=24"),
+    "epochs": ("trainer.max_epochs=2", "trainer.max_steps=-1", "data.batch_size=100"),
+    "odd batch": ("data.batch_size=13",),
+    "weights": ("sampling=correlated",),
+    "clipped": ("trainer.gradient_clip_val=0.1", "optimizer.fused=false"),
+    "bfloat16": ("trainer.precision=bf16-mixed",),
+    "float64": ("trainer.precision=64-true",),
+    "convolutions": ("network=conv64", "trainer.max_steps=4"),
+    "adagrad": ("optimizer=adagrad",),
+    "all due": ("callbacks.progress.every_n_steps=3", "callbacks.evaluation.every_n_steps=4"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_every_setting_has_the_numbers_of_single_updates(tiny, tmp_path, case):
+    every = ("model=beta_vae_annealed", *BARE, *SETTINGS[case])
+    for number in (1, 5):
+        train(tiny(tmp_path / str(number), *every, f"updates_per_call={number}"))
+    assert_same_state(tmp_path / "1", tmp_path / "5")
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 5), (5, 1)])
+def test_a_run_goes_on_with_another_number(tiny, tmp_path, before, after):
+    every = (*BARE, "+trainer.limit_train_batches=9")
+    train(tiny(tmp_path / "whole", *every, "updates_per_call=1", "trainer.max_steps=24"))
+    train(tiny(tmp_path / "two", *every, f"updates_per_call={before}"))
+    more = ("trainer.max_steps=24", f"resume='{tmp_path / 'two'}'")
+    train(tiny(tmp_path / "two", *every, f"updates_per_call={after}", *more))
+    assert_same_state(tmp_path / "whole", tmp_path / "two", ("state_dict", "optimizer_states"))
+
+
+def test_a_call_ends_where_something_is_due(tiny, tmp_path, monkeypatch):
+    ends = []
+    monkeypatch.setattr(
+        pl.LightningModule,
+        "on_train_batch_end",
+        lambda module, *_: ends.append(module.global_step),
+    )
+    every = ("callbacks.progress.every_n_steps=6", "callbacks.checkpoint.every_n_steps=8")
+    train(tiny(tmp_path, *BARE, *every, "updates_per_call=5", "data.batch_size=8"))
+    assert ends == [5, 6, 8, 12]
+
+
+REASONS = {
+    "accumulated": "trainer.accumulate_grad_batches=2",
+    "overfit_batches": "+trainer.overfit_batches=3",
+    "profiler": "trainer.profiler=simple",
+    "worker": "data.num_workers=1",
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_what_needs_single_updates_says_so(tiny, tmp_path, caplog, reason):
+    with caplog.at_level(logging.INFO):
+        train(tiny(tmp_path, *BARE, "updates_per_call=5", REASONS[reason]))
+    (line,) = calls(caplog)
+    assert line.startswith("updates per call: 1 (")
+    assert reason in line
+
+
+def test_a_term_that_is_not_finite_is_found_at_its_step(tiny, tmp_path):
+    told = []
+    for number in (1, 5):
+        every = (*BARE, "optimizer.lr=1e8", f"updates_per_call={number}")
+        with pytest.raises(Exception, match="not a finite number") as raised:
+            train(tiny(tmp_path / str(number), *every))
+        told.append(str(raised.value).partition(". Last")[0])
+    assert told[0] == told[1]
+
+
+def test_a_signal_waits_for_the_end_of_a_call(tiny, tmp_path, monkeypatch):
+    from vaescope.updates import loop
+
+    count = loop.UpdateLoop._count_update
+
+    def interrupted(self):
+        count(self)
+        if self.trainer.global_step == 7:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(loop.UpdateLoop, "_count_update", interrupted)
+    every = (*BARE, "data.batch_size=8")  # an epoch is longer than the run
+    with stoppable(), pytest.raises(Stopped):
+        train(tiny(tmp_path / "run", *every, "updates_per_call=5"))
+    assert saved(tmp_path / "run")["global_step"] == 10
+    train(tiny(tmp_path / "run", *every, "updates_per_call=5"))
+    train(tiny(tmp_path / "whole", *every, "updates_per_call=1"))
+    assert_same_state(tmp_path / "whole", tmp_path / "run", ("state_dict", "optimizer_states"))
+
+
+def test_the_number_is_chosen_by_the_time_of_an_update(tiny, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        train(tiny(tmp_path, *BARE))
+    (line,) = calls(caplog)
+    assert "ms an update" in line
+    assert json.loads((tmp_path / "scores.json").read_text())["rows"]
