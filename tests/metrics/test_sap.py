@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.svm import LinearSVC
 
-from vaescope.metrics.estimators.squared_hinge import fit_one_latent_machines
+from vaescope.metrics.estimators.squared_hinge import fit_one_latent_machines, sort_latents
 from vaescope.metrics.prediction.sap import (
     sap_ceiling,
     sap_continuous,
@@ -60,7 +60,7 @@ def test_continuous_score_is_golden(case):
 def test_machines_are_those_of_liblinear(classes, scale, shift):
     codes, factors = made_up()
     codes, labels = codes * scale + shift, factors[:, 0] % classes
-    found = fit_one_latent_machines(codes, labels)
+    found = fit_one_latent_machines(sort_latents(codes), labels)
     for latent in range(codes.shape[1]):
         column = codes[:, latent : latent + 1].numpy()
         machine = LinearSVC(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaescope.metrics.sorting import stable_order
+
 
 @dataclass(frozen=True)
 class OneLatentMachines:
@@ -54,8 +56,21 @@ class _Sums:
         return self.of_class[:, self.starts[:-1]]
 
 
+@dataclass(frozen=True)
+class SortedLatents:
+    """Latents sorted once, to fit machines of several factors on them."""
+
+    values: Tensor  # [D, N] ascending
+    order: Tensor  # row of each value [D, N]
+
+
+def sort_latents(codes: Tensor) -> SortedLatents:
+    """Sort every latent of codes [N, D], float64."""
+    return SortedLatents(*codes.T.contiguous().sort(dim=1, stable=True))
+
+
 def fit_one_latent_machines(
-    codes: Tensor, factor: Tensor, *, strength: float = 0.01, balanced: bool = True
+    latents: SortedLatents, factor: Tensor, *, strength: float = 0.01, balanced: bool = True
 ) -> OneLatentMachines:
     """Fit a linear support vector machine of one factor on every single latent.
 
@@ -65,7 +80,7 @@ def fit_one_latent_machines(
     piecewise quadratic is minimised in a finite number of steps.
 
     Args:
-        codes: one number per latent [N, D], float64.
+        latents: the codes, of `sort_latents`.
         factor: values [N] with at least 2 classes.
         strength: liblinear's ``C``.
         balanced: multiply the loss of a class's own rows by N / (classes times its rows); of two
@@ -79,19 +94,18 @@ def fit_one_latent_machines(
     classes, labels, counts = torch.unique(factor, return_inverse=True, return_counts=True)
     own = torch.full_like(counts, strength, dtype=torch.float64)
     if balanced:
-        own = strength * len(codes) / (len(classes) * counts.double())
+        own = strength * len(factor) / (len(classes) * counts.double())
     rest = own.flip(0) if len(classes) == 2 else torch.full_like(own, strength)
-    w, b, objective = _minimise(_sums(codes, labels, len(classes)), own, rest)
+    w, b, objective = _minimise(_sums(latents, labels, len(classes)), own, rest)
     return OneLatentMachines(w, b, objective, classes)
 
 
-def _sums(codes: Tensor, labels: Tensor, num_classes: int) -> _Sums:
-    values, order = codes.T.contiguous().sort(dim=1, stable=True)
-    ranked = labels[order]
-    by_class = ranked.argsort(dim=1, stable=True)
+def _sums(latents: SortedLatents, labels: Tensor, num_classes: int) -> _Sums:
+    values, ranked = latents.values, labels[latents.order]
+    by_class = stable_order(ranked)
     counts = torch.bincount(labels, minlength=num_classes)
     starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    keys = ranked.gather(1, by_class) * len(codes) + by_class
+    keys = ranked.gather(1, by_class) * len(labels) + by_class
     return _Sums(values, _prefix(values), keys, _prefix(values.gather(1, by_class)), starts)
 
 

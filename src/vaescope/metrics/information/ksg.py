@@ -8,6 +8,7 @@ from torch import Tensor
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.information_matrix import continuous_columns
 from vaescope.metrics.kinds import angle_columns
+from vaescope.metrics.sorting import stable_order
 from vaescope.tensor_checks import check_finite, misfit
 
 # What rounding can do to a distance of standardised values; ties are broken far above it.
@@ -65,15 +66,17 @@ def nearest_information(
     check_finite("finite codes are needed", codes=codes)
     generator = torch.Generator().manual_seed(seed)
     values = _standardised(codes.detach().double().T.contiguous(), generator)
-    columns = []
+    columns, ordered = [], values.sort(1)
     for column, factor in enumerate(factors.T):
         if not regressed[column]:
-            columns.append(_information_of_classes(values, factor, neighbours))
+            columns.append(_information_of_classes(*ordered, factor, neighbours))
             continue
         target = factor.double()[None]
         target = torch.cat([target.cos(), target.sin()]) if angular[column] else target
         columns.append(
-            _information_of_numbers(values, _standardised(target, generator), neighbours)
+            _information_of_numbers(
+                values, ordered.values, _standardised(target, generator), neighbours
+            )
         )
     alive = (values != 0).any(1)
     return torch.stack(columns, 1).clamp(min=0).where(alive[:, None], 0.0)
@@ -90,22 +93,24 @@ def _standardised(columns: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(tied, values + _TIE_BREAK * noise.to(values.device), values)
 
 
-def _information_of_classes(values: Tensor, factor: Tensor, neighbours: int) -> Tensor:
-    """Ross' estimate for latents [D, N] and one factor of classes [N], [D]."""
+def _information_of_classes(
+    ordered: Tensor, order: Tensor, factor: Tensor, neighbours: int
+) -> Tensor:
+    """Ross' estimate [D] for latents [D, N], sorted, with their rows, and one factor [N]."""
     _, labels, sizes = torch.unique(factor, return_inverse=True, return_counts=True)
     kept = sizes[labels] > 1
     if int((sizes > 1).sum()) < 2:
-        return values.new_zeros(len(values))
-    values, labels = values[:, kept], labels[kept]
-    order = values.argsort(1)
-    order = order.gather(1, labels[order].argsort(dim=1, stable=True))
-    inside = values.gather(1, order)
-    of_class = labels[order[0]]
+        return ordered.new_zeros(len(ordered))
+    present = kept[order]
+    labels = labels[order][present].view(len(ordered), -1)
+    ordered = ordered[present].view(labels.shape)
+    by_class = stable_order(labels)
+    inside, of_class = ordered.gather(1, by_class), labels[0, by_class[0]]
     wanted = (sizes[of_class] - 1).clamp(max=neighbours)
     radius = _radius_in_class(inside, of_class, wanted)
-    counts = _count_within(values.sort(1).values, inside, radius).maximum(wanted)
+    counts = _count_within(ordered, inside, radius).maximum(wanted)
     digamma = torch.special.digamma
-    rows = torch.tensor(float(values.shape[1]), dtype=torch.float64, device=values.device)
+    rows = torch.tensor(float(ordered.shape[1]), dtype=torch.float64, device=ordered.device)
     constant = digamma(rows) + (digamma(wanted.double()) - digamma(sizes[of_class].double())).mean()
     return constant - digamma(counts.double()).mean(1)
 
@@ -125,8 +130,10 @@ def _radius_in_class(inside: Tensor, of_class: Tensor, wanted: Tensor) -> Tensor
     return radius
 
 
-def _information_of_numbers(values: Tensor, target: Tensor, neighbours: int) -> Tensor:
-    """Kraskov's first estimate for latents [D, N] and one factor [1 or 2, N], [D]."""
+def _information_of_numbers(
+    values: Tensor, ordered: Tensor, target: Tensor, neighbours: int
+) -> Tensor:
+    """Kraskov's first estimate for latents [D, N], also sorted, and one factor [1 or 2, N], [D]."""
     from scipy.spatial import cKDTree
 
     if not bool(target.any()):
@@ -137,7 +144,7 @@ def _information_of_numbers(values: Tensor, target: Tensor, neighbours: int) -> 
         found, _ = cKDTree(points).query(points, neighbours + 1, p=float("inf"))
         radii.append(torch.from_numpy(found[:, -1]))
     radius = torch.stack(radii).to(values.device)
-    near_code = _count_within(values.sort(1).values, values, radius)
+    near_code = _count_within(ordered, values, radius)
     if len(target) == 1:
         target = target.expand(len(values), -1)
         near_target = _count_within(target.sort(1).values.contiguous(), target.contiguous(), radius)

@@ -28,7 +28,8 @@ class SharedValues:
             which: the label that a row has to share, broadcast against ``uniform``.
             uniform: random numbers in [0, 1), one for each row to draw.
         """
-        return _entries(self.anchors, which, (uniform * self.num_anchors[which]).long())
+        nth = (uniform * self.num_anchors[which]).long()
+        return _taken(self.anchors, nth.add_(which * self.anchors.shape[1]))
 
     def draw_partners(self, which: Tensor, anchors: Tensor, uniform: Tensor) -> Tensor:
         """Rows drawn evenly, with replacement, from those that share the anchor's value.
@@ -38,14 +39,15 @@ class SharedValues:
             anchors: row numbers, broadcast against ``uniform``; an anchor can be its own partner.
             uniform: random numbers in [0, 1), one for each row to draw.
         """
-        steps = (uniform * _entries(self.count, which, anchors)).long()
-        return _entries(self.order, which, _entries(self.start, which, anchors) + steps)
+        first = which * self.order.shape[1]
+        places = first + anchors
+        steps = (uniform * _taken(self.count, places)).long()
+        return _taken(self.order, steps.add_(_taken(self.start, places)).add_(first))
 
 
-def _entries(table: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Entries of a table [K, N]; `index_select` takes a fraction of the time of brackets."""
-    places = rows * table.shape[1] + columns
-    return table.flatten().index_select(0, places.flatten()).view(places.shape)
+def _taken(table: Tensor, places: Tensor) -> Tensor:
+    """Entries of a table [K, N] at places k N + n; `index_select` is the quickest way to them."""
+    return table.view(-1).index_select(0, places.flatten()).view(places.shape)
 
 
 def group_rows(labels: Tensor) -> SharedValues:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vaescope.metrics.information.information_matrix import discretise
 from vaescope.metrics.intervention.factor_groups import pool_rows, value_classes
+from vaescope.metrics.sorting import sort_runs, stable_order
 
 Convention = Literal["exact", "dlib"]
 
@@ -81,10 +82,9 @@ def irs(
     alive = (values != values[:1]).any(0)
     deviations = (values - values.mean(0)).abs().amax(0).where(alive, 0.0)
     least = 2 if exact else 1
-    within = torch.stack([_mean_quantile(values, c, quantile, least) for c in labels.T], 1)
-    ordered = labels.sort(dim=0).values
-    # factors with at least two values, one of them in at least two rows
-    used = (ordered[0] != ordered[-1]) & (ordered[1:] == ordered[:-1]).any(0) | (not exact)
+    found = [_mean_quantile(values, column, quantile, least) for column in labels.T]
+    within = torch.stack([mean for mean, _ in found], 1)
+    used = torch.tensor([groups or not exact for _, groups in found], device=values.device)
     matrix = 1 - within / deviations.where(alive, 1.0)[:, None]
     alive = alive & used.any()
     best = matrix.where(used, -torch.inf).max(dim=1)
@@ -95,17 +95,21 @@ def irs(
     return InterventionalRobustness(score, latents, parents, deviations, shown)
 
 
-def _mean_quantile(codes: Tensor, labels: Tensor, quantile: float, least: int) -> Tensor:
-    """Quantile of distances from the mean in a group, averaged over groups of enough rows, [D]."""
+def _mean_quantile(
+    codes: Tensor, labels: Tensor, quantile: float, least: int
+) -> tuple[Tensor, bool]:
+    """Quantile of distances from the mean in a group, averaged over groups of enough rows, [D].
+
+    The second answer: whether there are two groups, one of them of at least two rows.
+    """
     _, groups, counts = torch.unique(labels, return_inverse=True, return_counts=True)
     sums = codes.new_zeros(len(counts), codes.shape[1]).index_add_(0, groups, codes)
     distances = (codes - (sums / counts[:, None])[groups]).abs()
-    ordered, rows = distances.sort(dim=0)
-    # A stable sort by group keeps the distances of each group in order.
-    ordered = ordered.gather(0, groups[rows].argsort(dim=0, stable=True))
+    ordered = sort_runs(distances[stable_order(groups)].T, counts).T
     place = quantile * (counts - 1).double()
     lower = counts.cumsum(0) - counts + place.long()
     upper = lower + (place > place.floor()).long()
     low, high = ordered[lower], ordered[upper]
     found = low + (place - place.floor())[:, None] * (high - low)
-    return found[counts >= least].sum(0) / max(1, int((counts >= least).sum()))
+    mean = found[counts >= least].sum(0) / max(1, int((counts >= least).sum()))
+    return mean, len(counts) > 1 and int(counts.max()) > 1

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic
@@ -56,10 +56,13 @@ def roc_auc(scores: Tensor, labels: Tensor) -> Tensor:
         raise misfit("[N, C] and [N]", scores=scores, labels=labels)
     if bool(scores.isnan().any()):
         raise ValueError("scores hold NaN: every row needs a score for every class")
-    ranks = torch.from_numpy(rankdata(scores.detach().cpu(), axis=0)).to(scores.device)
-    own = labels[:, None] == torch.arange(scores.shape[1], device=scores.device)
-    rank_sum = ranks.where(own, 0.0).sum(0)
-    count = own.sum(0).double()
+    columns, classes = scores.detach().T.cpu().numpy(), labels.cpu().numpy()
+    sums = np.zeros((2, len(columns)))
+    for number, (column, ordered) in enumerate(zip(columns, np.sort(columns, 1), strict=True)):
+        own = column[classes == number]
+        last = np.searchsorted(ordered, own, "right")  # equal scores share their mean rank
+        sums[:, number] = len(own), (np.searchsorted(ordered, own) + 1 + last).sum() / 2
+    count, rank_sum = torch.from_numpy(sums).to(scores.device)
     return (rank_sum - count * (count + 1) / 2) / (count * (len(labels) - count))
 
 

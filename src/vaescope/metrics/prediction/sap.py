@@ -13,7 +13,7 @@ from vaescope.metrics.estimators.probe_data import (
     train_and_test,
     varying,
 )
-from vaescope.metrics.estimators.squared_hinge import fit_one_latent_machines
+from vaescope.metrics.estimators.squared_hinge import fit_one_latent_machines, sort_latents
 from vaescope.tensor_checks import misfit
 
 
@@ -104,13 +104,14 @@ def sap_discrete(
     both = torch.cat([fitted[1], scored[1]])
     require_classes(both, kinds, "use sap_continuous, or bin continuous factors first")
     columns, chance = [], []
+    latents = sort_latents(fitted[0])
     for factor, truth in zip(fitted[1].T, scored[1].T, strict=True):
         classes, counts = torch.unique(factor, return_counts=True)
         chance.append((truth == classes[counts.argmax()]).double().mean())
         if len(classes) == 1:
             columns.append(chance[-1].expand(fitted[0].shape[1]))
             continue
-        machines = fit_one_latent_machines(fitted[0], factor, strength=strength)
+        machines = fit_one_latent_machines(latents, factor, strength=strength)
         columns.append(machines.accuracies(scored[0], truth))
     return sap_from_matrix(torch.stack(columns, 1), varying(fitted[1]), torch.stack(chance))
 

@@ -1,0 +1,25 @@
+"""Sorting by numpy, several times as fast as torch's on a CPU; the answers are the same."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def stable_order(labels: Tensor) -> Tensor:
+    """Order of whole numbers from 0 up along the last dimension, int64; equal ones stay in order.
+
+    Numbers of 16 bits are sorted by radix, in time linear in their number.
+    """
+    small = labels.numel() == 0 or int(labels.amax()) < 2**15
+    given = labels.short() if small else labels
+    order = np.argsort(given.cpu().numpy(), axis=-1, kind="stable")
+    return torch.from_numpy(order).to(labels.device)
+
+
+def sort_runs(values: Tensor, counts: Tensor) -> Tensor:
+    """Rows [D, N] of which each run of so many columns is sorted on its own; counts sum to N."""
+    runs = np.array(values.cpu().numpy(), order="C")
+    ends = counts.cumsum(0).tolist()
+    for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+        runs[:, begin:end].sort(axis=1)
+    return torch.from_numpy(runs).to(values.device)

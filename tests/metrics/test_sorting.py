@@ -1,0 +1,22 @@
+"""Sorting by numpy: the same order as torch's stable sort, runs on their own."""
+
+import pytest
+import torch
+
+from vaescope.metrics.sorting import sort_runs, stable_order
+
+
+@pytest.mark.parametrize("most", [3, 2**15 - 1, 2**15, 2**40])
+def test_equal_numbers_stay_in_order(most):
+    labels = torch.randint(most + 1, (4, 300), generator=torch.Generator().manual_seed(0))
+    labels[:, 7] = most
+    assert torch.equal(stable_order(labels), labels.argsort(dim=1, stable=True))
+
+
+def test_runs_are_sorted_alone_and_the_input_stays():
+    values = torch.rand(3, 10, dtype=torch.float64)
+    before, counts = values.clone(), torch.tensor([4, 0, 1, 5])
+    found = sort_runs(values, counts)
+    assert torch.equal(values, before)
+    for own, run in zip(*(part.split(counts.tolist(), 1) for part in (before, found)), strict=True):
+        assert torch.equal(own.sort(1).values, run)
