@@ -470,7 +470,7 @@ def test_options_that_name_a_place_are_known_by_their_names():
     named = {
         name
         for thing in writers
-        if thing.__module__.split(".")[1] == "callbacks"
+        if thing.__module__.split(".")[1] in ("callbacks", "loggers")
         for name in inspect.signature(thing).parameters
         if any(word in name for word in ("path", "dir", "folder", "file", "save", "output"))
     }

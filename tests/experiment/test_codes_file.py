@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from vaescope.config.loading import resolved
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.errors import DataError
-from vaescope.experiment.codes_file import read_codes
+from vaescope.experiment.assembly import build_data, seeded_model
+from vaescope.experiment.codes_file import read_codes, write_codes
 
 ROWS = 60
 RNG = np.random.default_rng(0)
@@ -223,3 +225,21 @@ def test_what_is_no_text_or_matrix_is_told(tmp_path):
     with pytest.raises(DataError, match="it is no archive of numpy") as told:
         read_codes(tmp_path / "a.npz")
     assert "allow_pickle" not in str(told.value)
+
+
+def test_written_codes_are_read_again(tmp_path, config):
+    plain = resolved(config("data=synthetic_linear", "data.num_points=1000", "network=linear"))
+    data = build_data(plain)
+    model = seeded_model(plain, data.image_shape)
+    (path,) = write_codes(tmp_path, [model], data)
+    codes, total = read_codes(path)
+    index = data.evaluation_rows("test", len(data.rows["test"]))
+    assert total == len(index) == 100
+    q = model.encode(data.dataset.batch(index).image.to(torch.float32))
+    assert torch.allclose(codes.mean, q.mean.double())
+    assert torch.allclose(codes.variance, q.variance.double())
+    assert torch.equal(codes.factors, data.dataset.batch(index).factors.to(codes.factors))
+    assert list(codes.factor_kinds) == list(data.factors.kinds)
+    other = seeded_model(plain | {"seed": 7}, data.image_shape)
+    names = [path.name for path in write_codes(tmp_path, [model, other], data)]
+    assert names == ["codes_seed_0.npz", "codes_seed_7.npz"]

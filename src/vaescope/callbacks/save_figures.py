@@ -1,4 +1,4 @@
-"""Figures of the model when training ends: traversals and reconstructions."""
+"""Figures of the model when training ends: traversals, reconstructions and two heat maps."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,20 +6,31 @@ from typing import Annotated
 import pytorch_lightning as pl
 import torch
 from annotated_types import Interval
-from pytorch_lightning.loggers import WandbLogger
 
 from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.files import replacing
+from vaescope.loggers import show_image
 from vaescope.models import LatentModel
 from vaescope.ranges import Columns, in_range
-from vaescope.report.figures import reconstruction_figure, traversal_figure, traversals
+from vaescope.report.figures import (
+    Figure,
+    matrix_figure,
+    reconstruction_figure,
+    save_traversal_gif,
+    traversal_figure,
+    traversals,
+)
 from vaescope.report.html.render import save_figure
-from vaescope.statistics.encoded_split import encode_split
+from vaescope.statistics.encoded_split import EncodedSplit, encode_split
+from vaescope.statistics.heat_maps import active_first, information_shares, jacobian_cosines
 
 
 class SaveFigures(pl.Callback):
-    """Writes ``traversals.png`` and ``reconstructions.png`` and hands them to wandb.
+    """Writes figures into the run's folder and hands them to the dashboards.
+
+    ``traversals.png`` and ``.gif``, ``reconstructions.png``, ``jacobian.png`` and, of data with
+    factors, ``information.png``.
 
     Args:
         num_steps: images a latent.
@@ -47,27 +58,45 @@ class SaveFigures(pl.Callback):
         index = data.evaluation_rows("val", min(1000, len(data.rows["val"])))
         step = trainer.global_step
         single = EvaluationBatches(data.dataset, None, data.split_seed)
-        encoded = encode_split(model, single, index, split="val", step=step, num_losses=0)
-        if encoded.kl is not None and encoded.by_latent:
-            weight, unit = encoded.kl.mean(0), "nats"
-        else:
-            weight, unit = encoded.mean.std(0), "std"
-        order = weight.argsort(descending=True).tolist()
+        encoded = encode_split(
+            model, single, index, split="val", step=step, num_losses=0, num_jacobians=128
+        )
+        which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""
+        order, _, _ = active_first(encoded)
         rows = traversals(
             model, encoded.mean[0], order, extent=self.extent, num_steps=self.num_steps
         )
+        paths = []
+        for name, figure in self._figures(encoded, rows, data.factors.names, which).items():
+            paths.append(self.folder / f"{name}.png")
+            with replacing(paths[-1]) as temporary:
+                save_figure(figure, temporary, "png")
+        if rows.ndim == 5:
+            paths.append(self.folder / "traversals.gif")
+            with replacing(paths[-1]) as temporary:
+                save_traversal_gif(rows, temporary)
+        for path in paths:
+            moving = "_moving" if path.suffix == ".gif" else ""
+            show_image(trainer.loggers, f"figures/{path.stem}{moving}", path, step)
+
+    def _figures(
+        self, encoded: EncodedSplit, rows: torch.Tensor, factors: tuple[str, ...], which: str
+    ) -> dict[str, Figure]:
+        """By the names of their files."""
+        order, weight, unit = active_first(encoded)
+        latents = [f"z{j}" for j in order]
         labels = [f"z{j}  {weight[j]:.2f} {unit}" for j in order]
-        which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""
         title = f"{which}each latent from {-self.extent:g} to {self.extent:g}, by {unit}"
-        images = data.dataset.batch(index[: self.num_images]).image.to(torch.float32)
+        images = encoded.images(self.num_images)
+        cosines = jacobian_cosines(encoded)[order][:, order]
         figures = {
             "traversals": traversal_figure(rows, labels, title, extent=self.extent),
-            "reconstructions": reconstruction_figure(model, images.cpu()),
+            "reconstructions": reconstruction_figure(encoded.model, images.cpu()),
+            "jacobian": matrix_figure(
+                cosines, labels, latents, f"{which}|cosine| of the Jacobian's columns, mean"
+            ),
         }
-        for name, figure in figures.items():
-            path = self.folder / f"{name}.png"
-            with replacing(path) as temporary:
-                save_figure(figure, temporary, "png")
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.log_image(f"figures/{name}", [str(path)], step=trainer.global_step)
+        if factors:
+            shares, told = information_shares(encoded)[order], "share of a factor's entropy"
+            figures["information"] = matrix_figure(shares, labels, factors, f"{which}{told}")
+        return figures

@@ -130,4 +130,7 @@ def _in_sweep() -> bool:
 
 def _finish_wandb(exit_code: int = 0) -> None:
     if wandb := sys.modules.get("wandb"):
-        wandb.finish(exit_code=exit_code)
+        try:
+            wandb.finish(exit_code=exit_code)
+        except Exception as error:  # what it has lost is no loss of the run
+            log.warning("wandb: %s", error)

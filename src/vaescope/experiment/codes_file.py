@@ -2,20 +2,23 @@
 
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.data.files.array_files import headers, is_npy, read_array
 from vaescope.data.files.missing_values import first_missing
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
 from vaescope.errors import DataError
 from vaescope.factor_kinds import KINDS, guessed_kind
+from vaescope.files import replacing
+from vaescope.models import LatentModel
 from vaescope.panel import FEWEST, looks_transposed
-from vaescope.statistics import Codes
+from vaescope.statistics import Codes, encode_split
 from vaescope.streams import stream
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,37 @@ def read_codes(path: str | Path, num_samples: int = 10_000, seed: int = 0) -> tu
     kept = torch.from_numpy(stream(seed, "rows of a codes file").permutation(total)[:num_samples])
     parts = {name: getattr(codes, name) for name in ("mean", "sampled", "variance", "factors")}
     return replace(codes, **{n: p[kept] for n, p in parts.items() if p is not None}), total
+
+
+def write_codes(
+    folder: Path, models: Iterable[LatentModel], data: FactorDataModule, num_samples: int = 10_000
+) -> list[Path]:
+    """Write codes of the test part so that ``vaescope evaluate codes=FILE`` reads them.
+
+    Args:
+        folder: where they go: ``codes.npz``, or ``codes_seed_S.npz`` of each of several models.
+        models: one, or the members of an ensemble.
+        data: set up data module.
+        num_samples: images, at most.
+
+    Returns:
+        The files, each with ``codes`` [N, D], ``factors`` [N, K], ``kinds`` [K] and, of diagonal
+        posteriors, ``variance`` [N, D].
+    """
+    index = data.evaluation_rows("test", min(num_samples, len(data.rows["test"])))
+    single = EvaluationBatches(data.dataset, None, data.split_seed)
+    found = {m.seed: encode_split(m, single, index, split="test", step=0) for m in models}
+    paths = []
+    for seed, codes in found.items():
+        path = folder / (f"codes_seed_{seed}.npz" if len(found) > 1 else "codes.npz")
+        arrays = {"codes": codes.mean.numpy(), "factors": codes.factors.numpy()}
+        arrays["kinds"] = np.array(codes.factor_kinds, dtype=str)
+        if codes.variance is not None and codes.posterior is DiagonalGaussian:
+            arrays["variance"] = codes.variance.numpy()
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        paths.append(path)
+    return paths
 
 
 class _Refusal(Exception):

@@ -29,6 +29,7 @@ from vaescope.experiment.assembly import (
     require_room,
     seeded_model,
 )
+from vaescope.experiment.codes_file import write_codes
 from vaescope.experiment.evaluation import final_scores, rows_of
 from vaescope.experiment.resuming import (
     changes,
@@ -38,11 +39,11 @@ from vaescope.experiment.resuming import (
     saved_state,
 )
 from vaescope.hardware import set_threads
-from vaescope.loggers import MetricsFile
+from vaescope.loggers import MetricsFile, closing, show_objective, show_results, trackers
 from vaescope.models import LatentModel
 from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores
-from vaescope.run_folder.contents import CONFIG, LAST, forget_error, remove_temporaries
+from vaescope.run_folder.contents import BEST, CONFIG, LAST, forget_error, remove_temporaries
 from vaescope.run_folder.environment_file import add_environment
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.scores import write_scores
@@ -115,14 +116,15 @@ def _train(
         log.info("%s", explain_choices(chosen, data.image_shape))
     log.info("precision: %s", plain["trainer"]["precision"])
     _prepare(model, plain)
-    for logger in trainer.loggers:
-        logger.log_hyperparams(plain)
-        if isinstance(logger, MetricsFile) and saved is not None:
-            logger.resume(saved["global_step"])
-    _fit(trainer, model, data, folder / LAST if saved else None)
-    if not begin.recorded:  # no update was missing
-        record()
-    return _finish(trainer, model, data, plain, folder)
+    with closing(trainer.loggers):
+        for logger in trainer.loggers:
+            logger.log_hyperparams(plain)
+            if isinstance(logger, MetricsFile) and saved is not None:
+                logger.resume(saved["global_step"])
+        _fit(trainer, model, data, folder / LAST if saved else None)
+        if not begin.recorded:  # no update was missing
+            record()
+        return _finish(trainer, model, data, plain, folder)
 
 
 def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model, FactorDataModule]:
@@ -260,8 +262,13 @@ def _finish(
         diverged = [{"seed": seed, "step": when} for seed, when in model.diverged.items()]
         about |= {"members": len(model.seeds), "finished": len(rows), "diverged": diverged}
     write_scores(folder, rows, about)
-    write_report(folder)
+    report = write_report(folder)
     forget_error(folder)  # of an attempt that was resumed since
+    files = {"checkpoints": [folder / LAST, folder / BEST]}
+    if any("codes" in tracker.artifacts for tracker in trackers(trainer.loggers)):
+        files["codes"] = write_codes(folder, model.members(), data)
+    show_objective(trainer.loggers, plain["objective"], rows, history, step)
+    show_results(trainer.loggers, rows, report=report, files=files, step=step)
     shown = rows[0]["num_samples"]
     print_scores(rows, f"{folder}: test part, {shown} observations", plain["published"])
     return rows

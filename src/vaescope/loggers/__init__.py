@@ -1,4 +1,6 @@
-"""Loggers: where the numbers of a run go."""
+"""Loggers: where the numbers, figures and results of a run go."""
 
 from vaescope.loggers.csv_file import MetricsFile
+from vaescope.loggers.results import show_objective, show_results
+from vaescope.loggers.tracker import Tracker, closing, show_image, trackers
 from vaescope.loggers.wandb_runs import wandb_logger

@@ -1,54 +1,177 @@
-"""wandb logger that needs no account: offline unless the user is logged in."""
+"""wandb: a run on its dashboard; offline unless the user is logged in, so it needs no account."""
 
+import logging
 import netrc
 import os
+import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlparse
 
-from pytorch_lightning.loggers import WandbLogger
+from annotated_types import Interval
 
+from vaescope.errors import first_line
 from vaescope.files import write_text
+from vaescope.loggers.run_labels import labels_of
+from vaescope.loggers.tracker import Cell, Settings, Tracker
+from vaescope.ranges import in_range
+from vaescope.scores import direction_of
+
+if TYPE_CHECKING:
+    import wandb
+
+log = logging.getLogger(__name__)
+
+STEP = "trainer/global_step"  # updates so far: the x axis of every chart
+Artifact = Literal["checkpoints", "codes"]
+Seconds = Annotated[int, Interval(ge=1, le=10**6)]
 
 
+@in_range
 def wandb_logger(
     folder: str,
     project: str = "vaescope",
+    entity: str | None = None,
     name: str | None = None,
     group: str | None = None,
+    job_type: str = "train",
     tags: list[str] | None = None,
-) -> WandbLogger:
-    """Lightning's wandb logger: offline unless the user is logged in or has set ``WANDB_MODE``.
+    notes: str | None = None,
+    artifacts: list[Artifact] | None = None,
+    init_timeout: Seconds = 60,
+    finish_timeout: Seconds = 600,
+) -> Tracker:
+    """Logger to wandb: offline unless the user is logged in or has set ``WANDB_MODE``.
 
     Args:
         folder: the run's folder; it keeps the wandb run's id, so that a resumed run goes on.
         project: wandb project.
-        name: shown name; None: the folder's.
-        group: wandb group; None: the folder above, so that a sweep's jobs stand together.
-        tags: wandb tags.
+        entity: user or team; None: the account's own.
+        name: shown name; None: data, method and the settings that were given.
+        group: wandb group; None: the sweep, else the experiment, else the folder above.
+        job_type: wandb job type.
+        tags: wandb tags; None: the chosen data, model, network, posterior, likelihood, experiment.
+        notes: a text about the run.
+        artifacts: what is kept at its end, ``checkpoints`` and ``codes`` of the test part.
+        init_timeout: seconds that the server may take to answer; after them the run is offline.
+        finish_timeout: seconds that the end waits for uploads; ``wandb sync`` uploads the rest.
 
     Returns:
         The logger; it starts its run at the first use.
     """
     path = Path(folder).resolve()
-    path.mkdir(parents=True, exist_ok=True)
-    kept_id = path / "wandb-id.txt"
-    if not kept_id.is_file():
-        write_text(kept_id, uuid.uuid4().hex[:12])
-    offline = "WANDB_MODE" not in os.environ and not logged_in()
-    more: dict[str, Any] = {"resume": "allow"}
-    if offline:  # not WandbLogger's own ``offline``: that sets WANDB_MODE for all later jobs
-        more |= {"mode": "offline", "settings": {"quiet": True, "console": "off"}}
-    return WandbLogger(
-        name=name or f"{path.parent.name}-{path.name}",
-        save_dir=str(path),
-        id=kept_id.read_text(encoding="utf-8"),
-        project=project,
-        group=group or path.parent.name,
-        tags=tags,
-        **more,
-    )
+
+    def start(settings: Settings) -> WandbRun:
+        labels = labels_of(path)
+        given: dict[str, Any] = {
+            "project": project,
+            "entity": entity,
+            "name": name or labels.name,
+            "group": group or labels.group,
+            "job_type": job_type,
+            "tags": labels.tags if tags is None else tags,
+            "notes": notes,
+        }
+        waits = {"init_timeout": init_timeout, "finish_timeout": finish_timeout}
+        return WandbRun(_begin(path, given, waits))
+
+    return Tracker("wandb", start, artifacts or ())
+
+
+class WandbRun:
+    """A run on wandb's dashboard; each chart has the number of updates as its x axis.
+
+    Args:
+        run: as ``wandb.init`` gives it.
+    """
+
+    def __init__(self, run: "wandb.Run") -> None:
+        self.run = run
+        self._defined: set[str] = set()
+        run.define_metric(STEP, hidden=True)
+        run.define_metric("*", step_metric=STEP)
+
+    def log_settings(self, settings: Settings) -> None:
+        """As the run's config."""
+        self.run.config.update(dict(settings), allow_val_change=True)
+
+    def log_numbers(self, numbers: Mapping[str, float], step: int) -> None:
+        """Into charts; the summary of a score has its best value and the last."""
+        for key in numbers.keys() - self._defined:
+            best = {"maximize": "max", "minimize": "min"}.get(direction_of(key) or "")
+            if best and not key.startswith("test/"):  # which come once
+                self.run.define_metric(key, step_metric=STEP, summary=f"{best},last")
+        self._defined |= numbers.keys()
+        self.run.log({**numbers, STEP: step})
+
+    def log_image(self, key: str, path: Path, step: int) -> None:
+        """As an image, or if it moves as a video."""
+        import wandb
+
+        moves = path.suffix == ".gif"
+        shown = wandb.Video(str(path), format="gif") if moves else wandb.Image(str(path))
+        self.run.log({key: shown, STEP: step})
+
+    def log_page(self, key: str, path: Path, step: int) -> None:
+        """As a panel, and as a file of the run."""
+        import wandb
+
+        self.run.log({key: wandb.Html(str(path), inject=False), STEP: step})
+        own = shutil.copy(path, self.run.dir)  # of other places it tells the terminal
+        self.run.save(own, base_path=self.run.dir, policy="now")
+
+    def log_table(
+        self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], step: int
+    ) -> None:
+        """As a table."""
+        import wandb
+
+        table = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+        self.run.log({key: table, STEP: step})
+
+    def log_files(self, kind: str, paths: Sequence[Path], step: int) -> None:
+        """As an artifact: ``checkpoints-ID``, of type ``checkpoints``."""
+        import wandb
+
+        artifact = wandb.Artifact(f"{kind}-{self.run.id}", type=kind, metadata={"step": step})
+        for path in paths:
+            artifact.add_file(str(path))
+        self.run.log_artifact(artifact)
+
+    def close(self, exit_code: int) -> None:
+        """Upload what is left, as far as time allows."""
+        self.run.finish(exit_code=exit_code)
+
+
+def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> "wandb.Run":
+    """Start the run, or go on with the one that the folder has kept; offline if need be."""
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, Any] = {"silent": True, "symlink": False, **waits}
+    about: dict[str, Any] = {**given, "dir": str(folder), "id": _kept_id(folder), "resume": "allow"}
+    about["reinit"] = "finish_previous"  # of an earlier job in this process
+    offline: dict[str, Any] = {"mode": "offline", "settings": {**settings, "console": "off"}}
+    if "WANDB_MODE" not in os.environ and not logged_in():
+        return wandb.init(**about, **offline)
+    try:
+        run = wandb.init(**about, settings=settings)
+    except wandb.Error as error:
+        log.warning("wandb: %s; the run is kept offline in %s", first_line(error), folder / "wandb")
+        return wandb.init(**about, **offline)
+    if not run.offline and run.url:
+        log.info("wandb: %s", run.url)
+    return run
+
+
+def _kept_id(folder: Path) -> str:
+    """Id of the wandb run: an agent's, or that of earlier sessions in the same folder."""
+    kept = folder / "wandb-id.txt"
+    if not kept.is_file():
+        write_text(kept, os.environ.get("WANDB_RUN_ID") or uuid.uuid4().hex[:12])
+    return kept.read_text(encoding="utf-8")
 
 
 def logged_in() -> bool:

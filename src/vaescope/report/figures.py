@@ -1,16 +1,21 @@
 """Figures of what a model does: traversals and reconstructions, for images and for vectors."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from vaescope.escaping import for_figure
 from vaescope.models import LatentModel
 
 _MOST = 4  # channels shown of an image
+_MOST_WRITTEN = 400  # fields of a heat map whose numbers can be read
+_GIF_ZOOM = 2
 
 
 @torch.no_grad()
@@ -110,6 +115,40 @@ def grid_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
     shown = "\n".join(filter(None, [for_figure(title), told]))
     axis.set_title(shown, fontsize=9)
     return figure
+
+
+def matrix_figure(
+    shares: Tensor, rows: Sequence[str], columns: Sequence[str], title: str
+) -> Figure:
+    """A heat map of numbers from 0 to 1 ``[R, C]``, each written into its field."""
+    figure = Figure(
+        figsize=(2.2 + 0.62 * len(columns), 1.3 + 0.3 * len(rows)), layout="constrained"
+    )
+    axis = figure.subplots()
+    figure.colorbar(
+        axis.imshow(shares.numpy(), cmap="magma", vmin=0, vmax=1, aspect="auto"), ax=axis
+    )
+    axis.set_xticks(range(len(columns)), [for_figure(c) for c in columns], rotation=30, ha="right")
+    axis.set_yticks(range(len(rows)), [for_figure(row) for row in rows])
+    if shares.numel() <= _MOST_WRITTEN:
+        for (row, column), share in np.ndenumerate(shares.numpy()):
+            color = "black" if share > 0.6 else "white"
+            text = f"{share:.2f}"
+            axis.text(column, row, text, ha="center", va="center", color=color, fontsize=7)
+    axis.set_title(for_figure(title), fontsize=9)
+    return figure
+
+
+def save_traversal_gif(rows: Tensor, file: IO[bytes] | Path) -> None:
+    """All latents side by side, moving through their range and back ``[R, S, C, H, W]``."""
+    shown = drawable(rows).clamp(0, 1).mul(255).round().byte().permute(1, 3, 0, 4, 2)  # S H R W C
+    strips = shown.flatten(2, 3).numpy()
+    strips = strips.repeat(_GIF_ZOOM, 1).repeat(_GIF_ZOOM, 2)
+    frames = [
+        Image.fromarray(strip.squeeze(-1) if strip.shape[-1] == 1 else strip) for strip in strips
+    ]
+    first, *others = [*frames, *frames[-2:0:-1]]
+    first.save(file, "GIF", save_all=True, append_images=others, duration=120, loop=0)
 
 
 def drawable(images: Tensor) -> Tensor:
