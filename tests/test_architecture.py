@@ -51,7 +51,7 @@ ARROWS = {
     "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
-    "loggers": LEAVES | {"files", "run_folder", "scores"},
+    "loggers": LEAVES | {"files", "run_folder", "scores", "stopping"},
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
