@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlparse
 
 from annotated_types import Interval
@@ -18,9 +18,6 @@ from vaescope.loggers.run_labels import labels_of
 from vaescope.loggers.tracker import Cell, Settings, Tracker
 from vaescope.ranges import in_range
 from vaescope.scores import direction_of
-
-if TYPE_CHECKING:
-    import wandb
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +84,7 @@ class WandbRun:
         run: as ``wandb.init`` gives it.
     """
 
-    def __init__(self, run: "wandb.Run") -> None:
+    def __init__(self, run: Any) -> None:
         self.run = run
         self._defined: set[str] = set()
         run.define_metric(STEP, hidden=True)
@@ -145,7 +142,7 @@ class WandbRun:
         self.run.finish(exit_code=exit_code)
 
 
-def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> "wandb.Run":
+def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> Any:
     """Start the run, or go on with the one that the folder has kept; offline if need be."""
     import wandb
 
