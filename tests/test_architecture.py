@@ -56,6 +56,7 @@ ARROWS = {
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
     "updates": {"callbacks", "data", "ensemble", "minibatch", "models"},
+    "sweeps": TEXTS | {"config", "report", "run_folder", "scores"},
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
@@ -83,14 +84,14 @@ ARROWS = {
         "report",
         "reproduction",
     }
-    | {"run_folder", "scores", "stopping"},
-    "cli": TEXTS | {"__version__", "commands", "config", "run_folder", "stopping"},
+    | {"run_folder", "scores", "stopping", "sweeps"},
+    "cli": TEXTS | {"__version__", "commands", "config", "run_folder", "stopping", "sweeps"},
 }
 PURE = (
     *("errors", "ranges", "streams", "factor_kinds", "distributions", "networks"),
     *("metrics", "alignment", "panel", "scores"),
 )
-MAY_CONFIGURE = {"config", "commands", "experiment"}
+MAY_CONFIGURE = {"config", "commands", "experiment", "sweeps"}
 
 
 def imports(tree, at_load_only=False):

@@ -20,6 +20,7 @@ from vaescope.run_folder.contents import holds_run, refuse_run
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.modification import refuse_others
 from vaescope.stopping import Stopped, keep_stop, stoppable
+from vaescope.sweeps.command_line import with_folder_of_sweep
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
@@ -27,6 +28,7 @@ COMMANDS = {
     "diagnose": "what a data set will do to a VAE, before any training: diagnose data=NAME",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
     "modify": "images that a VAE disentangles no more: modify data=panels epsilon=0.15",
+    "sweep": "a sweep as a whole: sweep status|resume|retry|table DIR",
     "report": "compare finished runs: report runs=[FOLDER,...]",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
@@ -57,6 +59,7 @@ examples:
   vaescope train                                   annealed beta-VAE on dSprites
   vaescope train model=vae posterior=full seed=1   other groups and values
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
+  vaescope sweep resume latest                     what is missing of it
   vaescope train resume=outputs/RUN                continue a run
   vaescope diagnose data=dsprites beta=4           will its factors be found, and which
   vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
@@ -96,10 +99,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(command: str, *rest: str, stack: ExitStack) -> None:
     """Run one command, the folders that it names kept from other processes until the end."""
+    words = list(rest)
     if command not in COMMANDS:
         _stop(f"no command {command!r}; {_allowed(command, COMMANDS)}")
-    words = list(rest)
     _refuse_names([*words, _here()])
+    if command == "sweep":
+        sys.argv = ["vaescope sweep", *words]
+        for again in importlib.import_module("vaescope.commands.sweep").main():
+            _run(*again, stack=stack)
+        return
+    if command == "train":
+        words = with_folder_of_sweep(words, _is_sweep(words))
     if not SHOW_ONLY & {*words}:
         from vaescope.config.overrides import path_of  # imports Hydra: not for --version
 
@@ -218,8 +228,10 @@ def _refuse_used_folder(words: list[str]) -> None:
             continue
         folder = path_of(value)
         record, task = folder / "multirun.yaml", ("hydra", "overrides", "task")
-        if key == "hydra.sweep.dir" and record.is_file() and _others(words, record, *task):
-            _stop(f"{folder} holds another sweep already; name another folder")
+        another = record.is_file() and not _values(words, "sweep.resume")
+        if key == "hydra.sweep.dir" and another and _others(words, record, *task):
+            more = f"name another folder, or add these jobs to it with sweep.resume={folder}"
+            _stop(f"{folder} holds another sweep already; {more}")
         record = folder / ".hydra" / "overrides.yaml"
         if key == "hydra.run.dir" and holds_run(folder) and _others(words, record):
             go_on = f"continue it with resume={folder}, or take another folder"
@@ -230,8 +242,10 @@ def _others(words: list[str], path: Path, *keys: str) -> bool:
     """Whether a record of Hydra has other overrides than ``words``, leaving out Hydra's own."""
     from vaescope.config.loading import read_overrides  # imports Hydra: not for --help
 
-    own = [word for word in _for_hydra(words) if not word.startswith(("-", "hydra.", "hydra/"))]
-    return sorted(read_overrides(path, *keys)) != sorted(own)
+    about_all = ("-", "hydra.", "hydra/", "sweep.")
+    own = [word for word in _for_hydra(words) if not word.startswith(about_all)]
+    before = [word for word in read_overrides(path, *keys) if not word.startswith("sweep.")]
+    return sorted(before) != sorted(own)
 
 
 def _for_hydra(words: list[str]) -> list[str]:

@@ -37,6 +37,10 @@ class RunsFailedError(VaescopeError, RuntimeError):
     """Some of the runs that a command makes have failed; the others are done and reported."""
 
 
+class JobKilledError(RunsFailedError):
+    """The process of a sweep's job ended without a word, as one that was killed does."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, in one line; its name if it says nothing."""
     lines = str(error).strip().splitlines()

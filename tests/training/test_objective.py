@@ -12,11 +12,12 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
+import hydra_plugins
 from vaescope.callbacks import Objective
-from vaescope.commands.sweep import steer
 from vaescope.errors import ConfigError
 from vaescope.scores import direction_of
 from vaescope.scores.objective import objective_keys, objective_values
+from vaescope.sweeps.search import steer
 
 TINY = (
     *(
@@ -57,13 +58,9 @@ Tries.__module__ = "hydra_plugins.tries"  # where alone Hydra accepts one
 @pytest.fixture
 def search(command, monkeypatch):
     target = f"{Tries.__module__}.Tries"
-    for name in ("hydra_plugins", "hydra_plugins.tries"):
-        monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))
-    monkeypatch.setattr(sys.modules["hydra_plugins"], "__path__", [], raising=False)
+    monkeypatch.setitem(sys.modules, "hydra_plugins.tries", ModuleType("hydra_plugins.tries"))
     monkeypatch.setattr(sys.modules["hydra_plugins.tries"], "Tries", Tries, raising=False)
-    monkeypatch.setattr(
-        sys.modules["hydra_plugins"], "tries", sys.modules["hydra_plugins.tries"], raising=False
-    )
+    monkeypatch.setattr(hydra_plugins, "tries", sys.modules["hydra_plugins.tries"], raising=False)
     Plugins.instance().register(Tries)
     node = {"_target_": target, "direction": "minimize"}
     ConfigStore.instance().store(group="hydra/sweeper", name="tries", node=node, provider="test")

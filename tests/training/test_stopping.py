@@ -169,7 +169,7 @@ def test_signal_stops_the_whole_sweep_which_goes_on(tmp_path, monkeypatch, capsy
         main([*words, f"hydra.sweep.dir={stopped}"])
     assert end.value.code == 143
     told = capsys.readouterr()
-    assert f"the sweep goes on with: vaescope train -m {RUN[0]}" in told.err
+    assert f"the sweep goes on with: vaescope sweep resume {stopped}" in told.err
     assert not (stopped / "2").exists()
     first = (stopped / "0" / "scores.json").stat().st_mtime_ns
     with pytest.raises(SystemExit) as end:

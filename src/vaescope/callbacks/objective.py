@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 
 from vaescope.callbacks.evaluate_split import Evaluation
 from vaescope.files import write_json
+from vaescope.run_folder.scores import OBJECTIVE
 from vaescope.scores import LOGGED, PANEL_SCORES, name_of
 from vaescope.scores.objective import names_of, no_score, objective_keys
 from vaescope.statistics import Statistics
@@ -51,7 +52,7 @@ class Objective(pl.Callback):
             found.on_train_end(trainer, pl_module)
         last = found.history[-1]["step"] if found.history else None
         rows = [row for row in found.history if row["step"] == last]
-        write_json(self.folder / "objective.json", {"rows": rows})
+        write_json(self.folder / OBJECTIVE, {"rows": rows})
 
 
 def evaluation_of(trainer: pl.Trainer) -> Evaluation | None:

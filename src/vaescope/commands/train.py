@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.imports import import_wandb, lasting
 from vaescope.commands.job import run_job
-from vaescope.commands.sweep import SweepTable, is_search
 from vaescope.config.loading import config_dir
-from vaescope.files import read_json
+from vaescope.run_folder.scores import read_validated
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, names_of, no_score, objective_keys, objective_values
 from vaescope.stopping import Stopped
+from vaescope.sweeps.launching import RecordedLauncher
+from vaescope.sweeps.search import is_search
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,7 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
         ConfigError: for a score that the run does not have.
     """
     keys = objective_keys(config.objective)
-    file = Path(config.output_dir) / "objective.json"
-    validated = read_json(file)["rows"]
+    validated = read_validated(Path(config.output_dir))
     values = []
     for key, value in objective_values(keys, rows, validated).items():
         if value is None:
@@ -65,8 +65,7 @@ def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[
     return values[0] if len(values) == 1 else tuple(values)
 
 
-@hydra.main(version_base="1.3", config_path=config_dir(), config_name="train")
-def _jobs(config: DictConfig) -> float | tuple[float, ...] | None:
+def job(config: DictConfig) -> float | tuple[float, ...] | None:
     """Train one model, once a job of a sweep; what ``objective`` names is for sweepers."""
     if config.objective is None and is_search(HydraConfig.get()):
         config.objective = DEFAULT
@@ -76,13 +75,33 @@ def _jobs(config: DictConfig) -> float | tuple[float, ...] | None:
 
 def main() -> None:
     """Train one model or a sweep of them."""
+    RecordedLauncher.folder = None
     try:
-        _jobs()
+        hydra.main(version_base="1.3", config_path=config_dir(), config_name="train")(job)()
     except Stopped as stop:
-        if SweepTable.folder is not None:
-            same = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
-            words = ["vaescope", "train", *same, f"hydra.sweep.dir={SweepTable.folder}"]
+        if RecordedLauncher.folder is not None:
+            words = ["vaescope", "sweep", "resume", str(RecordedLauncher.folder)]
             stop.go_on = f"the sweep goes on with: {shlex.join(words)}"
         raise
     finally:
-        SweepTable.finish()
+        _end_sweep()
+
+
+def _end_sweep() -> None:
+    """Tell what came of the jobs, those that failed as well; nothing after a single run.
+
+    Hydra's own callback at the end is not reached if a job fails.
+
+    Raises:
+        SystemExit: if the table cannot be written.
+    """
+    folder, RecordedLauncher.folder = RecordedLauncher.folder, None
+    if folder is None:
+        return
+    from vaescope.sweeps.table import summarise  # imports rich: not for --help and --cfg
+
+    try:
+        summarise(folder)
+    except OSError as error:
+        print(f"vaescope: no table of the sweep in {folder}: {error}", file=sys.stderr)
+        raise SystemExit(1) from error

@@ -43,6 +43,15 @@ class EnsembleSchema:
 
 
 @dataclass
+class SweepSchema:
+    """Settings of a sweep, with ``-m``; its jobs know nothing of them."""
+
+    resume: str | None = None
+    retry: bool = False
+    pack: str | None = None
+
+
+@dataclass
 @_composed_of(group for group in GROUPS if group.name != "statistics")
 class TrainSchema(MachineSchema):
     """Root keys of ``train.yaml`` and their types."""
@@ -55,6 +64,7 @@ class TrainSchema(MachineSchema):
     published: dict[str, Any] = field(default_factory=dict)
     objective: Any = None  # one text or several
     resume: str | None = None
+    sweep: SweepSchema = field(default_factory=SweepSchema)
     changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
     channels_last: bool = MISSING
     compile: bool = MISSING

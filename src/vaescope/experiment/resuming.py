@@ -1,13 +1,12 @@
 """Resume a run: what it keeps, what may change, and from which step each value held."""
 
 import logging
-import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from vaescope.config.comparing import differences
 from vaescope.config.loading import read_yaml
 from vaescope.errors import DataError, RunFolderError
 from vaescope.experiment.assembly import Plain, member_seeds, read_checkpoint
@@ -18,17 +17,6 @@ from vaescope.run_folder.scores import read_scores
 
 log = logging.getLogger(__name__)
 
-# what a machine or a place decides, and what continuing itself writes
-OF_THE_MACHINE = {
-    "output_dir",
-    "resume",
-    "changes",
-    "threads",
-    "updates_per_call",
-    "data_dir",
-    "data.data_dir",
-    "callbacks.progress.bar",
-}
 # groups whose classes made the weights and their moments
 CLASSES = ("model", "network", "posterior", "prior", "likelihood", "optimizer")
 # options of optimisers that their state does not depend on
@@ -78,6 +66,8 @@ def saved_state(plain: Plain, folder: Path, precision_is_free: bool) -> Plain | 
     if not holds_run(folder):
         return None
     before = saved["vaescope"]["config"] if saved else read_yaml(folder / CONFIG)
+    if plain["schedule_steps"] is None:  # of a run that keeps no states
+        plain["schedule_steps"] = before.get("schedule_steps")
     if precision_is_free:
         plain["trainer"]["precision"] = before["trainer"]["precision"]
     if other := differences(before, plain):
@@ -167,17 +157,6 @@ def newest_state(folder: Path) -> Path | None:
     return last if last.is_file() else None
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings in which two resolved configurations differ, by dotted key, both values.
-
-    Paths within a run's own folder are the same wherever that lies.
-    """
-    flat = [dict(_flat("", link_paths(config, config["output_dir"]))) for config in (before, now)]
-    keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key not in OF_THE_MACHINE]
-    pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-
-
 def changes(saved: Plain, plain: Plain) -> list[dict[str, Any]]:
     """The run's history of settings: ``from_step``, ``key``, value ``before`` and ``after``."""
     before, step = saved["vaescope"]["config"], saved["global_step"]
@@ -216,20 +195,3 @@ def check_fits(saved: Plain, plain: Plain, model: nn.Module) -> None:
 
 def _size(shape: list[int] | None) -> str:
     return "no weights" if shape is None else "x".join(map(str, shape)) or "one number"
-
-
-def link_paths(node: Any, folder: str) -> Any:
-    """A configuration whose paths within ``folder`` follow ``${output_dir}``."""
-    if isinstance(node, Mapping):
-        return {key: link_paths(value, folder) for key, value in node.items()}
-    if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
-        return "${output_dir}" + node[len(folder) :]
-    return node
-
-
-def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for name, value in node.items():
-            yield from _flat(f"{key}.{name}" if key else str(name), value)
-    else:
-        yield key, list(node) if isinstance(node, tuple) else node

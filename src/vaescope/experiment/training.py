@@ -18,6 +18,7 @@ from vaescope.callbacks.observations import CheckObservations
 from vaescope.callbacks.sessions import Begin, StopInOrder
 from vaescope.config.checks import check
 from vaescope.config.choices import Choices, explain_choices
+from vaescope.config.comparing import link_paths
 from vaescope.config.loading import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
@@ -35,7 +36,6 @@ from vaescope.experiment.resuming import (
     changes,
     check_fits,
     finished_rows,
-    link_paths,
     saved_state,
 )
 from vaescope.hardware import set_threads
@@ -77,6 +77,7 @@ def train(
     """
     check(config)
     plain = {"schedule_steps": None} | resolved(config)
+    plain.pop("sweep", None)
     plain["data"] = _found_from_anywhere(plain["data"])
     folder = Path(plain["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)

@@ -64,19 +64,19 @@ def shown_published(value: Sequence[float | None] | None) -> str:
 def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: str) -> None:
     """Print one line a job: what is special about it, its chief scores or its error.
 
-    Each has ``name``, ``overrides``, ``rows`` and ``error``.
+    Each has ``name``, ``overrides``, ``state``, ``rows`` and ``error``.
     """
     shared = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("job", "overrides"):
         table.add_column(column, overflow="fold")  # the end of a name may be all that differs
+    table.add_column("state", no_wrap=True)
     for key in keys:
         table.add_column(name_of(key), no_wrap=True)
     for job in jobs:
         special = " ".join(word for word in job["overrides"] if word not in shared)
-        state = special if job["rows"] else f"{special} FAILED"
         values = [shown_mean(job["rows"], key) for key in keys]
-        table.add_row(*map(for_terminal, (job["name"], state, *values)))
+        table.add_row(*map(for_terminal, (job["name"], special, job["state"], *values)))
     _print(table, title, [f"job {job['name']}: {job['error']}" for job in jobs if job["error"]])
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from vaescope.errors import RunFolderError
 from vaescope.files import try_lock
 
@@ -65,3 +67,26 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             _held.discard(folder)
             path.unlink(missing_ok=True)  # while it is locked
+
+
+def is_at_work(folder: Path) -> bool:
+    """Whether a process has the folder, as its lock says; of another machine's it is believed.
+
+    The lock itself is left alone: who only looks keeps nobody from working.
+    """
+    try:
+        who = (folder / LOCK).read_bytes()[:200].decode("utf-8", "replace").split()
+    except OSError:
+        return False
+    if who[:1] != ["process"] or not who[1:2] or not who[1].isdigit():
+        return False
+    return who[3:4] != [platform.node()] or psutil.pid_exists(int(who[1]))
+
+
+def is_free(folder: Path) -> bool:
+    """Whether ``locked`` would get the folder now, also from a process that died elsewhere."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            return try_lock(file) is not False
+    except OSError:
+        return True

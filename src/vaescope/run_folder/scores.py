@@ -10,6 +10,7 @@ from vaescope.errors import DataError
 from vaescope.files import read_json, write_json
 
 NAME = "scores.json"
+OBJECTIVE = "objective.json"  # the last evaluation of the validation part, for who searches
 # of a row of a run of training, which may lack the last
 KINDS = {"seed": int, "step": int, "model": str, "data": str, "num_samples": int}
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError)
@@ -75,3 +76,16 @@ def read_scores(folder: Path, *, trained: bool = False) -> Scores:
     except UNREADABLE as error:
         raise DataError(f"{path} cannot be read: {error!r}") from error
     return scores
+
+
+def read_validated(folder: Path) -> list[dict[str, Any]]:
+    """Rows of scores of the validation part that a run with ``objective`` has left.
+
+    Raises:
+        DataError: without a whole file of this form.
+    """
+    path = folder / OBJECTIVE
+    try:
+        return [dict(row) for row in read_json(path)["rows"]]
+    except UNREADABLE as error:
+        raise DataError(f"{path} cannot be read: {error!r}") from error

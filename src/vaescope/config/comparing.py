@@ -1,0 +1,78 @@
+"""Identity of a run: its settings without places and without what a machine decides."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+# what a machine or a place decides, and what continuing itself writes
+OF_THE_MACHINE = {
+    "output_dir",
+    "resume",
+    "changes",
+    "threads",
+    "updates_per_call",
+    "data_dir",
+    "data.data_dir",
+    "callbacks.progress.bar",
+}
+_OF_THE_SWEEP = ("hydra", "sweep")  # sections that say nothing about a run
+_MACHINES_CHOICE = "${fast_precision:"  # asked only where a run is made
+
+
+def identity(config: DictConfig) -> str:
+    """A mark that two composed configurations share if the runs are the same.
+
+    Args:
+        config: of one job, as Hydra composes it.
+
+    Returns:
+        16 hexadecimal digits of a SHA-256.
+    """
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    kept = {key: value for key, value in plain.items() if key not in _OF_THE_SWEEP}
+    kept["output_dir"] = "output_dir"
+    node = OmegaConf.create(_without_choices(kept))
+    settings = dict(flat_settings(OmegaConf.to_container(node, resolve=True)))
+    rest = {key: value for key, value in settings.items() if key not in OF_THE_MACHINE}
+    text = json.dumps(rest, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Settings in which two resolved configurations differ, by dotted key, both values.
+
+    Paths within a run's own folder are the same wherever that lies.
+    """
+    each = (link_paths(config, config["output_dir"]) for config in (before, now))
+    flat = [dict(flat_settings(config)) for config in each]
+    keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key not in OF_THE_MACHINE]
+    pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def link_paths(node: Any, folder: str) -> Any:
+    """A configuration whose paths within ``folder`` follow ``${output_dir}``."""
+    if isinstance(node, Mapping):
+        return {key: link_paths(value, folder) for key, value in node.items()}
+    if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
+        return "${output_dir}" + node[len(folder) :]
+    return node
+
+
+def flat_settings(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested mappings; lists are values."""
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            yield from flat_settings(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, list(node) if isinstance(node, tuple) else node
+
+
+def _without_choices(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _without_choices(value) for key, value in node.items()}
+    return "" if isinstance(node, str) and node.startswith(_MACHINES_CHOICE) else node

@@ -1,0 +1,208 @@
+"""In front of every launcher: put jobs on record, and launch those that are missing."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from vaescope.config.comparing import identity
+from vaescope.config.overrides import word
+from vaescope.errors import JobKilledError, RunsFailedError, first_line
+from vaescope.run_folder.locking import is_free, locked
+from vaescope.sweeps.composing import SUBDIR, ComposedOnce
+from vaescope.sweeps.journal import JobRecord, Journal
+from vaescope.sweeps.results import value_of
+from vaescope.sweeps.search import is_search
+from vaescope.sweeps.states import Job, State, read_job, written_to
+
+log = logging.getLogger(__name__)
+
+TARGET = "hydra_plugins.vaescope_launchers.RecordedLauncher"
+_PATIENCE = 60.0  # seconds that jobs of a killed launcher may take to end
+_NUMBER = "${hydra:job.num}"
+
+
+def install(config: DictConfig) -> None:
+    """Put ``RecordedLauncher`` in front of the launcher that the user has chosen.
+
+    Args:
+        config: of a sweep; its ``hydra.launcher`` is replaced until that is made.
+    """
+    node = {"_target_": TARGET, "_recursive_": False, "launcher": config.hydra.launcher}
+    with read_write(config), open_dict(config):
+        config.hydra.launcher = node
+
+
+class RecordedLauncher(Launcher):
+    """Launches what a sweep lacks, by the launcher that the user has chosen.
+
+    Every sweeper of Hydra asks for a launcher in the same way, so what stands here holds for all:
+    each job is on record before it runs; what has finished is not run again but gives its value;
+    what was begun goes on in its folder.
+
+    Args:
+        launcher: configuration of the user's launcher.
+    """
+
+    folder: ClassVar[Path | None] = None  # of the sweep of this process
+
+    def __init__(self, launcher: DictConfig) -> None:
+        self.node = launcher
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Give the configuration its own launcher back, and make that."""
+        with read_write(config), open_dict(config):
+            config.hydra.launcher = self.node
+        hydra_context.config_loader = ComposedOnce(hydra_context.config_loader)  # type: ignore
+        self.config, self.loader = config, hydra_context.config_loader
+        self.inner = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self.journal: Journal | None = None
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Run the jobs that have not finished.
+
+        Args:
+            job_overrides: words of each job.
+            initial_job_idx: number that the sweeper gives the first of them.
+
+        Returns:
+            What came of each, also of those that had finished before.
+
+        Raises:
+            RunFolderError: if another process works on this sweep.
+        """
+        folder = Path(self.config.hydra.sweep.dir).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        RecordedLauncher.folder = folder
+        with self._alone(folder):
+            if self.journal is None:
+                self.journal = Journal(folder)
+            records = self._recorded(self.journal, job_overrides, initial_job_idx)
+            jobs = {record.number: read_job(self.journal, record) for record in records}
+            missing = [job.record for _, job in sorted(jobs.items()) if self._is_missing(job)]
+            if len(missing) < len(jobs):
+                log.info("%d of %d jobs are missing in %s", len(missing), len(jobs), folder)
+            returned = self._run(self.journal, missing)
+            for job in jobs.values():
+                if job.record.number not in returned:
+                    returned[job.record.number] = self._returned(job)
+            return [returned[record.number] for record in records]
+
+    def _alone(self, folder: Path) -> AbstractContextManager[None]:
+        """A grid has one process at a time; those of a search may share a study and its folder."""
+        return nullcontext() if is_search(self.config.hydra) else locked(folder)
+
+    def _recorded(
+        self, journal: Journal, job_overrides: Sequence[Sequence[str]], first: int
+    ) -> list[JobRecord]:
+        """The record of each job, made where there is none."""
+        records: list[JobRecord] = []
+        new: dict[str, JobRecord] = {}
+        search = is_search(self.config.hydra)
+        with journal.alone():
+            journal.add_command(_command())
+            for place, overrides in enumerate(job_overrides):
+                words = tuple(w for w in overrides if not w.startswith("sweep."))
+                config = self.loader.load_sweep_config(self.config, list(words))
+                mark = identity(config)
+                record = journal.by_identity.get(mark) or new.get(mark)
+                if record is None:
+                    number = max([*journal.records, *(r.number for r in new.values())], default=-1)
+                    number = max(number + 1, first + place) if search else number + 1
+                    record = JobRecord(number, mark, words, _subdir(config, number))
+                    new[mark] = record
+                records.append(record)
+            journal.add_jobs(new.values())
+        return records
+
+    def _is_missing(self, job: Job) -> bool:
+        if job.state is State.FAILED:
+            return job.killed or bool(self.config.sweep.retry)
+        return job.state is not State.FINISHED
+
+    def _run(self, journal: Journal, records: Sequence[JobRecord]) -> dict[int, JobReturn]:
+        """Launch jobs; what came of each, by its number."""
+        _wait_until_free(journal, records)
+        serial = str(self.node.get("_target_")).endswith(".BasicLauncher")
+        returned: dict[int, JobReturn] = {}
+        for group in _runs_of_numbers(records) if serial else [[*records]] if records else []:
+            journal.add_launch(record.number for record in group)
+            words = [[*record.overrides, word(SUBDIR, record.folder)] for record in group]
+            for record, result in zip(
+                group, self.inner.launch(words, group[0].number), strict=True
+            ):
+                returned[record.number] = result
+                error = result._return_value
+                if result.status is JobStatus.FAILED and isinstance(error, JobKilledError):
+                    journal.add_killed(record.number, first_line(error))
+        return returned
+
+    def _returned(self, job: Job) -> JobReturn:
+        """What a sweeper is told of a job that was not run now."""
+        result = JobReturn(overrides=job.record.overrides, status=JobStatus.COMPLETED)
+        try:
+            if job.state is State.FAILED:
+                raise RunsFailedError(
+                    f"job {job.name} failed before: {job.error}; "
+                    f"run it again with: vaescope sweep retry {RecordedLauncher.folder}"
+                )
+            result.return_value = value_of(job, self.config.objective)
+        except Exception as error:
+            result.status, result.return_value = JobStatus.FAILED, error
+        return result
+
+
+def _command() -> list[str]:
+    """The words of this process, but for those that say where and what to do again."""
+    own = ("hydra.sweep.dir=", "sweep.resume=", "sweep.retry=")
+    return [word for word in sys.argv[1:] if not word.startswith(own)]
+
+
+def _subdir(config: DictConfig, number: int) -> str:
+    """The folder that a job would have as the sweep's job of this number."""
+    node: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    if node["subdir"] == _NUMBER:
+        return str(number)
+    before = HydraConfig.instance().cfg
+    with read_write(config), open_dict(config):
+        config.hydra.job.num, config.hydra.job.id = number, str(number)
+    try:
+        HydraConfig.instance().set_config(config)
+        return str(config.hydra.sweep.subdir)
+    finally:
+        HydraConfig.instance().cfg = before
+
+
+def _runs_of_numbers(records: Sequence[JobRecord]) -> Iterator[list[JobRecord]]:
+    """Records whose numbers follow each other: a launcher counts from the first one's."""
+    key: Callable[[tuple[int, JobRecord]], int] = lambda pair: pair[1].number - pair[0]  # noqa: E731
+    for _, group in groupby(enumerate(records), key=key):
+        yield [record for _, record in group]
+
+
+def _wait_until_free(journal: Journal, records: Sequence[JobRecord]) -> None:
+    """Let the jobs of a launcher that was killed keep their states and end."""
+    places = [written_to(journal.folder / record.folder) for record in records]
+    busy = [place for place in places if not is_free(place)]
+    if busy:
+        log.info("waiting for %d jobs that another process has begun", len(busy))
+    until = time.monotonic() + _PATIENCE
+    while any(not is_free(place) for place in busy) and time.monotonic() < until:
+        time.sleep(0.2)
