@@ -78,7 +78,7 @@ def test_the_same_run_is_the_same_however_it_is_said(loader, master):
         master,
         "data=tiny seed=3 model=beta_vae",
         "model=beta_vae data=tiny seed=3 threads=2 data_dir=/elsewhere output_dir=/x",
-        "data=tiny model=beta_vae seed=3 data.seed=3 hydra.sweep.subdir=9 sweep.pack=seed",
+        "data=tiny model=beta_vae seed=3 data.seed=3 hydra.sweep.subdir=9 sweep.retry=true",
     )
     assert len(set(same)) == 1
 

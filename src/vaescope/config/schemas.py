@@ -48,7 +48,6 @@ class SweepSchema:
 
     resume: str | None = None
     retry: bool = False
-    pack: str | None = None
 
 
 @dataclass

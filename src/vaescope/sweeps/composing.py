@@ -1,6 +1,6 @@
 """Configurations of a sweep's jobs: files are put together once for all that choose the same."""
 
-import pickle
+import copy
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,7 +28,7 @@ class ComposedOnce:
 
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader = loader
-        self._kept: dict[tuple[str, ...], bytes] = {}
+        self._kept: dict[tuple[str, ...], DictConfig] = {}
         self._groups: dict[str, bool] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:  # launchers send it to other processes
@@ -62,8 +62,8 @@ class ComposedOnce:
         key = (str(master.hydra.job.config_name), *hydras, *first)
         if key not in self._kept:
             made = self.loader.load_configuration(key[0], list(key[1:]), RunMode.RUN)
-            self._kept[key] = pickle.dumps(made)
-        config: DictConfig = pickle.loads(self._kept[key])
+            self._kept[key] = made
+        config = copy.deepcopy(self._kept[key])
         for override in (parsed[n] for n in later):
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         tasks = [o for o in parsed if not o.is_hydra_override()]
