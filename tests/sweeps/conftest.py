@@ -51,7 +51,3 @@ def sweep(tmp_path, monkeypatch, capsys):
 
     run.fails = lambda config: False
     return run
-
-
-TRAIN = ("train", "-m", "experiment=tiny", "logger=[]", "hydra.sweep.dir=s")
-GROWN = ("train", "-m", "experiment=tiny", "logger=[]", "sweep.resume=s")

@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 
-from sweeps.conftest import GROWN, TRAIN
 from vaescope.sweeps.journal import Journal
 from vaescope.sweeps.launching import RecordedLauncher
+
+TRAIN = ("train", "-m", "experiment=tiny", "logger=[]", "hydra.sweep.dir=s")
+GROWN = ("train", "-m", "experiment=tiny", "logger=[]", "sweep.resume=s")
 
 
 def folders(path):
