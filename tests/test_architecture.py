@@ -19,7 +19,16 @@ TESTS = Path(__file__).parent
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
-LEAVES = {"errors", "memory", "ranges", "streams", "factor_kinds", "tensor_checks", "minibatch"}
+LEAVES = {
+    "errors",
+    "memory",
+    "ranges",
+    "streams",
+    "factor_kinds",
+    "tensor_checks",
+    "minibatch",
+    "timing",
+}
 TEXTS = {"errors", "escaping", "files"}
 
 # room of vaescope -> rooms that it may import besides itself
@@ -38,6 +47,7 @@ ARROWS = {
     "streams": set(),
     "minibatch": set(),
     "tensor_checks": set(),
+    "timing": set(),
     "distributions": LEAVES,
     "networks": LEAVES,
     "metrics": LEAVES,
@@ -49,7 +59,7 @@ ARROWS = {
     "statistics": LEAVES
     | {"alignment", "data", "distributions", "metrics", "models", "panel", "scores"},
     "config": TEXTS | {"hardware", "ranges", "scores"},
-    "run_folder": TEXTS | {"config"},
+    "run_folder": TEXTS | {"config", "timing"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
     "loggers": LEAVES | {"files", "run_folder", "scores", "stopping"},
     "callbacks": LEAVES
@@ -85,7 +95,8 @@ ARROWS = {
         "reproduction",
     }
     | {"run_folder", "scores", "stopping", "sweeps"},
-    "cli": TEXTS | {"__version__", "commands", "config", "run_folder", "stopping", "sweeps"},
+    "cli": TEXTS
+    | {"__version__", "commands", "config", "run_folder", "stopping", "sweeps", "timing"},
 }
 PURE = (
     *("errors", "ranges", "streams", "factor_kinds", "distributions", "networks"),

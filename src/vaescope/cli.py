@@ -21,6 +21,7 @@ from vaescope.run_folder.locking import locked
 from vaescope.run_folder.modification import refuse_others
 from vaescope.stopping import Stopped, keep_stop, stoppable
 from vaescope.sweeps.command_line import with_folder_of_sweep
+from vaescope.timing import begin_command
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
@@ -83,6 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     if words[0] == "--version":
         print(__version__)
         return
+    begin_command()
     atexit.register(gc.freeze)  # the process ends without a search for garbage: a second
     logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
     from vaescope.commands.messages import print_refusals

@@ -28,7 +28,7 @@ def run(tiny, folder):
 def test_files(run):
     expected = {
         *("checkpoints", "config.yaml", "environment.json", "factors.json", "metrics.csv"),
-        *("scores.json", "traversals.png", "reconstructions.png", "report.html"),
+        *("scores.json", "timing.json", "traversals.png", "reconstructions.png", "report.html"),
     }
     assert expected <= {path.name for path in run.iterdir()}
     assert not list(run.rglob(".*[0-9]"))  # no temporaries

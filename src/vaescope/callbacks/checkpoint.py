@@ -13,6 +13,7 @@ from vaescope.errors import ConfigError, closest
 from vaescope.files import link_as, replacing
 from vaescope.ranges import Count, in_range
 from vaescope.scores import FAMILIES, LOGGED, PANEL_SCORES, direction_of, name_of
+from vaescope.timing import spent_on
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -102,6 +103,7 @@ class Checkpoint(AfterUpdates, pl.callbacks.Checkpoint):
         else:
             self._save(trainer, self.last)
 
+    @spent_on("checkpoints")
     def _save(self, trainer: pl.Trainer, path: Path) -> None:
         self._written = trainer.global_step
         for logger in trainer.loggers:

@@ -13,6 +13,7 @@ from vaescope.ranges import Count, in_range
 from vaescope.statistics import Drift, Statistics
 from vaescope.statistics.encoded_split import encode_split
 from vaescope.statistics.members import add_group_scores, scores_of_split
+from vaescope.timing import spent_on
 
 
 class Evaluation(AfterUpdates, pl.Callback):
@@ -49,6 +50,7 @@ class Evaluation(AfterUpdates, pl.Callback):
         if trainer.global_step == 0:
             self.on_update(trainer, pl_module)
 
+    @spent_on("evaluations")
     def on_update(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any = None
     ) -> None:

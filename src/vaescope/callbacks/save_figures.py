@@ -24,6 +24,7 @@ from vaescope.report.figures import (
 from vaescope.report.html.render import save_figure
 from vaescope.statistics.encoded_split import EncodedSplit, encode_split
 from vaescope.statistics.heat_maps import active_first, information_shares, jacobian_cosines
+from vaescope.timing import spent_on
 
 
 class SaveFigures(pl.Callback):
@@ -48,6 +49,7 @@ class SaveFigures(pl.Callback):
         self.folder, self.num_images = Path(folder), num_images
         self.num_steps, self.extent = num_steps, extent
 
+    @spent_on("report")
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw them from the first validation images; of an ensemble, the first member's."""
         assert isinstance(pl_module, LatentModel | Ensemble)

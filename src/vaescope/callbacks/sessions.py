@@ -1,6 +1,9 @@
-"""Begin and stop a session: options of a restored optimiser, signals during training."""
+"""Begin, time and stop a session of a run."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from torch.optim import Optimizer
@@ -8,6 +11,8 @@ from torch.optim import Optimizer
 from vaescope import stopping
 from vaescope.callbacks.base import AfterUpdates
 from vaescope.callbacks.checkpoint import Checkpoint
+from vaescope.run_folder.timing_file import read_sessions, told, write_sessions
+from vaescope.timing import Stopwatch
 
 
 class Begin(pl.Callback):
@@ -28,6 +33,51 @@ class Begin(pl.Callback):
             group.update({key: value for key, value in wanted.items() if key != "params"})
         self.record()
         self.recorded = True
+
+
+class TimeSession(pl.Callback):
+    """Keeps ``timing.json``: written with each checkpoint, so a killed session is counted to there.
+
+    Args:
+        folder: of the run.
+        watch: of this session.
+    """
+
+    def __init__(self, folder: Path, watch: Stopwatch) -> None:
+        self.folder, self.watch = folder, watch
+        self.before = read_sessions(folder)
+        self.from_step: int | None = None  # no update is missing
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """From here on the time is that of training."""
+        self.from_step = trainer.global_step
+        self.watch.turn_to("training")
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What follows is for the report."""
+        self.watch.turn_to("report")
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Write what was spent so far."""
+        self.write(trainer.global_step)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Write what a session has taken that stops before its end, unless it was refused."""
+        if self.from_step is not None:
+            with suppress(OSError):  # of a full disk, which is told
+                self.write(trainer.global_step)
+
+    def write(self, step: int) -> str:
+        """Write ``timing.json``; all sessions in one line."""
+        seconds = {part: round(spent, 3) for part, spent in self.watch.read().items()}
+        begun = step if self.from_step is None else self.from_step
+        now = {"from_step": begun, "to_step": step, "seconds": seconds}
+        write_sessions(self.folder, [*self.before, now])
+        return told([*self.before, now])
 
 
 class StopInOrder(AfterUpdates, pl.callbacks.Checkpoint):

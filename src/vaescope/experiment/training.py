@@ -15,7 +15,7 @@ from vaescope.callbacks import AtomicCheckpointIO, KeepConfig, publish
 from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.objective import evaluation_of
 from vaescope.callbacks.observations import CheckObservations
-from vaescope.callbacks.sessions import Begin, StopInOrder
+from vaescope.callbacks.sessions import Begin, StopInOrder, TimeSession
 from vaescope.config.checks import check
 from vaescope.config.choices import Choices, explain_choices
 from vaescope.config.comparing import link_paths
@@ -47,6 +47,7 @@ from vaescope.run_folder.contents import BEST, CONFIG, LAST, forget_error, remov
 from vaescope.run_folder.environment_file import add_environment
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.scores import write_scores
+from vaescope.timing import begin_run, spent_on, turn_to
 from vaescope.updates import make_calls
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def train(
         DataError: if data are missing or corrupt.
         TrainingDivergedError: if the loss stops being a finite number.
     """
+    watch = begin_run()
     check(config)
     plain = {"schedule_steps": None} | resolved(config)
     plain.pop("sweep", None)
@@ -87,13 +89,20 @@ def train(
         rows = finished_rows(plain, folder, saved, again)
         if rows is None:
             follows = OmegaConf.is_interpolation(config.data, "seed")
-            rows = _train(plain, folder, saved, follows, chosen or {})
+            session = TimeSession(folder, watch)
+            rows = _train(plain, folder, saved, follows, chosen or {}, session)
+            log.info("time: %s", session.write(rows[0]["step"]))
         log.info("report: %s", folder / "report.html")
         return rows
 
 
 def _train(
-    plain: Plain, folder: Path, saved: Plain | None, follows: bool, chosen: Choices
+    plain: Plain,
+    folder: Path,
+    saved: Plain | None,
+    follows: bool,
+    chosen: Choices,
+    session: TimeSession,
 ) -> list[dict[str, Any]]:
     """Make the updates that are missing, then measure and report.
 
@@ -110,7 +119,7 @@ def _train(
         add_environment(folder, threads)
 
     begin = Begin(record)
-    trainer, model, data = _build(plain, follows, begin)
+    trainer, model, data = _build(plain, follows, begin, session)
     if saved is not None:
         check_fits(saved, plain, model)
     if chosen:
@@ -128,7 +137,9 @@ def _train(
         return _finish(trainer, model, data, plain, folder)
 
 
-def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model, FactorDataModule]:
+def _build(
+    plain: Plain, follows: bool, begin: Begin, session: TimeSession
+) -> tuple[pl.Trainer, Model, FactorDataModule]:
     """Everything that a run needs; all refusals are told together."""
     mistakes = Mistakes()
     with mistakes.noted():
@@ -150,7 +161,7 @@ def _build(plain: Plain, follows: bool, begin: Begin) -> tuple[pl.Trainer, Model
     stored = plain | {"resume": None}
     kept = {"config": stored, "image_shape": list(data.image_shape)}
     factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
-    own = [KeepConfig(kept), factors_file, CheckObservations(), StopInOrder()]
+    own = [KeepConfig(kept), factors_file, CheckObservations(), session, StopInOrder()]
     trainer = build(
         plain["trainer"],
         "trainer",
@@ -246,11 +257,13 @@ def _finish(
     trainer: pl.Trainer, model: Model, data: FactorDataModule, plain: Plain, folder: Path
 ) -> list[dict[str, Any]]:
     """Final scores on the test part, to the terminal, to files and to the loggers."""
+    turn_to("report")
     model.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
     evaluation, step = evaluation_of(trainer), trainer.global_step
     history = evaluation.history if evaluation else ()
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
-    scores = final_scores(model.members(), data, statistics, step=step, history=history)
+    with spent_on("evaluations"):
+        scores = final_scores(model.members(), data, statistics, step=step, history=history)
     rows = rows_of(plain, scores, step, "test")
     if isinstance(model, Ensemble) and not rows:
         raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")
