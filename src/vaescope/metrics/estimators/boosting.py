@@ -78,11 +78,14 @@ def boost(
     test_scores = start.expand(len(test), -1).clone()
     gains = start.new_zeros((train.shape[1], len(start)))
     for step in range(rounds):
-        expected, curvature = train_scores.clone(), torch.ones_like(train_scores)
+        expected = train_scores.clone()
         for group, is_softmax in columns:
             if is_softmax:
                 expected[:, group] = train_scores[:, group].softmax(1)
-                curvature[:, group] = expected[:, group] * (1 - expected[:, group])
+        curvature = (1 - expected).mul_(expected)
+        for group, is_softmax in columns:
+            if not is_softmax:
+                curvature[:, group] = 1
         residual = targets - expected
         uniform = stream(seed, "boost", step).random((2**depth - 1, *gains.shape), "float32")
         tree = _Trees(histogram, residual, torch.from_numpy(uniform).to(gains.device), depth)
@@ -151,7 +154,7 @@ class _Trees:
         self._words = residual.new_zeros(
             (histogram.num_latents * histogram.bins, len(self._columns))
         )
-        node = torch.zeros_like(residual, dtype=torch.int32)
+        node = torch.zeros_like(residual, dtype=torch.uint8)
         sums = histogram(residual)[None]
         counts = histogram.counts[None, :, :, None].expand_as(sums)
         for level in range(depth):
@@ -160,11 +163,12 @@ class _Trees:
             self.gains.scatter_add_(0, latent, gain)
             words = _words(latent, place, gain > 0, histogram)
             self._words += 2.0**first * words
-            turns = embedding_bag(histogram.cells, words, mode="sum").int()
-            node = 2 * node + ((turns >> node) & 1)
+            turns = embedding_bag(histogram.cells, words, mode="sum").to(torch.uint8)
+            turns.bitwise_right_shift_(node).bitwise_and_(1)
+            node.mul_(2).add_(turns)
             if level + 1 < depth:
                 sums, counts = _children(histogram, residual, node, sums, counts)
-        self.leaf_places = node.long() * len(self._columns) + self._columns
+        self.leaf_places = node.long().mul_(len(self._columns)).add_(self._columns)
 
     def leaf_values(self, residual: Tensor, curvature: Tensor) -> Tensor:
         """Newton steps [L, C] of the leaves; 0 for an empty one."""
@@ -179,7 +183,7 @@ class _Trees:
         """Values [M, C] of the leaves in which rows with these cells [M, D] end."""
         turns = embedding_bag(cells, self._words, mode="sum").long()
         leaves = _leaf_of_word(self.depth).to(cells.device)
-        return values[leaves].take(turns * len(self._columns) + self._columns)
+        return values[leaves].take(turns.mul_(len(self._columns)).add_(self._columns))
 
 
 def _leaf_of_word(depth: int) -> Tensor:
@@ -195,10 +199,10 @@ def _best_splits(sums: Tensor, counts: Tensor, uniform: Tensor) -> tuple[Tensor,
     """Gain, latent and last bin on the left [J, C] of the best split of each node."""
     left, below = sums.cumsum(2), counts.cumsum(2)
     right, above = left[:, :, -1:] - left, below[:, :, -1:] - below
-    possible = (below > 0) & (above > 0)
-    means = left / below.clamp(min=1) - right / above.clamp(min=1)
-    weight = below * above / below[:, :, -1:].clamp(min=1)
-    gain, place = (weight * means.square() * possible).max(2)
+    means = left.div_(below.clamp(min=1)).sub_(right.div_(above.clamp(min=1)))
+    # 0 where a side has no rows
+    weight = above.mul_(below).div_(below[:, :, -1:].clamp(min=1))
+    gain, place = weight.mul_(means.square_()).max(2)
     best = gain.amax(1, keepdim=True)
     latent = (uniform * (gain >= best * (1 - _TIE))).argmax(1, keepdim=True)
     return gain.gather(1, latent)[:, 0], latent[:, 0], place.gather(1, latent)[:, 0]
@@ -206,26 +210,23 @@ def _best_splits(sums: Tensor, counts: Tensor, uniform: Tensor) -> tuple[Tensor,
 
 def _words(latent: Tensor, place: Tensor, splits: Tensor, histogram: _Histogram) -> Tensor:
     """Per cell and tree [D * B, C]: bit j is set if node j sends rows in that cell right."""
-    cells = torch.arange(histogram.num_latents * histogram.bins, device=latent.device)[:, None]
-    first = latent * histogram.bins
-    words = torch.zeros((len(cells), latent.shape[1]), device=latent.device)
+    bins = torch.arange(histogram.bins, device=latent.device)[:, None]
+    words = torch.zeros((histogram.num_latents, *bins.shape[:1], latent.shape[1])).to(bins.device)
     for j in range(len(latent)):
-        goes_right = (cells > first[j] + place[j]) & (cells < first[j] + histogram.bins)
-        words += 2.0**j * (goes_right & splits[j])
-    return words
+        goes_right = (bins > place[j]) & splits[j]
+        words.scatter_add_(0, latent[j].expand(1, len(bins), -1), 2.0**j * goes_right[None])
+    return words.flatten(0, 1)
 
 
 def _children(
     histogram: _Histogram, residual: Tensor, node: Tensor, sums: Tensor, counts: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Histograms [2J, D, B, C] of the children: the left one is what the right one leaves."""
-    columns = residual.new_empty((len(node), 2 * len(sums), node.shape[1]))
+    pairs = []
     for j in range(len(sums)):
-        columns[:, 2 * j + 1] = node == 2 * j + 1
-        torch.mul(columns[:, 2 * j + 1], residual, out=columns[:, 2 * j])
-    found = histogram(columns.flatten(1)).view(*sums.shape[1:3], len(sums), 2, -1)
-    right = found.permute(3, 2, 0, 1, 4)
-    pairs = [
-        torch.stack([w - r, r], 1).flatten(0, 1) for w, r in zip((sums, counts), right, strict=True)
-    ]
-    return pairs[0], pairs[1]
+        own = (node == 2 * j + 1).float()
+        right_counts = histogram(own)
+        right_sums = histogram(own.mul_(residual))
+        pairs.append((sums[j] - right_sums, right_sums, counts[j] - right_counts, right_counts))
+    found = [torch.stack([part for pair in pairs for part in pair[i : i + 2]]) for i in (0, 2)]
+    return found[0], found[1]
