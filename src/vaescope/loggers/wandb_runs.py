@@ -4,7 +4,6 @@ import logging
 import netrc
 import os
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from urllib.parse import urlparse
 from annotated_types import Interval
 
 from vaescope.errors import first_line
-from vaescope.files import write_text
+from vaescope.loggers.foreign_runs import kept_id
 from vaescope.loggers.run_labels import labels_of
 from vaescope.loggers.tracker import Cell, Settings, Tracker
 from vaescope.ranges import in_range
@@ -146,9 +145,13 @@ def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> 
     """Start the run, or go on with the one that the folder has kept; offline if need be."""
     import wandb
 
-    folder.mkdir(parents=True, exist_ok=True)
     settings: dict[str, Any] = {"silent": True, "symlink": False, **waits}
-    about: dict[str, Any] = {**given, "dir": str(folder), "id": _kept_id(folder), "resume": "allow"}
+    about: dict[str, Any] = {
+        **given,
+        "dir": str(folder),
+        "id": kept_id(folder, "wandb", os.environ.get("WANDB_RUN_ID")),
+        "resume": "allow",
+    }
     about["reinit"] = "finish_previous"  # of an earlier job in this process
     offline: dict[str, Any] = {"mode": "offline", "settings": {**settings, "console": "off"}}
     if "WANDB_MODE" not in os.environ and not logged_in():
@@ -161,14 +164,6 @@ def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> 
     if not run.offline and run.url:
         log.info("wandb: %s", run.url)
     return run
-
-
-def _kept_id(folder: Path) -> str:
-    """Id of the wandb run: an agent's, or that of earlier sessions in the same folder."""
-    kept = folder / "wandb-id.txt"
-    if not kept.is_file():
-        write_text(kept, os.environ.get("WANDB_RUN_ID") or uuid.uuid4().hex[:12])
-    return kept.read_text(encoding="utf-8")
 
 
 def logged_in() -> bool:
