@@ -66,7 +66,7 @@ ARROWS = {
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
     "updates": {"callbacks", "data", "ensemble", "minibatch", "models"},
-    "sweeps": TEXTS | {"config", "report", "run_folder", "scores"},
+    "sweeps": TEXTS | {"config", "report", "run_folder", "scores", "stopping"},
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
