@@ -46,6 +46,7 @@ def test_configurations_are_those_of_hydra(loader, master, words):
         one, other = (OmegaConf.to_container(c, resolve=False) for c in (found, wanted))
         assert one == other
         assert OmegaConf.get_type(found) is OmegaConf.get_type(wanted)
+        assert loader.identity(master, words) == identity(wanted)
 
 
 def test_mistakes_are_told_in_hydras_words(loader, master):
@@ -69,7 +70,7 @@ def test_files_are_put_together_once_for_jobs_that_differ_in_values(loader, mast
 
 
 def identities(loader, master, *jobs):
-    return [identity(loader.load_sweep_config(master, words.split())) for words in jobs]
+    return [loader.identity(master, words.split()) for words in jobs]
 
 
 def test_the_same_run_is_the_same_however_it_is_said(loader, master):
@@ -77,6 +78,7 @@ def test_the_same_run_is_the_same_however_it_is_said(loader, master):
         loader,
         master,
         "data=tiny seed=3 model=beta_vae",
+        "data=tiny seed=3 model=beta_vae model.beta=4 trainer.gradient_clip_val=null",
         "model=beta_vae data=tiny seed=3 threads=2 data_dir=/elsewhere output_dir=/x",
         "data=tiny model=beta_vae seed=3 data.seed=3 hydra.sweep.subdir=9 sweep.retry=true",
     )

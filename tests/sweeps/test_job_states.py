@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from vaescope.errors import RunFolderError
 from vaescope.run_folder.locking import is_at_work, is_free, locked
 from vaescope.sweeps.journal import JobRecord, Journal
-from vaescope.sweeps.results import best_of, counted, read_jobs, value_of
+from vaescope.sweeps.results import counted, read_jobs, value_of
 from vaescope.sweeps.states import State, state_of
 from vaescope.sweeps.table import summarise, write_csv
 
@@ -112,8 +112,6 @@ def test_members_of_a_pack_are_read_as_single_runs(sweep):
     assert value_of(jobs[3], "val/mig") == 0.3
     assert value_of(jobs[3], ["mig", "test/loss"]) == (0.3, 3.0)
     assert value_of(jobs[3], None) is None
-    assert best_of(jobs, "val/mig", "maximize") == (0.3, "0:seed_3")
-    assert best_of(jobs, "val/mig", "minimize") == (0.0, "0:seed_0")
     assert counted(jobs) == "3 of 4 jobs finished, 1 failed"
 
 

@@ -32,12 +32,20 @@ def identity(config: DictConfig) -> str:
     Returns:
         16 hexadecimal digits of a SHA-256.
     """
+    return identity_of_settings(comparable(config))
+
+
+def comparable(config: DictConfig) -> DictConfig:
+    """A copy of a composed configuration without what says nothing about the run."""
     plain: Any = OmegaConf.to_container(config, resolve=False)
     kept = {key: value for key, value in plain.items() if key not in _OF_THE_SWEEP}
-    kept["output_dir"] = "output_dir"
-    node = OmegaConf.create(_without_choices(kept))
-    settings = dict(flat_settings(OmegaConf.to_container(node, resolve=True)))
-    rest = {key: value for key, value in settings.items() if key not in OF_THE_MACHINE}
+    return OmegaConf.create(_without_choices(kept | {"output_dir": "output_dir"}))
+
+
+def identity_of_settings(settings: DictConfig) -> str:
+    """The mark of what ``comparable`` gives, or of a variation of it."""
+    flat = dict(flat_settings(OmegaConf.to_container(settings, resolve=True)))
+    rest = {key: _number(value) for key, value in flat.items() if key not in OF_THE_MACHINE}
     text = json.dumps(rest, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -76,3 +84,10 @@ def _without_choices(node: Any) -> Any:
     if isinstance(node, Mapping):
         return {key: _without_choices(value) for key, value in node.items()}
     return "" if isinstance(node, str) and node.startswith(_MACHINES_CHOICE) else node
+
+
+def _number(value: Any) -> Any:
+    """``4.0`` as ``4``, which it is equal to."""
+    if isinstance(value, list):
+        return [_number(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

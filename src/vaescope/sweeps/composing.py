@@ -1,7 +1,6 @@
 """Configurations of a sweep's jobs: files are put together once for all that choose the same."""
 
 import copy
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,6 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from vaescope.config.comparing import comparable, identity, identity_of_settings
 
 SUBDIR = "hydra.sweep.subdir"
 
@@ -29,6 +30,7 @@ class ComposedOnce:
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader = loader
         self._kept: dict[tuple[str, ...], DictConfig] = {}
+        self._settings: dict[tuple[tuple[str, ...], tuple[str, ...]], DictConfig] = {}
         self._groups: dict[str, bool] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:  # launchers send it to other processes
@@ -54,29 +56,55 @@ class ComposedOnce:
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
 
-    def _composed(self, master: DictConfig, parsed: Sequence[Override]) -> DictConfig:
+    def identity(self, master: DictConfig, words: Sequence[str]) -> str:
+        """The identity of a job (``config.comparing``), without a configuration of its own.
+
+        Args:
+            master: of the sweep.
+            words: of the job.
+        """
+        try:
+            key, later = self._split(master, [_parsed(word) for word in words])
+            values = [override.value() for override in later]
+            if any(isinstance(value, dict) for value in values):  # it would add to the one before
+                raise TypeError
+            names = tuple(override.key_or_group for override in later)
+            if (key, names) not in self._settings:
+                self._settings[key, names] = comparable(self._kept[key])
+            settings = self._settings[key, names]
+            for name, value in zip(names, values, strict=True):
+                if name != "output_dir" and not name.startswith(("hydra.", "sweep.")):
+                    OmegaConf.update(settings, name, value)
+            return identity_of_settings(settings)
+        except Exception:  # Hydra tells what is wrong
+            return identity(self.load_sweep_config(master, words))
+
+    def _split(
+        self, master: DictConfig, parsed: Sequence[Override]
+    ) -> tuple[tuple[str, ...], list[Override]]:
+        """What files and first words make, under its key in ``_kept``; words that set values."""
         begin = _first_plain(parsed)
         later = [n for n in range(begin, len(parsed)) if self._is_value(master, parsed[n])]
-        hydras: Any = OmegaConf.to_container(master.hydra.overrides.hydra)
         first = [str(o.input_line) for n, o in enumerate(parsed) if n not in {*later}]
-        key = (str(master.hydra.job.config_name), *hydras, *first)
+        key = (str(master.hydra.job.config_name), *master.hydra.overrides.hydra, *first)
         if key not in self._kept:
-            made = self.loader.load_configuration(key[0], list(key[1:]), RunMode.RUN)
-            self._kept[key] = made
+            self._kept[key] = self.loader.load_configuration(key[0], list(key[1:]), RunMode.RUN)
+        return key, [parsed[n] for n in later]
+
+    def _composed(self, master: DictConfig, parsed: Sequence[Override]) -> DictConfig:
+        key, later = self._split(master, parsed)
         config = copy.deepcopy(self._kept[key])
-        for override in (parsed[n] for n in later):
+        for override in later:
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         tasks = [o for o in parsed if not o.is_hydra_override()]
         added = [str(o.input_line) for o in parsed if o.is_hydra_override()]
         with read_write(config), open_dict(config):
             config.hydra.overrides.task = [o.input_line for o in tasks]
-            config.hydra.overrides.hydra = [*hydras, *added]
+            config.hydra.overrides.hydra = [*master.hydra.overrides.hydra, *added]
             names = config.hydra.job.config.override_dirname
-            kept = sorted(
-                str(o.input_line) for o in tasks if o.key_or_group not in names.exclude_keys
-            )
-            dirname = re.sub("=", lambda _: names.kv_sep, names.item_sep.join(kept))
-            config.hydra.job.override_dirname = dirname
+            lines = (str(o.input_line) for o in tasks if o.key_or_group not in names.exclude_keys)
+            joined = names.item_sep.join(sorted(lines))
+            config.hydra.job.override_dirname = joined.replace("=", names.kv_sep)
         return config
 
     def _is_value(self, master: DictConfig, override: Override) -> bool:

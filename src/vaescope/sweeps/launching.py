@@ -16,7 +16,6 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vaescope.config.comparing import identity
 from vaescope.config.overrides import word
 from vaescope.errors import JobKilledError, RunsFailedError, first_line
 from vaescope.run_folder.locking import is_free, locked
@@ -25,10 +24,13 @@ from vaescope.sweeps.journal import JobRecord, Journal
 from vaescope.sweeps.results import value_of
 from vaescope.sweeps.search import is_search
 from vaescope.sweeps.states import Job, State, read_job, written_to
+from vaescope.sweeps.watching import Standing, Watch
 
 log = logging.getLogger(__name__)
 
 TARGET = "hydra_plugins.vaescope_launchers.RecordedLauncher"
+# launchers whose jobs print into files, so that the terminal is free for a table
+QUIET = (".ForkLauncher", ".LocalLauncher", ".SlurmLauncher")
 _PATIENCE = 60.0  # seconds that jobs of a killed launcher may take to end
 _NUMBER = "${hydra:job.num}"
 
@@ -58,7 +60,7 @@ class RecordedLauncher(Launcher):
     folder: ClassVar[Path | None] = None  # of the sweep of this process
 
     def __init__(self, launcher: DictConfig) -> None:
-        self.node = launcher
+        self.node, self._target = launcher, str(launcher.get("_target_"))
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -66,8 +68,8 @@ class RecordedLauncher(Launcher):
         """Give the configuration its own launcher back, and make that."""
         with read_write(config), open_dict(config):
             config.hydra.launcher = self.node
-        hydra_context.config_loader = ComposedOnce(hydra_context.config_loader)  # type: ignore
-        self.config, self.loader = config, hydra_context.config_loader
+        self.config, self.loader = config, ComposedOnce(hydra_context.config_loader)
+        hydra_context.config_loader = self.loader  # type: ignore
         self.inner = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -99,7 +101,10 @@ class RecordedLauncher(Launcher):
             missing = [job.record for _, job in sorted(jobs.items()) if self._is_missing(job)]
             if len(missing) < len(jobs):
                 log.info("%d of %d jobs are missing in %s", len(missing), len(jobs), folder)
-            returned = self._run(self.journal, missing)
+            finished = sum(job.state is State.FINISHED for job in jobs.values())
+            standing = Standing(self.journal, missing, self.config.objective, finished)
+            with Watch(standing, live=self._target.endswith(QUIET)):
+                returned = self._run(self.journal, missing)
             for job in jobs.values():
                 if job.record.number not in returned:
                     returned[job.record.number] = self._returned(job)
@@ -118,19 +123,34 @@ class RecordedLauncher(Launcher):
         search = is_search(self.config.hydra)
         with journal.alone():
             journal.add_command(_command())
+            free = max(journal.records, default=-1) + 1
             for place, overrides in enumerate(job_overrides):
                 words = tuple(w for w in overrides if not w.startswith("sweep."))
-                config = self.loader.load_sweep_config(self.config, list(words))
-                mark = identity(config)
+                mark = self.loader.identity(self.config, words)
                 record = journal.by_identity.get(mark) or new.get(mark)
                 if record is None:
-                    number = max([*journal.records, *(r.number for r in new.values())], default=-1)
-                    number = max(number + 1, first + place) if search else number + 1
-                    record = JobRecord(number, mark, words, _subdir(config, number))
+                    number = max(free, first + place) if search else free
+                    free = number + 1
+                    record = JobRecord(number, mark, words, self._subdir(words, number))
                     new[mark] = record
                 records.append(record)
             journal.add_jobs(new.values())
         return records
+
+    def _subdir(self, words: Sequence[str], number: int) -> str:
+        """The folder that a job would have as the sweep's job of this number."""
+        node: Any = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
+        if node["subdir"] == _NUMBER:
+            return str(number)
+        config = self.loader.load_sweep_config(self.config, words)
+        before = HydraConfig.instance().cfg
+        with read_write(config), open_dict(config):
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+        try:
+            HydraConfig.instance().set_config(config)
+            return str(config.hydra.sweep.subdir)
+        finally:
+            HydraConfig.instance().cfg = before
 
     def _is_missing(self, job: Job) -> bool:
         if job.state is State.FAILED:
@@ -140,7 +160,7 @@ class RecordedLauncher(Launcher):
     def _run(self, journal: Journal, records: Sequence[JobRecord]) -> dict[int, JobReturn]:
         """Launch jobs; what came of each, by its number."""
         _wait_until_free(journal, records)
-        serial = str(self.node.get("_target_")).endswith(".BasicLauncher")
+        serial = self._target.endswith(".BasicLauncher")
         returned: dict[int, JobReturn] = {}
         for group in _runs_of_numbers(records) if serial else [[*records]] if records else []:
             journal.add_launch(record.number for record in group)
@@ -173,21 +193,6 @@ def _command() -> list[str]:
     """The words of this process, but for those that say where and what to do again."""
     own = ("hydra.sweep.dir=", "sweep.resume=", "sweep.retry=")
     return [word for word in sys.argv[1:] if not word.startswith(own)]
-
-
-def _subdir(config: DictConfig, number: int) -> str:
-    """The folder that a job would have as the sweep's job of this number."""
-    node: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
-    if node["subdir"] == _NUMBER:
-        return str(number)
-    before = HydraConfig.instance().cfg
-    with read_write(config), open_dict(config):
-        config.hydra.job.num, config.hydra.job.id = number, str(number)
-    try:
-        HydraConfig.instance().set_config(config)
-        return str(config.hydra.sweep.subdir)
-    finally:
-        HydraConfig.instance().cfg = before
 
 
 def _runs_of_numbers(records: Sequence[JobRecord]) -> Iterator[list[JobRecord]]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vaescope.errors import DataError
 from vaescope.run_folder.scores import read_validated
 from vaescope.scores.objective import names_of, no_score, objective_keys, objective_values
 from vaescope.sweeps.journal import Journal
@@ -42,18 +41,3 @@ def counted(jobs: Sequence[Job]) -> str:
     finished = numbers.pop(State.FINISHED)
     others = "".join(f", {number} {state}" for state, number in numbers.items() if number)
     return f"{finished} of {len(jobs)} jobs finished{others}"
-
-
-def best_of(jobs: Sequence[Job], objective: Any, direction: str | None) -> tuple[float, str] | None:
-    """The best value of the first objective so far, and the job that has it."""
-    found = []
-    for job in jobs:
-        try:
-            value = value_of(job, objective) if job.state is State.FINISHED else None
-        except (DataError, ValueError):
-            continue
-        if value is not None:
-            found.append((value[0] if isinstance(value, tuple) else value, job.name))
-    if not found or direction is None:
-        return None
-    return (max if direction == "maximize" else min)(found)
