@@ -61,7 +61,7 @@ ARROWS = {
     "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config", "timing"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
-    "loggers": LEAVES | {"files", "run_folder", "scores", "stopping"},
+    "loggers": LEAVES | {"dashboard", "files", "run_folder", "scores", "stopping"},
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
@@ -71,6 +71,7 @@ ARROWS = {
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
     | {"models", "panel", "report", "run_folder", "statistics", "updates"},
+    "dashboard": {"errors", "files", "scores"},
     "diagnosis": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "files", "metrics", "report", "run_folder"},
@@ -86,6 +87,7 @@ ARROWS = {
     | TEXTS
     | {
         "config",
+        "dashboard",
         "data",
         "diagnosis",
         "experiment",

@@ -28,6 +28,7 @@ GROUPS = defaultdict(list)
 for _path in sorted(CONF.glob("*/*.yaml")):
     if _path.parent.name != "local":  # a machine's own, git-ignored
         GROUPS[_path.parent.name].append(_path.stem)
+GROUPS.pop("wandb_sweep")  # read by wandb alone
 PAPERS = GROUPS.pop("paper")  # of ``reproduce`` alone, and no objects
 OPTIONS = [(group, option) for group, options in GROUPS.items() for option in options]
 ROOTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("[!_]*.yaml")}

@@ -31,9 +31,10 @@ def test_missing_package_is_one_sentence(tmp_path, monkeypatch, package):
 def test_missing_package_is_told_before_anything_is_trained(config, tmp_path, monkeypatch):
     from vaescope.experiment.training import train
 
+    composed = config("experiment=tiny", "logger=[mlflow]", "trainer.accelerator=cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"vaescope\[mlflow\]"):
-        train(config("experiment=tiny", "logger=[mlflow]", "trainer.accelerator=cpu"))
+        train(composed)
     assert not (tmp_path / "metrics.csv").exists()
 
 

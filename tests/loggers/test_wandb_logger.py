@@ -3,7 +3,8 @@
 import pytest
 import wandb
 
-from vaescope.loggers.wandb_runs import logged_in, wandb_logger
+from vaescope.dashboard.wandb_account import logged_in
+from vaescope.loggers.wandb_runs import wandb_logger
 
 RECORD = """
 hydra:

@@ -187,6 +187,19 @@ class ReportSchema(MachineSchema):
     sort: str | None = None
 
 
+@dataclass
+class DashboardSchema(MachineSchema):
+    """Root keys of ``dashboard.yaml`` and their types."""
+
+    project: str = MISSING
+    entity: str | None = None
+    title: Annotated[str, MinLen(1)] = MISSING
+    settings: list[str] = MISSING
+    scores: Annotated[list[str], MinLen(1)] | None = None
+    objective: str = MISSING
+    push: bool = MISSING
+
+
 SCHEMAS = (
     TrainSchema,
     EvaluateSchema,
@@ -195,4 +208,5 @@ SCHEMAS = (
     ModifySchema,
     ReproduceSchema,
     ReportSchema,
+    DashboardSchema,
 )

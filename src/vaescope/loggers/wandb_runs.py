@@ -1,18 +1,17 @@
 """wandb: a run on its dashboard; offline unless the user is logged in, so it needs no account."""
 
 import logging
-import netrc
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlparse
 
 from annotated_types import Interval
 
+from vaescope.dashboard.wandb_account import STEP, logged_in
 from vaescope.errors import first_line
-from vaescope.loggers.foreign_runs import kept_id
+from vaescope.loggers.foreign_runs import flat_settings, kept_id
 from vaescope.loggers.run_labels import labels_of
 from vaescope.loggers.tracker import Cell, Settings, Tracker
 from vaescope.ranges import in_range
@@ -20,7 +19,6 @@ from vaescope.scores import direction_of
 
 log = logging.getLogger(__name__)
 
-STEP = "trainer/global_step"  # updates so far: the x axis of every chart
 Artifact = Literal["checkpoints", "codes"]
 Seconds = Annotated[int, Interval(ge=1, le=10**6)]
 
@@ -90,8 +88,19 @@ class WandbRun:
         run.define_metric("*", step_metric=STEP)
 
     def log_settings(self, settings: Settings) -> None:
-        """As the run's config."""
-        self.run.config.update(dict(settings), allow_val_change=True)
+        """As the run's config.
+
+        A sweep of wandb's has put the options that it chose there, ``model: beta_vae``, and locked
+        them; what they stand for is beside them, ``model.beta``.
+        """
+        own, chosen = dict(self.run.config), {}
+        for key, value in settings.items():
+            if isinstance(value, Mapping) and isinstance(own.get(key), str):
+                chosen |= dict(flat_settings({key: value}))
+            else:
+                chosen[key] = value
+        new = {key: value for key, value in chosen.items() if key not in own or own[key] != value}
+        self.run.config.update(new, allow_val_change=True)
 
     def log_numbers(self, numbers: Mapping[str, float], step: int) -> None:
         """Into charts; the summary of a score has its best value and the last."""
@@ -164,20 +173,3 @@ def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> 
     if not run.offline and run.url:
         log.info("wandb: %s", run.url)
     return run
-
-
-def logged_in() -> bool:
-    """Whether a wandb key is at hand, in the environment or in the user's netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    import wandb  # slow, and not for runs without it
-
-    url = os.environ.get("WANDB_BASE_URL", wandb.Settings().base_url)
-    host = urlparse(url).hostname or ""
-    places = [os.environ.get("NETRC"), "~/.netrc", "~/_netrc"]
-    for path in (Path(place).expanduser() for place in places if place):
-        try:
-            return netrc.netrc(path).authenticators(host) is not None
-        except (OSError, netrc.NetrcParseError):
-            continue
-    return False
