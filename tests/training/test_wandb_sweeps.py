@@ -67,5 +67,7 @@ def test_an_agents_run_belongs_to_its_sweep(process, tmp_path, path):
     (logged,) = wandb_logs(tmp_path / "run")
     assert (logged.run["run_id"], logged.run["sweep_id"]) == ("r1", "s1")
     assert logged.config["seed"] == given["seed"]["value"]
-    assert logged.config["model"]["_target_"].startswith("vaescope.models.")
+    assert logged.config["model"] == given["model"]["value"]
+    assert logged.config["model._target_"].startswith("vaescope.models.")
+    assert logged.config["latent_dim"] == 3
     assert logged.summary["objective"] == pytest.approx(logged.curve("val/mig")[-1][1])

@@ -93,7 +93,8 @@ class WandbRun:
         A sweep of wandb's has put the options that it chose there, ``model: beta_vae``, and locked
         them; what they stand for is beside them, ``model.beta``.
         """
-        own, chosen = dict(self.run.config), {}
+        own = dict(self.run.config)
+        chosen: dict[str, Any] = {}
         for key, value in settings.items():
             if isinstance(value, Mapping) and isinstance(own.get(key), str):
                 chosen |= dict(flat_settings({key: value}))
