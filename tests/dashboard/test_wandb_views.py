@@ -12,7 +12,7 @@ import wandb_workspaces.workspaces as ws
 from wandb_workspaces.reports.v2.internal import ReportViewspec
 from wandb_workspaces.workspaces.internal import View
 
-from vaescope.dashboard import sections as made
+from vaescope.dashboard import chart_sections as made
 from vaescope.dashboard import wandb_views
 from vaescope.dashboard.wandb_views import Views, push_views, write_views
 from vaescope.errors import ConfigError

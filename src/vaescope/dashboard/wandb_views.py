@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaescope.dashboard.sections import FIGURES, Chart, log_keys, sections
+from vaescope.dashboard.chart_sections import FIGURES, Chart, log_keys, sections
 from vaescope.dashboard.wandb_account import STEP, logged_in
 from vaescope.errors import ConfigError, first_line
 from vaescope.files import write_json
