@@ -9,7 +9,7 @@ from torch import nn
 from vaescope.data import Panels
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.modification.closed_form import Patterns
-from vaescope.modification.game import Bounded, Game, Reference, clipped
+from vaescope.modification.game import Bounded, Game, Reference, Sparing, clipped
 from vaescope.modification.references import Rotation, standardise
 
 W = torch.randn(8, 2, generator=torch.Generator().manual_seed(1))
@@ -73,6 +73,21 @@ def test_a_price_adds_its_share_of_the_squared_change():
         assert torch.allclose(a + b, c, atol=1e-5)
     decoders = [gradients(p.objective(IMAGES, W, NOISE), p.entangled) for p in (free, priced)]
     assert all(torch.equal(a, b) for a, b in zip(*decoders, strict=True))
+
+
+def test_a_sparing_modification_leaves_the_images_as_they_are_along_its_axes():
+    axes = torch.linalg.qr(torch.randn(16, 3, generator=torch.Generator().manual_seed(4))).Q.T
+    players = game(clip=False)
+    whole = players.modification
+    spared = Sparing(whole, axes.view(3, 1, 4, 4))
+    for w in (W, 50 * W):
+        rest = spared(w).flatten(1)
+        assert (rest @ axes.T).abs().max() < 1e-5
+        assert rest.abs().max() <= 1
+        assert rest.abs().max() > 0.3
+        lost = whole(w).flatten(1) - rest
+        within = (whole(w).flatten(1) - whole(w).flatten(1) @ axes.T @ axes).abs().amax(1) <= 1
+        assert torch.allclose(lost[within] @ axes.T @ axes, lost[within], atol=1e-5)
 
 
 def test_references_of_equal_widths_have_codes_of_the_same_information():

@@ -120,6 +120,7 @@ class ModifySchema(MachineSchema):
 
     epsilon: Epsilon = MISSING
     price: NonNegative = MISSING
+    spared_components: Annotated[int, Interval(ge=0, le=20)] = MISSING
     direction: str = MISSING
     method: str = MISSING
     rotation: Any = MISSING

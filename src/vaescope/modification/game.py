@@ -41,6 +41,31 @@ class Bounded(nn.Module):
         return self.decoder(w).tanh()
 
 
+class Sparing(nn.Module):
+    """A modification that leaves what images show along some directions as it is.
+
+    Its part along them is taken away; what is left is scaled, image by image, where it exceeds 1.
+
+    Args:
+        modification: w [B, K] -> m [B, *image_shape] in [-1, 1].
+        axes: orthonormal directions [C, *image_shape].
+    """
+
+    axes: Tensor
+
+    def __init__(self, modification: nn.Module, axes: Tensor) -> None:
+        super().__init__()
+        self.modification = modification
+        self.register_buffer("axes", axes.flatten(1).float(), persistent=False)
+
+    def forward(self, w: Tensor) -> Tensor:
+        """The rest of the modification of standardised factors, in [-1, 1]."""
+        m = self.modification(w)
+        flat = m.flatten(1)
+        flat = flat - flat @ self.axes.T @ self.axes
+        return (flat / flat.abs().amax(1, keepdim=True).clamp(min=1)).view_as(m)
+
+
 class Reference(nn.Module):
     """An imagined VAE: a decoder of noisy codes whose KL term stays what it is.
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from vaescope.config.loading import build
 from vaescope.data import FactorDataModule, FactorDataset, stays_in_range, write_modified
 from vaescope.data.sets.modified.originals import name_of
-from vaescope.diagnosis import factor_grams
+from vaescope.diagnosis import factor_grams, principal_components
 from vaescope.distributions.likelihoods import Likelihood
 from vaescope.errors import ConfigError, DataError, Mistakes, first_line
 from vaescope.files import read_json, write_json
 from vaescope.hardware import device_of, set_threads
 from vaescope.modification.closed_form import Patterns
 from vaescope.modification.examples import Examples
-from vaescope.modification.game import Bounded, Direction, Game, Reference
+from vaescope.modification.game import Bounded, Direction, Game, Reference, Sparing
 from vaescope.modification.learning import Training
 from vaescope.modification.references import (
     Rotation,
@@ -205,6 +205,9 @@ def make_game(
         modification = parts.patterns.modification(
             dataset.factors, rotation, planes, dataset.image_shape, plain["direction"]
         )
+    if number := plain["spared_components"]:
+        axes = principal_components(dataset, 1.0, seed=seed).axes[:number]
+        modification = Sparing(modification, axes.to(dataset.device))
     both = (widths, widths_of_rotated(widths, gram, rotation))
     disentangled, entangled = (
         Reference(decoder, sigma, parts.widths.adapt)
