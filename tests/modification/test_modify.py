@@ -71,6 +71,15 @@ def test_the_set_is_the_original_plus_what_was_learnt(plain, tmp_path, method):
     assert (tmp_path / "made" / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_spared_components_of_panels_are_the_panels(plain):
+    made = modify(plain("spared_components=2", "epsilon=0.1"))
+    change = images_of(made.path) - Panels().batch(torch.arange(1024)).image
+    change = change.flatten(1)
+    for panel in (slice(0, 80), slice(80, 128)):
+        assert change[:, panel].abs().amax(1).median() > 1e-3
+        assert change[:, panel].mean(1).abs().max() < 0.1 / 254
+
+
 def test_factors_of_one_value_take_no_part():
     factors = Factors(("a", "one", "b"), (4, 1, 5), ("ordinal", "categorical", "ordinal"))
     pixels = torch.randint(0, 255, (20, 8, 8, 1), dtype=torch.uint8)

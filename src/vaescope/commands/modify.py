@@ -12,6 +12,7 @@ from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import resolved
 from vaescope.errors import ConfigError
+from vaescope.run_folder.modification import UNUSED
 
 
 @command
@@ -19,7 +20,7 @@ def main(config: DictConfig) -> Any:
     """Make a modified set and say what came of it."""
     with lasting():  # not for --help and --cfg
         from vaescope.data.sets.modified.folders import read_modified
-        from vaescope.modification import UNUSED, modify
+        from vaescope.modification import modify
         from vaescope.report.terminal import print_table
 
     check(config)

@@ -1,7 +1,7 @@
 """``vaescope modify``: from a configuration to a modified set, its picture and its record."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -46,6 +46,7 @@ from vaescope.run_folder.modification import (
     STATE,
     refuse_other_settings,
     refuse_others,
+    settings_of,
 )
 from vaescope.streams import stream
 
@@ -53,9 +54,6 @@ log = logging.getLogger(__name__)
 
 METHODS = ("learnt", "closed_form")
 _POINTS, _DRAWS = 200, 64  # of the factor Jacobian
-_OF_THE_MACHINE = ("output_dir", "data_dir", "data.data_dir", "threads", "device", "bar")
-# groups that choose a method of training, whose options do not matter here
-UNUSED = ("model", "posterior", "prior", "trainer", "view", "sampling", "hold_out")
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def modify(plain: Mapping[str, Any]) -> Modification:
         TrainingDivergedError: a loss is not finite.
     """
     folder = Path(plain["output_dir"]).expanduser()
-    identity = dict(_flat(plain))
+    identity = settings_of(plain)
     refuse_others(folder)
     if (folder / RECORD).is_file():
         refuse_other_settings(folder, _record(folder)["settings"], identity)
@@ -207,7 +205,7 @@ def make_game(
         )
     if number := plain["spared_components"]:
         axes = principal_components(dataset, 1.0, seed=seed).axes[:number]
-        modification = Sparing(modification, axes.to(dataset.device))
+        modification = Sparing(modification, axes)
     both = (widths, widths_of_rotated(widths, gram, rotation))
     disentangled, entangled = (
         Reference(decoder, sigma, parts.widths.adapt)
@@ -251,7 +249,7 @@ def _write(
     def change_of(values: Tensor, rows: Tensor) -> Tensor:
         return game.modification(standardise(module.factors, values).to(device))
 
-    facts = {"settings": dict(_flat(plain)), "history": [asdict(each) for each in state.history]}
+    facts = {"settings": settings_of(plain), "history": [asdict(each) for each in state.history]}
     write_modified(folder / SET, module, change_of, plain["epsilon"], facts)
     if len(module.image_shape) == 3:
         save_sheet(folder / SHEET, module.dataset, change_of, plain["epsilon"], plain["seed"])
@@ -290,14 +288,3 @@ def _record(folder: Path) -> dict[str, Any]:
             "writes it again"
         ) from error
     return record
-
-
-def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings that make a modification what it is, by dotted key."""
-    if isinstance(node, Mapping) and node:
-        for name, value in node.items():
-            dotted = f"{key}.{name}" if key else str(name)
-            if dotted not in (*_OF_THE_MACHINE, *UNUSED):
-                yield from _flat(value, dotted)
-    else:
-        yield key, list(node) if isinstance(node, tuple) else node

@@ -1,6 +1,6 @@
 """Contents of a folder of ``vaescope modify``, by which another folder is told from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,25 @@ from vaescope.run_folder.locking import LOCK
 SET, STATE, RECORD, SHEET = "set", LEARNING, MODIFICATION, "sheet.png"
 # what Hydra, the lock, a failed attempt and one that was killed leave
 _BESIDE = {HYDRAS, LOCK, ERROR, f".{SET}.part", f".{SET}.part.lock"}
+
+# groups of the configuration that have no part in a modification: they choose how to train
+UNUSED = ("model", "posterior", "prior", "trainer", "view", "sampling", "hold_out")
+_OF_THE_MACHINE = ("output_dir", "data_dir", "data.data_dir", "threads", "device", "bar")
+
+
+def settings_of(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that make a modification what it is, by dotted key, of a resolved configuration."""
+    return dict(_flat(plain))
+
+
+def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            dotted = f"{key}.{name}" if key else str(name)
+            if dotted not in (*_OF_THE_MACHINE, *UNUSED):
+                yield from _flat(value, dotted)
+    else:
+        yield key, list(node) if isinstance(node, tuple) else node
 
 
 def refuse_others(folder: Path) -> None:
