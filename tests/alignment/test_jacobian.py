@@ -56,7 +56,7 @@ def test_a_small_budget_means_small_chunks(decoder, codes, monkeypatch):
     seen = []
     push_units = jacobian_module.push_units
     monkeypatch.setattr(
-        jacobian_module, "push_units", lambda d, z: seen.append(len(z)) or push_units(d, z)
+        jacobian_module, "push_units", lambda d, z, n: seen.append(len(z)) or push_units(d, z, n)
     )
     torch.testing.assert_close(
         decoder_jacobian(decoder, codes, memory_mb=0), reference(decoder, codes)
@@ -66,6 +66,25 @@ def test_a_small_budget_means_small_chunks(decoder, codes, monkeypatch):
     wide = nn.Linear(3, 2**14).double()  # 128 KiB per code, 6 * 4 of them alive
     decoder_gram(wide, codes, memory_mb=6)
     assert seen == [2, 2, 2, 1]
+
+
+def test_tangents_of_many_latents_go_through_the_decoder_in_parts(monkeypatch):
+    torch.manual_seed(0)
+    wide = nn.Sequential(nn.Linear(40, 2**12), nn.Tanh()).double()  # 32 KiB a copy, 6 alive
+    codes, largest = torch.randn(2, 40, dtype=torch.float64), []
+    push = jacobian_module.vmap
+
+    def watched(function, **options):
+        def pushed(tangents):
+            largest.append(len(tangents))
+            return push(function, **options)(tangents)
+
+        return pushed
+
+    monkeypatch.setattr(jacobian_module, "vmap", watched)
+    found = decoder_jacobian(wide, codes, memory_mb=2)
+    assert max(largest) == 9  # 10 copies fit, one of them the output
+    torch.testing.assert_close(found, reference(wide, codes))
 
 
 def test_works_inside_inference_mode(decoder, codes):

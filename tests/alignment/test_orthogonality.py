@@ -14,6 +14,7 @@ from vaescope.alignment import (
     nearest_signed_permutation,
     right_singular_vectors,
 )
+from vaescope.alignment import dto as dto_module
 
 # Mean and standard deviation over rotations of scipy.stats.ortho_group, to two decimals.
 HAAR = {
@@ -139,6 +140,27 @@ def test_chance_of_two_latents_is_the_integral():
     # The angle to the nearest axis is uniform up to pi/4, and the distance 2 sqrt(2) sin(angle/2).
     exact = 16 * math.sqrt(2) / math.pi * (1 - math.cos(math.pi / 8))
     assert haar_chance(2)[0] == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("dim", [3, 200])
+def test_random_rotations_are_drawn_in_parts_and_are_the_same(dim, monkeypatch):
+    draw, sizes = torch.randn, []
+
+    def watched(shape, **options):
+        sizes.append(math.prod(shape))
+        return draw(shape, **options)
+
+    whole = haar_chance.__wrapped__(dim, 40)
+    monkeypatch.setattr(dto_module, "_MOST_NUMBERS", 1)
+    monkeypatch.setattr(torch, "randn", watched)
+    assert haar_chance.__wrapped__(dim, 40) == pytest.approx(whole, abs=1e-12)
+    assert sizes == [16 * dim**2] * 2 + [8 * dim**2]
+
+
+def test_chance_of_many_latents_is_of_few_rotations():
+    mean, spread = haar_chance(256)
+    assert spread / 64**0.5 < 0.01 / 3  # the mean is good to 0.01
+    assert mean == pytest.approx(haar_chance(256, num_samples=64, seed=1)[0], abs=0.01)
 
 
 def test_chance_of_one_latent_is_zero_and_kept():

@@ -13,10 +13,11 @@ os.environ.setdefault("WANDB_SILENT", "true")
 import pytorch_lightning as pl
 import torch
 
-from vaescope.callbacks.sessions import Begin
+from vaescope.callbacks.sessions import Begin, TimeSession
 from vaescope.data import FactorDataModule
 from vaescope.experiment import training
 from vaescope.run_folder.environment_file import environment
+from vaescope.timing import Stopwatch
 
 
 def head(title: str, settings: Mapping[str, Any]) -> None:
@@ -78,7 +79,8 @@ def ready_to_fit(
     plain: dict[str, Any],
 ) -> tuple[pl.Trainer, training.Model, FactorDataModule]:
     """What ``vaescope train`` hands to the trainer; its record of settings is not written."""
-    trainer, model, data = training._build(plain, True, Begin(lambda: None))
+    session = TimeSession(Path(plain["output_dir"]), Stopwatch())
+    trainer, model, data = training._build(plain, True, Begin(lambda: None), session)
     training._prepare(model, plain)
     return trainer, model, data
 

@@ -9,9 +9,11 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 
 from vaescope.metrics import udr
+from vaescope.metrics.unsupervised import model_ranking
 from vaescope.metrics.unsupervised.model_ranking import _correlations, _lasso, _ranks, _standardised
 
 SIMILARITIES = ["spearman", "lasso"]
+BOTH = torch.arange(2)
 
 
 def normal(seed, *shape):
@@ -83,7 +85,7 @@ def test_scores_are_those_of_the_loops(similarity, models):
 def test_lasso_coefficients_are_those_of_sklearn():
     codes = half_agreeing(0, 3)
     scaled = _standardised(codes)
-    found = _lasso(_correlations(scaled), 0.1)
+    found = _lasso(_correlations(scaled, torch.arange(len(scaled))), torch.arange(len(scaled)), 0.1)
     for a in range(3):
         fit = Lasso(alpha=0.1, tol=1e-12, max_iter=100_000)
         for b in {0, 1, 2} - {a}:
@@ -96,8 +98,8 @@ def test_lasso_satisfies_its_conditions_on_nearly_dependent_latents():
     first[:, 1] = first[:, 0] + 0.15 * first[:, 1]
     second = first @ normal(1, 5, 5) + 0.1 * normal(2, 400, 5)
     first[:, 3] = 0.0
-    correlations = _correlations(_standardised(torch.stack([first, second])))
-    weights = _lasso(correlations, 0.1)[[0, 1], [1, 0]]
+    correlations = _correlations(_standardised(torch.stack([first, second])), BOTH)
+    weights = _lasso(correlations, BOTH, 0.1)[[0, 1], [1, 0]]
     slope = correlations[[0, 1], [1, 0]] - correlations[[0, 1], [0, 1]] @ weights
     assert bool((weights[0, 3] == 0).all())
     assert float(slope.abs().max()) <= 0.1 + 1e-8
@@ -107,7 +109,7 @@ def test_lasso_satisfies_its_conditions_on_nearly_dependent_latents():
 
 def test_correlations_of_ranks_are_spearmans_with_ties():
     codes = torch.randint(6, (2, 80, 3), generator=torch.Generator().manual_seed(0)).double()
-    found = _correlations(_standardised(_ranks(codes)))
+    found = _correlations(_standardised(_ranks(codes)), BOTH)
     expected = spearmanr(codes[0].numpy(), codes[1].numpy())[0][:3, 3:]
     np.testing.assert_allclose(found[0, 1], expected, atol=1e-12)
 
@@ -214,3 +216,20 @@ def test_what_cannot_be_ranked_is_refused(codes, kl, message):
 def test_an_unknown_similarity_is_refused():
     with pytest.raises(ValueError, match="'lasso' or 'spearman'"):
         udr(torch.zeros(2, 5, 2), torch.ones(2, 2), similarity="pearson")
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_strengths_are_held_for_a_few_models_at_a_time(similarity, monkeypatch):
+    codes, sizes = half_agreeing(0, 5), []
+    expected = udr(codes, all_informative(codes), similarity=similarity)
+    scores = model_ranking._pair_scores
+
+    def watched(strengths, *given):
+        sizes.append(len(strengths))
+        return scores(strengths, *given)
+
+    monkeypatch.setattr(model_ranking, "_pair_scores", watched)
+    monkeypatch.setattr(model_ranking, "_MOST_STRENGTHS", 2 * 5 * codes.shape[2] ** 2)
+    found = udr(codes, all_informative(codes), similarity=similarity)
+    assert sizes == [2, 2, 1]
+    torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)

@@ -18,6 +18,7 @@ from vaescope.report.comparison.differences import settings_of
 from vaescope.report.comparison.figures import MARGIN, WIDTH, scatter, strip
 from vaescope.report.comparison.page import compare
 from vaescope.report.comparison.rows import compare_runs, correlations
+from vaescope.report.comparison.seed_groups import Member, groups_of
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.run_folder.runs import find_runs
 from vaescope.scores import record_of
@@ -560,3 +561,34 @@ def test_real_configurations_differ_in_what_the_shell_changed(tmp_path, config):
         found[name] = settings_of(run)
     assert found["a"] == found["b"] != found["c"]
     assert found["a"].keys() >= {"model.beta", "posterior.path", "optimizer.lr", "data.source"}
+
+
+class Counted(dict):
+    """Settings that count how often one of them is asked for."""
+
+    asked = 0
+
+    def get(self, key, default=None):
+        Counted.asked += 1
+        return super().get(key, default)
+
+    def __getitem__(self, key):
+        Counted.asked += 1
+        return super().__getitem__(key)
+
+
+def test_work_grows_as_the_number_of_groups(tmp_path):
+    folder = leave(tmp_path / "run", {"mig": [0.1]})
+    (run,) = find_runs([str(folder)])
+
+    def reads(groups):
+        keys = ("model.beta", "network._target_", "data.size")
+        members = [
+            Member(run, run.rows[0], Counted(settings_of(run) | dict.fromkeys(keys, number)))
+            for number in range(groups)
+        ]
+        Counted.asked = 0
+        assert len(groups_of(members, keys, None)) == groups
+        return Counted.asked
+
+    assert reads(200) < 12 * reads(20)

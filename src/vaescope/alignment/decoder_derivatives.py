@@ -124,14 +124,22 @@ def check_chunk(chunk: int) -> None:
         raise ValueError(f"chunk = {chunk}, but at least one code at a time is needed")
 
 
-def push_units(decode: Decode, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs [n, X] and Jacobians [n, X, D] at once; forward mode can differentiate them again."""
+def push_units(
+    decode: Decode, codes: Tensor, at_a_time: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Outputs [n, X] and Jacobians [n, X, D] at once; forward mode can differentiate them again.
+
+    Of many latents, so many go through the decoder at a time; None: all.
+    """
     num_codes, dim = codes.shape
     units = torch.eye(dim, dtype=codes.dtype, device=codes.device)
     tangents = units[:, None, :].expand(dim, num_codes, dim)
     shared_output: Any = (None, 0)
     push = vmap(lambda tangent: jvp(decode, (codes,), (tangent,)), out_dims=shared_output)
-    output, columns = push(tangents)[:2]
+    pushed = [push(some)[:2] for some in tangents.split(at_a_time or dim)]
+    output, columns = pushed[0]
+    if len(pushed) > 1:
+        columns = torch.cat([some for _, some in pushed])
     if output.ndim < 2 or len(output) != num_codes:
         given = f"{num_codes} codes to an output of shape {tuple(output.shape)}"
         raise ValueError(f"decode maps {given}, but [{num_codes}, ...] is needed")
@@ -151,13 +159,15 @@ def _chunks(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Outputs [n, X] and Jacobians [n, X, D] of one chunk of codes after the other."""
     check_codes(codes)
+    at_a_time = codes.shape[1]
     if chunk is None:
-        chunk = max(1, copies_that_fit(decode, codes, memory_mb) // (codes.shape[1] + 1))
+        copies = copies_that_fit(decode, codes, memory_mb)
+        chunk, at_a_time = max(1, copies // (at_a_time + 1)), min(at_a_time, max(1, copies - 1))
     check_chunk(chunk)
     for part in codes.split(chunk):
         # Forward mode needs ordinary tensors, and evaluation loops run in inference mode.
         with torch.inference_mode(False), torch.no_grad():
-            found = push_units(decode, part.clone())
+            found = push_units(decode, part.clone(), at_a_time)
         yield found
 
 

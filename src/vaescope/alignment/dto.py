@@ -77,13 +77,17 @@ def distance_to_orthogonality(vectors: Tensor) -> Tensor:
     return torch.linalg.matrix_norm(vectors - nearest_signed_permutation(vectors))
 
 
+_MOST_NUMBERS = 2**20  # of random matrices held at a time, 8 MB
+
+
 @cache
-def haar_chance(dim: int, num_samples: int = 10_000, seed: int = 0) -> tuple[float, float]:
+def haar_chance(dim: int, num_samples: int | None = None, seed: int = 0) -> tuple[float, float]:
     """DtO of local axes with uniformly random directions: the value without any alignment.
 
     Args:
         dim: number of latents D, at least 1.
-        num_samples: random matrices drawn.
+        num_samples: random matrices drawn; None: 10,000 of up to 32 latents, of more fewer, as
+            the cube of their number, but 64: the larger, the less their distances differ.
         seed: of the draw.
 
     Returns:
@@ -97,10 +101,16 @@ def haar_chance(dim: int, num_samples: int = 10_000, seed: int = 0) -> tuple[flo
         >>> round(haar_chance(2, num_samples=1000)[0], 1)
         0.5
     """
+    if num_samples is None:
+        num_samples = 10_000 if dim <= 32 else max(64, int(10_000 * (32 / dim) ** 3))
     if dim < 1 or num_samples < 1:
         raise ValueError(f"dim = {dim} and num_samples = {num_samples}, but both must be positive")
     generator = torch.Generator().manual_seed(seed)
-    shape = (num_samples, dim, dim)
-    normal = torch.randn(shape, generator=generator, dtype=torch.float64)
-    distances = distance_to_orthogonality(torch.linalg.qr(normal).Q)
+    parts = []
+    at_a_time = max(1, _MOST_NUMBERS // (16 * dim**2)) * 16  # torch draws by 16
+    for first in range(0, num_samples, at_a_time):
+        shape = (min(at_a_time, num_samples - first), dim, dim)
+        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
+        parts.append(distance_to_orthogonality(torch.linalg.qr(normal).Q))
+    distances = torch.cat(parts)
     return float(distances.mean()), float(distances.std(correction=0))

@@ -14,6 +14,7 @@ Similarity = Literal["lasso", "spearman"]
 _PENALTY = 0.1
 _MAX_SWEEPS = 10_000
 _TOLERANCE = 1e-10
+_MOST_STRENGTHS = 2**24  # between latents held at a time: 128 MB, a few times over
 
 
 def udr(
@@ -59,24 +60,29 @@ def udr(
     informative = (kl > kl_threshold).to(stacked.device)
     if similarity == "spearman":
         scaled = _standardised(_ranks(stacked)) * informative[:, None]
-        strengths = _correlations(scaled).abs()
     elif similarity == "lasso":
         scaled = _standardised(stacked) * informative[:, None]
-        strengths = _lasso(_correlations(scaled), _PENALTY).abs()
     else:
         raise ValueError(f"similarity = {similarity!r}, but 'lasso' or 'spearman' is needed")
-    pairs = _pair_scores(strengths, informative)
+    at_a_time = max(1, _MOST_STRENGTHS // (len(scaled) * scaled.shape[2] ** 2))
+    parts = []
+    for models in torch.arange(len(scaled), device=scaled.device).split(at_a_time):
+        strengths = _correlations(scaled, models)
+        if similarity == "lasso":
+            strengths = _lasso(strengths, models, _PENALTY)
+        parts.append(_pair_scores(strengths.abs(), models, informative))
+    pairs = torch.cat(parts)
     partners = ~torch.eye(len(pairs), dtype=torch.bool, device=pairs.device)
     others = pairs.T[partners].view(len(pairs), -1)
     return others.quantile(0.5, dim=1)
 
 
-def _pair_scores(strengths: Tensor, informative: Tensor) -> Tensor:
-    """Pair scores [S, S] of strengths [S, S, D, D] that are 0 for latents that do not count."""
-    rows = _relative(strengths, 3) * informative[:, None]
+def _pair_scores(strengths: Tensor, models: Tensor, informative: Tensor) -> Tensor:
+    """Pair scores [M, S] of strengths [M, S, D, D] that are 0 for latents that do not count."""
+    rows = _relative(strengths, 3) * informative[models, None]
     columns = _relative(strengths, 2) * informative[None]
     count = informative.sum(1).clamp(min=1)
-    return 0.5 * (rows.sum(2) / count[:, None] + columns.sum(2) / count[None])
+    return 0.5 * (rows.sum(2) / count[models, None] + columns.sum(2) / count[None])
 
 
 def _relative(strengths: Tensor, dim: int) -> Tensor:
@@ -84,24 +90,26 @@ def _relative(strengths: Tensor, dim: int) -> Tensor:
     return strengths.amax(dim).square() / total.where(total > 0, 1.0)
 
 
-def _correlations(scaled: Tensor) -> Tensor:
-    """Correlations [S, S, D, D] of latents of the first model with those of the second."""
+def _correlations(scaled: Tensor, models: Tensor) -> Tensor:
+    """Correlations [M, S, D, D] of latents of these models [M] with those of all."""
     num_models, num_samples, dim = scaled.shape
-    flat = scaled.transpose(1, 2).reshape(num_models * dim, num_samples)
-    products = (flat @ flat.T / num_samples).view(num_models, dim, num_models, dim)
+    columns = scaled.transpose(1, 2)
+    own, every = columns[models].flatten(0, 1), columns.flatten(0, 1)
+    products = (own @ every.T / num_samples).view(len(models), dim, num_models, dim)
     return products.transpose(1, 2)
 
 
-def _lasso(correlations: Tensor, penalty: float) -> Tensor:
-    """Lasso coefficients [S, S, D, D]: first model's latents (rows) predict the second's.
+def _lasso(correlations: Tensor, models: Tensor, penalty: float) -> Tensor:
+    """Lasso coefficients [M, S, D, D]: the latents of these models (rows) predict those of all.
 
     Coordinate descent on the normal equations, for all targets of all pairs at once; a model with
     itself is left at 0, like latents of variance 0. Latents of one model that correlate beyond
     about 0.999 may share a coefficient otherwise than at the minimum when the sweeps end.
     """
-    num_models, dim = len(correlations), correlations.shape[-1]
-    own = correlations[torch.arange(num_models), torch.arange(num_models)]  # [S, D, D]
-    itself = torch.eye(num_models, dtype=torch.bool, device=own.device)[:, :, None, None]
+    num_models, dim = correlations.shape[1], correlations.shape[-1]
+    own = correlations[torch.arange(len(models)), models]  # [M, D, D]
+    every = torch.arange(num_models, device=own.device)
+    itself = (models[:, None] == every)[:, :, None, None]
     targets = correlations.masked_fill(itself, 0.0).transpose(1, 2).flatten(2)
     weights = torch.zeros_like(targets)
     scale = own.diagonal(dim1=1, dim2=2)
@@ -114,7 +122,7 @@ def _lasso(correlations: Tensor, penalty: float) -> Tensor:
             weights[:, j] = torch.nn.functional.softshrink(residual, penalty) * inverse[:, j]
         if float((weights - before).abs().max()) <= _TOLERANCE:
             break
-    return weights.view(num_models, dim, num_models, dim).transpose(1, 2)
+    return weights.view(len(models), dim, num_models, dim).transpose(1, 2)
 
 
 def _ranks(codes: Tensor) -> Tensor:

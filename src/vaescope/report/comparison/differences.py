@@ -27,7 +27,7 @@ OF_THE_MACHINE = {
     *(f"optimizer.{key}" for key in ("fused", "foreach", "_partial_")),
     *(f"data.{key}" for key in ("data_dir", "cache", "num_workers", "placement")),
 }
-METHOD, SOURCE = "model._target_", "data.source"
+METHOD, DATA, SOURCE = "model._target_", "data._target_", "data.source"
 # what may be averaged over with group_by although it stands in the group ``data``
 NOT_THE_DATA = {"data.batch_size", "data.seed"}
 # runs of before the group ``prior``
@@ -110,9 +110,36 @@ def _names_a_class(key: str) -> bool:
     return key.endswith("._target_") or key == "posterior.path"
 
 
-def own_settings(
-    settings: Settings, keys: Sequence[str], runs: Sequence[Settings]
-) -> dict[str, str]:
+class SettingsInUse:
+    """Which values the runs have of each setting, counted in one pass over all of them.
+
+    Args:
+        keys: of the settings.
+        runs: settings of each run.
+    """
+
+    def __init__(self, keys: Sequence[str], runs: Sequence[Settings]) -> None:
+        self._values: dict[tuple[str, str, Any], set[Any]] = {}
+        for each in runs:
+            for key in keys:
+                if key in each:
+                    self._add(key, "", None, each[key])
+                for kind in (METHOD, DATA):
+                    self._add(key, kind, each.get(kind), each.get(key))
+
+    def _add(self, key: str, kind: str, of: Any, value: Any) -> None:
+        self._values.setdefault((key, kind, of), set()).add(value)
+
+    def vary(self, key: str) -> bool:
+        """Whether the runs that have the setting differ in it."""
+        return len(self._values.get((key, "", None), ())) > 1
+
+    def vary_within(self, key: str, kind: str, settings: Settings) -> bool:
+        """Whether runs of the same method, or data, as one differ in it, or some lack it."""
+        return len(self._values[key, kind, settings.get(kind)]) > 1
+
+
+def own_settings(settings: Settings, keys: Sequence[str], in_use: SettingsInUse) -> dict[str, str]:
     """A run's values of the settings in which runs differ, by short name.
 
     Method and data are left out, they have columns of their own; so are settings that are null, and
@@ -122,13 +149,13 @@ def own_settings(
     shown = {}
     for key in keys:
         value = settings.get(key)
-        if key in (METHOD, "data._target_") or value is None:
+        if key in (METHOD, DATA) or value is None:
             continue
-        same = [each for each in runs if each.get(METHOD) == settings.get(METHOD)]
-        varies = len({each[key] for each in runs if key in each}) > 1
-        within = len({each.get(key) for each in same}) > 1
-        option = key.startswith("model.")
-        if (value not in (0, False) or within) if option else (varies or _names_a_class(key)):
+        if key.startswith("model."):
+            told = value not in (0, False) or in_use.vary_within(key, METHOD, settings)
+        else:
+            told = in_use.vary(key) or _names_a_class(key)
+        if told:
             shown[short_name(key)] = text_of(key, value)
     return shown
 

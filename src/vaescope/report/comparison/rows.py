@@ -76,7 +76,8 @@ def compare_runs(
     Raises:
         ConfigError: if no run has finished, or for a score or setting that no run has.
     """
-    members = [Member(run, row, settings_of(run)) for run in runs for row in run.rows]
+    found = ((run, settings_of(run)) for run in runs if run.rows)
+    members = [Member(run, row, settings) for run, settings in found for row in run.rows]
     if not members:
         raise ConfigError(
             f"runs: none of the {len(runs)} runs has finished; {runs[0].folder}: {runs[0].problem}"
@@ -171,7 +172,8 @@ def _without_repeats(
             reason = f"the same settings and seed as {member.run.folder}, which counts instead"
             lines.append(_line(kept[same], reason))
         kept[same] = member
-    return [m for m in members if any(m is other for other in kept.values())], lines
+    counted = {id(member) for member in kept.values()}
+    return [member for member in members if id(member) in counted], lines
 
 
 def _line(member: Member, reason: str) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from vaescope.report.comparison.differences import (
+    DATA,
     METHOD,
     Settings,
+    SettingsInUse,
     chosen_keys,
     is_data,
     own_settings,
@@ -117,11 +119,12 @@ def groups_of(
     for member in members:
         values = (member.settings.get(key) for key in own)
         found.setdefault((member.row["step"], *values), []).append(member)
-    return [_group(inside, own, over, every) for inside in found.values()]
+    in_use = SettingsInUse(own, every)
+    return [_group(inside, own, over, in_use) for inside in found.values()]
 
 
 def _group(
-    inside: Sequence[Member], own: Sequence[str], over: Sequence[str], every: Sequence[Settings]
+    inside: Sequence[Member], own: Sequence[str], over: Sequence[str], in_use: SettingsInUse
 ) -> Group:
     first = inside[0]
     methods = list(dict.fromkeys(member.row["model"] for member in inside))
@@ -131,14 +134,13 @@ def _group(
         if len(values) > 1 and key != METHOD:
             pooled[short_name(key)] = [text_of(key, value) for value in values]
     mine, data, updates = first.settings, str(first.row["data"]), int(first.row["step"])
-    same = [each for each in every if each.get("data._target_") == mine.get("data._target_")]
     special = [  # other observations of the same data set; a view only puts them together
         f"{key}={text_of(key, mine[key])}"
         for key in own
         if is_data(key) and not key.startswith("data.view") and mine.get(key) is not None
-        if len({each.get(key) for each in same}) > 1
+        if in_use.vary_within(key, DATA, mine)
     ]
-    differs, place = own_settings(mine, own, every), ", ".join([data, *special])
+    differs, place = own_settings(mine, own, in_use), ", ".join([data, *special])
     return Group(", ".join(methods), data, updates, differs, pooled, inside, place)
 
 
