@@ -11,7 +11,7 @@ from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.ranges import Count, in_range
 from vaescope.statistics import Drift, Statistics
-from vaescope.statistics.encoded_split import encode_split
+from vaescope.statistics.encoded_split import EncodedSplit, encode_split
 from vaescope.statistics.members import add_group_scores, scores_of_split
 from vaescope.timing import spent_on
 
@@ -31,10 +31,10 @@ class Evaluation(AfterUpdates, pl.Callback):
     def __init__(
         self,
         statistics: Statistics,
-        every_n_steps: Count = 500,
+        every_n_steps: Count = 1000,
         num_samples: Count = 5000,
-        num_losses: Count = 1000,
-        num_jacobians: Count = 128,
+        num_losses: Count = 500,
+        num_jacobians: Count = 64,
     ) -> None:
         self.statistics = statistics
         self.every_n_steps = every_n_steps
@@ -42,6 +42,7 @@ class Evaluation(AfterUpdates, pl.Callback):
         self.num_losses = num_losses
         self.num_jacobians = num_jacobians
         self.history: list[dict[str, float]] = []  # one row an evaluation and member
+        self._last: EncodedSplit | None = None  # of the first member
         self._kept: dict[int, Tensor] = {}  # mean codes at the last regular evaluation, by seed
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -62,6 +63,7 @@ class Evaluation(AfterUpdates, pl.Callback):
         drifts = [s for s in self.statistics.values() if isinstance(s, Drift)]
         num_kept = max((drift.num_samples for drift in drifts), default=0)
         step, rows, codes = trainer.global_step, {}, []
+        self._last = None
         for model in module.members():
             encoded = encode_split(
                 model,
@@ -79,11 +81,18 @@ class Evaluation(AfterUpdates, pl.Callback):
                 continue
             if num_kept and step % self.every_n_steps == 0:  # an end may be put off
                 self._kept[model.seed] = encoded.mean[:num_kept].clone()
+            self._last = self._last or encoded
             rows[model.seed] = scores_of_split(encoded, self.statistics)
             codes.append(encoded.codes())
         add_group_scores(rows, codes, self.statistics)
         self.history += [{"step": step, "seed": seed, **row} for seed, row in rows.items()]
         publish(trainer, rows, step)
+
+    def encoded(self, model: LatentModel, step: int) -> EncodedSplit | None:
+        """The split as the last evaluation has encoded it, if it was by this model at this step."""
+        last = self._last
+        same = last is not None and (last.model.seed, last.step) == (model.seed, step)
+        return last if same else None
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last evaluation, whatever ended the run."""

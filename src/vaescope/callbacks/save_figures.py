@@ -1,12 +1,13 @@
 """Figures of the model when training ends: traversals, reconstructions and two heat maps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 import torch
 from annotated_types import Interval
 
+from vaescope.callbacks.objective import evaluation_of
 from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.files import replacing
@@ -57,12 +58,13 @@ class SaveFigures(pl.Callback):
         if model is None:  # all of them diverged
             return
         data: FactorDataModule = trainer.datamodule  # type: ignore[attr-defined] # set by fit
-        index = data.evaluation_rows("val", min(1000, len(data.rows["val"])))
-        step = trainer.global_step
-        single = EvaluationBatches(data.dataset, None, data.split_seed)
-        encoded = encode_split(
-            model, single, index, split="val", step=step, num_losses=0, num_jacobians=128
-        )
+        step, evaluation = trainer.global_step, evaluation_of(trainer)
+        encoded = evaluation.encoded(model, step) if evaluation else None
+        if encoded is None:
+            index = data.evaluation_rows("val", min(1000, len(data.rows["val"])))
+            single = EvaluationBatches(data.dataset, None, data.split_seed)
+            about: dict[str, Any] = {"num_losses": 0, "num_jacobians": 64}
+            encoded = encode_split(model, single, index, split="val", step=step, **about)
         which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""
         order, _, _ = active_first(encoded)
         rows = traversals(

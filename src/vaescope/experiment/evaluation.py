@@ -133,7 +133,7 @@ def final_scores(
     step: int,
     split: str = "test",
     num_samples: int = 10_000,
-    num_jacobians: int = 1000,
+    num_jacobians: int = 256,
     history: Sequence[Mapping[str, float]] = (),
 ) -> dict[int, dict[str, float]]:
     """All scores of trained models on a part of the data.
