@@ -9,6 +9,7 @@ import wandb
 from PIL import Image
 
 from builders.wandb_log import wandb_logs
+from vaescope.dashboard.chart_sections import FIGURES
 from vaescope.experiment.training import train
 from vaescope.loggers.results import score_table
 from vaescope.scores import LOGGED
@@ -113,6 +114,12 @@ def test_figures_are_those_of_the_folder(logged, folder, name):
     assert (step, kind) == (10, "image-file")
     with Image.open(path) as kept, Image.open(folder / f"{name}.png") as own:
         assert kept.tobytes() == own.tobytes()
+
+
+def test_dashboards_know_the_figures(logged):
+    keys = {key.split(".")[0] for row in logged.records["history"] for key in row["item"]}
+    shown = {key.removeprefix("figures/") for key in keys if key.startswith("figures/")}
+    assert shown == {*FIGURES}
 
 
 def test_traversals_move(logged):
