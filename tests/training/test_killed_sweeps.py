@@ -45,6 +45,7 @@ def at_work(sweep):
     for job in sorted(sweep.glob("*/")):
         try:
             pid = int((job / ".lock").read_text().split()[1])
+            os.kill(pid, 0)  # one that was killed leaves its lock behind
         except (OSError, IndexError, ValueError):
             continue
         if (job / "checkpoints" / "last.ckpt").is_file() and not (job / "scores.json").exists():

@@ -48,6 +48,7 @@ class SweepSchema:
 
     resume: str | None = None
     retry: bool = False
+    pack: str | None = None
 
 
 @dataclass

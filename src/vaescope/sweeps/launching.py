@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from pathlib import Path
@@ -17,10 +17,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from vaescope.config.overrides import word
-from vaescope.errors import JobKilledError, RunsFailedError, first_line
+from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, first_line
 from vaescope.run_folder.locking import is_free, locked
 from vaescope.sweeps.composing import SUBDIR, ComposedOnce
 from vaescope.sweeps.journal import JobRecord, Journal
+from vaescope.sweeps.packing import Unit, is_refused, pack_seeds, units_of, unpack
 from vaescope.sweeps.results import value_of
 from vaescope.sweeps.search import is_search
 from vaescope.sweeps.states import Job, State, read_job, written_to
@@ -160,18 +161,44 @@ class RecordedLauncher(Launcher):
     def _run(self, journal: Journal, records: Sequence[JobRecord]) -> dict[int, JobReturn]:
         """Launch jobs; what came of each, by its number."""
         _wait_until_free(journal, records)
+        before = {record.number: record.folder for record in records}
+        if _pack_of(self.config):
+            records = pack_seeds(
+                journal, records, lambda words: self.loader.identity(self.config, words)
+            )
+        units = units_of(journal, records)
+        results = self._launch(journal, units)
+        refused = [unit for unit in units if is_refused(journal, unit, results[unit.number])]
+        if refused:
+            log.info("packs that can be no ensemble, run as single jobs: %d", len(refused))
+            units = [unit for unit in units if unit not in refused]
+            single = [each for unit in refused for each in unpack(journal, unit, before)]
+            results |= self._launch(journal, single)
+            units += single
+        returned: dict[int, JobReturn] = {}
+        for unit in units:
+            result = results[unit.number]
+            for record in unit.records:
+                of_pack = record.pack is not None and result.status is JobStatus.COMPLETED
+                returned[record.number] = (
+                    self._returned(read_job(journal, record)) if of_pack else result
+                )
+        return returned
+
+    def _launch(self, journal: Journal, units: Sequence[Unit]) -> dict[int, JobReturn]:
+        """Have the user's launcher run what is to be run; by the number of each."""
         serial = self._target.endswith(".BasicLauncher")
         returned: dict[int, JobReturn] = {}
-        for group in _runs_of_numbers(records) if serial else [[*records]] if records else []:
-            journal.add_launch(record.number for record in group)
-            words = [[*record.overrides, word(SUBDIR, record.folder)] for record in group]
-            for record, result in zip(
-                group, self.inner.launch(words, group[0].number), strict=True
-            ):
-                returned[record.number] = result
+        for group in _runs_of_numbers(units) if serial else [[*units]] if units else []:
+            journal.add_launch(record.number for unit in group for record in unit.records)
+            words = [[*unit.overrides, word(SUBDIR, unit.folder)] for unit in group]
+            results = self.inner.launch(words, initial_job_idx=group[0].number)
+            for unit, result in zip(group, results, strict=True):
+                returned[unit.number] = result
                 error = result._return_value
                 if result.status is JobStatus.FAILED and isinstance(error, JobKilledError):
-                    journal.add_killed(record.number, first_line(error))
+                    for record in unit.records:
+                        journal.add_killed(record.number, first_line(error))
         return returned
 
     def _returned(self, job: Job) -> JobReturn:
@@ -195,11 +222,21 @@ def _command() -> list[str]:
     return [word for word in sys.argv[1:] if not word.startswith(own)]
 
 
-def _runs_of_numbers(records: Sequence[JobRecord]) -> Iterator[list[JobRecord]]:
-    """Records whose numbers follow each other: a launcher counts from the first one's."""
-    key: Callable[[tuple[int, JobRecord]], int] = lambda pair: pair[1].number - pair[0]  # noqa: E731
-    for _, group in groupby(enumerate(records), key=key):
-        yield [record for _, record in group]
+def _pack_of(config: DictConfig) -> bool:
+    """Whether seeds are to be packed.
+
+    Raises:
+        ConfigError: for anything else that was to be.
+    """
+    if config.sweep.pack not in (None, "seed"):
+        raise ConfigError(f"config.sweep.pack: {config.sweep.pack!r} was given; give seed, or null")
+    return config.sweep.pack is not None
+
+
+def _runs_of_numbers(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+    """Those whose numbers follow each other: a launcher counts from the first one's."""
+    for _, group in groupby(enumerate(units), key=lambda pair: pair[1].number - pair[0]):
+        yield [unit for _, unit in group]
 
 
 def _wait_until_free(journal: Journal, records: Sequence[JobRecord]) -> None:

@@ -34,7 +34,7 @@ class Standing:
         self, journal: Journal, records: Sequence[JobRecord], objective: Any, num_before: int = 0
     ) -> None:
         self.journal, self.objective = journal, objective
-        self.open = dict.fromkeys(records, State.PENDING)
+        self.open = dict.fromkeys((record.number for record in records), State.PENDING)
         self.num_jobs, self.num_before = len(records) + num_before, num_before
         self.num_finished = self.num_failed = 0
         self.key, self.direction = _first_of(objective)
@@ -43,7 +43,8 @@ class Standing:
 
     def update(self) -> None:
         """Look at the jobs that have not ended."""
-        for record in list(self.open):
+        for number in list(self.open):
+            record = self.journal.records[number]  # it may have been packed since
             state = state_of(self.journal, record)
             if state is State.FINISHED:
                 self.num_finished += 1
@@ -51,13 +52,14 @@ class Standing:
             elif state is State.FAILED and self._failed_now(record):
                 self.num_failed += 1
             else:
-                self.open[record] = state
+                self.open[number] = state
                 continue
-            del self.open[record]
+            del self.open[number]
 
     def running(self) -> list[JobRecord]:
         """Jobs at work."""
-        return [record for record, state in self.open.items() if state is State.RUNNING]
+        numbers = [number for number, state in self.open.items() if state is State.RUNNING]
+        return [self.journal.records[number] for number in numbers]
 
     def line(self) -> str:
         """One line: counts, the time that is left, and the best value so far."""
