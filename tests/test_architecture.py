@@ -65,7 +65,7 @@ ARROWS = {
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
-    "updates": {"callbacks", "data", "ensemble", "minibatch", "models"},
+    "updates": {"callbacks", "data", "ensemble", "errors", "minibatch", "models"},
     "sweeps": TEXTS | {"config", "report", "run_folder", "scores", "stopping"},
     "experiment": LEAVES
     | TEXTS

@@ -75,14 +75,15 @@ class Ensemble(pl.LightningModule):
 
     def members(self) -> Iterator[LatentModel]:
         """Every member that has not diverged, as a model of its own with copies of its weights."""
-        self._freeze(~self._finite_weights())
+        self._freeze(~self._finite_weights(), self.global_step)
         for number, step in enumerate(self.diverged_at.tolist()):
             if step < 0:
                 yield self.member(number)
 
     def freeze_member(self, seed: int) -> None:
         """Hold a member's weights from now on, and leave it out of ``members``."""
-        self._freeze(torch.tensor([own == seed for own in self.seeds], device=self.device))
+        which = torch.tensor([own == seed for own in self.seeds], device=self.device)
+        self._freeze(which, self.global_step)
 
     def member(self, number: int) -> LatentModel:
         """Member ``number``, from 0, with copies of its weights."""
@@ -94,18 +95,20 @@ class Ensemble(pl.LightningModule):
     def terms(self, batch: Batch, step: int, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The method's terms of every member, each ``[S]``; the arguments have S rows in front."""
         now = torch.tensor(step) if self._compiled else step  # a number would be compiled in
-        return self._program(self._weights(), batch, now, dict(noise))
+        return self.terms_of(self._weights(), batch, now, dict(noise))
 
     def compile_terms(self) -> None:
         """Let torch compile the batched program."""
         self._compiled = True
         torch.compiler.reset()  # else what an earlier run of this process compiled counts
         # nothing but weights, data and the step changes, and those are tensors
-        self._program = torch.compile(self._program, dynamic=False)  # type: ignore[method-assign]
+        self.terms_of = torch.compile(self.terms_of, dynamic=False)  # type: ignore[method-assign]
 
-    def _program(
+    def terms_of(
         self, weights: dict[str, Tensor], batch: Batch, step: int | Tensor, noise: dict[str, Tensor]
     ) -> dict[str, Tensor]:
+        """``terms`` as a function of the stacked weights, by their names, too."""
+
         def of_one(weights: dict[str, Tensor], batch: Batch, noise: dict[str, Tensor]) -> Any:
             return functional_call(self.stacked, weights, (batch, step, noise))
 
@@ -131,7 +134,7 @@ class Ensemble(pl.LightningModule):
         self.num_images = num_images_of(self.trainer)
 
     def __getattr__(self, name: str) -> Any:
-        shared = (*_SHARED, "schedule_end", "settings")
+        shared = (*_SHARED, "schedule_end", "settings", "loss")
         return getattr(self.stacked, name) if name in shared else super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -143,32 +146,42 @@ class Ensemble(pl.LightningModule):
 
     def noise_for(self, batch_size: int, batch: int) -> dict[str, Tensor]:
         """Random numbers of every member for one batch, each as if it were alone."""
+        return self._draw(batch_size, batch, 1)[0]
+
+    def noise_of(self, batch: Batch, first: int, count: int) -> list[dict[str, Tensor]]:
+        """``noise_for`` of ``count`` batches of this size, ``first`` of which came before."""
+        return self._draw(len(batch.image) // len(self.seeds), first, count)
+
+    def _draw(self, batch_size: int, first: int, count: int) -> list[dict[str, Tensor]]:
         each = [
             self.stacked.draw_noise(self._streams.at(seed, "noise", batch), batch_size)
+            for batch in range(first, first + count)
             for seed in self.seeds
         ]
         like = next(self.parameters())
         stacks = {name: np.stack([noise[name] for noise in each]) for name in each[0]}
-        return {name: torch.from_numpy(stack).to(like) for name, stack in stacks.items()}
+        shape = (count, len(self.seeds))
+        drawn = {k: torch.from_numpy(v).to(like).unflatten(0, shape) for k, v in stacks.items()}
+        return [{name: stack[number] for name, stack in drawn.items()} for number in range(count)]
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; every member's terms, and the weights, go to the callbacks beside it."""
-        noise = self.noise_for(self.batch_size_of(batch), batches_before(self, batch_idx))
+        noise = self.noise_of(batch, batches_before(self, batch_idx), 1)[0]
         return self.update_outcome(batch, self.global_step, noise)
 
-    def batch_size_of(self, batch: Batch) -> int:
-        """Images of each member in a batch of all of them."""
-        return len(batch.image) // len(self.seeds)
+    def by_member(self, batch: Batch) -> Batch:
+        """A batch of all members' rows, ``[S * B]``, with S in front."""
+        rows: Batch = on_tensors(lambda column: column.unflatten(0, (len(self.seeds), -1)), batch)
+        return rows
 
     def update_outcome(
         self, batch: Batch, step: int, noise: Mapping[str, Tensor]
     ) -> dict[str, Any]:
         """The ``outcome`` of the update behind ``step``, with everything that it depends on."""
-        rows = on_tensors(lambda column: column.unflatten(0, (len(self.seeds), -1)), batch)
-        terms = self.terms(rows, step, noise)
+        terms = self.terms(self.by_member(batch), step, noise)
         outcome = self.stacked.outcome(terms, step)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
-            self._freeze(~outcome["losses"].isfinite())
+            self._freeze(~outcome["losses"].isfinite(), step)
         return outcome
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -186,8 +199,12 @@ class Ensemble(pl.LightningModule):
     def on_train_start(self) -> None:
         """Take up the frozen members of a resumed run; say it if a schedule is longer."""
         warn_of_unfinished_schedules(self)
+        self.keep_frozen()
+
+    def keep_frozen(self) -> None:
+        """Hold from now on the weights of members that are marked in ``diverged_at``."""
         for number in (self.diverged_at >= 0).nonzero().flatten().tolist():
-            self._frozen[number] = self._rows(number)
+            self._frozen.setdefault(number, self._rows(number))
 
     def _weights(self) -> dict[str, Tensor]:
         return dict(self.stacked.named_parameters())
@@ -200,9 +217,9 @@ class Ensemble(pl.LightningModule):
         stacks = self._weights().values()
         return torch.stack([s.isfinite().reshape(len(s), -1).all(1) for s in stacks]).all(0)
 
-    def _freeze(self, bad: Tensor) -> None:
+    def _freeze(self, bad: Tensor, step: int) -> None:
         for number in (bad & (self.diverged_at < 0)).nonzero().flatten().tolist():
-            self.diverged_at[number] = self.global_step
+            self.diverged_at[number] = step
             self._frozen[number] = self._rows(number)
 
 

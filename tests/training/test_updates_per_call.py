@@ -11,8 +11,11 @@ import torch
 
 from builders.thinned import thinned
 from vaescope.config.loading import config_dir
+from vaescope.ensemble import Ensemble
 from vaescope.experiment.training import train
 from vaescope.stopping import Stopped, stoppable
+from vaescope.updates import making
+from vaescope.updates.making import UpdateMaker
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 SMALLER = {"factor_vae": ("model.width=50",)}  # its adversary has five million weights
@@ -136,16 +139,14 @@ def test_a_term_that_is_not_finite_is_found_at_its_step(tiny, tmp_path):
 
 
 def test_a_signal_waits_for_the_end_of_a_call(tiny, tmp_path, monkeypatch):
-    from vaescope.updates import loop
+    update = UpdateMaker._update
 
-    count = loop.UpdateLoop._count_update
-
-    def interrupted(self):
-        count(self)
-        if self.trainer.global_step == 7:
+    def interrupted(self, module, optimizer, batch, step, noise):
+        if step == 6:
             signal.raise_signal(signal.SIGTERM)
+        return update(self, module, optimizer, batch, step, noise)
 
-    monkeypatch.setattr(loop.UpdateLoop, "_count_update", interrupted)
+    monkeypatch.setattr(UpdateMaker, "_update", interrupted)
     every = (*BARE, "data.batch_size=8")  # an epoch is longer than the run
     with stoppable(), pytest.raises(Stopped):
         train(tiny(tmp_path / "run", *every, "updates_per_call=5"))
@@ -161,3 +162,71 @@ def test_the_number_is_chosen_by_the_time_of_an_update(tiny, tmp_path, caplog):
     (line,) = calls(caplog)
     assert "ms an update" in line
     assert json.loads((tmp_path / "scores.json").read_text())["rows"]
+
+
+LONG = ("data.batch_size=8", "trainer.max_steps=12", "network=linear")
+
+
+def assert_close_states(folder, other):
+    one, two = saved(folder), saved(other)
+    assert one["loops"] == two["loops"]
+    assert one["global_step"] == two["global_step"]
+    for name, weights in one["state_dict"].items():
+        torch.testing.assert_close(weights, two["state_dict"][name], rtol=1e-3, atol=1e-5)
+    states = one["optimizer_states"][0], two["optimizer_states"][0]
+    assert states[0]["param_groups"] == states[1]["param_groups"]
+    assert states[0]["state"].keys() == states[1]["state"].keys()
+    for number, state in states[0]["state"].items():
+        assert torch.equal(state["step"], states[1]["state"][number]["step"])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses its own
+@pytest.mark.parametrize("size", [1, 3])
+def test_compiled_updates_are_those_that_are_not(tiny, tmp_path, caplog, size):
+    """Whatever the number of updates in a call, and whether the run goes on from a checkpoint."""
+    every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed")
+    train(tiny(tmp_path / "eager", *every, "compile=false"))
+    compiled = (*every, "compile=true")
+    with caplog.at_level(logging.INFO):
+        train(tiny(tmp_path / "1", *compiled, "updates_per_call=1"))
+        train(tiny(tmp_path / "5", *compiled, "updates_per_call=5"))
+        train(tiny(tmp_path / "two", *compiled, "updates_per_call=5", "trainer.max_steps=7"))
+        more = (*compiled, "updates_per_call=3", f"resume='{tmp_path / 'two'}'")
+        train(tiny(tmp_path / "two", *more))
+    assert caplog.text.count("updates are compiled") == 4
+    assert "not compiled" not in caplog.text
+    assert_close_states(tmp_path / "eager", tmp_path / "1")
+    assert_same_state(tmp_path / "1", tmp_path / "5")
+    assert_same_state(tmp_path / "1", tmp_path / "two", ("state_dict", "optimizer_states"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_program_freezes_the_member_that_diverges(tiny, tmp_path, monkeypatch):
+    draw = Ensemble._draw
+
+    def poisoned(self, batch_size, first, count):
+        drawn = draw(self, batch_size, first, count)
+        for step, noise in enumerate(drawn, first):
+            if step == 4:
+                noise["z"][1] = float("nan")
+        return drawn
+
+    monkeypatch.setattr(Ensemble, "_draw", poisoned)
+    every = (*BARE, *LONG, "ensemble.size=3", "updates_per_call=5")
+    for name, choice in (("eager", "false"), ("compiled", "true")):
+        train(tiny(tmp_path / name, *every, f"compile={choice}"))
+    states = [saved(tmp_path / name)["state_dict"] for name in ("eager", "compiled")]
+    for state in states:
+        assert state["diverged_at"].tolist() == [-1, 4, -1]
+    for name, weights in states[0].items():
+        torch.testing.assert_close(weights, states[1][name], rtol=1e-3, atol=1e-5)
+
+
+def test_what_cannot_be_compiled_says_so(tiny, tmp_path, caplog, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(making, "_compile_parts", compiled.append)
+    train(tiny(tmp_path, *BARE, "compile=true", "trainer.precision=64-true", "trainer.max_steps=2"))
+    assert "not whole updates: precision=64-true" in caplog.text
+    assert len(compiled) == 1

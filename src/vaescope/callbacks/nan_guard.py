@@ -79,32 +79,32 @@ class FiniteTerms(AfterUpdates, pl.Callback):
         if isinstance(pl_module, Ensemble):
             self._tell_of_members(trainer, pl_module)
         elif bad := self._first_bad():
-            raise self._diverged(trainer, *bad)
+            raise self._diverged(trainer, *bad[0])
         self._terms.clear()
 
-    def _first_bad(self, number: int = 0) -> tuple[str, int] | None:
-        """The first term of a member that is not finite, and its step, in the terms kept."""
+    def _first_bad(self) -> dict[int, tuple[str, int]]:
+        """By a member's number its first term that is not finite, and its step, of those kept."""
         if not self._terms:
-            return None
+            return {}
         names = list(self._terms[0][1])
-        rows = [[terms[n].reshape(-1)[number] for n in names] for _, terms in self._terms]
-        values = torch.stack([torch.stack(row) for row in rows])
-        bad = (~torch.isfinite(values)).nonzero()
-        if not len(bad):
-            return None
-        row, column = bad[0].tolist()
-        what = "the loss" if names[column] == "loss" else f"loss term '{names[column]}'"
-        return f"{what} = {values[row, column].item()}", self._terms[row][0]
+        values = torch.stack([torch.stack([terms[n] for n in names]) for _, terms in self._terms])
+        values = values.reshape(len(self._terms), len(names), -1)
+        found: dict[int, tuple[str, int]] = {}
+        for row, column, number in (~values.isfinite()).nonzero().tolist():
+            what = "the loss" if names[column] == "loss" else f"loss term '{names[column]}'"
+            told = f"{what} = {values[row, column, number].item()}", self._terms[row][0]
+            found.setdefault(number, told)
+        return found
 
     def _tell_of_members(self, trainer: pl.Trainer, ensemble: Ensemble) -> None:
-        bad = {seed: self._first_bad(number) for number, seed in enumerate(ensemble.seeds)}
-        for seed in (seed for seed, first in bad.items() if first):
+        bad = {ensemble.seeds[number]: first for number, first in self._first_bad().items()}
+        for seed in bad:
             ensemble.freeze_member(seed)
         diverged = ensemble.diverged
         for seed in ensemble.seeds:
             if seed in diverged and seed not in self._told:
                 self._told.add(seed)
-                what, step = bad[seed] or ("its weights or codes", diverged[seed])
+                what, step = bad.get(seed) or ("its weights or codes", diverged[seed])
                 left = f"{len(ensemble.seeds) - len(diverged)} of {len(ensemble.seeds)} members"
                 log.warning(
                     f"seed {seed} has diverged and is frozen: not a finite number: {what} at step "

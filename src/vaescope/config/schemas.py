@@ -67,7 +67,7 @@ class TrainSchema(MachineSchema):
     sweep: SweepSchema = field(default_factory=SweepSchema)
     changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
     channels_last: bool = MISSING
-    compile: bool = MISSING
+    compile: bool | None = None
     updates_per_call: Count | None = None
 
 

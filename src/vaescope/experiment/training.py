@@ -175,7 +175,7 @@ def _build(
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
-    make_calls(trainer, data, plain["updates_per_call"])
+    make_calls(trainer, data, plain["updates_per_call"], plain["compile"])
     if plain["schedule_steps"] is None:
         number = _number_of_updates(trainer, data)
         plain["schedule_steps"] = stored["schedule_steps"] = number
@@ -223,18 +223,11 @@ def _found_from_anywhere(data: Plain) -> Plain:
 
 
 def _prepare(model: Model, plain: Plain) -> None:
-    """Settings of the machine: number format, memory layout of convolutions, and compilation."""
+    """Settings of the machine: number format and memory layout of convolutions."""
     if plain["trainer"]["precision"] == "64-true":
         model.double()  # Lightning would do so after it has read a checkpoint, and round that
-    if isinstance(model, Ensemble):  # stacked weights have no such layout
-        if plain["compile"]:
-            model.compile_terms()
-        return
-    if plain["channels_last"]:
+    if plain["channels_last"] and not isinstance(model, Ensemble):  # stacks have no such layout
         model.to(memory_format=torch.channels_last)
-    if plain["compile"]:
-        for network in (model.encoder, model.decoder):  # Module.compile() compiles nothing here
-            network.forward = torch.compile(network.forward)
 
 
 def _fit(

@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from vaescope.distributions.posteriors import NoisyPosterior, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
@@ -139,6 +140,13 @@ class LatentModel(pl.LightningModule):
         """``terms``, so that ``torch.func.functional_call`` reaches it."""
         return self.terms(batch, step, noise)
 
+    def terms_of(
+        self, weights: Mapping[str, Tensor], batch: Batch, step: int | Tensor, noise: Noise
+    ) -> Terms:
+        """``terms`` as a function of the weights, by their names, too."""
+        terms: Terms = functional_call(self, dict(weights), (batch, step, noise))
+        return terms
+
     def encode(self, image: Tensor) -> Any:
         """Posterior q(z|x) of images ``[B, ...]``, at least in single precision."""
         parameters = self.encoder(image)
@@ -195,6 +203,10 @@ class LatentModel(pl.LightningModule):
         noise = self.draw_noise(stream(self.seed, use, batch), batch_size)
         like = next(self.parameters())
         return {name: torch.from_numpy(value).to(like) for name, value in noise.items()}
+
+    def noise_of(self, batch: Batch, first: int, count: int) -> list[dict[str, Tensor]]:
+        """``noise_for`` of ``count`` batches of this size, ``first`` of which came before."""
+        return [self.noise_for(len(batch.image), first + number) for number in range(count)]
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``noise_for`` from any generator; a method that needs more noise extends this."""

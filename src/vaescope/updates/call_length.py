@@ -44,6 +44,7 @@ class CallLength:
         self.trainer, self.wanted = trainer, wanted
         self.updates = 1
         self._seen, self._seconds = 0, math.inf
+        self.reason: str | None = None  # why each update is a call of its own
         self._decided = False
 
     def __call__(self, step: int) -> int:
@@ -76,8 +77,9 @@ class CallLength:
             self._decide(max(1, min(most, int(SECONDS / self._seconds))), reason)
 
     def _begin(self) -> None:
-        if reason := why_single(self.trainer, self.trainer.lightning_module):
-            self._decide(1, reason)
+        self.reason = why_single(self.trainer, self.trainer.lightning_module)
+        if self.reason is not None:
+            self._decide(1, self.reason)
         elif self.wanted is not None:
             self._decide(self.wanted, "updates_per_call=...")
 

@@ -5,29 +5,29 @@ from collections import OrderedDict
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.loops.optimization.automatic import _AutomaticOptimization
 from torch.optim import Optimizer
 
 from vaescope.data import FactorDataModule
-from vaescope.ensemble import Ensemble
 from vaescope.minibatch import Batch, Call, on_tensors
-from vaescope.models import LatentModel
 from vaescope.updates.call_length import CallLength
+from vaescope.updates.making import UpdateMaker
 
 
-def make_calls(trainer: pl.Trainer, data: FactorDataModule, wanted: int | None) -> CallLength:
-    """Let a trainer make several updates in one call of its loop.
+def make_calls(
+    trainer: pl.Trainer, data: FactorDataModule, wanted: int | None, compiled: bool | None
+) -> None:
+    """Let a trainer make several updates in one call of its loop, compiled where that pays.
 
     Args:
         trainer: that will fit a model.
         data: gives the batches.
         wanted: number of updates; None: by the time that one takes.
+        compiled: whether updates are compiled; None: if the run is long enough to gain by it.
     """
     length = CallLength(trainer, wanted)
-    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length)
+    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length, compiled)
     data.serve_calls(length)
-    return length
 
 
 class UpdateLoop(_AutomaticOptimization):
@@ -37,9 +37,10 @@ class UpdateLoop(_AutomaticOptimization):
     stores in checkpoints, is what it would be if each update were a call.
     """
 
-    def __init__(self, trainer: pl.Trainer, length: CallLength) -> None:
+    def __init__(self, trainer: pl.Trainer, length: CallLength, compiled: bool | None) -> None:
         super().__init__(trainer)
-        self._length = length
+        self._length, self._maker = length, UpdateMaker(trainer, compiled)
+        self._begun = False
 
     def run(
         self, optimizer: Optimizer, batch_idx: int, kwargs: OrderedDict[str, Any]
@@ -50,63 +51,36 @@ class UpdateLoop(_AutomaticOptimization):
             What Lightning gives to callbacks of the last update, and under ``before`` the same of
             the updates before it.
         """
+        if not self._begun:
+            self._maker.begin(self.trainer.lightning_module, self._length.reason)
+            self._begun = True
         began, batch = time.perf_counter(), kwargs["batch"]
-        if isinstance(batch, Call):
-            outputs = self._make_updates(batch, optimizer)
+        call = batch if isinstance(batch, Call) else Call(batch, 1)
+        if isinstance(batch, Call) or self._maker.compiles:
+            *before, last = self._maker.make(call, optimizer)
+            self._count(call.updates)
+            outputs = last | {"before": before}
         else:
             outputs = super().run(optimizer, batch_idx, kwargs)
-        updates = batch.updates if isinstance(batch, Call) else 1
-        self._length.took(time.perf_counter() - began, updates, _image_bytes(batch))
+        seconds = time.perf_counter() - began
+        self._length.took(seconds, call.updates, _num_bytes(call.batch))
         return outputs
 
-    def _make_updates(self, call: Call, optimizer: Optimizer) -> dict[str, Any]:
-        module: Any = self.trainer.lightning_module
-        assert isinstance(module, LatentModel | Ensemble)
-        made = []
-        for batch in call.each():
-            made.append(self._make_update(module, batch, optimizer))
-            self._count_update()
-        self._count_batches(call.updates - 1)  # Lightning has counted one
-        return made[-1] | {"before": made[:-1]}
-
-    @torch.enable_grad()
-    def _make_update(
-        self, module: LatentModel | Ensemble, batch: Batch, optimizer: Optimizer
-    ) -> dict[str, Any]:
-        """What Lightning does in an update, without its hooks."""
-        trainer = self.trainer
-        with trainer.precision_plugin.train_step_context():
-            outcome: dict[str, Any] = module.training_step(batch, 0)
-        loss = outcome["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        if trainer.gradient_clip_val is not None:
-            module.configure_gradient_clipping(
-                optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm
-            )
-        optimizer.step()
-        return outcome | {"loss": loss.detach()}
-
-    def _count_update(self) -> None:
-        step, zero_grad = (
-            self.optim_progress.optimizer.step,
-            self.optim_progress.optimizer.zero_grad,
-        )
-        for tracker in (step.total, step.current, zero_grad.total, zero_grad.current):
-            tracker.increment_by(1)
-
-    def _count_batches(self, number: int) -> None:
+    def _count(self, updates: int) -> None:
+        """Count as Lightning does, which counts one batch by itself at this place."""
+        progress = self.optim_progress.optimizer
+        for counts in (progress.step, progress.zero_grad):
+            counts.total.increment_by(updates)
+            counts.current.increment_by(updates)
         loop = self.trainer.fit_loop.epoch_loop
-        for tracker in (loop.batch_progress.total, loop.batch_progress.current):
-            tracker.increment_by(number)
-        # at this place Lightning has not yet processed and completed the batch that it counts
-        loop._batches_that_stepped += number
+        loop.batch_progress.total.increment_by(updates - 1)
+        loop.batch_progress.current.increment_by(updates - 1)
+        loop._batches_that_stepped += updates - 1
         if loop.batch_progress.current.ready == self.trainer.num_training_batches:
             loop.batch_progress.is_last_batch = True
 
 
-def _image_bytes(batch: Batch | Call) -> int:
-    images: Batch = batch.batch if isinstance(batch, Call) else batch
+def _num_bytes(batch: Batch) -> int:
     sizes: list[int] = []
-    on_tensors(lambda column: sizes.append(column.nbytes), images)
+    on_tensors(lambda column: sizes.append(column.nbytes), batch)
     return sum(sizes)

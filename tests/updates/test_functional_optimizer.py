@@ -1,0 +1,67 @@
+"""Optimisers as functions of tensors make the updates of torch's own."""
+
+import copy
+
+import pytest
+import torch
+from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+
+from vaescope.updates.functional_optimizer import (
+    apply_updates,
+    group_updates,
+    why_not_functional,
+)
+
+CASES = {
+    "Adam": (Adam, {}),
+    "Adam fused": (Adam, {"fused": True}),
+    "Adam amsgrad": (Adam, {"amsgrad": True, "betas": (0.5, 0.9), "eps": 1e-3}),
+    "Adam decay": (Adam, {"weight_decay": 0.1, "maximize": True}),
+    "AdamW": (AdamW, {"weight_decay": 0.1, "fused": True}),
+    "Adagrad": (Adagrad, {"lr_decay": 0.1, "weight_decay": 0.1, "fused": True}),
+    "SGD": (SGD, {"weight_decay": 0.1}),
+    "SGD momentum": (SGD, {"momentum": 0.9, "dampening": 0.1}),
+    "SGD nesterov": (SGD, {"momentum": 0.9, "nesterov": True}),
+}
+
+
+def moved(weights, step):
+    """Other gradients at every step."""
+    torch.manual_seed(step)
+    return [torch.randn_like(weight) for weight in weights]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_updates_are_those_of_torch(case):
+    kind, settings = CASES[case]
+    torch.manual_seed(0)
+    weights = [torch.nn.Parameter(torch.randn(shape)) for shape in ((3, 4), (5,), (2,))]
+    groups = [{"params": weights[:2], "lr": 0.1}, {"params": weights[2:], "lr": 0.01}]
+    optimizer = kind(groups, **settings)
+    for weight, gradient in zip(weights, moved(weights, 0), strict=True):
+        weight.grad = gradient
+    optimizer.step()
+    other = copy.deepcopy(optimizer)
+    twins = [weight for group in other.param_groups for weight in group["params"]]
+    names = {twin: str(number) for number, twin in enumerate(twins)}
+    updates = group_updates(other, names)
+    columns = [update.columns for update in updates]
+    for step in range(1, 30):
+        gradients = moved(weights, step)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        optimizer.step()
+        named = dict(zip(names.values(), gradients, strict=True))
+        own = {name: twin.detach() for twin, name in names.items()}
+        apply_updates(updates, own, named, columns)
+    for one, two in zip(weights, twins, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
+        states = optimizer.state[one], other.state[two]
+        assert states[0].keys() == states[1].keys()
+        for key, value in states[0].items():
+            torch.testing.assert_close(value, states[1][key], rtol=1e-5, atol=1e-6)
+
+
+def test_an_optimiser_of_another_kind_is_named():
+    optimizer = RMSprop([torch.nn.Parameter(torch.zeros(1))])
+    assert "RMSprop is none of" in why_not_functional(optimizer)
