@@ -1,5 +1,6 @@
 """What the benchmarks share: the lines about the machine, tables, rounds, configurations."""
 
+import math
 import os
 import statistics
 import time
@@ -13,6 +14,7 @@ os.environ.setdefault("WANDB_SILENT", "true")
 import pytorch_lightning as pl
 import torch
 
+from vaescope.callbacks.base import AfterUpdates
 from vaescope.callbacks.sessions import Begin, TimeSession
 from vaescope.data import FactorDataModule
 from vaescope.experiment import training
@@ -98,14 +100,15 @@ def elapsed(since: tuple[float, float]) -> tuple[float, float]:
     return then[0] - since[0], then[1] - since[1]
 
 
-class Clock(pl.Callback):
+class Clock(AfterUpdates, pl.Callback):
     """Wall and CPU seconds from update ``first`` to ``last``, callbacks before it included."""
 
     def __init__(self, first: int, last: int) -> None:
         self.first, self.last = first, last
+        self.every_n_steps = math.gcd(first, last)  # a call of several updates ends at both
         self.taken = (0.0, 0.0)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+    def on_update(self, trainer: pl.Trainer, *args: Any) -> None:
         if trainer.global_step == self.first:
             self.start = now()
         elif trainer.global_step == self.last:

@@ -29,12 +29,12 @@ def curve(config, folder, *words):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses its own
-def test_compiled_networks_are_compiled_and_give_the_same_scores(config, tmp_path):
+def test_a_compiled_run_is_compiled_and_gives_the_same_scores(config, tmp_path):
     torch._dynamo.utils.counters.clear()
     plain = curve(config, tmp_path / "plain")
     assert not torch._dynamo.utils.counters["stats"]
     compiled = curve(config, tmp_path / "compiled", "compile=true")
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"]
     assert compiled["test/loss"] == pytest.approx(plain["test/loss"], rel=1e-4)
 
 
