@@ -8,7 +8,7 @@ import pytest
 import wandb
 from PIL import Image
 
-from builders.wandb_log import wandb_logs
+from builders.wandb_log import WandbLog, wandb_logs
 from vaescope.dashboard.chart_sections import FIGURES
 from vaescope.experiment.training import train
 from vaescope.loggers.results import score_table
@@ -189,3 +189,16 @@ def test_training_goes_on_without_wandb(tiny, tmp_path, monkeypatch, caplog):
     told = [r.getMessage() for r in caplog.records if "wandb" in r.getMessage()]
     assert len(told) == 1
     assert "No space left on device" in told[0]
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_be_reached_makes_an_offline_run(process, tmp_path):
+    """Nothing listens at the address; the user has a key."""
+    words = ("experiment=tiny", "network=linear", "trainer.max_steps=2", "threads=1")
+    words += ("logger.wandb.init_timeout=3", "~callbacks.pictures", "hydra.run.dir=run")
+    server = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "x" * 40}
+    told = process("train", *words, WANDB_MODE="online", **server).stdout
+    assert "the run is kept offline in" in told
+    assert "fails" not in told
+    (path,) = tmp_path.glob("run/wandb/offline-run-*/*.wandb")
+    assert "test/mig" in WandbLog(path).summary

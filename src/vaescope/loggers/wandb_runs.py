@@ -170,6 +170,7 @@ def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> 
         run = wandb.init(**about, settings=settings)
     except wandb.Error as error:
         log.warning("wandb: %s; the run is kept offline in %s", first_line(error), folder / "wandb")
+        wandb.teardown()  # its service still holds the run's id
         return wandb.init(**about, **offline)
     if not run.offline and run.url:
         log.info("wandb: %s", run.url)
