@@ -4,9 +4,8 @@ Each measurement is a process of its own (a fork, so that imports are not counte
 and a limit of time; what is refused or passes the limit is a cell of the table. A cell has CPU
 seconds, which are those of the clock on an idle machine, and the MiB that the process took on top.
 "grows as" is the slope of log time over log size, of measurements of at least 20 ms, and "asked"
-the exponent of the definition. Scores are
-measured without chance levels and intervals, which multiply all sizes alike. Rows are also written
-to stderr as they come.
+the exponent of the definition. Scores are measured without chance levels and intervals, which
+multiply all sizes alike. Rows are also written to stderr as they come.
 
 Run: python tests/benchmarks/growth.py [--quick] [--only WORD ...] [--limit SECONDS] 2>/dev/null
 """
