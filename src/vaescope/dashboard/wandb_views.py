@@ -100,7 +100,7 @@ def report(views: Views, *, sent: bool = False) -> Any:
     import wandb_workspaces.reports.v2 as wr
 
     entity = _entity(views)
-    runs = {"entity": entity, "project": views.project} if sent else {}
+    runs: dict[str, Any] = {"entity": entity, "project": views.project} if sent else {}
 
     def grid(panels: list[Any]) -> Any:
         return wr.PanelGrid(runsets=[wr.Runset(**runs)], panels=panels)
