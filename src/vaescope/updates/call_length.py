@@ -90,7 +90,8 @@ class CallLength:
 
 def why_single(trainer: Any, module: pl.LightningModule) -> str | None:
     """Why every update has to be a call of its own, in one sentence; None: it need not."""
-    precision, known = trainer.precision_plugin, Ensemble if _is_ensemble(module) else LatentModel
+    precision = trainer.precision_plugin
+    known: type = Ensemble if isinstance(module, Ensemble) else LatentModel
     if not module.automatic_optimization:
         return f"{type(module).__name__} makes its updates itself"
     if own := _overridden(module, known, (*_HOOKS, *_STEPS)):
@@ -119,10 +120,6 @@ def why_single(trainer: Any, module: pl.LightningModule) -> str | None:
 def _callbacks(trainer: Any) -> list[pl.Callback]:
     callbacks: list[pl.Callback] = trainer.callbacks
     return callbacks
-
-
-def _is_ensemble(module: Any) -> bool:
-    return isinstance(module, Ensemble)
 
 
 def _overridden(of: object, base: type, names: Any) -> str:
