@@ -68,7 +68,8 @@ def test_all_mistakes_are_listed_at_once(config):
         "config.model.betta: vaescope.models.BetaVAE takes no 'betta'; did you mean 'beta'?",
         "config.data.batch_size: 'many' is not an integer from 1 to 1,000,000,000",
         "config.trainer.max_steps: 1.5 is not -1 or an integer from 1 to 1,000,000,000",
-        "config.callbacks.finite._target_: there is no vaescope.callbacks.FiniteTerm",
+        "config.callbacks.finite._target_: there is no vaescope.callbacks.FiniteTerm; "
+        "did you mean 'FiniteTerms'?",
         "config.latent_dim: 0 is not an integer from 1 to 4,096",
         "config.seed: -1 is not an integer from 0 to 4,294,967,295",
         "config.threads: 0 is not an integer from 1 to 1,024 or null",

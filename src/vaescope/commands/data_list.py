@@ -1,11 +1,17 @@
-"""``vaescope data list``, from a table that is kept, because making it loads torch."""
+"""``vaescope data list``, from a table that is kept, because making it loads torch.
+
+Lines of the user's own sets are made anew.
+"""
 
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.table import Table
 
 import vaescope
+from vaescope.commands.imports import lasting
 from vaescope.escaping import for_terminal
 from vaescope.files import read_json
 from vaescope.report.terminal import wide_console
@@ -19,6 +25,19 @@ def show_list(config: DictConfig) -> None:
     table.add_column("name", no_wrap=True)
     for heading in ("observation", "factors (number of values)", "what it is", "source; licence"):
         table.add_column(heading)
-    for cells in read_json(TABLE):
+    ours = read_json(TABLE)
+    for cells in (*ours, *_own({cells[0] for cells in ours})):
         table.add_row(*map(for_terminal, cells))
     wide_console(160).print(table)
+
+
+def _own(ours: set[str]) -> list[tuple[str, ...]]:
+    """Lines of the sets that plugins and the user's folders add."""
+    loader = GlobalHydra.instance().config_loader()
+    places = list(HydraConfig.get().overrides.hydra)  # among them hydra.searchpath
+    names = loader.get_group_options("data", None, "data", places)
+    if not (own := [name for name in names if name not in ours]):
+        return []
+    with lasting():
+        from vaescope.commands.data_table import cells_of  # imports torch
+    return list(cells_of(own, loader, places))

@@ -1,13 +1,16 @@
 """The table of data sets, as ``vaescope data list`` prints it and the README has it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.config_loader import ConfigLoader
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from vaescope.config.loading import build, config_dir
+from vaescope.config.checks import check
+from vaescope.config.loading import build, config_dir, resolved
 from vaescope.data import FactorDataModule, Factors
 from vaescope.data.sources import DataSource
 from vaescope.errors import ConfigError
@@ -54,10 +57,35 @@ class Row:
 def rows() -> Iterator[Row]:
     """Every data set, by name, as it is without further options."""
     for file in sorted((Path(config_dir()) / "data").glob("*.yaml")):
-        module = build(_own_settings(file), f"data={file.stem}")
-        shape, factors = _shape_and_factors(module)
-        about = module.dataset_class.about()
-        yield Row(file.stem, shape, factors, about, module.data_source)
+        yield _row(file.stem, _own_settings(file))
+
+
+def cells_of(
+    names: Iterable[str], loader: ConfigLoader, places: Iterable[str]
+) -> Iterator[tuple[str, ...]]:
+    """Lines of ``vaescope data list`` for the user's own sets; of one that fails, the reason.
+
+    Args:
+        names: of their options.
+        loader: Hydra's.
+        places: overrides that say where their files lie.
+    """
+    for name in names:
+        words = [*places, "action=list", f"data={name}"]
+        try:
+            config = loader.load_configuration("data", words, RunMode.RUN)
+            with open_dict(config):
+                del config["hydra"]
+            check(config)
+            yield _row(name, resolved(config)["data"]).cells
+        except Exception as error:  # of a file or package of others
+            yield (name, "", "", f"cannot be built: {error}", "")
+
+
+def _row(name: str, settings: Mapping[str, Any]) -> Row:
+    module = build(settings, f"data={name}")
+    shape, factors = _shape_and_factors(module)
+    return Row(name, shape, factors, module.dataset_class.about(), module.data_source)
 
 
 def markdown_table() -> str:

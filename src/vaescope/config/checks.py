@@ -14,7 +14,7 @@ from vaescope.config.groups import MANY
 from vaescope.config.incompatible import combination_problems
 from vaescope.config.kinds import kind_problems, objects
 from vaescope.config.schemas import SCHEMAS, TrainSchema
-from vaescope.config.targets import get, locate
+from vaescope.config.targets import get, locate, why_none
 from vaescope.errors import ConfigError, closest, first_line
 from vaescope.ranges import fits, hints_of, words
 from vaescope.scores.objective import objective_problems
@@ -71,14 +71,16 @@ def problems(node: Any, path: str = "config") -> Iterator[str]:
 
 def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
     """Mistakes in one node that has a ``_target_``."""
+    name = str(node["_target_"])
     try:
-        target = locate(str(node["_target_"]))
+        target = locate(name)
+        lacks = "" if callable(target) else why_none(name)
     except Exception as error:  # a module may raise anything while it is imported
         reason = f"{type(error).__name__}: {error}"
-        yield f"{path}._target_: importing {node['_target_']} fails: {reason}"
+        yield f"{path}._target_: importing {name} fails: {reason}"
         return
     if not callable(target):
-        yield f"{path}._target_: there is no {node['_target_']}"
+        yield f"{path}._target_: there is no {name}{lacks}"
         return
     try:
         parameters = inspect.signature(target).parameters.values()
@@ -87,7 +89,7 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
     kinds = {p.name: p.kind for p in parameters}
     named = [n for n, k in kinds.items() if k in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)]
     open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
-    hints = {**hints_of(target), **foreign_hints(str(node["_target_"]), path)}
+    hints = {**hints_of(target), **foreign_hints(name, path)}
     for key in (str(k) for k in node if k not in RESERVED):
         if key in GIVEN_BY_CODE.get(path, ()):
             yield f"{path}.{key}: vaescope sets this itself"
@@ -95,13 +97,13 @@ def _target_problems(node: DictConfig, path: str) -> Iterator[str]:
             yield from _value_problems(node, key, hints.get(key, Any), f"{path}.{key}")
         elif not open_ended:
             near = closest(key, named, 1, "it takes")
-            yield f"{path}.{key}: {node['_target_']} takes no '{key}'{near}"
+            yield f"{path}.{key}: {name} takes no '{key}'{near}"
     if not node.get("_partial_"):
         known = {*node, *GIVEN_BY_CODE.get(path, ())}
         for parameter in parameters:
             required = parameter.name in named and parameter.default is inspect.Parameter.empty
             if required and parameter.name not in known:
-                yield f"{path}.{parameter.name}: {node['_target_']} needs it"
+                yield f"{path}.{parameter.name}: {name} needs it"
 
 
 def _value_problems(node: DictConfig, key: str, hint: Any, path: str) -> Iterator[str]:

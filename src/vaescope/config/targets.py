@@ -6,6 +6,8 @@ from typing import Any
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from vaescope.errors import closest
+
 
 def locate(name: str) -> Any:
     """The object of a dotted name as Hydra finds it: an attribute before a module of that name.
@@ -36,6 +38,17 @@ def locate(name: str) -> Any:
                 raise
             return None
     return found
+
+
+def why_none(name: str) -> str:
+    """What lacks of a dotted name for which ``locate`` found nothing, and what to do."""
+    package, _, _ = name.partition(".")
+    if locate(package) is None:
+        return f"; no package {package} can be imported: install it beside vaescope"
+    home, _, last = name.rpartition(".")
+    there = locate(home) if home else None
+    known = [each for each in vars(there) if each[0] != "_"] if hasattr(there, "__dict__") else []
+    return closest(last, known, 1, otherwise="")
 
 
 def get(node: Any, key: Any) -> Any:

@@ -159,8 +159,10 @@ def _measure_information(sample: Sample, repeats: int, level: float) -> dict[str
 
 def compute_family(family: Family, sample: Sample) -> Numbers:
     """The scores of a family by name, some of them with the reason why there are none."""
-    function: Callable[..., Numbers] = getattr(computations, family.function or family.name)
-    return function(sample, **family.options)
+    chosen = family.function or family.name
+    function = getattr(computations, chosen) if isinstance(chosen, str) else chosen
+    found = function(sample, **family.options)
+    return found if isinstance(found, Mapping) else {family.name: float(found)}
 
 
 def _measure(

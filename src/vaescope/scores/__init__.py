@@ -9,6 +9,7 @@ from vaescope.scores.lookup import (
     INFORMATION_SCORES,
     LOGGED,
     PANEL_SCORES,
+    add_score,
     chief_keys,
     direction_of,
     heading,
@@ -17,5 +18,5 @@ from vaescope.scores.lookup import (
     sort_keys,
 )
 from vaescope.scores.loss_terms import LOSS_TERMS
-from vaescope.scores.record import Family, Score
+from vaescope.scores.record import Family, Score, panel_score
 from vaescope.scores.statistics import STATISTICS

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vaescope.errors import ConfigError
 from vaescope.scores.information import INFORMATION, OF_INFORMATION
 from vaescope.scores.intervention import OF_INTERVENTIONS
 from vaescope.scores.loss_terms import LOSSES, TRAINING
@@ -70,6 +71,30 @@ for _score in (*LOSSES, *(score for scores in STATISTICS.values() for score in s
         if _text:
             LOGGED[f"{_score.name}_{_end}"] = _context_of(_score, _end, _text)
 RECORDS = {**PANEL_SCORES, **LOGGED, **{score.name: score for score in TRAINING}}
+
+
+OURS = frozenset({*RECORDS, *FAMILIES})
+
+
+def add_score(score: Score) -> None:
+    """Make a score of the user's one of the panel: found by its name, as ours are, from now on.
+
+    Args:
+        score: its record, as ``panel_score`` makes it, with the function in its family.
+
+    Raises:
+        ConfigError: if one of ours has its name, or its family does not say what computes it.
+    """
+    family = score.family
+    if family is None or not callable(family.function) or family.name != score.name:
+        raise ConfigError(
+            f"score {score.name}: its family has to have its name and the function that computes "
+            "it: panel_score(Family(name, convention, function), name, ...)"
+        )
+    if score.name in OURS:
+        raise ConfigError(f"score {score.name}: vaescope has one of this name; choose another")
+    PANEL_SCORES[score.name] = RECORDS[score.name] = score
+    FAMILIES[family.name] = family
 
 
 def name_of(key: str) -> str:

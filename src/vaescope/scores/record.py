@@ -1,6 +1,6 @@
 """Record of a score: its meaning, range, good end, symbol, log key and what computes it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,7 +13,9 @@ class Family:
 
     name: str  # by which it is chosen: `scores=[dci_gbt]`
     convention: str  # which of the field's readings it follows, in a line
-    function: str = ""  # what computes it, a name in `vaescope.panel.computations`; empty: `name`
+    # what computes it, from a `vaescope.panel.Sample`: a function, or the name of one in
+    # `vaescope.panel.computations`; empty: `name`. It returns a number, or numbers by score
+    function: str | Callable[..., Any] = ""
     options: Mapping[str, Any] = field(default_factory=dict)  # of the function
     # `high` if shuffles and halves of the sample should be few
     cost: Literal["low", "high"] = "low"

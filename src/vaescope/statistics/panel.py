@@ -1,14 +1,15 @@
 """Statistic of the score panel: any of the field's scores, by name."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import torch
 from annotated_types import Interval, MinLen
 
 from vaescope.distributions.posteriors import DiagonalGaussian
+from vaescope.errors import ConfigError
 from vaescope.panel import (
     DEFAULT_SCORES,
     FEWEST,
@@ -20,6 +21,7 @@ from vaescope.panel import (
     score_panel,
 )
 from vaescope.ranges import MOST, Repeats, Share
+from vaescope.scores import Score, add_score
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
 from vaescope.statistics.protocol import Options, finite_numbers
 
@@ -31,7 +33,8 @@ class PanelScores(Options):
     """The field's scores of the posterior means, chosen by name; probes are made once for all.
 
     Raises:
-        ValueError: if a score is unknown, or a single repetition is asked for.
+        ValueError: if a score is unknown, an own one is none or is called as one of ours, or a
+            single repetition is asked for.
     """
 
     # names of scores and families, see `vaescope.panel`
@@ -43,10 +46,19 @@ class PanelScores(Options):
     level: Share = 0.95  # of the intervals
     # where scores are computed: `cpu`, `cuda`, or `auto`, a GPU if there is one
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    own: Mapping[str, Score] = field(default_factory=dict)  # the user's, besides `scores`
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.scores = score_names(self.scores)
+        for key, score in self.own.items():
+            if not isinstance(score, Score):
+                given = type(score).__name__
+                raise ConfigError(
+                    f"own.{key}: {given} is no score; name a function that returns a "
+                    "vaescope.scores.Score"
+                )
+            add_score(score)
+        self.scores = score_names([*self.scores, *(score.name for score in self.own.values())])
         check_repeats(self.repeats, self.costly_repeats)
         self.tell = LogOnce()
 

@@ -1,0 +1,1 @@
+"""What our lab adds to vaescope."""
