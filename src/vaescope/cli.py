@@ -255,7 +255,9 @@ def _for_hydra(words: list[str]) -> list[str]:
     """The user's words as Hydra understands them."""
     from vaescope.commands.originals import with_originals  # imports Hydra: not for --version
     from vaescope.config.overrides import with_literal_paths
+    from vaescope.config.plugins import refuse_hidden_files
 
+    refuse_hidden_files(words)
     swept = _is_sweep(words)
     return with_literal_paths(with_originals(words, swept), swept)
 

@@ -133,6 +133,16 @@ def test_a_folder_of_files_needs_no_package_but_what_it_names(site, command, tmp
     assert re.search(r"stripes +│ 1,024", command("data", "list", place))
 
 
+def test_a_folders_file_of_our_name_is_refused(command, tmp_path):
+    conf = tmp_path / "conf"
+    (conf / "optimizer").mkdir(parents=True)
+    (conf / "optimizer" / "adam.yaml").write_text("_target_: mylab.Adam")
+    place = f"hydra.searchpath=[pkg://hydra.conf,file://{conf}]"
+    for words in (["--config-dir", str(conf)], [f"--config-dir={conf}"], [place]):
+        told = command("train", "--cfg", "job", *words, code=1)
+        assert f"{conf}/optimizer/adam.yaml would not be read: vaescope has a file" in told
+
+
 @pytest.mark.parametrize(
     ("yaml", "told"),
     [

@@ -6,13 +6,18 @@ A package names one in its ``pyproject.toml``, and nothing of it is imported to 
     mylab = "mylab.conf"
 """
 
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from omegaconf import ListConfig
+
+from vaescope.config.loading import config_dir, read_value
 from vaescope.errors import ConfigError
 
 GROUP = "vaescope.plugins"
+CONFIG_DIR, SEARCH_PATH = ("--config-dir", "-cd"), "hydra.searchpath"
 
 
 def plugin_folders(ours: str | Path) -> dict[str, Path]:
@@ -40,6 +45,36 @@ def plugin_folders(ours: str | Path) -> dict[str, Path]:
                 raise _refusal(entry, f"{option} is {owner}'s already; rename {file}")
             offers[file] = entry.name
     return found
+
+
+def refuse_hidden_files(words: Sequence[str]) -> None:
+    """Refuse a file in a folder of the user's that Hydra would not read, for ours of its name.
+
+    Args:
+        words: of the command line, perhaps with ``--config-dir`` or ``hydra.searchpath``.
+
+    Raises:
+        ConfigError: with the file.
+    """
+    folders = list(_folders_named(words))
+    ours = set(_files(Path(config_dir()))) if folders else set()
+    for folder in folders:
+        if taken := next((file for file in _files(folder) if file in ours), None):
+            raise ConfigError(
+                f"{folder / taken} would not be read: vaescope has a file of this name, which "
+                "comes first; rename it"
+            )
+
+
+def _folders_named(words: Sequence[str]) -> Iterator[Path]:
+    for before, word in zip(["", *words], words, strict=False):
+        key, _, value = word.partition("=")
+        if before in CONFIG_DIR or (key in CONFIG_DIR and value):
+            yield Path(word if before in CONFIG_DIR else value)
+        elif key.lstrip("+") == SEARCH_PATH:
+            places = read_value(value)
+            for place in places if isinstance(places, ListConfig) else ():
+                yield Path(str(place).removeprefix("file://"))
 
 
 def _files(folder: Path) -> list[Path]:
