@@ -1,5 +1,6 @@
 """Every file of ``conf/``: it composes, has no problems, builds, and says what its class says."""
 
+import dataclasses
 import inspect
 from collections import defaultdict
 from pathlib import Path
@@ -313,12 +314,18 @@ def test_every_argument_of_ours_is_a_key(key, node):
 
 @pytest.mark.parametrize(("key", "node"), OURS)
 def test_values_of_ours_are_the_classes_own_defaults(key, node):
+    kind = locate(node["_target_"])
+    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    missing = dataclasses.MISSING
+    factories = {f.name: f.default_factory for f in fields if f.default_factory is not missing}
     for name, value in node.items():
         default = (
             signature(node)[name].default if name in signature(node) else inspect.Parameter.empty
         )
         if default is inspect.Parameter.empty or "${" in str(value):
             continue
+        if name in factories:
+            default = factories[name]()
         if isinstance(default, list | tuple) and isinstance(value, list | tuple):
             value, default = list(value), list(default)
         if value == [] and default is None:
