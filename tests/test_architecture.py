@@ -61,7 +61,7 @@ ARROWS = {
     "config": TEXTS | {"hardware", "ranges", "scores"},
     "run_folder": TEXTS | {"config", "timing"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
-    "loggers": LEAVES | {"dashboard", "files", "run_folder", "scores", "stopping"},
+    "loggers": LEAVES | {"dashboard", "data", "files", "run_folder", "scores", "stopping"},
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},

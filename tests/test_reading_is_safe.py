@@ -24,7 +24,8 @@ ONE_PLACE = {
     "h5py.File": "data/files/array_files.py",
     "Image.open": "data/files/image_files.py",
     "hydra.utils.instantiate": "config/loading.py",
-    "import_module": "cli.py config/targets.py config/trust.py reproduction/pipeline.py",
+    "import_module": "cli.py config/targets.py config/trust.py reproduction/pipeline.py "
+    "sweeps/preloaded.py",
     "importlib.import_module": "cli.py",
 }
 NEVER = {

@@ -20,7 +20,11 @@ COMPOSED = {"data": ("show",), "reproduce": ("cvpr2019",)}
         (("--version",), set()),
         (("data", "list"), {"hydra"}),
         *(((name, "--help"), {"hydra"}) for name in ("train", "data", "report")),
-        *(((name, *COMPOSED.get(name, ()), "--cfg", "job"), {"hydra"}) for name in COMMANDS),
+        *(
+            ((name, *COMPOSED.get(name, ()), "--cfg", "job"), {"hydra"})
+            for name in COMMANDS
+            if name != "sweep"  # it has no configuration of its own
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

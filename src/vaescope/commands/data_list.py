@@ -33,6 +33,8 @@ def show_list(config: DictConfig) -> None:
 
 def _own(ours: set[str]) -> list[tuple[str, ...]]:
     """Lines of the sets that plugins and the user's folders add."""
+    if not GlobalHydra.instance().is_initialized():  # called from code: no folders were named
+        return []
     loader = GlobalHydra.instance().config_loader()
     places = list(HydraConfig.get().overrides.hydra)  # among them hydra.searchpath
     names = loader.get_group_options("data", None, "data", places)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image
-
+from vaescope.data.files.image_files import image_size
 from vaescope.loggers.foreign_runs import flat_settings, require_package
 from vaescope.loggers.tracker import Cell, Settings, Tracker
 from vaescope.scores import CHIEF_SCORES
@@ -57,8 +56,7 @@ class EventFiles:
         """As an image; one that moves does so there, too."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        with Image.open(path) as image:
-            width, height = image.size
+        height, width = image_size(path)
         shown = Summary.Image(
             width=width, height=height, colorspace=3, encoded_image_string=path.read_bytes()
         )

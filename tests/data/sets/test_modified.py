@@ -269,7 +269,7 @@ def test_a_set_without_a_name_cannot_be_an_original(folder, tmp_path):
 
 @pytest.mark.parametrize("epsilon", [0, -0.1, 1.01, float("nan"), 8])
 def test_epsilon_is_above_0_and_at_most_1(tmp_path, epsilon):
-    with pytest.raises(ConfigError, match=r"epsilon=.*: give a number above 0 up to 1"):
+    with pytest.raises(ConfigError, match=r"epsilon=.*: give a number from 1e-06 to 1"):
         write(tmp_path / "m", epsilon=epsilon)
     assert list(tmp_path.iterdir()) == []
 
@@ -449,8 +449,8 @@ def edit_epsilon(folder):
             lambda folder: (folder / "change.npy.json").write_text("[" * 9999),
             "change.npy cannot be checked",
         ),
-        (lambda folder: rewrite(folder, epsilon=math.nan), "epsilon is not a number above 0"),
-        (lambda folder: rewrite(folder, epsilon=5), "epsilon is not a number above 0 up to 1"),
+        (lambda folder: rewrite(folder, epsilon=math.nan), "epsilon is not a number from 1e-06"),
+        (lambda folder: rewrite(folder, epsilon=5), "epsilon is not a number from 1e-06 to 1"),
         (lambda folder: rewrite(folder, epsilon="big"), "epsilon is not a number"),
         (lambda folder: rewrite(folder, clip=[1], facts=7), "clip is not .*; facts is not"),
         (lambda folder: rewrite(folder, original="panels"), "original is not"),

@@ -108,7 +108,7 @@ def test_views_splits_and_labels_are_the_originals():
 
 @pytest.mark.parametrize("epsilon", [0, -1, 1.5, float("nan")])
 def test_epsilon_is_above_0_and_at_most_1(epsilon):
-    with pytest.raises(ConfigError, match=r"epsilon=.*: give a number above 0 up to 1"):
+    with pytest.raises(ConfigError, match=r"epsilon=.*: give a number from 1e-06 to 1"):
         UniformNoiseDataModule(original=PanelsDataModule(), epsilon=epsilon)
 
 
