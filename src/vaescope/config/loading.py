@@ -5,6 +5,7 @@ import re
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml  # type: ignore[import-untyped] # OmegaConf's parser
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf._utils import get_yaml_loader
 
 from vaescope.config.refusals import refusal
 from vaescope.config.renamed import names_of_today
@@ -23,6 +25,7 @@ from vaescope.files import replacing
 LINK = re.compile(r"(\\*)\$\{")
 # links that a run's ``config.yaml`` has to values of its own
 OWN_LINK = re.compile(r"\$\{(output_dir|data_dir|seed)\}")
+_EVENTS = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # what a constructor raises to refuse its arguments; anything else is a fault of the program
 REFUSALS = (ValueError, TypeError, RuntimeError, ImportError, InstantiationException)
 
@@ -157,6 +160,46 @@ def _texts(node: Any) -> Iterator[str]:
         yield node
 
 
+def _parsed(text: str) -> Any:
+    """What ``OmegaConf.load`` would make of a text, as plain containers, links left as texts.
+
+    Files of runs are read by the hundred, and OmegaConf takes ten times as long: it is left out
+    where it would change nothing.
+    """
+    found = yaml.load(text, Loader=_loader())
+    if isinstance(found, dict) and _is_plain(found):
+        return found
+    node = OmegaConf.load(io.StringIO(text))
+    return OmegaConf.to_container(node, resolve=False) if isinstance(node, DictConfig) else None
+
+
+def _is_plain(node: Any) -> bool:
+    """Whether OmegaConf would give the same back; it checks how links are written."""
+    if isinstance(node, dict):
+        return all(type(key) is str and _is_plain(value) for key, value in node.items())
+    if isinstance(node, list):
+        return all(map(_is_plain, node))
+    if isinstance(node, str) and "$" in node:
+        return bool(OmegaConf.create([node]))
+    return node is None or type(node) in (str, int, float, bool)
+
+
+@cache
+def _loader() -> Any:
+    """OmegaConf's rules of YAML, read by libyaml where PyYAML has it."""
+    rules = get_yaml_loader()
+    if not yaml.__with_libyaml__:
+        return rules
+
+    class Loader(yaml.cyaml.CParser, rules):  # type: ignore[misc, valid-type]
+        def __init__(self, stream: str) -> None:
+            yaml.cyaml.CParser.__init__(self, stream)
+            yaml.constructor.SafeConstructor.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
+
+    return Loader
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """A YAML mapping as plain containers, its links (``${seed}``) left as texts.
 
@@ -168,11 +211,12 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         # aliases let a few lines unfold to more than fits into memory
-        if "&" in text and any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
+        events = yaml.parse(text, Loader=_EVENTS) if "&" in text else ()
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
             raise ValueError("it has aliases (*name); write out what they stand for")
-        node = OmegaConf.load(io.StringIO(text))
+        settings = _parsed(text)
     except Exception as error:  # of YAML, of OmegaConf, of the disk
         raise DataError(f"{path} cannot be read: {first_line(error)}") from error
-    if not isinstance(node, DictConfig):
+    if settings is None:
         raise DataError(f"{path} holds no settings")
-    return typing.cast(dict[str, Any], names_of_today(OmegaConf.to_container(node, resolve=False)))
+    return typing.cast(dict[str, Any], names_of_today(settings))
