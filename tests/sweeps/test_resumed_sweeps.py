@@ -92,6 +92,7 @@ def test_two_words_for_the_same_job_make_it_once(sweep):
 
 def test_the_folders_of_jobs_are_those_of_the_users_pattern(sweep, tmp_path):
     pattern = "hydra.sweep.subdir=d_${latent_dim}/${hydra:job.num}"
+    sweep("train", "experiment=tiny", "--cfg", "job")  # whose job Hydra keeps in mind
     sweep(*TRAIN, "seed=0", "latent_dim=2,3", pattern)
     sweep(*GROWN, "seed=0,1", "latent_dim=2,3", pattern)
     assert [*folders(tmp_path)] == ["d_2/0", "d_3/1", "d_2/2", "d_3/3"]

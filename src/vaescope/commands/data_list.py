@@ -12,6 +12,7 @@ from rich.table import Table
 
 import vaescope
 from vaescope.commands.imports import lasting
+from vaescope.config.overrides import as_typed
 from vaescope.escaping import for_terminal
 from vaescope.files import read_json
 from vaescope.report.terminal import wide_console
@@ -36,7 +37,7 @@ def _own(ours: set[str]) -> list[tuple[str, ...]]:
     if not GlobalHydra.instance().is_initialized():  # called from code: no folders were named
         return []
     loader = GlobalHydra.instance().config_loader()
-    places = list(HydraConfig.get().overrides.hydra)  # among them hydra.searchpath
+    places = as_typed(HydraConfig.get().overrides.hydra)  # among them hydra.searchpath
     names = loader.get_group_options("data", None, "data", places)
     if not (own := [name for name in names if name not in ours]):
         return []

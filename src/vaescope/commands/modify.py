@@ -11,6 +11,7 @@ from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import resolved
+from vaescope.config.overrides import as_typed
 from vaescope.errors import ConfigError
 from vaescope.run_folder.modification import UNUSED
 
@@ -24,7 +25,7 @@ def main(config: DictConfig) -> Any:
         from vaescope.report.terminal import print_table
 
     check(config)
-    chosen = HydraConfig.get().overrides.task
+    chosen = as_typed(HydraConfig.get().overrides.task)
     starts = tuple(f"{group}{mark}" for group in UNUSED for mark in "=.@")
     if without_use := [word for word in chosen if word.lstrip("+~").startswith(starts)]:
         raise ConfigError(

@@ -1,14 +1,13 @@
 """Choices made for the user: which options a data set or a method chose of other groups."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from vaescope.config.groups import GROUPS
+from vaescope.config.overrides import as_typed
 
 CHOOSING = {group.name for group in GROUPS}  # an experiment is the user's own choice
 # option that chose, data=synthetic_linear -> what it chose, network=mlp_60_40_20
@@ -18,7 +17,7 @@ Choices = Mapping[str, Sequence[str]]
 def choices_made() -> Choices:
     """What options of this job chose of other groups, and neither user nor experiment did."""
     job = HydraConfig.get()
-    words: Any = OmegaConf.to_container(job.overrides.task, resolve=False)  # with links as typed
+    words = as_typed(job.overrides.task)
     loader = GlobalHydra.instance().config_loader()
     found = loader.compute_defaults_list(job.job.config_name, words, RunMode.RUN).overrides
     made: dict[str, list[str]] = {}

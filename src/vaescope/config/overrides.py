@@ -4,10 +4,12 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from vaescope.config.groups import OPTIONAL
 from vaescope.config.loading import unlinked
@@ -30,6 +32,12 @@ _SWEPT = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(")
 _PIECE = re.compile(
     r"""\s*('(?:\\.|[^'\\])*'(?=\s*(?:,|$))|"(?:\\.|[^"\\])*"(?=\s*(?:,|$))|[^,]+)"""
 )
+
+
+def as_typed(words: Any) -> list[str]:
+    """Overrides that Hydra keeps of a command line; links in them are not followed."""
+    kept: Any = OmegaConf.to_container(words, resolve=False)
+    return [str(word) for word in kept]
 
 
 def quoted(text: str) -> str:

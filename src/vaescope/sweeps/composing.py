@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from vaescope.config.comparing import comparable, identity, identity_of_settings
+from vaescope.config.overrides import as_typed
 
 SUBDIR = "hydra.sweep.subdir"
 
@@ -86,7 +87,7 @@ class ComposedOnce:
         begin = _first_plain(parsed)
         later = [n for n in range(begin, len(parsed)) if self._is_value(master, parsed[n])]
         first = [str(o.input_line) for n, o in enumerate(parsed) if n not in {*later}]
-        key = (str(master.hydra.job.config_name), *master.hydra.overrides.hydra, *first)
+        key = (str(master.hydra.job.config_name), *as_typed(master.hydra.overrides.hydra), *first)
         if key not in self._kept:
             self._kept[key] = self.loader.load_configuration(key[0], list(key[1:]), RunMode.RUN)
         return key, [parsed[n] for n in later]
@@ -100,7 +101,7 @@ class ComposedOnce:
         added = [str(o.input_line) for o in parsed if o.is_hydra_override()]
         with read_write(config), open_dict(config):
             config.hydra.overrides.task = [o.input_line for o in tasks]
-            config.hydra.overrides.hydra = [*master.hydra.overrides.hydra, *added]
+            config.hydra.overrides.hydra = [*as_typed(master.hydra.overrides.hydra), *added]
             names = config.hydra.job.config.override_dirname
             lines = (str(o.input_line) for o in tasks if o.key_or_group not in names.exclude_keys)
             joined = names.item_sep.join(sorted(lines))
@@ -115,7 +116,8 @@ class ComposedOnce:
         if "/" in key or override.package is not None:
             return False
         if key not in self._groups:
-            places = [w for w in master.hydra.overrides.hydra if w.startswith("hydra.searchpath")]
+            words = as_typed(master.hydra.overrides.hydra)
+            places = [word for word in words if word.startswith("hydra.searchpath")]
             name = str(master.hydra.job.config_name)
             self._groups[key] = bool(self.loader.get_group_options(key, None, name, places))
         return not self._groups[key]

@@ -6,6 +6,7 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from vaescope.config.overrides import as_typed
 from vaescope.errors import ConfigError
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, objective_keys
@@ -53,7 +54,7 @@ def steer(config: DictConfig) -> None:
             continue
         given = [
             w
-            for w in config.hydra.overrides.hydra
+            for w in as_typed(config.hydra.overrides.hydra)
             if w.lstrip("+").startswith(f"hydra.sweeper.{place}=")
         ]
         if given or None in wanted:
