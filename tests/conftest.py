@@ -5,6 +5,7 @@ import ctypes
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -14,6 +15,8 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+
+from vaescope.cli import main
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("fixed", derandomize=True)  # the same examples every time
@@ -93,3 +96,23 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def update_golden(request):
     return request.config.getoption("--update-golden")
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run a command line in this process, in ``tmp_path``; returns what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [])
+
+    def run(*words, code=0):
+        try:
+            main(list(words))
+            ended = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        told = capsys.readouterr()
+        assert ended == code, told.out + told.err
+        assert "Traceback" not in told.err
+        return told
+
+    return run

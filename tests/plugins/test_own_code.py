@@ -11,7 +11,6 @@ import pytest
 from hydra.core.plugins import Plugins
 
 from builders.loading import loaded_by
-from vaescope.cli import main
 from vaescope.config.loading import config_dir
 from vaescope.config.plugins import plugin_folders
 from vaescope.errors import ConfigError
@@ -50,22 +49,13 @@ def site(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Run a command line in this process, on a wide terminal."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [])
+def command(command, monkeypatch):
+    """The command of all tests, on a wide terminal; returns all that it printed."""
     monkeypatch.setenv("COLUMNS", "250")
 
     def run(*words, code=0):
-        ended = 0
-        try:
-            main(list(words))
-        except SystemExit as end:
-            ended = end.code or 0
-        told = capsys.readouterr()
-        assert ended == code, told.out + told.err
-        assert "Traceback" not in told.err
-        return told.out + told.err
+        printed = command(*words, code=code)
+        return printed.out + printed.err
 
     return run
 

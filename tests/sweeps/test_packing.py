@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from vaescope.cli import main
 from vaescope.sweeps.journal import JobRecord, Journal
 from vaescope.sweeps.packing import pack_seeds, seed_of, units_of
 
@@ -66,20 +65,8 @@ def test_what_is_no_plain_seed_is_not_packed():
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words, code=0):
-        try:
-            main([*words])
-            ended = 0
-        except SystemExit as end:
-            ended = end.code
-        told = capsys.readouterr()
-        assert ended == code, told.out + told.err
-        return told.out
-
-    return run
+def run(command):
+    return lambda *words, code=0: command(*words, code=code).out
 
 
 def table(tmp_path, name="s"):

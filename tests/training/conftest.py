@@ -7,7 +7,6 @@ import types
 import pytest
 
 from builders.figures import undrawn
-from vaescope.cli import main
 from vaescope.config.loading import register_schemas
 
 TINY = (
@@ -75,25 +74,5 @@ def shell(command, monkeypatch):
             monkeypatch.setenv(name, value)
         told = command(*words, code=code)
         return types.SimpleNamespace(stdout=told.out, stderr=told.err)
-
-    return run
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Run a command line in this process, in ``tmp_path``; returns what it printed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [])
-
-    def run(*words, code=0):
-        try:
-            main(list(words))
-            ended = 0
-        except SystemExit as end:
-            ended = end.code or 0
-        told = capsys.readouterr()
-        assert ended == code, told.out + told.err
-        assert "Traceback" not in told.err
-        return told
 
     return run
