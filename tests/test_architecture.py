@@ -22,6 +22,7 @@ FRAMEWORKS = {"pytorch_lightning", "lightning", "wandb", "hydra", "omegaconf"}
 LEAVES = {
     "errors",
     "memory",
+    "nested",
     "ranges",
     "streams",
     "factor_kinds",
@@ -46,6 +47,7 @@ ARROWS = {
     "stopping": set(),
     "streams": set(),
     "minibatch": set(),
+    "nested": set(),
     "tensor_checks": set(),
     "timing": set(),
     "distributions": LEAVES,
@@ -58,8 +60,8 @@ ARROWS = {
     "ensemble": {"minibatch", "models", "streams"},
     "statistics": LEAVES
     | {"alignment", "data", "distributions", "metrics", "models", "panel", "scores"},
-    "config": TEXTS | {"hardware", "ranges", "scores"},
-    "run_folder": TEXTS | {"config", "timing"},
+    "config": TEXTS | {"hardware", "nested", "ranges", "scores"},
+    "run_folder": TEXTS | {"config", "nested", "timing"},
     "report": LEAVES | TEXTS | {"data", "models", "run_folder", "scores"},
     "loggers": LEAVES | {"dashboard", "data", "files", "run_folder", "scores", "stopping"},
     "callbacks": LEAVES

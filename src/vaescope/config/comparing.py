@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from vaescope.nested import flat_settings
 
 # what a machine or a place decides, and what continuing itself writes
 OF_THE_MACHINE = {
@@ -69,15 +71,6 @@ def link_paths(node: Any, folder: str) -> Any:
     if isinstance(node, str) and (node == folder or node.startswith(f"{folder}{os.sep}")):
         return "${output_dir}" + node[len(folder) :]
     return node
-
-
-def flat_settings(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested mappings; lists are values."""
-    if isinstance(node, Mapping) and node:
-        for name, value in node.items():
-            yield from flat_settings(value, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, list(node) if isinstance(node, tuple) else node
 
 
 def _without_choices(node: Any) -> Any:

@@ -1,10 +1,8 @@
-"""What loggers to other packages share: the package, the id of a run, flat settings."""
+"""What loggers to other packages share: the package, and the id of a run."""
 
 import importlib.util
 import uuid
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from vaescope.errors import ConfigError
 from vaescope.files import write_text
@@ -21,20 +19,6 @@ def require_package(package: str) -> None:
             f"logger={package} needs the package {package}: pip install 'vaescope[{package}]', or "
             "leave it out: logger=[csv]"
         )
-
-
-def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by dotted key, for dashboards that have no nested ones; lists stay as they are.
-
-    Example:
-        >>> dict(flat_settings({"model": {"beta": 4}, "seed": 0}))
-        {'model.beta': 4, 'seed': 0}
-    """
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat_settings(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def kept_id(folder: Path, kind: str, new: str | None = None) -> str:

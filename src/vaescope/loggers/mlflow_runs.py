@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from vaescope.loggers.foreign_runs import flat_settings, kept_id, require_package
+from vaescope.loggers.foreign_runs import kept_id, require_package
 from vaescope.loggers.run_labels import Labels, labels_of
 from vaescope.loggers.tracker import Cell, Settings, Tracker
+from vaescope.nested import flat_settings
 from vaescope.ranges import in_range
 
 _NOT_IN_KEYS = re.compile(r"[^\w\-. :/]")

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vaescope.data.files.image_files import image_size
-from vaescope.loggers.foreign_runs import flat_settings, require_package
+from vaescope.loggers.foreign_runs import require_package
 from vaescope.loggers.tracker import Cell, Settings, Tracker
+from vaescope.nested import flat_settings
 from vaescope.scores import CHIEF_SCORES
 
 

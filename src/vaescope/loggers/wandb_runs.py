@@ -11,9 +11,10 @@ from annotated_types import Interval
 
 from vaescope.dashboard.wandb_account import STEP, logged_in
 from vaescope.errors import first_line
-from vaescope.loggers.foreign_runs import flat_settings, kept_id
+from vaescope.loggers.foreign_runs import kept_id
 from vaescope.loggers.run_labels import labels_of
 from vaescope.loggers.tracker import Cell, Settings, Tracker
+from vaescope.nested import flat_settings
 from vaescope.ranges import in_range
 from vaescope.scores import direction_of
 

@@ -1,10 +1,11 @@
 """Contents of a folder of ``vaescope modify``, by which another folder is told from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vaescope.errors import RunFolderError
+from vaescope.nested import flat_settings
 from vaescope.run_folder.contents import ERROR, HYDRAS, LEARNING, MODIFICATION
 from vaescope.run_folder.locking import LOCK
 
@@ -19,17 +20,8 @@ _OF_THE_MACHINE = ("output_dir", "data_dir", "data.data_dir", "threads", "device
 
 def settings_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that make a modification what it is, by dotted key, of a resolved configuration."""
-    return dict(_flat(plain))
-
-
-def _flat(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for name, value in node.items():
-            dotted = f"{key}.{name}" if key else str(name)
-            if dotted not in (*_OF_THE_MACHINE, *UNUSED):
-                yield from _flat(value, dotted)
-    else:
-        yield key, list(node) if isinstance(node, tuple) else node
+    chosen = {key: value for key, value in plain.items() if key not in UNUSED}
+    return {k: v for k, v in flat_settings(chosen) if k not in _OF_THE_MACHINE}
 
 
 def refuse_others(folder: Path) -> None:

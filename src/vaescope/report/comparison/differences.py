@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaescope.errors import ConfigError, closest
+from vaescope.nested import flat_settings
 from vaescope.run_folder.runs import FoundRun
 
 Settings = Mapping[str, Any]  # dotted key -> value that can be compared and hashed
@@ -37,16 +38,10 @@ DEFAULT_PRIOR = {"_target_": "vaescope.distributions.priors.StandardNormal"}
 def settings_of(run: FoundRun) -> dict[str, Any]:
     """Settings of a run that change its numbers, by dotted key; the seed is none of them."""
     config = {"prior": DEFAULT_PRIOR, **run.settings}
-    flat = {k: v for group in GROUPS if group in config for k, v in _flat(group, config[group])}
-    kept = {key: value for key, value in flat.items() if key not in OF_THE_MACHINE}
+    chosen = {group: config[group] for group in GROUPS if group in config}
+    kept = {k: _frozen(v) for k, v in flat_settings(chosen) if k not in OF_THE_MACHINE}
     kept = {k: v for k, v in kept.items() if k.split(".")[0] != "trainer" or k in OF_THE_TRAINER}
     return kept | ({SOURCE: run.data_source} if run.data_source else {})
-
-
-def _flat(key: str, value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        return [pair for name, inner in value.items() for pair in _flat(f"{key}.{name}", inner)]
-    return [(key, _frozen(value))]
 
 
 def _frozen(value: Any) -> Any:
