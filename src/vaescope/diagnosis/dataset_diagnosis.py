@@ -1,7 +1,7 @@
 """Diagnosis of a data set: are its factors the directions in which a VAE's latents will point?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,10 +145,7 @@ def diagnose(
     _check(beta, scales, predicted_at, num_points)
     columns, notes = _columns(dataset, factors)
     names = tuple(dataset.factors.names[k] for k in columns)
-    least = 8 * len(columns)
-    draws = max(64, least) if draws is None else draws
-    if draws % 4 or draws < least:
-        raise ConfigError(f"draws={draws} was given; {least} or more are needed, a multiple of 4")
+    draws = _draws(draws, 8 * len(columns))
     surroundings = surroundings_of(dataset, columns)
     rng = stream(seed, "diagnosis/points")
     count = min(num_points, len(dataset))
@@ -159,19 +156,9 @@ def diagnose(
     chosen = min(found, key=lambda scale: abs(scale - predicted_at))
     weights = _weights(beta, found[chosen])
     sample = torch.from_numpy(stream(seed, "diagnosis/codes").integers(len(dataset), size=_CODES))
-    mig, mig_interval = predicted_mig(
-        found[chosen].of_likelihood,
-        weights[0],
-        places_of(dataset, sample, columns),
-        dataset.values(sample)[:, columns],
-    )
-    seen, plain = [], []
-    for scale, grams in found.items():
-        seen.append(at_scale(scale, grams.of_likelihood, grams, weights[0], names))
-        same = torch.equal(grams.of_likelihood, grams.of_pixels)
-        plain.append(
-            seen[-1] if same else at_scale(scale, grams.of_pixels, grams, weights[1], names)
-        )
+    places, values = places_of(dataset, sample, columns), dataset.values(sample)[:, columns]
+    mig, mig_interval = predicted_mig(found[chosen].of_likelihood, weights[0], places, values)
+    scales_seen, pixels = _in_both_metrics(found, weights, names)
     return Diagnosis(
         factors=names,
         beta=weights[0],
@@ -180,8 +167,8 @@ def diagnose(
         surroundings=surroundings.told,
         dto_chance=haar_chance(len(names))[0],
         axis_chance=_axis_chance(len(names)),
-        scales=tuple(seen),
-        pixels=tuple(plain),
+        scales=scales_seen,
+        pixels=pixels,
         predicted_at=chosen,
         mig=mig,
         mig_interval=mig_interval,
@@ -204,6 +191,28 @@ def _check(
         )
     if num_points < 8:
         raise ConfigError(f"num_points={num_points} was given; give at least 8")
+
+
+def _draws(wanted: int | None, least: int) -> int:
+    """Neighbours of each point."""
+    draws = max(64, least) if wanted is None else wanted
+    if draws % 4 or draws < least:
+        raise ConfigError(f"draws={draws} was given; {least} or more are needed, a multiple of 4")
+    return draws
+
+
+def _in_both_metrics(
+    found: Mapping[float, Grams], betas: tuple[float, float], names: Sequence[str]
+) -> tuple[tuple[AtScale, ...], tuple[AtScale, ...]]:
+    """Each width in the metric of the likelihood, and in that of pixels."""
+    of_likelihood, of_pixels = [], []
+    for scale, grams in found.items():
+        of_likelihood.append(at_scale(scale, grams.of_likelihood, grams, betas[0], names))
+        if torch.equal(grams.of_likelihood, grams.of_pixels):
+            of_pixels.append(of_likelihood[-1])
+        else:
+            of_pixels.append(at_scale(scale, grams.of_pixels, grams, betas[1], names))
+    return tuple(of_likelihood), tuple(of_pixels)
 
 
 def _columns(dataset: FactorDataset, wanted: Sequence[str] | None) -> tuple[list[int], list[str]]:
