@@ -8,13 +8,16 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from vaescope.config.comparing import comparable, identity, identity_of_settings
 from vaescope.config.overrides import as_typed
 
 SUBDIR = "hydra.sweep.subdir"
+_MISTAKES = (HydraException, OmegaConfBaseException)  # in a user's words
 
 
 class ComposedOnce:
@@ -52,7 +55,7 @@ class ComposedOnce:
         try:
             parsed = [_parsed(word) for word in sweep_overrides]
             config = self._composed(master_config, parsed)
-        except Exception:  # whatever is wrong, Hydra has the words for it
+        except _MISTAKES:  # Hydra has the words for them
             return self.loader.load_sweep_config(master_config, list(sweep_overrides))
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
@@ -65,20 +68,25 @@ class ComposedOnce:
             words: of the job.
         """
         try:
-            key, later = self._split(master, [_parsed(word) for word in words])
-            values = [override.value() for override in later]
-            if any(isinstance(value, dict) for value in values):  # it would add to the one before
-                raise TypeError
-            names = tuple(override.key_or_group for override in later)
-            if (key, names) not in self._settings:
-                self._settings[key, names] = comparable(self._kept[key])
-            settings = self._settings[key, names]
-            for name, value in zip(names, values, strict=True):
-                if name != "output_dir" and not name.startswith(("hydra.", "sweep.")):
-                    OmegaConf.update(settings, name, value)
-            return identity_of_settings(settings)
-        except Exception:  # Hydra tells what is wrong
-            return identity(self.load_sweep_config(master, words))
+            found = self._identity_by_values(master, words)
+        except _MISTAKES:
+            found = None
+        return found or identity(self.load_sweep_config(master, words))
+
+    def _identity_by_values(self, master: DictConfig, words: Sequence[str]) -> str | None:
+        """The identity where words only replace values; None: they do more."""
+        key, later = self._split(master, [_parsed(word) for word in words])
+        values = [override.value() for override in later]
+        if any(isinstance(value, dict) for value in values):  # it would add to the one before
+            return None
+        names = tuple(override.key_or_group for override in later)
+        if (key, names) not in self._settings:
+            self._settings[key, names] = comparable(self._kept[key])
+        settings = self._settings[key, names]
+        for name, value in zip(names, values, strict=True):
+            if name != "output_dir" and not name.startswith(("hydra.", "sweep.")):
+                OmegaConf.update(settings, name, value)
+        return identity_of_settings(settings)
 
     def _split(
         self, master: DictConfig, parsed: Sequence[Override]

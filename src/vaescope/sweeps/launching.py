@@ -17,7 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from vaescope.config.overrides import word
-from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, first_line
+from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, VaescopeError, first_line
 from vaescope.run_folder.locking import is_free, locked
 from vaescope.sweeps.composing import SUBDIR, ComposedOnce
 from vaescope.sweeps.journal import JobRecord, Journal
@@ -211,7 +211,7 @@ class RecordedLauncher(Launcher):
                     f"run it again with: vaescope sweep retry {RecordedLauncher.folder}"
                 )
             result.return_value = value_of(job, self.config.objective)
-        except Exception as error:
+        except VaescopeError as error:
             result.status, result.return_value = JobStatus.FAILED, error
         return result
 
