@@ -7,6 +7,7 @@ import types
 import pytest
 
 from builders.figures import undrawn
+from builders.killed_sweeps import WORDS, run
 from vaescope.config.loading import register_schemas
 
 TINY = (
@@ -76,3 +77,11 @@ def shell(command, monkeypatch):
         return types.SimpleNamespace(stdout=told.out, stderr=told.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory):
+    """The folder of ``WORDS``, run through one job after the other."""
+    folder = tmp_path_factory.mktemp("straight")
+    run(folder, *WORDS, "hydra.sweep.dir=s")
+    return folder / "s"
