@@ -1,13 +1,14 @@
 """How time and peak memory grow with latents, factors, rows, pixels, members, seeds and runs.
 
 Each measurement is a process of its own (a fork, so that imports are not counted) with one thread
-and a limit of time; what is refused or passes the limit is a cell of the table. A cell has CPU
-seconds, which are those of the clock on an idle machine, and the MiB that the process took on top.
-"grows as" is the slope of log time over log size, of measurements of at least 20 ms, and "asked"
-the exponent of the definition. Scores are measured without chance levels and intervals, which
-multiply all sizes alike. Rows are also written to stderr as they come.
+and a limit of time. A cell has CPU seconds, which are those of the clock on an idle machine, and
+the MiB that the process took on top; "refused" has its reason below the tables, "> 30 s" passed the
+limit or would, by its definition and the size before, and "-" had no time left in the budget of the
+whole. "grows as" is the slope of log time over log size, of measurements of at least 20 ms, and
+"asked" the exponent of the definition. Scores are measured without chance levels and intervals,
+which multiply all sizes alike. Rows are also written to stderr as they come.
 
-Run: python tests/benchmarks/growth.py [--quick] [--only WORD ...] [--limit SECONDS] 2>/dev/null
+Run: python tests/benchmarks/growth.py [--quick] [--only WORD ...] [--jobs N] 2>/dev/null
 """
 
 import argparse
@@ -21,7 +22,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from vaescope.experiment import training
 from vaescope.metrics import udr
 from vaescope.panel import score_panel
 from vaescope.report.comparison.page import compare
+from vaescope.report.run.finishing import finish_reports
 
 SIZES = {
     "latents": (4, 16, 64, 256),
@@ -45,25 +48,37 @@ SIZES = {
     "seeds": (2, 8, 32, 64),
     "runs": (10, 100, 1_000),
 }
-QUICK = {axis: sizes[:-1] for axis, sizes in SIZES.items()}
 SEEN_ROWS = 10_000  # of the other axes
+MEMORY = 8 * 2**30  # bytes that a measurement may take
 # exponents of the definition: latents, factors, rows (sorting counts as 1)
 SCORES = {
-    "mig": (1, 1, 1),
-    "dci": (1, 1, 1),
-    "sap": (1, 1, 1),
-    "explicitness": (2, 1, 1),  # Newton's curvature
+    "mig": (1, 1, 1),  # and all others of its table
+    "mig_ksg": (1, 1, 1),
+    "rmig": (1, 1, 1),
     "info_mec": (2, 1, 1),
+    "dci": (1, 1, 1),
+    "dci_linear": (2, 1, 1),
+    "dci_logistic": (2, 1, 1),
+    "dci_es": (1, 1, 1),
+    "sap": (1, 1, 1),
+    "sap_continuous": (1, 1, 1),
+    "explicitness": (2, 1, 1),  # Newton's curvature
+    "neighbours": (1, 1, 1),
+    "mcc": (1, 1, 1),
+    "explained_variance": (2, 1, 1),
+    "few_labels": (2, 1, 1),
+    "shifted": (2, 2, 1),  # all factors, each fixed in turn
+    "reduced": (2, 1, 1),
+    "unfairness": (1, 2, 1),  # of each factor with each other
     "factor_vae": (1, 0, 0),  # as many votes for any rows
     "beta_vae": (1, 0, 0),
     "irs": (1, 1, 1),
     "omes": (1, 1, 1),
-    "mig_ksg": (1, 1, 1),
-    "neighbours": (1, 1, 1),
     "latent_information": (2, 0, 1),
     "support": (2, 0, 1),
     "separability": (1, 0, 1),
     "wasserstein": (3, 0, 1),
+    "total_correlation": (3, 0, 1),
 }
 
 
@@ -82,7 +97,9 @@ def score(name: str, latents: int = 10, factors: int = 5, rows: int = SEEN_ROWS)
     options: dict[str, Any] = {"repeats": 0, "costly_repeats": 0, "tell": refusals.append}
 
     def measure() -> str | None:
-        score_panel(codes, values, variance=torch.ones_like(codes), scores=name, **options)
+        variance = torch.ones_like(codes)
+        if not score_panel(codes, values, variance=variance, scores=name, **options):
+            raise ValueError(refusals[0])
         return refusals[0] if refusals else None
 
     return measure
@@ -182,9 +199,10 @@ def report(runs: int) -> Any:
     asked = {"scores": None, "group_by": None, "sort": None, "threads": 1}
     asked |= {"runs": [str(folder / "runs")], "output_dir": str(folder / "report")}
 
-    def measure() -> None:
+    def measure() -> str:
         with contextlib.redirect_stdout(io.StringIO()):
-            compare(asked)
+            page = compare(asked, finish_reports(asked["runs"]))
+        return f"page {page.stat().st_size / 1e6:.1f} MB"
 
     return measure
 
@@ -193,6 +211,7 @@ NAMES = ("mig", "mig_chance", "mig_ceiling", "sap", "modularity", "dto_active", 
 
 # what is measured: along which axis, with which exponent by definition
 Case = tuple[str, str, float, Callable[..., Any]]
+Row = tuple[list[str], list[str]]  # cells, and what is told below all tables
 
 
 def cases() -> list[Case]:
@@ -225,14 +244,14 @@ def measured(build: Callable[..., Any], size: dict[str, int], limit: float) -> d
         try:
             measure = build(**size)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            theirs.send("built")
             start = time.process_time()
             resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(start + limit), -1))
+            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, -1))
             told = measure()
             seconds = told if isinstance(told, float) else time.process_time() - start
             after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            found = {"refused": told} if isinstance(told, str) else {"seconds": seconds}
-            theirs.send(found | {"mib": (after - before) / 1024})
+            found = {"seconds": seconds, "mib": (after - before) / 1024}
+            theirs.send(found | ({"told": told} if isinstance(told, str) else {}))
         except Exception as error:
             theirs.send({"refused": f"{type(error).__name__}: {error}"})
 
@@ -240,14 +259,40 @@ def measured(build: Callable[..., Any], size: dict[str, int], limit: float) -> d
     process.start()
     theirs.close()
     try:
-        while (found := ours.recv()) == "built":
-            pass
+        found = ours.recv()
     except EOFError:
         process.join()
         over = process.exitcode == -signal.SIGXCPU
-        found = {"refused": "over the limit" if over else "killed, as for want of memory"}
+        found = {"over": True} if over else {"refused": "killed, as for want of memory"}
     process.join()
     return found
+
+
+def row_of(number: int, sizes: Sequence[int], limit: float, deadline: float) -> Row:
+    """One line of a table, and what is told below all tables."""
+    name, axis, asked, build = cases()[number]
+    cells, points, notes = [], [], []
+    found: dict[str, Any] = {}
+    for size in sizes:
+        left = deadline - time.monotonic()
+        expected = points[-1][1] * (size / points[-1][0]) ** asked if points else 0.0
+        if "over" in found or expected > limit:
+            found = {"over": True}
+        else:
+            found = measured(build, {axis: size}, min(limit, left)) if left > 1 else {}
+            if "over" in found and left < limit:
+                found = {}
+        if "seconds" in found:
+            points.append((size, found["seconds"]))
+            cells.append(f"{found['seconds']:.3g} s {found['mib']:.0f}")
+        else:
+            words = {"over": f"> {limit:g} s", "refused": "refused"}
+            cells.append(next((word for key, word in words.items() if key in found), "-"))
+        if why := found.get("refused", found.get("told")):
+            notes.append(f"{name}, {axis} {size:,}: {why}")
+    row = [name, *cells, slope(points), str(asked)]
+    print(axis, *row, sep=" | ", file=sys.stderr, flush=True)
+    return row, notes
 
 
 def slope(points: list[tuple[int, float]]) -> str:
@@ -262,37 +307,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="without the largest sizes")
     parser.add_argument("--only", nargs="*", default=[], help="measurements or axes")
-    parser.add_argument("--limit", type=float, default=60, help="seconds for one measurement")
+    parser.add_argument("--limit", type=float, default=30, help="seconds for one measurement")
+    parser.add_argument("--budget", type=float, default=1200, help="seconds for all of them")
+    parser.add_argument("--jobs", type=int, default=2, help="measurements at a time")
     settings = parser.parse_args()
-    if settings.quick:
-        settings.limit = min(settings.limit, 5)
     torch.set_num_threads(1)
     head("Growth of time and memory", vars(settings))
-    sizes, refusals = (QUICK if settings.quick else SIZES), []
-    for axis, along in sizes.items():
-        rows = []
-        for name, own, asked, build in cases():
-            if own != axis or (settings.only and not {name, axis} & set(settings.only)):
-                continue
-            cells, points = [], []
-            for size in along:
-                found = measured(build, {axis: size}, settings.limit)
-                if "seconds" in found:
-                    points.append((size, found["seconds"]))
-                    cells.append(f"{found['seconds']:.3g} s {found['mib']:.0f}")
-                    continue
-                over = found["refused"] == "over the limit"
-                cells.append(f"> {settings.limit:g} s" if over else "refused")
-                if not over:
-                    refusals.append(f"{name}, {axis} {size}: {found['refused']}")
-                if over:
-                    break
-            cells += ["" for _ in along[len(cells) :]]
-            rows.append([name, *cells, slope(points), str(asked)])
-            print(axis, *rows[-1], sep=" | ", file=sys.stderr, flush=True)
-        if rows:
-            table([axis, *(f"{size:,}" for size in along), "grows as", "asked"], rows)
-    print(*refusals, sep="\n")
+    deadline, fork = time.monotonic() + settings.budget, multiprocessing.get_context("fork")
+    rows: dict[str, list[Future[Row]]] = {axis: [] for axis in SIZES}
+    with ProcessPoolExecutor(settings.jobs, mp_context=fork) as pool:
+        for number, (name, axis, _, _) in enumerate(cases()):
+            if not settings.only or {name, axis} & set(settings.only):
+                sizes = SIZES[axis][: -1 if settings.quick else None]
+                work = pool.submit(row_of, number, sizes, settings.limit, deadline)
+                rows[axis].append(work)
+    notes = []
+    for axis, along in SIZES.items():
+        sizes = along[: -1 if settings.quick else None]
+        if found := [work.result() for work in rows[axis]]:
+            columns = [axis, *(f"{size:,}" for size in sizes), "grows as", "asked"]
+            table(columns, [row for row, _ in found])
+            notes += [note for _, several in found for note in several]
+    print(*notes, sep="\n")
 
 
 if __name__ == "__main__":

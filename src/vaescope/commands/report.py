@@ -17,5 +17,4 @@ def main(config: DictConfig) -> Any:
 
     check(config)
     plain = resolved(config)
-    finish_reports(plain["runs"])
-    return compare(plain)
+    return compare(plain, finish_reports(plain["runs"]))

@@ -99,6 +99,7 @@ class EvaluateSchema(MachineSchema):
     untrained: bool = False
     split: str = MISSING
     num_samples: Count = MISSING
+    num_losses: Count = MISSING
     num_jacobians: Count = MISSING
 
 

@@ -75,7 +75,9 @@ def write_codes(
     """
     index = data.evaluation_rows("test", min(num_samples, len(data.rows["test"])))
     single = EvaluationBatches(data.dataset, None, data.split_seed)
-    found = {m.seed: encode_split(m, single, index, split="test", step=0) for m in models}
+    found = {
+        m.seed: encode_split(m, single, index, split="test", step=0, num_losses=0) for m in models
+    }
     paths = []
     for seed, codes in found.items():
         path = folder / (f"codes_seed_{seed}.npz" if len(found) > 1 else "codes.npz")

@@ -70,7 +70,7 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     else:
         chosen = plain["statistics"] or {}
         statistics = {k: build(v, f"statistics.{k}") for k, v in chosen.items()}
-    where = {key: plain[key] for key in ("split", "num_samples", "num_jacobians")}
+    where = {key: plain[key] for key in ("split", "num_samples", "num_losses", "num_jacobians")}
     step, history = saved["global_step"], saved["callbacks"].get("Evaluation", {}).get("history")
     scores = final_scores(models, data, statistics, step=step, history=history or (), **where)
     if plain["untrained"]:
@@ -133,6 +133,7 @@ def final_scores(
     step: int,
     split: str = "test",
     num_samples: int = 10_000,
+    num_losses: int = 2000,
     num_jacobians: int = 256,
     history: Sequence[Mapping[str, float]] = (),
 ) -> dict[int, dict[str, float]]:
@@ -145,6 +146,7 @@ def final_scores(
         step: updates that the models have had.
         split: ``val``, ``test`` or ``held_out``, the combinations that training never saw.
         num_samples: images, at most as many as the part has.
+        num_losses: about how many of them for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
         history: evaluations during training, for shares of training.
 
@@ -168,6 +170,7 @@ def final_scores(
             index,
             split=split,
             step=step,
+            num_losses=num_losses,
             num_jacobians=min(num_jacobians, num_samples),
             history=[row for row in history if row["seed"] == model.seed],
         )

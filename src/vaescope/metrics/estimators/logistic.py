@@ -107,35 +107,28 @@ def fit_logistic(
         >>> fit_logistic(classes.double(), classes).accuracies(classes.double(), classes).tolist()
         [1.0]
     """
-    if strength is not None and not strength > 0:
-        raise ValueError(f"strength = {strength}, but a positive number or None is needed")
-    if not tolerance > 0 or max_iterations < 1:
-        raise ValueError("tolerance has to be positive and max_iterations at least 1")
+    _check_settings(strength, tolerance, max_iterations)
     codes, factors = checked_rows(codes, factors)
     require_classes(factors, kinds, "give kinds, or bin continuous factors first")
     found = [torch.unique(column, return_inverse=True) for column in factors.T]
+    sizes = [len(classes) for classes, _ in found]
     basis = basis_of(codes, standardise or strength is None)
     inputs = basis.inputs(codes)
-    _check_size(max(len(classes) for classes, _ in found), inputs, strength is not None)
+    _check_size(max(sizes), inputs, strength is not None)
     penalty = torch.zeros_like(inputs[0])
     if strength is not None:
         penalty[:-1] = basis.singular.square().reciprocal() / (strength * len(codes))
     weights: dict[int, Tensor] = {}
     gap = torch.zeros(len(found)).to(inputs)
-    for size in {len(classes) for classes, _ in found}:
-        places = [place for place, (classes, _) in enumerate(found) if len(classes) == size]
+    for size in set(sizes):
+        places = [place for place, own in enumerate(sizes) if own == size]
         labels = torch.stack([found[place][1] for place in places])
         many = strength is not None and size * inputs.shape[1] > _FEW_PARAMETERS
-        minimise = minimise_each if many else minimise_logistic
-        row_weights = torch.ones(labels.shape, dtype=torch.float64, device=labels.device)
-        if balanced:  # every class has the same total
-            counts = row_weights.new_zeros(len(labels), size).scatter_add_(1, labels, row_weights)
-            row_weights = (labels.shape[1] / (size * counts)).gather(1, labels)
-        minimum = minimise(
+        minimum = (minimise_each if many else minimise_logistic)(
             inputs,
             labels,
             size,
-            row_weights=row_weights,
+            row_weights=_row_weights(labels, size, balanced),
             # Two classes have one weight vector in scikit-learn, the difference of our two.
             penalty=2 * penalty if size == 2 else penalty,
             tolerance=tolerance,
@@ -143,12 +136,24 @@ def fit_logistic(
         )
         weights.update(zip(places, minimum.weights, strict=True))
         gap[places] = minimum.gap
-    return LogisticProbes(
-        basis,
-        tuple(weights[place] for place in range(len(found))),
-        tuple(classes for classes, _ in found),
-        gap,
-    )
+    every = tuple(weights[place] for place in range(len(found)))
+    return LogisticProbes(basis, every, tuple(classes for classes, _ in found), gap)
+
+
+def _check_settings(strength: float | None, tolerance: float, max_iterations: int) -> None:
+    if strength is not None and not strength > 0:
+        raise ValueError(f"strength = {strength}, but a positive number or None is needed")
+    if not tolerance > 0 or max_iterations < 1:
+        raise ValueError("tolerance has to be positive and max_iterations at least 1")
+
+
+def _row_weights(labels: Tensor, num_classes: int, balanced: bool) -> Tensor:
+    """Weights of the rows of labels [B, N]: 1, or so that all classes have the same total."""
+    ones = torch.ones(labels.shape, dtype=torch.float64, device=labels.device)
+    if not balanced:
+        return ones
+    counts = ones.new_zeros(len(labels), num_classes).scatter_add_(1, labels, ones)
+    return (labels.shape[1] / (num_classes * counts)).gather(1, labels)
 
 
 def _check_size(num_classes: int, inputs: Tensor, penalised: bool) -> None:

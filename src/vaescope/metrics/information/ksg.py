@@ -117,16 +117,19 @@ def _information_of_classes(
 
 def _radius_in_class(inside: Tensor, of_class: Tensor, wanted: Tensor) -> Tensor:
     """Distance [D, N] to the wanted-th neighbour of the same class; values sorted by class."""
-    rows = torch.arange(len(of_class), device=of_class.device)
-    radius = torch.full_like(inside, float("inf"))
-    for below in range(int(wanted.max()) + 1):
+    radius = torch.empty_like(inside)
+    for k in wanted.unique().tolist():
+        columns = (wanted == k).nonzero().flatten()
+        values, labels, windows = inside[:, columns], of_class[columns], len(columns) - k
         # The neighbours are k values in a row: `below` of them under the point, the rest above.
-        first, last = rows - below, rows - below + wanted
-        possible = (below <= wanted) & (first >= 0) & (last < len(rows))
-        first, last = first.clamp(min=0), last.clamp(0, len(rows) - 1)
-        possible &= (of_class[first] == of_class) & (of_class[last] == of_class)
-        reach = torch.maximum(inside - inside[:, first], inside[:, last] - inside)
-        radius = torch.where(possible, torch.minimum(radius, reach), radius)
+        whole = labels[k:] == labels[:windows]
+        low, high = values[:, :windows].where(whole, float("-inf")), values[:, k:]
+        nearest = torch.full_like(values, float("inf"))
+        for below in range(k + 1):
+            part = slice(below, below + windows)
+            reach = torch.maximum(values[:, part] - low, high - values[:, part])
+            nearest[:, part] = torch.minimum(nearest[:, part], reach)
+        radius[:, columns] = nearest
     return radius
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -154,11 +155,7 @@ def dci(
     own_losses, own_references = targets.losses(answers.train, targets.train)
     informativeness = informativeness_of_losses(losses.sum(0), references.sum(0))
 
-    def placed(values: Tensor) -> Tensor:
-        """Values [..., K'] of the factors that vary at their places among all K."""
-        empty = values.new_zeros((*values.shape[:-1], len(every)))
-        return empty.index_copy(values.ndim - 1, columns, values)
-
+    placed = partial(_placed, columns=columns, number=len(every))
     per_factor, weights = placed(scores.per_factor), placed(scores.factor_weights)
     return DCI(
         chosen.name,
@@ -173,6 +170,12 @@ def dci(
         placed(losses),
         placed(references),
     )
+
+
+def _placed(values: Tensor, columns: Tensor, number: int) -> Tensor:
+    """Values [..., K'] of the factors that vary at their places among all K, 0 elsewhere."""
+    empty = values.new_zeros((*values.shape[:-1], number))
+    return empty.index_copy(values.ndim - 1, columns, values)
 
 
 def chosen_probe(probe: str | Probe) -> Probe:

@@ -17,7 +17,7 @@ from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.report.terminal import print_table
 from vaescope.run_folder.contents import forget_error
 from vaescope.run_folder.environment_file import environment
-from vaescope.run_folder.runs import find_runs
+from vaescope.run_folder.runs import FoundRun, find_runs
 from vaescope.scores import heading, name_of, record_of
 
 ABOUT = ("method", "data", "what differs", "updates", "seeds")
@@ -33,11 +33,12 @@ class Column:
     is_score: bool
 
 
-def compare(plain: Mapping[str, Any]) -> Path:
+def compare(plain: Mapping[str, Any], runs: Sequence[FoundRun] | None = None) -> Path:
     """Compare runs and write what came of it.
 
     Args:
         plain: resolved ``report.yaml``.
+        runs: those in its folders, where they have been read already.
 
     Returns:
         Path of ``report.html``; ``comparison.md`` and ``comparison.json`` lie beside it.
@@ -55,7 +56,8 @@ def compare(plain: Mapping[str, Any]) -> Path:
     entries, scores, group_by = (_texts(k, plain[k]) for k in ("runs", "scores", "group_by"))
     if not entries:
         raise ConfigError("runs: none given; say runs=[FOLDER,...]")
-    comparison = compare_runs(find_runs(entries), scores or None, group_by, plain["sort"])
+    found = find_runs(entries) if runs is None else runs
+    comparison = compare_runs(found, scores or None, group_by, plain["sort"])
     columns, models = columns_of(comparison), sum(len(g.members) for g in comparison.groups)
     content = {
         "title": f"{models} models in {len(comparison.groups)} groups",

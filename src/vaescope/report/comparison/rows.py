@@ -185,7 +185,7 @@ def _line(member: Member, reason: str) -> dict[str, Any]:
 def _unfinished(runs: Sequence[FoundRun]) -> list[dict[str, Any]]:
     """Runs without scores, those that failed later, and members that diverged."""
     lines = []
-    for run in runs:
+    for run in (run for run in runs if run.problem or run.diverged):
         settings = settings_of(run)
         classes = [settings.get(key) for key in (METHOD, "data._target_")]
         method, data = (str(c or "").rpartition(".")[2] for c in classes)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vaescope.errors import RunFolderError
@@ -27,26 +28,32 @@ def finish(folder: Path) -> None:
     forget_error(folder)
 
 
-def finish_reports(entries: str | Sequence[str]) -> None:
+def finish_reports(entries: str | Sequence[str]) -> list[FoundRun]:
     """Do so for all runs in some folders that have made their updates and are left alone.
 
     Args:
         entries: a folder or several, of runs or that hold them at any depth.
 
+    Returns:
+        All runs in these folders, as they are now.
+
     Raises:
         ConfigError: for an entry that is no folder or holds no run.
     """
-    for run in find_runs([entries] if isinstance(entries, str) else entries):
+    runs = find_runs([entries] if isinstance(entries, str) else entries)
+    for place, run in enumerate(runs):
         if not run.rows or is_reported(run.folder) or not _has_all_updates(run):
             continue
         try:
             with locked(run.folder):
                 finish(run.folder)
+                runs[place] = replace(run, problem="")
                 log.info("%s: report.html was missing and is written", run.folder)
         except RunFolderError as error:
             log.info("%s: no report yet: %s", run.folder, error)
         except Exception as error:  # files of another's run may lack or hold anything
             log.warning("%s: no report of this run alone: %r", run.folder, error)
+    return runs
 
 
 def _has_all_updates(run: FoundRun) -> bool:
