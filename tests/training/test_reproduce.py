@@ -75,7 +75,7 @@ def test_modified_sets_from_the_plan_to_the_page(config, tmp_path):
     plain = resolved(config(*words, f"output_dir='{tmp_path}'", name="reproduce"))
     schedule = [f"schedule.{k}=2" for k in ("steps", "decoders_before", "decoders_after")]
     plain["paper"]["scales"]["quick"] = [
-        {"runs": "modification_panels", "words": schedule, "reduced": "a test"},
+        {"runs": "modification_panels", "words": [*schedule, "epsilon=0.15"], "reduced": "a test"},
         {"runs": "panels_*", "words": ["ensemble.size=2", "trainer.max_steps=4"], "reduced": "t"},
         *({"runs": f"*_{on}", "skip": "a test"} for on in ("closed_form", "noise", "shuffled")),
         *(

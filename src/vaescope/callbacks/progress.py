@@ -1,6 +1,5 @@
 """Progress bar: loss terms and speed while a run goes on."""
 
-import sys
 import time
 from statistics import fmean
 from typing import Any
@@ -13,6 +12,7 @@ from vaescope.callbacks.base import AfterUpdates, publish
 from vaescope.ensemble import Ensemble
 from vaescope.models import LatentModel
 from vaescope.models.schedules import loss_of
+from vaescope.progress_bars import progress_bar
 from vaescope.ranges import Count, in_range
 
 
@@ -39,15 +39,8 @@ class Progress(AfterUpdates, pl.Callback):
         self._since = (time.perf_counter(), trainer.global_step)
         if self.bar:
             total = trainer.estimated_stepping_batches
-            seconds = 0.5 if sys.stderr.isatty() else 30  # a log file needs few lines
-            self._display = tqdm(
-                total=None if total == float("inf") else int(total),
-                initial=trainer.global_step,
-                unit="step",
-                mininterval=seconds,
-                maxinterval=max(10, seconds),
-                dynamic_ncols=True,
-            )
+            known = None if total == float("inf") else int(total)
+            self._display = progress_bar(known, "step", done=trainer.global_step)
 
     def on_update(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
         """Every ``every_n_steps`` updates, read the terms and pass them on."""

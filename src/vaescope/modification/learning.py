@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -31,6 +30,7 @@ from vaescope.modification.schedule import (
     State,
     from_plain,
 )
+from vaescope.progress_bars import progress_bar
 from vaescope.run_folder.modification import refuse_other_settings
 from vaescope.streams import stream
 
@@ -216,17 +216,9 @@ class Training:
         log.info("the modification goes on from step %d", self.state.step)
 
     def _bar(self, shown: bool) -> "tqdm[Any]":
-        seconds = 0.5 if sys.stderr.isatty() else 30  # a log file needs few lines
         total = sum(self.schedule.length(part) for part in (ORIGINAL, GAME, MODIFIED))
-        return tqdm(
-            total=total - (0 if self.learns else self.schedule.steps),
-            initial=self.state.step,
-            unit="step",
-            mininterval=seconds,
-            maxinterval=max(10, seconds),
-            dynamic_ncols=True,
-            disable=not shown,
-        )
+        total -= 0 if self.learns else self.schedule.steps
+        return progress_bar(total, "step", done=self.state.step, shown=shown)
 
     def _kept_before(self) -> str:
         return f"; the state before is in {self.checkpoint}" if self.checkpoint.is_file() else ""

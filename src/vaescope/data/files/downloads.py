@@ -12,12 +12,12 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from tqdm.auto import tqdm
 
 from vaescope.data.files.cache import PartialFile, require_space, writing
 from vaescope.data.files.checksums import read_record, write_record
 from vaescope.data.files.published import PublishedFile
 from vaescope.errors import ConfigError, DataError
+from vaescope.progress_bars import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ def _append(
     most = math.inf if file.num_bytes is None else file.num_bytes
     with (
         part.path.open("ab") as written,
-        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.target.name) as bar,
+        progress_bar(total, "B", done=start, title=part.target.name, scaled=True) as bar,
     ):
         for chunk in answer.raw.stream(_CHUNK, decode_content=False):
             start += len(chunk)

@@ -14,7 +14,6 @@ from typing import IO, Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from vaescope.data.files.cache import PartialFile, require_space, writing
 from vaescope.data.files.checksums import (
@@ -25,6 +24,7 @@ from vaescope.data.files.checksums import (
     write_record,
 )
 from vaescope.errors import DataError
+from vaescope.progress_bars import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ class _Conversion:
 
     def _append(self, file: IO[bytes], pieces: Iterator[np.ndarray], done: int) -> None:
         total = self.shape[0]
-        bar = tqdm(total=total, initial=done, unit="image", desc=f"writing {self._title}")
+        bar = progress_bar(total, "image", done=done, title=f"writing {self._title}")
         with bar:
             try:
                 for images in pieces:

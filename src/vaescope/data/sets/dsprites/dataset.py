@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from vaescope.data.datamodule import FactorDataModule, data_module_of
 from vaescope.data.dataset import RenderedDataset
@@ -24,6 +23,7 @@ from vaescope.data.sets.dsprites.renderer import FACTORS, RENDERER_VERSION, SIDE
 from vaescope.data.smaller import Smaller, averaged
 from vaescope.data.sources import source_of
 from vaescope.errors import DataError
+from vaescope.progress_bars import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class DSprites(RenderedDataset):
         path = packing.rendered_path(data_folder(self.data_dir))
         if not path.exists():
             start = time.perf_counter()
-            with tqdm(total=files.NUM_IMAGES, unit="image") as bar:
+            with progress_bar(files.NUM_IMAGES, "image") as bar:
                 packing.build_packed(path, lambda done, total: bar.update(done - bar.n))
             log.info("rendered and packed in %.0f s", time.perf_counter() - start)
         digest = packing.packed_sha256(path)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from vaescope.data.files.array_files import array_pieces, headers, open_hdf5, read_array
 from vaescope.data.files.checksums import file_checksum
@@ -16,6 +15,7 @@ from vaescope.data.files.verification import FileCheck
 from vaescope.data.sets.dsprites.renderer import FACTORS, SIDE, DSpritesRenderer
 from vaescope.data.sources import source_of
 from vaescope.errors import DataError
+from vaescope.progress_bars import progress_bar
 
 STEM = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 _HDF5_SHA256 = "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb"
@@ -117,7 +117,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verification:
 
 def check(file: Path) -> FileCheck:
     """A dSprites file, whatever its checksum, pixel by pixel."""
-    with tqdm(total=NUM_IMAGES, unit="image", desc=f"comparing {file.name}") as bar:
+    with progress_bar(NUM_IMAGES, "image", title=f"comparing {file.name}") as bar:
         found = verify(file, lambda done, total: bar.update(done - bar.n))
     known = "" if found.checksum_known else "not "
     order = "agree" if found.classes_agree else "DIFFER"
