@@ -74,7 +74,7 @@ ARROWS = {
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
-    | {"models", "panel", "report", "run_folder", "statistics", "updates"},
+    | {"models", "networks", "panel", "report", "run_folder", "statistics", "updates"},
     "dashboard": {"errors", "files", "scores"},
     "diagnosis": LEAVES
     | TEXTS

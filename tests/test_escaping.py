@@ -19,6 +19,7 @@ from vaescope.config.overrides import quoted, unlinked, word
 from vaescope.escaping import for_figure, for_markdown, for_terminal, markdown_code, printable
 from vaescope.report.html.render import rendered, save_figure
 from vaescope.report.html.tables import markdown_table
+from vaescope.report.run.cards import Bar, Card
 
 SIGNS = "\\'\"${}=,[]()%#: ~`*_|!<>&-+.@?/0aé日"
 TEXTS = st.text(
@@ -157,7 +158,6 @@ def test_every_template_escapes(template):
         "groups": [],
         "columns": [],
         "summary": evil,
-        "scores": [(evil, evil, evil, evil)],
         "about": {"data_source": evil},
         "config": evil,
         "source": evil,
@@ -171,10 +171,13 @@ def test_every_template_escapes(template):
         "environment": {"command": [evil], "packages": {evil: evil}, "git": {"commit": evil}},
     }
     if template == "report.html":
-        content["figures"] = []
+        card = Card(evil, evil, evil, evil, Bar(1.0, evil, evil), evil, evil)
+        line = dict.fromkeys(("key", "value", "published", "chance", "ceiling", "meaning"), evil)
+        content |= {"sentence": evil, "cards": [card], "scores": [line], "published": True}
+        content |= {"panel": [line], "commands": [(evil, evil)], "figures": []}
     page = rendered(template, content)
-    assert "&lt;script&gt;" in page
-    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 5
+    assert evil not in page
 
 
 def test_one_horrible_name_everywhere():

@@ -70,14 +70,15 @@ def test_page_of_several_seeds(tmp_path):
     assert "Seed 9 diverged at step 4." in page
     assert "2.5 ± 0.71" in page
     assert "<h2>Each seed</h2>" in page
-    assert "<td>0</td><td>2</td>" in page
-    assert "<td>1</td><td>3</td>" in page
+    assert '<td>0</td><td class="number">2</td>' in page
+    assert '<td>1</td><td class="number">3</td>' in page
 
 
 def test_page_of_one_seed(tmp_path):
     leave(tmp_path, (3,))
     page = write_report(tmp_path).read_text()
     assert "one seed" in page
+    assert "vaescope evaluate" in page
     assert "Each seed" not in page
     assert "±" not in page
 

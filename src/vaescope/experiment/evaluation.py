@@ -12,6 +12,7 @@ from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
 from vaescope.experiment.codes_file import read_codes
+from vaescope.experiment.page_files import write_page_files
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT_SCORES, as_numbers
@@ -136,6 +137,7 @@ def final_scores(
     num_losses: int = 2000,
     num_jacobians: int = 256,
     history: Sequence[Mapping[str, float]] = (),
+    folder: Path | None = None,
 ) -> dict[int, dict[str, float]]:
     """All scores of trained models on a part of the data.
 
@@ -149,6 +151,7 @@ def final_scores(
         num_losses: about how many of them for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
         history: evaluations during training, for shares of training.
+        folder: where ``latents.json`` and ``decoder.json`` of the first model go; None: nowhere.
 
     Returns:
         Log keys and values by seed, with ``num_samples`` as used.
@@ -161,7 +164,8 @@ def final_scores(
     num_samples = min(num_samples, len(data.rows[split]))
     index = data.evaluation_rows(split, num_samples)
     viewed = EvaluationBatches(data.dataset, data.view, data.split_seed)
-    scores, codes = {}, []
+    scores: dict[int, dict[str, float]] = {}
+    codes = []
     for model in models:
         model.num_images = len(data.rows["train"])
         encoded = encode_split(
@@ -175,6 +179,8 @@ def final_scores(
             history=[row for row in history if row["seed"] == model.seed],
         )
         numbers = scores_of_split(encoded, statistics)
+        if folder is not None and not scores:
+            write_page_files(folder, encoded)
         scores[model.seed] = {"num_samples": num_samples, **numbers}
         codes.append(encoded.codes())
     add_group_scores(scores, codes, statistics)

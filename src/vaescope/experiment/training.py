@@ -47,6 +47,7 @@ from vaescope.run_folder.contents import BEST, CONFIG, LAST, forget_error, remov
 from vaescope.run_folder.environment_file import add_environment
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.scores import write_scores
+from vaescope.run_folder.training_factors import NAME as FACTORS
 from vaescope.timing import begin_run, spent_on, turn_to
 from vaescope.updates import make_calls
 
@@ -160,7 +161,7 @@ def _build(
     mistakes.tell()
     stored = plain | {"resume": None}
     kept = {"config": stored, "image_shape": list(data.image_shape)}
-    factors_file = FactorsFile(Path(plain["output_dir"]) / "factors.json")
+    factors_file = FactorsFile(Path(plain["output_dir"]) / FACTORS)
     own = [KeepConfig(kept), factors_file, CheckObservations(), session, StopInOrder()]
     trainer = build(
         plain["trainer"],
@@ -256,7 +257,9 @@ def _finish(
     history = evaluation.history if evaluation else ()
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     with spent_on("evaluations"):
-        scores = final_scores(model.members(), data, statistics, step=step, history=history)
+        scores = final_scores(
+            model.members(), data, statistics, step=step, history=history, folder=folder
+        )
     rows = rows_of(plain, scores, step, "test")
     if isinstance(model, Ensemble) and not rows:
         raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")

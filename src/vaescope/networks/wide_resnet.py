@@ -101,14 +101,17 @@ class ResidualBlock(nn.Module):
         return x + self.body(x)
 
 
-class _GroupNorm(nn.GroupNorm):
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation that forward-mode differentiation takes in any memory layout."""
+
     def forward(self, input: Tensor) -> Tensor:
+        """Features ``[B, C, H, W]`` to features of the same shape."""
         # torch 2.13: its derivative in forward mode fails on images with the channels last
         return super().forward(input.contiguous())
 
 
 def _activated(channels: int) -> tuple[nn.Module, nn.Module]:
-    return _GroupNorm(channels // _GROUP, channels), nn.ReLU()
+    return GroupNorm(channels // _GROUP, channels), nn.ReLU()
 
 
 def _down(channels: int, num_blocks: int) -> list[nn.Module]:

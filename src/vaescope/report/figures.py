@@ -1,5 +1,6 @@
 """Figures of what a model does: traversals and reconstructions, for images and for vectors."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -149,6 +150,14 @@ def save_traversal_gif(rows: Tensor, file: IO[bytes] | Path) -> None:
     ]
     first, *others = [*frames, *frames[-2:0:-1]]
     first.save(file, "GIF", save_all=True, append_images=others, duration=120, loop=0)
+
+
+def png_bytes(image: Tensor) -> bytes:
+    """An image ``[C, H, W]`` with values in [0, 1] as a png file, as ``drawable`` shows it."""
+    shown = drawable(image).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(shown.squeeze(-1) if shown.shape[-1] == 1 else shown).save(file, "PNG")
+    return file.getvalue()
 
 
 def drawable(images: Tensor) -> Tensor:

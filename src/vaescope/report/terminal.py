@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vaescope.escaping import for_terminal
-from vaescope.scores import PANEL_SCORES, name_of, record_of, sort_keys
+from vaescope.scores import name_of, record_of, table_keys
+
+OF_YOUR_OWN = "a score or statistic of your own"
 
 
 def print_scores(
@@ -18,7 +20,7 @@ def print_scores(
     published: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print every score that has a record, chance level and published value beside it.
+    """Print every score, ours and the user's own, chance level and published value beside it.
 
     Args:
         rows: log keys and values, one row a seed; several are shown as mean ± std.
@@ -31,15 +33,15 @@ def print_scores(
     for name in ("value", "published", "chance") if published else ("value", "chance"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("meaning")
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    panel = [key for key in keys if name_of(key) in PANEL_SCORES]
-    for key in dict.fromkeys((*sort_keys(keys), *panel)):
+    for key in table_keys(rows):
         record = record_of(key)
-        if record and not key.endswith(("_chance", "_ratio")):
-            printed = [shown_published((published or {}).get(key))] if published else []
-            chance = shown_mean(rows, f"{key}_chance", digits=3)
-            cells = (key, shown_mean(rows, key), *printed, chance, record.meaning)
-            table.add_row(*map(for_terminal, cells))
+        if record and key.endswith("_ratio"):  # the chance level is in the line of the score
+            continue
+        printed = [shown_published((published or {}).get(key))] if published else []
+        chance = shown_mean(rows, f"{key}_chance", digits=3)
+        meaning = record.meaning if record else OF_YOUR_OWN
+        cells = (key, shown_mean(rows, key), *printed, chance, meaning)
+        table.add_row(*map(for_terminal, cells))
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
     _print(table, f"{title}{seeds}", notes)
 

@@ -54,10 +54,9 @@ def add_environment(folder: Path, threads: int) -> None:
     write_json(path, [*before, environment(threads)])
 
 
-def read_environment(folder: Path) -> dict[str, Any]:
-    """What the last session of a run was made with."""
-    sessions = read_json(folder / NAME)
-    return dict(sessions[-1])
+def read_environments(folder: Path) -> list[dict[str, Any]]:
+    """What each session of a run was made with, the first first."""
+    return [dict(session) for session in read_json(folder / NAME)]
 
 
 def _git(folder: Path, *words: str) -> str:

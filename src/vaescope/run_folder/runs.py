@@ -35,6 +35,14 @@ class FoundRun:
     problem: str = ""
 
 
+def read_run_settings(folder: Path) -> Mapping[str, Any]:
+    """Content of a run's ``config.yaml``, links as texts; empty if it cannot be read."""
+    try:
+        return read_settings(folder / CONFIG)
+    except DataError:
+        return {}
+
+
 def find_runs(entries: Sequence[str]) -> list[FoundRun]:
     """All runs in some folders.
 

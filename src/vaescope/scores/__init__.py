@@ -16,6 +16,7 @@ from vaescope.scores.lookup import (
     name_of,
     record_of,
     sort_keys,
+    table_keys,
 )
 from vaescope.scores.loss_terms import LOSS_TERMS
 from vaescope.scores.record import Family, Score, panel_score

@@ -1,7 +1,7 @@
 """Find the record of a log key; which end of it is good; how tables head and order columns."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -147,3 +147,30 @@ def sort_keys(keys: list[str]) -> list[str]:
     """The keys of losses and statistics, in the order of their records."""
     order = {name: place for place, name in enumerate(LOGGED)}
     return sorted((k for k in keys if name_of(k) in order), key=lambda k: order[name_of(k)])
+
+
+def table_keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Log keys of a table's lines: losses and statistics, the panel's scores, the user's own.
+
+    What stands beside a score (``mig_chance``) and numbers of single latents have no line.
+
+    Example:
+        >>> table_keys([{"test/ours": 1.0, "test/mig_chance": 0.1, "test/mig": 0.2, "step": 3}])
+        ['test/mig', 'test/ours']
+    """
+    keys = dict.fromkeys(
+        key
+        for row in rows
+        for key, value in row.items()
+        if "/" in key and isinstance(value, int | float)
+    )
+    lines = [key for key in keys if not _is_beside(key, keys)]
+    known = sort_keys(lines)
+    panel = [key for key in lines if name_of(key) in PANEL_SCORES]
+    own = [key for key in lines if record_of(key) is None]
+    return list(dict.fromkeys([*known, *panel, *own]))
+
+
+def _is_beside(key: str, keys: Container[str]) -> bool:
+    base, _, context = key.rpartition("_")
+    return context in CONTEXT and base in keys

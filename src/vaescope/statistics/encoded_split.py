@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -127,6 +127,12 @@ class EncodedSplit(Codes):
         metrics = {"pixels": likelihood.pixel_metric, "loss": likelihood.curvature}
         grams = decoder_grams(self.model.decode, self.points(self.num_jacobians), metrics)
         return {name: gram.cpu() for name, gram in grams.items()}
+
+    def first_grams(self, count: int) -> Tensor:
+        """J^T J in pixels of at least the first images; of more where they are known already."""
+        if "grams" in self.__dict__:
+            return self.grams["pixels"]
+        return replace(self, num_jacobians=min(count, self.num_jacobians)).grams["pixels"]
 
     def codes(self) -> Codes:
         """The codes without the model, so that those of many members may be kept."""

@@ -36,7 +36,14 @@ def rendered(
         finalize=shown,
     )
     pages.filters |= {"code": lambda text: Markup(markdown_code(text)), **filters}
+    pages.globals["raw"] = lambda name: Markup(_raw(pages, name))
     return pages.get_template(template).render(content)
+
+
+def _raw(pages: Environment, name: str) -> str:
+    """A file of `templates` as it is, such as the style sheet, for the page to carry itself."""
+    assert pages.loader is not None
+    return pages.loader.get_source(pages, name)[0]
 
 
 def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130) -> None:
@@ -51,9 +58,12 @@ def png_uri(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
-def inline_svg(figure: Figure) -> str:
-    """A figure as SVG for a page, without its XML header."""
+def inline_svg(figure: Figure) -> Markup:
+    """A figure as SVG for a page; its ground is the page's, and what is black the page's ink."""
+    for patch in (figure.patch, *(axis.patch for axis in figure.axes)):
+        patch.set_alpha(0)
     text = io.StringIO()
     save_figure(figure, text, "svg")
     svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :].replace("<svg ", '<svg class="plot" ', 1)
+    return Markup(svg.replace("#000000", "currentColor"))

@@ -1,4 +1,4 @@
-"""``report.html``: one run's curves, figures and scores in one file that needs no network."""
+"""``report.html``: what one run has come to, in one file that needs no network."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,28 @@ from typing import Any
 
 from vaescope.files import write_text
 from vaescope.report.html.render import inline_svg, png_uri, rendered
+from vaescope.report.run.cards import cards_of, numbers_by_name
+from vaescope.report.run.latent_meanings import factors_found
+from vaescope.report.run.latent_pages import heat_maps, live_decoder
+from vaescope.report.run.repeating import commands
+from vaescope.report.run.score_tables import panel_lines, score_lines
 from vaescope.report.run.training_curves import Series, curves
-from vaescope.report.terminal import shown_mean
 from vaescope.run_folder.contents import CONFIG, REPORT
-from vaescope.run_folder.environment_file import read_environment
+from vaescope.run_folder.environment_file import read_environments
+from vaescope.run_folder.latents_file import read_latents
 from vaescope.run_folder.metrics import read_metrics
+from vaescope.run_folder.runs import read_run_settings
 from vaescope.run_folder.scores import fingerprint, read_scores
-from vaescope.scores import CONTEXT, LOGGED, PANEL_SCORES, chief_keys, name_of, sort_keys
+from vaescope.run_folder.training_factors import varying_factors
+from vaescope.scores import chief_keys
+
+_FIGURES = ("traversals", "reconstructions")
+_POSTERIORS = {
+    "DiagonalGaussian": "diagonal Gaussian",
+    "FullGaussian": "full Gaussian",
+    "DiagonalLaplace": "Laplace",
+    "Box": "box",
+}
 
 
 def write_report(folder: Path) -> Path:
@@ -25,25 +40,34 @@ def write_report(folder: Path) -> Path:
     """
     mark, scores = fingerprint(folder), read_scores(folder)
     rows, series = scores.rows, read_series(folder)
+    settings, sessions = read_run_settings(folder), read_environments(folder)
+    published = settings.get("published")
+    published = published if isinstance(published, Mapping) else {}
+    latents, several = read_latents(folder), len(rows) > 1
     content = {
         "title": folder.name,
         "mark": mark,
         "row": rows[0],
         "rows": rows,
-        "seeds": ", ".join(str(row["seed"]) for row in rows),
         "chief": chief_keys(rows),
         "about": scores.about,
-        "summary": _summary(rows),
-        "scores": _score_lines(rows),
+        "sentence": _sentence(rows, settings),
+        "summary": " ".join([_summary(rows), factors_found(latents) if latents else ""]).strip(),
+        "latents": heat_maps(latents, several),
+        "live": live_decoder(folder, latents),
+        "cards": _cards(folder, rows, settings, series),
+        "published": published,
+        "scores": score_lines(rows, published),
         "panel": panel_lines(rows),
         "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
         "figures": [
             (name, png_uri(path.read_bytes()) if path.is_file() else None)
-            for name in ("traversals", "reconstructions")
+            for name in _FIGURES
             for path in [folder / f"{name}.png"]
         ],
+        "commands": commands(folder, sessions[0]["command"], settings, rows[0]["step"]),
         "config": (folder / CONFIG).read_text(encoding="utf-8"),
-        "environment": read_environment(folder),
+        "environment": sessions[-1],
     }
     path = folder / REPORT
     write_text(path, rendered("report.html", content))
@@ -68,33 +92,40 @@ def read_series(folder: Path) -> dict[str, Series]:
     return {key: Series.over_members(steps) for key, steps in numbers.items()}
 
 
-def _score_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """Key, value, chance level and meaning of every score of losses and statistics."""
-    keys = sort_keys(list(dict.fromkeys(key for row in rows for key in row)))
-    values = [(shown_mean(rows, key), shown_mean(rows, f"{key}_chance", 3)) for key in keys]
-    return [(k, *v, LOGGED[name_of(k)].meaning) for k, v in zip(keys, values, strict=True)]
+def _cards(
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    series: Mapping[str, Series],
+) -> list[Any]:
+    first = series.get("val/reconstruction")
+    untrained = first.values[0] if first and first.steps[0] == 0 else None
+    return cards_of(rows, untrained, _num_latents(settings), varying_factors(folder))
 
 
-def panel_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """One line of a table for every score of the panel in ``scores.json``'s rows."""
-    lines = []
-    for key in dict.fromkeys(key for row in rows for key in row):
-        if record := PANEL_SCORES.get(name_of(key)):
-            line = {end: shown_mean(rows, f"{key}_{end}", 3) for end in CONTEXT}
-            line["interval"] = f"{line['low']} to {line['high']}" if line["low"] else ""
-            line |= {"key": key, "value": shown_mean(rows, key), "measures": record.meaning}
-            line |= {"range": record.range_and_good_end, "moved_by": record.moved_by}
-            lines.append(line)
-    return lines
+def _num_latents(settings: Mapping[str, Any]) -> int | None:
+    number = settings.get("latent_dim")
+    return number if isinstance(number, int) else None
+
+
+def _sentence(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
+    """What was trained, on what, for how long."""
+    row = rows[0]
+    seeds = ", ".join(str(row["seed"]) for row in rows)
+    latents = _num_latents(settings)
+    of_latents = f" of {latents} latents" if latents else ""
+    posterior = _POSTERIORS.get(row["posterior"], row["posterior"])
+    noise = "codes without noise" if posterior == "Point" else f"{posterior} posterior"
+    return (
+        f"{row['model']}{of_latents} with the network {row['network']}, {noise} and "
+        f"{row['likelihood']} likelihood, after {row['step']:,} updates on {row['data']}, "
+        f"seed{'s' if len(rows) > 1 else ''} {seeds}."
+    )
 
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """The run in one sentence, as far as its statistics go; of several members, their means."""
-    scores = {}
-    for key in dict.fromkeys(key for row in rows for key in row):
-        values = [row[key] for row in rows if key in row]
-        if all(isinstance(value, int | float) for value in values):
-            scores[name_of(key)] = fmean(values)
+    scores = {name: fmean(values) for name, values in numbers_by_name(rows).items()}
     parts = [f"Means over {len(rows)} seeds:"] if len(rows) > 1 else []
     if scores.keys() >= {"active_latents", "dto_active", "dto_active_ratio"}:
         parts.append(

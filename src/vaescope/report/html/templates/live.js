@@ -1,0 +1,170 @@
+"use strict";
+// The live decoder of a run's page: a slider a latent, steps along local principal directions.
+(() => {
+  const live = JSON.parse(document.getElementById("live-data").textContent);
+  const root = document.getElementById("live");
+  const [channels, height, width] = live.shape;
+  const weights = live.weights ? weightsOf(live.weights) : null;
+  const STEP = 0.25, PNG = "data:image/png;base64,";
+  let image = 0, code = live.codes[0].slice(), direction = 0, waiting = false;
+
+  function made(tag, attributes, ...children) {
+    const svg = ["svg", "line", "path", "circle"].includes(tag);
+    const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
+    node.append(...children);
+    return node;
+  }
+
+  // images -----------------------------------------------------------------------------------
+  const tiles = channels === 1 || channels === 3 ? 1 : Math.min(channels, 4);
+  const canvas = made("canvas", { class: "pixels", width, height: height * tiles, role: "img", "aria-label": "decoded image" });
+  const told = made("figcaption", {}, "decoded");
+  const given = made("img", { class: "pixels", alt: "the image itself" });
+
+  function paint(values) {
+    const context = canvas.getContext("2d"), pixels = context.createImageData(width, height * tiles);
+    const area = height * width;
+    for (let i = 0; i < area * tiles; i++)
+      for (let c = 0; c < 3; c++)
+        pixels.data[4 * i + c] = Math.round(255 * Math.min(1, Math.max(0, values[channels === 3 ? c * area + i : i])));
+    for (let i = 3; i < pixels.data.length; i += 4) pixels.data[i] = 255;
+    context.putImageData(pixels, 0, 0);
+  }
+
+  function show() {
+    sliders.forEach((each, i) => each.place(code[live.sliders[i]]));
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      if (weights) {
+        const start = performance.now();
+        paint(decode(live.layers, weights, code).values);
+        told.textContent = `decoded here, in ${Math.round(performance.now() - start)} ms`;
+      } else cut();
+    });
+  }
+
+  // a network that does not run here: images that were decoded beforehand
+  const sheet = live.sprites ? new Image() : null;
+  function cut() {
+    if (!sheet.complete) return;
+    const moved = live.sliders.findIndex((j) => code[j] !== live.codes[0][j]);
+    const row = Math.max(0, moved), j = live.sliders[row];
+    const nearest = (best, value, k) => (Math.abs(value - code[j]) < Math.abs(live.values[best] - code[j]) ? k : best);
+    const column = live.values.reduce(nearest, 0);
+    const wide = sheet.width / live.values.length, tall = sheet.height / live.sliders.length;
+    canvas.getContext("2d").drawImage(sheet, column * wide, row * tall, wide, tall, 0, 0, canvas.width, canvas.height);
+    told.textContent = `decoded beforehand: z${j} = ${live.values[column].toFixed(1)}, the others as encoded`;
+  }
+  if (sheet) {
+    sheet.onload = show;
+    sheet.src = PNG + live.sprites;
+  }
+
+  // sliders ----------------------------------------------------------------------------------
+  function slider(j) {
+    const reach = live.reach[j];
+    const input = made("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": live.names[j] });
+    const number = made("output", {}), band = made("i", {}), arrow = made("svg", { viewBox: "-30 -7 60 14", width: 60, height: 14, "aria-hidden": "true" });
+    input.addEventListener("input", () => {
+      if (!weights) code = live.codes[0].slice();
+      code[j] = Number(input.value);
+      show();
+    });
+    input.addEventListener("keydown", (event) => {
+      const sign = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      if (!sign) return;
+      event.preventDefault();
+      input.value = Number(input.value) + (sign * reach) / 30;
+      input.dispatchEvent(new Event("input"));
+    });
+    return {
+      node: made("div", { class: "slider" }, made("label", {}, live.names[j]), made("div", { class: "track" }, band, input), number, arrow),
+      place(value) {
+        input.value = value;
+        number.textContent = value.toFixed(2);
+      },
+      mark() {  // where the posterior of the image lies, two standard deviations to each side
+        if (!live.sigmas) return;
+        const share = (value) => 50 * (1 + Math.max(-1, Math.min(1, value / reach)));
+        const middle = live.codes[image][j], spread = 2 * live.sigmas[image][j];
+        band.style.left = `${share(middle - spread)}%`;
+        band.style.width = `${Math.max(1, share(middle + spread) - share(middle - spread))}%`;
+      },
+      point() {
+        const part = 26 * live.directions[image][direction][j], head = 4 * Math.sign(part);
+        arrow.replaceChildren(made("line", { x1: 0, x2: 0, y1: -7, y2: 7, class: "axis" }));
+        if (Math.abs(part) > 1.5) arrow.append(made("path", { class: "arrow", d: `M0 0H${part}m${-head} -3l${head} 3l${-head} 3` }));
+      },
+    };
+  }
+  const sliders = live.sliders.map(slider);
+
+  // local principal directions -----------------------------------------------------------------
+  function along(k) {
+    const minus = made("button", { type: "button", "aria-label": `a step back along direction ${k + 1}` }, "−");
+    const plus = made("button", { type: "button", "aria-label": `a step along direction ${k + 1}` }, "+");
+    const drawing = made("svg", { viewBox: "-3 -37 43 40", width: 43, height: 40, role: "img" }), text = made("span", {});
+    const choose = () => {
+      direction = k;
+      directions.forEach((each, i) => each.node.classList.toggle("chosen", i === k));
+      sliders.forEach((each) => each.point());
+    };
+    const step = (sign) => () => {
+      choose();
+      code = code.map((value, j) => value + sign * STEP * live.directions[image][k][j]);
+      show();
+    };
+    minus.addEventListener("click", step(-1));
+    plus.addEventListener("click", step(1));
+    const buttons = weights ? [minus, plus] : [];
+    const node = made("div", { class: "direction" }, drawing, text, ...buttons);
+    node.addEventListener("pointerenter", choose);
+    node.addEventListener("focusin", choose);
+    return {
+      node, choose,
+      draw() {
+        const parts = live.directions[image][k].map(Math.abs), j = parts.indexOf(Math.max(...parts));
+        const angle = Math.acos(Math.min(1, parts[j])), x = 34 * Math.cos(angle), y = -34 * Math.sin(angle);
+        drawing.replaceChildren(
+          made("line", { x1: 0, y1: 0, x2: 36, y2: 0, class: "axis" }),
+          made("path", { d: `M14 0A14 14 0 0 0 ${14 * Math.cos(angle)} ${-14 * Math.sin(angle)}`, class: "arc" }),
+          made("line", { x1: 0, y1: 0, x2: x, y2: y, class: "arrow" }), made("circle", { cx: x, cy: y, r: 2.5, class: "head" }));
+        text.textContent = `${k + 1}: ${Math.round((180 * angle) / Math.PI)}° from z${j}`;
+        node.title = `Along this direction the image changes by ${live.stretches[image][k].toPrecision(3)} per unit`;
+      },
+    };
+  }
+  const directions = live.directions[0].map((_, k) => along(k));
+
+  // images to start from -----------------------------------------------------------------------
+  function start(number) {
+    image = weights ? number : 0;
+    code = live.codes[image].slice();
+    given.src = PNG + live.images[image];
+    thumbnails.forEach((node, i) => node.setAttribute("aria-pressed", String(i === image)));
+    sliders.forEach((each) => each.mark());
+    directions.forEach((each) => each.draw());
+    directions[0].choose();
+    show();
+  }
+  const thumbnails = (weights ? live.images : live.images.slice(0, 1)).map((content, number) => {
+    const picture = made("img", { class: "pixels", alt: "" });
+    picture.src = PNG + content;
+    const node = made("button", { type: "button", "aria-label": `start from image ${number + 1}` }, picture);
+    node.addEventListener("click", () => start(number));
+    return node;
+  });
+  const back = made("button", { type: "button" }, "back to the image's code");
+  back.addEventListener("click", () => start(image));
+
+  root.append(
+    made("div", { class: "seen" },
+      made("div", { class: "pair" }, made("figure", {}, given, made("figcaption", {}, "given")), made("figure", {}, canvas, told)),
+      made("div", { class: "thumbnails" }, ...thumbnails), back),
+    made("div", { class: "sliders" }, ...sliders.map((each) => each.node)),
+    made("div", { class: "directions" }, ...directions.map((each) => each.node)));
+  start(0);
+})();

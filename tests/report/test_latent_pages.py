@@ -1,0 +1,84 @@
+"""Which latent is which factor, in words: closed forms, damaged files, no claim without numbers."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from vaescope.report.run.latent_meanings import factors_found, heat_rows, latent_name
+from vaescope.report.run.latent_pages import heat_maps, live_decoder
+from vaescope.run_folder.latents_file import NAME, Latent, Latents, read_latents, write_latents
+
+CHANCE, NOISE = (0.1, 0.1), (0.01, 0.01)
+
+
+def latent(number, *information, is_used=True, cosines=(1.0, 0.2, 0.0)):
+    about = {"chance": CHANCE, "noise": NOISE, "cosines": cosines}
+    return Latent(number, is_used, 1.0, 0.1 * (1 + number), 2.0, information, **about)
+
+
+FOUND = Latents(
+    seed=0,
+    split="test",
+    num_samples=1000,
+    num_jacobians=64,
+    factors=("position_y", "size"),
+    varying=(True, True),
+    ceilings=(0.9, 1.0),
+    latents=(
+        latent(2, 0.82, 0.1),  # nine tenths of the way from 0.1 to 0.9
+        latent(0, 0.5, 0.46, cosines=(0.3, 1.0, 0.1)),
+        latent(1, 0.12, 0.12, is_used=False),
+    ),
+)
+
+
+def test_latents_are_named_by_what_they_know_beyond_chance():
+    names = [latent_name(FOUND, each) for each in FOUND.latents]
+    assert names == ["z2: position y, 90 %", "z0: position y, 50 % and size, 40 %", "z1"]
+
+
+def test_what_shuffles_may_bring_is_no_knowledge():
+    noisy = [replace(each, noise=(0.4, 0.4)) for each in FOUND.latents]
+    assert [latent_name(FOUND, each) for each in noisy] == ["z2", "z0", "z1"]
+
+
+def test_factors_that_are_found_and_those_that_are_not():
+    told = factors_found(FOUND)
+    assert "Of the 2 factors that vary, 1 are known by a single latent" in told
+    assert told.endswith("position y (z2); not size.")
+    still = replace(FOUND, varying=(False, False))
+    assert factors_found(still) == factors_found(replace(FOUND, latents=())) == ""
+
+
+def test_heat_maps_have_the_latents_in_use_and_fold_the_others():
+    shown = heat_maps(FOUND, several=False)
+    assert [row.short for row in shown["used"]] == ["z2", "z0"]
+    assert [row.short for row in shown["unused"]] == ["z1"]
+    first, second = heat_rows(FOUND, FOUND.latents[:2])
+    assert [field.text for field in first.information] == ["90", "0"]
+    assert [field.text for field in second.cosines] == ["0.10", "2"]  # with z2; its own length
+    assert heat_maps(None, several=False) is None
+
+
+def test_the_file_is_read_back_and_a_damaged_one_is_none(tmp_path):
+    write_latents(tmp_path, FOUND)
+    assert heat_maps(read_latents(tmp_path), False) == heat_maps(FOUND, False)
+    content = json.loads((tmp_path / NAME).read_text())
+    for key, value in (
+        ("ceilings", [1.0]),
+        ("latents", [{"number": 0}]),
+        ("latents", content["latents"][:2]),
+        ("varying", None),
+        ("num_samples", float("nan")),
+    ):
+        (tmp_path / NAME).write_text(json.dumps(content | {key: value}))
+        assert read_latents(tmp_path) is None, key
+    (tmp_path / NAME).write_text("[")
+    assert read_latents(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"shape": [1, 2, 2]}', "null"])
+def test_no_decoder_no_slider(tmp_path, text):
+    (tmp_path / "decoder.json").write_text(text)
+    assert live_decoder(tmp_path, None) is None
