@@ -31,7 +31,8 @@ class Stopped(SystemExit):
 
     def told(self) -> str:
         """One line: what stopped the process and how to go on."""
-        queued = requeue() if self.name in REQUEUE else ""
+        again = self.name in REQUEUE or (self.name == "SIGTERM" and _is_preempted())
+        queued = requeue() if again else ""
         return f"stopped by {self.name}; {queued or self.go_on}"
 
 
@@ -117,6 +118,19 @@ def requeue() -> str:
     except (OSError, subprocess.SubprocessError) as error:
         reason = str(error)
     return f"Slurm did not queue job {job} again: {reason}"
+
+
+def _is_preempted() -> bool:
+    """Whether Slurm has the job as running: one that is cancelled or out of time is not."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if not job:
+        return False
+    command = ["squeue", "--noheader", "--jobs", job, "-o", "%T"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.stdout.split() == ["RUNNING"]
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -47,7 +47,7 @@ def launch(tmp_path, monkeypatch):
 
 def test_what_befalls_a_job_befalls_no_other(launch, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    monkeypatch.setattr(forking, "_cores", lambda: 6)
+    monkeypatch.setattr(forking, "cores_here", lambda: 6)
     jobs = launch(6, 1, 2, 3, 4, 0, n_jobs=2)
     completed = [job.status is JobStatus.COMPLETED for job in jobs]
     assert completed == [True, False, False, False, True, True]
@@ -84,7 +84,7 @@ def test_a_signal_is_passed_on_and_no_process_is_left(launch, tmp_path):
 
 
 def test_cores_are_shared_out(monkeypatch):
-    monkeypatch.setattr(forking, "_cores", lambda: 8)
+    monkeypatch.setattr(forking, "cores_here", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert [threads_of_each(n) for n in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
     assert threads_of_each(2, 3) == 3

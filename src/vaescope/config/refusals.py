@@ -17,6 +17,12 @@ _NO_MEMORY = (
     "too many resources requested",
 )
 _NO_LIST = ("is not a ListConfig, list or tuple", "Cannot merge DictConfig with ListConfig")
+# extras of vaescope that bring an option
+EXTRAS = {
+    "hydra/launcher/joblib": "sweep",
+    "hydra/launcher/submitit_local": "slurm",
+    "hydra/launcher/submitit_slurm": "slurm",
+}
 _SETTINGS = "MisconfigurationException"  # of Lightning, by whatever name it is imported
 _COMPOSITION = ("hydra", "omegaconf", "antlr4")
 
@@ -63,5 +69,10 @@ def _of_hydra(error: BaseException) -> str:
     if any(told in text for told in _NO_LIST):
         text = f"{text.rstrip('.')}; a list is written in brackets: key=[value]"
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
+    if extra := EXTRAS.get(str(missing)):
+        return (
+            f"{str(missing).replace('/launcher/', '/launcher=')} needs a package that is not "
+            f"installed: pip install 'vaescope[{extra}]'"
+        )
     near = closest(str(missing).rsplit("/", 1)[-1], options or (), 1, otherwise="")
     return text + near.replace("; ", "\n")

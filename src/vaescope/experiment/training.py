@@ -241,6 +241,7 @@ def _fit(
             "isinstance.treespec, LeafSpec",
             "have no `val_dataloader`",
             "no `validation_step`",
+            "The `srun` command is available",
         ):
             warnings.filterwarnings("ignore", message=f".*{advice}.*")
         path = str(checkpoint) if checkpoint else None

@@ -81,7 +81,7 @@ class ForkLauncher(Launcher):
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         gpus = visible_gpus()
-        most = self.n_jobs or len(gpus) * self.jobs_per_gpu or _cores()
+        most = self.n_jobs or len(gpus) * self.jobs_per_gpu or cores_here()
         slots = min(most, len(job_overrides))
         threads = threads_of_each(slots, self.threads)
         where = f", GPUs {','.join(gpus)}" if gpus else ""
@@ -177,11 +177,12 @@ def visible_gpus() -> list[str]:
 def threads_of_each(jobs: int, wanted: int | None = None) -> int:
     """Torch threads of each of some jobs at a time, from 1: the cores are shared out."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    share = max(1, _cores() // jobs)
+    share = max(1, cores_here() // jobs)
     return wanted or (min(share, int(limit)) if limit.isdigit() and int(limit) else share)
 
 
-def _cores() -> int:
+def cores_here() -> int:
+    """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

@@ -5,6 +5,7 @@ but the one that was being written. How a job stands is read from its own folder
 """
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from vaescope.files import try_lock
 
 NAME = "jobs.jsonl"
 SWEEPS = Path("outputs/sweeps")  # where conf/train.yaml puts them
+_NAME = re.compile(r"[0-9]+(_[0-9]+)?")  # of a job of Slurm, of its array, of a process
 _PATIENCE = 60.0  # seconds that another process may take to add its lines
 
 
@@ -41,6 +43,21 @@ class JobRecord:
     seed: int | None = None
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """Where a job was submitted, for commands that come later.
+
+    Attributes:
+        name: of the job there.
+        place: the scheduler, or the machine.
+        slot: share of the machine that it has.
+    """
+
+    name: str
+    place: str
+    slot: int
+
+
 class Journal:
     """The record of a sweep's folder; several processes may add to it.
 
@@ -56,6 +73,7 @@ class Journal:
         self.records: dict[int, JobRecord] = {}
         self.by_identity: dict[str, JobRecord] = {}
         self.killed: dict[int, str] = {}  # number -> how its process ended
+        self.submitted: dict[int, Submitted] = {}  # by number
         self.commands: list[list[str]] = []  # words of each command that added to it
         self._read = 0
         self.refresh()
@@ -91,6 +109,11 @@ class Journal:
         """Note that jobs are about to be run."""
         self._add([{"launched": sorted(numbers), "at": _now()}])
 
+    def add_submitted(self, jobs: Mapping[int, Submitted]) -> None:
+        """Note where jobs wait and work that do not end with their launcher."""
+        entries = {number: asdict(job) for number, job in jobs.items()}
+        self._add([{"submitted": entries, "at": _now()}])
+
     def add_killed(self, number: int, how: str) -> None:
         """Note that the process of a job ended without a word of its own."""
         self._add([{"killed": number, "how": how, "at": _now()}])
@@ -119,6 +142,11 @@ class Journal:
         elif "launched" in entry:
             for number in entry["launched"]:
                 self.killed.pop(number, None)
+        elif "submitted" in entry:
+            for number, job in entry["submitted"].items():
+                found = Submitted(str(job["name"]), str(job["place"]), int(job["slot"]))
+                if _NAME.fullmatch(found.name):
+                    self.submitted[int(number)] = found
         elif "killed" in entry:
             self.killed[int(entry["killed"])] = str(entry["how"])
         elif "command" in entry:

@@ -16,10 +16,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from vaescope.config.overrides import word
 from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, VaescopeError, first_line
 from vaescope.run_folder.locking import is_free, locked
-from vaescope.sweeps.composing import SUBDIR, ComposedOnce
+from vaescope.sweeps.composing import ComposedOnce
+from vaescope.sweeps.engines import engine_of
 from vaescope.sweeps.journal import JobRecord, Journal
 from vaescope.sweeps.packing import Unit, is_refused, pack_seeds, units_of, unpack
 from vaescope.sweeps.results import value_of
@@ -74,6 +74,7 @@ class RecordedLauncher(Launcher):
         self.inner = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        self.engine = engine_of(self.inner, config)
         self.journal: Journal | None = None
 
     def launch(
@@ -160,13 +161,13 @@ class RecordedLauncher(Launcher):
 
     def _run(self, journal: Journal, records: Sequence[JobRecord]) -> dict[int, JobReturn]:
         """Launch jobs; what came of each, by its number."""
-        _wait_until_free(journal, records)
+        held = self.engine.held(journal)  # their launcher was killed, but they were not
+        free = [record for record in records if record.number not in held]
+        _wait_until_free(journal, free)
         before = {record.number: record.folder for record in records}
         if _pack_of(self.config):
-            records = pack_seeds(
-                journal, records, lambda words: self.loader.identity(self.config, words)
-            )
-        units = units_of(journal, records)
+            free = pack_seeds(journal, free, lambda words: self.loader.identity(self.config, words))
+        units = units_of(journal, [*free, *(each for each in records if each.number in held)])
         results = self._launch(journal, units)
         refused = [unit for unit in units if is_refused(journal, unit, results[unit.number])]
         if refused:
@@ -191,8 +192,7 @@ class RecordedLauncher(Launcher):
         returned: dict[int, JobReturn] = {}
         for group in _runs_of_numbers(units) if serial else [[*units]] if units else []:
             journal.add_launch(record.number for unit in group for record in unit.records)
-            words = [[*unit.overrides, word(SUBDIR, unit.folder)] for unit in group]
-            results = self.inner.launch(words, initial_job_idx=group[0].number)
+            results = self.engine.launch(journal, group)
             for unit, result in zip(group, results, strict=True):
                 returned[unit.number] = result
                 error = result._return_value

@@ -16,8 +16,12 @@ _FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 _OPTION = re.compile(r"[\w,\[\]()*/. -]*")  # names of options, several for a sweep
 _KEY = re.compile(r"(\+\+?|~)?[A-Za-z]\w*(\.[A-Za-z0-9]\w*)*")
 _NUMBERS = re.compile(r"[\w.+-]*")
-# of Hydra's own: how many at a time, and how long to search
-_COUNTS = re.compile(r"hydra\.(launcher|sweeper)\.(n_jobs|n_trials|jobs_per_gpu|max_batch_size)")
+# of Hydra's own: how many at a time, how long to search, and what a scheduler gives a job
+_COUNTS = re.compile(
+    r"hydra\.(launcher|sweeper)\."
+    r"(n_jobs|n_trials|jobs_per_gpu|max_batch_size|threads|timeout_min|signal_delay_s|mem_gb"
+    r"|cpus_per_task|gpus_per_node|array_parallelism|partition|account|qos|constraint)"
+)
 _PLACE = re.compile(r"(path|dir|folder|file)", re.IGNORECASE)
 _WRITERS = ("callbacks", "logger", "trainer")
 _DATA = ("data.path", "data.factor_values", "data.original.path", "data.original.factor_values")

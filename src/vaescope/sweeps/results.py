@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
+
+from vaescope.errors import JobKilledError, RunsFailedError, VaescopeError
 from vaescope.run_folder.scores import read_validated
 from vaescope.scores.objective import names_of, no_score, objective_keys, objective_values
-from vaescope.sweeps.journal import Journal
-from vaescope.sweeps.states import Job, State, read_job
+from vaescope.sweeps.journal import JobRecord, Journal
+from vaescope.sweeps.states import Job, State, read_job, state_of
 
 
 def value_of(job: Job, objective: Any) -> float | tuple[float, ...] | None:
@@ -28,6 +31,29 @@ def value_of(job: Job, objective: Any) -> float | tuple[float, ...] | None:
             raise no_score(key, names_of(job.rows if key.startswith("test/") else rows))
         values.append(value)
     return values[0] if len(values) == 1 else tuple(values)
+
+
+def outcome_of(journal: Journal, record: JobRecord, objective: Any, how: str) -> JobReturn:
+    """What came of a job whose process has ended, as its folder tells.
+
+    Args:
+        journal: of the sweep.
+        record: of the job, or of the first of a pack.
+        objective: the setting.
+        how: it ended, if it has left neither scores nor an error.
+    """
+    result = JobReturn(overrides=record.overrides, status=JobStatus.COMPLETED)
+    job = read_job(journal, record)
+    try:
+        if state_of(journal, record) is State.FINISHED:
+            result.return_value = None if record.pack else value_of(job, objective)
+        elif job.state is State.FAILED and not job.killed:
+            raise RunsFailedError(job.error)
+        else:
+            raise JobKilledError(how)
+    except VaescopeError as error:
+        result.status, result.return_value = JobStatus.FAILED, error
+    return result
 
 
 def read_jobs(journal: Journal) -> list[Job]:
