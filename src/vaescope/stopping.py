@@ -103,11 +103,9 @@ def requested() -> int | None:
 
 def requeue() -> str:
     """Under Slurm, ask that the job be run again, as Lightning does; what came of it, in words."""
-    job = os.environ.get("SLURM_JOB_ID")
+    job = _job_of_slurm()
     if not job or os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive"):
         return ""
-    if array := os.environ.get("SLURM_ARRAY_JOB_ID"):
-        job = f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID', '')}"
     try:
         done = subprocess.run(
             ["scontrol", "requeue", job], capture_output=True, text=True, timeout=30, check=False
@@ -122,7 +120,7 @@ def requeue() -> str:
 
 def _is_preempted() -> bool:
     """Whether Slurm has the job as running: one that is cancelled or out of time is not."""
-    job = os.environ.get("SLURM_JOB_ID")
+    job = _job_of_slurm()
     if not job:
         return False
     command = ["squeue", "--noheader", "--jobs", job, "-o", "%T"]
@@ -131,6 +129,13 @@ def _is_preempted() -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return done.stdout.split() == ["RUNNING"]
+
+
+def _job_of_slurm() -> str:
+    """Slurm's name of the job that this process is; of a part of an array ``ARRAY_PART``."""
+    if array := os.environ.get("SLURM_ARRAY_JOB_ID"):
+        return f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID', '')}"
+    return os.environ.get("SLURM_JOB_ID", "")
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -9,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
@@ -94,7 +93,7 @@ class InWorker:
         try:
             return self.function(config)
         except Stopped as stop:
-            if not psutil.pid_exists(self.launcher):
+            if os.getppid() != self.launcher:  # joblib would begin the next job that it has here
                 os._exit(int(stop.code or 0))
             raise
 

@@ -123,7 +123,7 @@ class ThisMachine:
         each = options.get("gpus_per_node") or 1
         places = len(gpus) // each if gpus else cores_here() // (wanted or 1)
         places = max(1, min(places, number))
-        threads = str(threads_of_each(places, wanted))
+        threads = str(min(threads_of_each(places), wanted or cores_here()))
         parts = [",".join(gpus[each * place : each * (place + 1)]) for place in range(places)]
         return [{"OMP_NUM_THREADS": threads, "CUDA_VISIBLE_DEVICES": part} for part in parts]
 

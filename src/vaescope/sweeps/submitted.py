@@ -45,8 +45,9 @@ class SubmittedJob:
             with stoppable():
                 result = self.launcher(*arguments)
         except Stopped as stop:
-            print(f"vaescope: {stop.told()}", file=sys.stderr, flush=True)
-            if stop.name in REQUEUE and "SUBMITIT_LOCAL_JOB_ID" in os.environ:
+            if os.environ.get("SUBMITIT_EXECUTOR") != "local":
+                print(f"vaescope: {stop.told()}", file=sys.stderr, flush=True)
+            elif stop.name in REQUEUE:  # as submitit tells its controller to run it again
                 from submitit.local.local import LOCAL_REQUEUE_RETURN_CODE
 
                 raise SystemExit(LOCAL_REQUEUE_RETURN_CODE) from None

@@ -49,7 +49,9 @@ class SubmititEngine:
         kind = SlurmQueue if launcher._EXECUTOR == "slurm" else ThisMachine
         self.queue: SlurmQueue | ThisMachine = kind(self.folder)
         # submitit's files are pickles, which run code when they are read: their folder is new
-        self.launch_folder = self.folder / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid.uuid4().hex[:8]}"
+        self.launch_folder = (
+            self.folder / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid.uuid4().hex[:8]}"
+        )
 
     def held(self, journal: Journal) -> set[int]:
         """Numbers of the jobs that outlived the command that launched them."""
