@@ -222,6 +222,25 @@ def test_slurm_job_is_queued_again_and_goes_on(straight, tmp_path, monkeypatch, 
     clean(folder)
 
 
+@pytest.mark.parametrize(("state", "queued"), [("RUNNING", True), ("COMPLETING", False)])
+def test_slurms_sigterm_is_a_preemption_unless_the_job_is_cancelled(
+    tmp_path, monkeypatch, state, queued
+):
+    for name, does in {
+        "squeue": f"echo {state}",
+        "scontrol": f"echo $@ > {tmp_path}/asked",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("SLURM_ARRAY_JOB_ID", raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    told = stopping.Stopped(signal.SIGTERM).told()
+    assert told.startswith("stopped by SIGTERM; ")
+    assert ("Slurm's job 7 is queued again" in told) == queued
+    assert (tmp_path / "asked").exists() == queued
+
+
 def test_reproduction_stops_its_runs_and_begins_no_other(tmp_path, monkeypatch):
     program = tmp_path / "python"
     program.write_text(

@@ -87,7 +87,9 @@ class InWorker:
 
     def __call__(self, config: DictConfig) -> Any:
         """Run a job; without its launcher no other follows."""
-        if os.getpid() != self.launcher and not InWorker.watched:
+        if os.getpid() == self.launcher:  # with n_jobs=1 joblib has no workers
+            return self.function(config)
+        if not InWorker.watched:
             InWorker.watched = True
             threading.Thread(target=self._end_with_launcher, daemon=True).start()
         try:
