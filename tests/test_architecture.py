@@ -50,7 +50,7 @@ ARROWS = {
     "streams": set(),
     "minibatch": set(),
     "nested": set(),
-    "tensor_checks": set(),
+    "tensor_checks": {"errors"},
     "timing": set(),
     "distributions": LEAVES,
     "networks": LEAVES,

@@ -25,6 +25,10 @@ class DataError(VaescopeError, RuntimeError):
     """A data file is missing, corrupt or not what it claims to be."""
 
 
+class InputError(VaescopeError, ValueError):
+    """An array or tensor that was given cannot be used: its shape, its type or its values."""
+
+
 class NoScoreError(VaescopeError, ValueError):
     """The rows given cannot have a score: no factor varies, or no rows share what it compares."""
 

@@ -2,8 +2,10 @@
 
 from torch import Tensor
 
+from vaescope.errors import InputError
 
-def misfit(needed: str, **given: Tensor) -> ValueError:
+
+def misfit(needed: str, **given: Tensor) -> InputError:
     """The error for tensors whose shapes do not fit.
 
     Args:
@@ -16,27 +18,27 @@ def misfit(needed: str, **given: Tensor) -> ValueError:
     Example:
         >>> import torch
         >>> misfit("[N, D]", codes=torch.zeros(3))
-        ValueError('codes have shape (3,), but [N, D] is needed')
+        InputError('codes have shape (3,), but [N, D] is needed')
     """
     shapes = [tuple(tensor.shape) for tensor in given.values()]
     if len(given) == 1:
         name = next(iter(given))
         has = "have" if name.endswith("s") else "has"
-        return ValueError(f"{name} {has} shape {shapes[0]}, but {needed} is needed")
+        return InputError(f"{name} {has} shape {shapes[0]}, but {needed} is needed")
     told = [f"{name} {shape}" for name, shape in zip(given, shapes, strict=True)]
-    return ValueError(f"{', '.join(told[:-1])} and {told[-1]} given, but {needed} are needed")
+    return InputError(f"{', '.join(told[:-1])} and {told[-1]} given, but {needed} are needed")
 
 
 def check_finite(hint: str, **given: Tensor) -> None:
     """Refuse tensors with NaN or infinite values; ``hint`` says what to do about it.
 
     Raises:
-        ValueError: for the first that holds one, by its name.
+        InputError: for the first that holds one, by its name.
     """
     for name, tensor in given.items():
         if not bool(tensor.isfinite().all()):
             holds = "hold" if name.endswith("s") else "holds"
-            raise ValueError(f"{name} {holds} NaN or infinite values: {hint}")
+            raise InputError(f"{name} {holds} NaN or infinite values: {hint}")
 
 
 def check_matrix(
@@ -51,7 +53,7 @@ def check_matrix(
         hint: what to do about values that are not finite.
 
     Raises:
-        ValueError: if it is none.
+        InputError: if it is none.
     """
     if values.ndim != 2 or 0 in values.shape or len(values) < least:
         rows = f" of at least {least} rows" if least > 1 else ""
@@ -63,7 +65,7 @@ def check_squares(name: str, matrices: Tensor) -> None:
     """Refuse what is not a stack [N, D, D] of finite square matrices.
 
     Raises:
-        ValueError: if it is none, which calls it by its ``name``.
+        InputError: if it is none, which calls it by its ``name``.
     """
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or matrices.shape[2] == 0:
         raise misfit("[N, D, D]", **{name: matrices})

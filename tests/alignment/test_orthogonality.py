@@ -12,9 +12,9 @@ from vaescope.alignment import (
     distance_to_orthogonality,
     haar_chance,
     nearest_signed_permutation,
+    orthogonality,
     right_singular_vectors,
 )
-from vaescope.alignment import dto as dto_module
 
 # Mean and standard deviation over rotations of scipy.stats.ortho_group, to two decimals.
 HAAR = {
@@ -151,7 +151,7 @@ def test_random_rotations_are_drawn_in_parts_and_are_the_same(dim, monkeypatch):
         return draw(shape, **options)
 
     whole = haar_chance.__wrapped__(dim, 40)
-    monkeypatch.setattr(dto_module, "_MOST_NUMBERS", 1)
+    monkeypatch.setattr(orthogonality, "_MOST_NUMBERS", 1)
     monkeypatch.setattr(torch, "randn", watched)
     assert haar_chance.__wrapped__(dim, 40) == pytest.approx(whole, abs=1e-12)
     assert sizes == [16 * dim**2] * 2 + [8 * dim**2]

@@ -9,7 +9,8 @@ An argument of one of these names means the same in every function, unless the f
 - ``seed``: of all random draws.
 
 What cannot be used (shapes that do not fit, values that are not finite, options out of range) is
-refused by a ``ValueError`` that says what was given and what is needed.
+refused by a ``ValueError`` that says what was given and what is needed; tensors, by an
+``InputError``, which is one.
 """
 
 from vaescope.alignment.active_mixed_passive import (
@@ -21,18 +22,13 @@ from vaescope.alignment.active_mixed_passive import (
     latent_types,
     sampled_total_correlation,
 )
+from vaescope.alignment.any_decoder import DecoderAlignment, dto
 from vaescope.alignment.curvature import posterior_curvature
 from vaescope.alignment.decoder_derivatives import (
     column_norms,
     decoder_gram,
     decoder_grams,
     decoder_jacobian,
-)
-from vaescope.alignment.dto import (
-    distance_to_orthogonality,
-    haar_chance,
-    nearest_signed_permutation,
-    right_singular_vectors,
 )
 from vaescope.alignment.gaps import (
     deterministic_surrogate,
@@ -49,6 +45,12 @@ from vaescope.alignment.optimality import (
     norm_spectrum_error,
     order_agreement,
     variance_relation,
+)
+from vaescope.alignment.orthogonality import (
+    distance_to_orthogonality,
+    haar_chance,
+    nearest_signed_permutation,
+    right_singular_vectors,
 )
 from vaescope.alignment.pca_agreement import (
     local_axis_cosines,

@@ -13,7 +13,7 @@ from vaescope.alignment.decoder_derivatives import (
     copies_that_fit,
     push_units,
 )
-from vaescope.alignment.dto import nearest_signed_permutation, right_singular_vectors
+from vaescope.alignment.orthogonality import nearest_signed_permutation, right_singular_vectors
 from vaescope.tensor_checks import check_squares
 
 Metric = Callable[[Tensor], Tensor]

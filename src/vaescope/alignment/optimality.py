@@ -5,7 +5,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from vaescope.alignment.decoder_derivatives import column_norms
-from vaescope.alignment.dto import right_singular_vectors
+from vaescope.alignment.orthogonality import right_singular_vectors
 from vaescope.tensor_checks import check_squares, misfit
 
 
