@@ -33,9 +33,13 @@ LEAVES = {
 }
 TEXTS = {"errors", "escaping", "files"}
 
+# rooms that `import vaescope` offers as they are
+OFFERED = {"alignment", "callbacks", "data", "distributions", "metrics", "models", "networks"}
+OFFERED |= {"panel", "scores", "statistics"}
+
 # room of vaescope -> rooms that it may import besides itself
 ARROWS = {
-    "__init__": set(),
+    "__init__": {"api", "errors", *OFFERED},
     "__main__": {"cli"},
     "errors": set(),
     "escaping": set(),
@@ -58,7 +62,7 @@ ARROWS = {
     "alignment": LEAVES | {"distributions"},
     "panel": LEAVES | {"alignment", "metrics", "scores"},
     "data": LEAVES | {"files"},
-    "models": LEAVES | {"distributions", "networks"},
+    "models": LEAVES | {"config", "distributions", "networks"},
     "ensemble": {"minibatch", "models", "streams"},
     "statistics": LEAVES
     | {"alignment", "data", "distributions", "metrics", "models", "panel", "scores"},
@@ -101,6 +105,9 @@ ARROWS = {
         "reproduction",
     }
     | {"run_folder", "scores", "stopping", "sweeps"},
+    "api": LEAVES
+    | {"commands", "config", "data", "experiment", "models", "panel", "run_folder", "scores"}
+    | {"stopping"},
     "cli": TEXTS
     | {"__version__", "commands", "config", "run_folder", "stopping", "sweeps", "timing"},
 }
@@ -108,7 +115,7 @@ PURE = (
     *("errors", "ranges", "streams", "factor_kinds", "distributions", "networks"),
     *("metrics", "alignment", "panel", "scores"),
 )
-MAY_CONFIGURE = {"config", "commands", "experiment", "sweeps"}
+MAY_CONFIGURE = {"api", "config", "commands", "experiment", "sweeps"}
 
 
 def imports(tree, at_load_only=False):

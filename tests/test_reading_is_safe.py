@@ -25,8 +25,8 @@ ONE_PLACE = {
     "Image.open": "data/files/image_files.py",
     "hydra.utils.instantiate": "config/loading.py",
     "yaml.load": "config/loading.py",  # by OmegaConf's safe loader: test_settings_files
-    "import_module": "cli.py config/targets.py config/trust.py reproduction/pipeline.py "
-    "sweeps/preloaded.py",
+    "import_module": "__init__.py cli.py config/targets.py config/trust.py "
+    "reproduction/pipeline.py sweeps/preloaded.py",
     "importlib.import_module": "cli.py",
 }
 NEVER = {

@@ -152,16 +152,19 @@ class EvaluationBatches:
         self.dataset, self.view, self.seed = dataset, view, seed
         self._lookup = RowLookup(dataset, torch.arange(len(dataset)))
 
-    def batch(self, index: Tensor, number: int) -> Batch:
-        """The rows ``index`` as a method is trained on them; a view of groups replaces some.
+    def plan(self, index: Tensor, number: int) -> Plan:
+        """What is gathered of the rows ``index``; a view of groups replaces some.
 
         Args:
             number: of the batch, so that each has random numbers of its own.
         """
         if self.view is None:
-            return self.dataset.batch(index)
-        rng = stream(self.seed, "view of held out", number)
-        return self.dataset.gather(self.view(index, self._lookup, rng))
+            return Plan(index)
+        return self.view(index, self._lookup, stream(self.seed, "view of held out", number))
+
+    def batch(self, index: Tensor, number: int) -> Batch:
+        """The rows ``index`` as a method is trained on them; arguments as of ``plan``."""
+        return self.dataset.gather(self.plan(index, number))
 
 
 class StepSampler(SequentialSampler):
@@ -201,14 +204,21 @@ class StepSampler(SequentialSampler):
 
 
 class OrderedBatches(SequentialSampler):
-    """Batches of all rows, int64 `[n]`, in the given order; the last one may be short."""
+    """Batches of all rows, int64 `[n]`, in the given order; the last one may be short.
 
-    def __init__(self, rows: Tensor, batch_size: int) -> None:
-        self.batches = rows.split(batch_size)
+    Args:
+        rows: of a part of the data.
+        batch_size: rows per batch, but of the last.
+        viewed: adds the partners and labels of the data's view, if it has one.
+    """
+
+    def __init__(self, rows: Tensor, batch_size: int, viewed: EvaluationBatches) -> None:
+        self.batches, self.viewed = rows.split(batch_size), viewed
         super().__init__(self.batches)
 
-    def __iter__(self) -> Iterator[Any]:  # Tensor; the base class says int
-        return iter(self.batches)
+    def __iter__(self) -> Iterator[Any]:  # Plan; the base class says int
+        for number, index in enumerate(self.batches):
+            yield self.viewed.plan(index, number)
 
 
 class BatchLoader(DataLoader[Any]):

@@ -13,6 +13,7 @@ from torch import Tensor
 from vaescope.data.batches import (
     BatchLoader,
     EpochBatches,
+    EvaluationBatches,
     MemberBatches,
     OrderedBatches,
     PlannedBatches,
@@ -182,11 +183,15 @@ class FactorDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> BatchLoader:
         """The validation set in order."""
-        return self._loader(OrderedBatches(self.rows["val"], self.batch_size))
+        return self._ordered("val")
 
     def test_dataloader(self) -> BatchLoader:
         """The test set in order."""
-        return self._loader(OrderedBatches(self.rows["test"], self.batch_size))
+        return self._ordered("test")
+
+    def _ordered(self, part: str) -> BatchLoader:
+        viewed = EvaluationBatches(self.dataset, self.view, self.split_seed)
+        return self._loader(OrderedBatches(self.rows[part], self.batch_size, viewed))
 
     def evaluation_rows(self, split: str, num_samples: int) -> Tensor:
         """Evaluation sample: random rows, int64 `[n]`, of a split; the same at every call.

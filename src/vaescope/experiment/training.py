@@ -153,6 +153,7 @@ def _build(
             fixed = [plain["data"]["seed"]] * len(model.seeds)
             data.serve_members(model.seeds if follows else fixed)
         check_optimizer(model)
+        model.logs_updates = False  # `callbacks.progress` does
     built: dict[str, list[Any]] = {"statistics": [], "callbacks": [], "logger": []}
     for group, made in built.items():
         for name, node in (plain[group] or {}).items():

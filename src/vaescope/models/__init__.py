@@ -16,7 +16,7 @@ from vaescope.models.info_vae import InfoVAE
 from vaescope.models.ivae import IVAE
 from vaescope.models.jl1_vae import JL1VAE
 from vaescope.models.orthogonal_autoencoder import OrthogonalAutoencoder
-from vaescope.models.parts import Parts
+from vaescope.models.parts import Parts, PartsFor, PartsOrData
 from vaescope.models.pcl import PCL
 from vaescope.models.quantised_autoencoder import QuantisedAutoencoder
 from vaescope.models.regularised_autoencoder import RegularisedAutoencoder

@@ -1,7 +1,7 @@
 """Annealed VAE (capacity annealing): the KL is held at a capacity that grows while it trains."""
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
 
@@ -22,7 +22,7 @@ class AnnealedVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         gamma: NonNegative = 1000.0,
         max_capacity: NonNegative = 25.0,

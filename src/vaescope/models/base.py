@@ -14,24 +14,26 @@ from vaescope.distributions.posteriors import NoisyPosterior, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Batch
+from vaescope.models.generation import Generation
 from vaescope.models.optimizers import optimizer_for
-from vaescope.models.parts import Parts
+from vaescope.models.parts import PartsOrData, resolved_parts
 from vaescope.models.schedules import schedule_length, warn_of_unfinished_schedules, weighted_sum
+from vaescope.models.validation import Validation
 from vaescope.streams import stream
 
 Noise = Mapping[str, Tensor]
 Terms = dict[str, Tensor]
 
 
-class LatentModel(pl.LightningModule):
+class LatentModel(Generation, Validation):
     """An encoder, a decoder and what a method minimises with them.
 
     A method writes ``terms``, the quantities of its paper's equation, and ``weights``, what they
     are multiplied by: the loss is the sum of weight times term. ``beta`` is the weight of the KL.
 
     Args:
-        parts: sizes, network, posterior, likelihood and optimiser; of every method, which adds its
-            own symbols.
+        parts: ``Parts``; or a data module, for which they are chosen as ``vaescope train`` does; or
+            ``PartsFor`` one, where some are named. Of every method, which adds its own symbols.
 
     Raises:
         ValueError: if ``latent_dim`` is below 1, or method, posterior and prior do not go together;
@@ -47,17 +49,19 @@ class LatentModel(pl.LightningModule):
     needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
     normals: ClassVar[tuple[str, ...]] = ("z",)  # noise ``[B, D]`` that is standard normal
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: PartsOrData) -> None:
         super().__init__()
+        parts = resolved_parts(type(self), parts)
         if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
         self.latent_dim, self.seed = parts.latent_dim, parts.seed
+        self.image_shape, self.logs_updates = tuple(parts.image_shape), True
         self.posterior, self.prior, self.likelihood = parts.posterior, parts.prior, parts.likelihood
         self.num_images: int | None = None
         self.make_optimizer = partial(optimizer_for, parts.optimizer)
         self.schedule_steps = parts.schedule_steps
         self.encoder, self.decoder = parts.network(
-            tuple(parts.image_shape),
+            self.image_shape,
             parts.posterior.num_parameters(parts.latent_dim),
             self.latent_dim,
         )
@@ -136,9 +140,16 @@ class LatentModel(pl.LightningModule):
         """Number of updates of a schedule: ``anneal_steps`` or, if None, a share of the run."""
         return schedule_length(anneal_steps, share, self.schedule_steps)
 
-    def forward(self, batch: Batch, step: int, noise: Noise) -> Terms:
-        """``terms``, so that ``torch.func.functional_call`` reaches it."""
-        return self.terms(batch, step, noise)
+    def forward(
+        self, image: Tensor | Batch, step: int | None = None, noise: Noise | None = None
+    ) -> Any:
+        """Expected images of the posterior means of images ``[B, ...]``, ``[B, ...]``.
+
+        With a batch, a step and noise it is ``terms``, as ``torch.func.functional_call`` calls it.
+        """
+        if isinstance(image, Tensor):
+            return self.decode_mean(self.encode(image).mean)
+        return self.terms(image, step, noise)  # type: ignore[arg-type] # given together
 
     def terms_of(
         self, weights: Mapping[str, Tensor], batch: Batch, step: int | Tensor, noise: Noise
@@ -216,7 +227,9 @@ class LatentModel(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; terms, weights and targets go to the callbacks beside it."""
         noise = self.noise_for(len(batch.image), batches_before(self, batch_idx))
-        return self.update_outcome(batch, self.global_step, noise)
+        outcome = self.update_outcome(batch, self.global_step, noise)
+        self.log_update(outcome)
+        return outcome
 
     def update_outcome(self, batch: Batch, step: int, noise: Noise) -> dict[str, Any]:
         """The ``outcome`` of the update behind ``step``, with everything that it depends on."""
@@ -268,5 +281,5 @@ def batches_before(module: pl.LightningModule, batch_idx: int) -> int:
 
 def num_images_of(trainer: pl.Trainer) -> int | None:
     """Size of the training set; None: the trainer has no data module of ours."""
-    data: Any = getattr(trainer, "datamodule", None)
-    return None if data is None else len(data.rows["train"])
+    rows: Any = getattr(getattr(trainer, "datamodule", None), "rows", None)
+    return None if rows is None else len(rows["train"])

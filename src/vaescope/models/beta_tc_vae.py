@@ -3,7 +3,7 @@
 from vaescope.distributions.posteriors import DiagonalGaussian, DiagonalLaplace, FullGaussian
 from vaescope.minibatch import Batch
 from vaescope.models.aggregate import Estimator, aggregate_densities
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import NonNegative, in_range
 
 
@@ -27,7 +27,7 @@ class BetaTCVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         alpha: NonNegative = 1.0,
         beta: NonNegative = 6.0,

@@ -1,7 +1,7 @@
 """VAE and beta-VAE."""
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
 
@@ -21,7 +21,7 @@ class BetaVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: NonNegative = 4.0,
         initial_beta: NonNegative | None = None,
@@ -56,5 +56,5 @@ class VAE(BetaVAE):
     Source: Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, eq. 3. Differs: none.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: PartsOrData) -> None:
         super().__init__(parts, beta=1.0)

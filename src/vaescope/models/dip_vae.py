@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import NonNegative, in_range
 
 
@@ -25,7 +25,7 @@ class DIPVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         kind: Literal["i", "ii"] = "i",
         lambda_od: NonNegative = 5.0,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.networks import discriminator
 from vaescope.ranges import Decay, Depth, NonNegative, Width, in_range
 
@@ -36,7 +36,7 @@ class FactorVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         gamma: NonNegative = 10.0,
         num_layers: Depth = 6,
@@ -46,7 +46,7 @@ class FactorVAE(LatentModel):
     ) -> None:
         super().__init__(parts)
         self.gamma = gamma
-        self.discriminator = discriminator(parts.latent_dim, num_layers=num_layers, width=width)
+        self.discriminator = discriminator(self.latent_dim, num_layers=num_layers, width=width)
         self.of_discriminator = {"lr": discriminator_lr, "betas": tuple(discriminator_betas)}
 
     def weights(self, step: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vaescope.distributions.posteriors import DiagonalGaussian, divergence
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms, require_label
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms, require_label
 from vaescope.ranges import NonNegative, in_range
 
 Averaging = Literal["gvae", "ml_vae"]
@@ -39,7 +39,7 @@ class GroupVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: NonNegative = 1.0,
         averaging: Averaging = "gvae",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import Count, NonNegative, in_range
 
 
@@ -36,7 +36,7 @@ class HausdorffVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: NonNegative = 0.0,
         gamma: NonNegative = 300.0,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import Draws, NonNegative, Positive, in_range
 
 
@@ -51,7 +51,7 @@ class HessianVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: NonNegative = 4.0,
         gamma: NonNegative = 0.1,

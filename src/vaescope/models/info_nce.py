@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import Noise, Parts, PointModel, Terms
+from vaescope.models.base import Noise, PartsOrData, PointModel, Terms
 from vaescope.ranges import Positive, in_range
 
 Similarity = Literal["l1", "l2", "cosine"]
@@ -40,7 +40,7 @@ class InfoNCE(PointModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         similarity: Similarity = "l1",
         temperature: Positive = 1.0,
@@ -49,7 +49,7 @@ class InfoNCE(PointModel):
         super().__init__(parts)
         self.similarity, self.temperature, self.symmetric = similarity, temperature, symmetric
         if similarity != "cosine":
-            self.log_side = nn.Parameter(torch.zeros(parts.latent_dim))
+            self.log_side = nn.Parameter(torch.zeros(self.latent_dim))
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Cross-entropy of the partners, and the decoder's own reconstruction."""

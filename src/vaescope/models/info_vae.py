@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import Real, in_range
 
 
@@ -21,7 +21,7 @@ class InfoVAE(LatentModel):
     normals = ("z", "prior")
 
     @in_range
-    def __init__(self, parts: Parts, *, alpha: Real = 0.0, lambda_: Real = 1000.0) -> None:
+    def __init__(self, parts: PartsOrData, *, alpha: Real = 0.0, lambda_: Real = 1000.0) -> None:
         super().__init__(parts)
         if not (alpha <= 1 and alpha + lambda_ >= 1):
             raise ValueError(

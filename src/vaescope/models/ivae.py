@@ -4,7 +4,7 @@ from torch import nn
 
 from vaescope.distributions.posteriors import DiagonalGaussian, divergence
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms, require_label
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms, require_label
 from vaescope.ranges import Labels, NonNegative, in_range
 
 
@@ -25,10 +25,12 @@ class IVAE(LatentModel):
     any_prior = False
 
     @in_range
-    def __init__(self, parts: Parts, *, num_labels: Labels = 10, beta: NonNegative = 1.0) -> None:
+    def __init__(
+        self, parts: PartsOrData, *, num_labels: Labels = 10, beta: NonNegative = 1.0
+    ) -> None:
         super().__init__(parts)
         self.num_labels, self.beta = num_labels, beta
-        self.label_prior = nn.Embedding(num_labels, 2 * parts.latent_dim)
+        self.label_prior = nn.Embedding(num_labels, 2 * self.latent_dim)
         nn.init.normal_(self.label_prior.weight, std=0.1)
 
     def weights(self, step: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """JL1-VAE: few large entries in the decoder's Jacobian."""
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.models.jacobian import jacobian_columns
 from vaescope.models.schedules import linear_schedule
 from vaescope.ranges import NonNegative, Steps, in_range
@@ -25,7 +25,7 @@ class JL1VAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: NonNegative = 4.0,
         gamma: NonNegative = 0.1,

@@ -3,7 +3,7 @@
 import torch
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import Noise, Parts, PointModel, Terms
+from vaescope.models.base import Noise, PartsOrData, PointModel, Terms
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.ranges import NonNegative, in_range
 
@@ -22,7 +22,7 @@ class OrthogonalAutoencoder(PointModel):
     """
 
     @in_range
-    def __init__(self, parts: Parts, *, weight: NonNegative = 10.0) -> None:
+    def __init__(self, parts: PartsOrData, *, weight: NonNegative = 10.0) -> None:
         super().__init__(parts)
         self.weight = weight
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import Noise, Parts, PointModel, Terms
+from vaescope.models.base import Noise, PartsOrData, PointModel, Terms
 
 
 class PCL(PointModel):
@@ -25,11 +25,11 @@ class PCL(PointModel):
 
     needs = ("a second image",)
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: PartsOrData) -> None:
         super().__init__(parts)
-        self.w1 = nn.Parameter(torch.ones(parts.latent_dim))
-        self.w2 = nn.Parameter(-torch.ones(parts.latent_dim))
-        self.b = nn.Parameter(torch.zeros(parts.latent_dim))
+        self.w1 = nn.Parameter(torch.ones(self.latent_dim))
+        self.w2 = nn.Parameter(-torch.ones(self.latent_dim))
+        self.b = nn.Parameter(torch.zeros(self.latent_dim))
         self.a = nn.Parameter(torch.zeros(()))
         self.m = nn.Parameter(torch.zeros(()))
 

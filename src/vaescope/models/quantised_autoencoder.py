@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import Noise, Parts, PointModel, Terms
+from vaescope.models.base import Noise, PartsOrData, PointModel, Terms
 from vaescope.ranges import Classes, NonNegative, in_range
 
 
@@ -41,7 +41,7 @@ class QuantisedAutoencoder(PointModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         num_values: Classes = 10,
         commitment: NonNegative = 0.01,
@@ -50,9 +50,9 @@ class QuantisedAutoencoder(PointModel):
     ) -> None:
         super().__init__(parts)
         self.commitment, self.quantisation = commitment, quantisation
-        self.weight_decay, self.size = weight_decay, math.prod(parts.image_shape)
+        self.weight_decay, self.size = weight_decay, math.prod(self.image_shape)
         values = torch.linspace(-0.5, 0.5, num_values)
-        self.codebook = nn.Parameter(values.repeat(parts.latent_dim, 1))
+        self.codebook = nn.Parameter(values.repeat(self.latent_dim, 1))
 
     def encode(self, image: Tensor) -> Point:
         """Quantised codes of images ``[B, ...]``, with the gradient of the encoder's output."""

@@ -6,7 +6,7 @@ import torch
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.models.jacobian import gram, jacobian_columns
 from vaescope.ranges import Positive, in_range
 
@@ -32,7 +32,7 @@ class RegularisedAutoencoder(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: Positive = 4.0,
         family: Literal["diagonal", "full"] = "diagonal",

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms, require_label
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms, require_label
 from vaescope.models.optimizers import optimizer_for
+from vaescope.models.parts import Parts, resolved_parts
 from vaescope.models.schedules import linear_schedule
 from vaescope.models.supervision import Anneal, Regulariser, Supervision
 from vaescope.ranges import Labels, NonNegative, Steps, in_range
@@ -44,7 +45,7 @@ class SemiSupervised(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         unsupervised: Callable[[Parts], LatentModel],
         gamma_sup: NonNegative = 256.0,
@@ -54,11 +55,13 @@ class SemiSupervised(LatentModel):
         anneal_steps: Steps | None = None,
     ) -> None:
         super(LatentModel, self).__init__()  # the inner method has the networks
+        parts = resolved_parts(type(self), parts)
         if problem := self.latent_problem(parts.latent_dim, parts.posterior, type(parts.prior)):
             raise ValueError(problem)
         if anneal != "fixed" and anneal_steps == 0:
             raise ValueError(f"anneal={anneal!r}, anneal_steps=0: give at least 1 step, or fixed")
         self.latent_dim, self.seed = parts.latent_dim, parts.seed
+        self.image_shape, self.logs_updates = tuple(parts.image_shape), True
         self.posterior, self.prior, self.likelihood = parts.posterior, parts.prior, parts.likelihood
         self.make_optimizer = partial(optimizer_for, parts.optimizer)
         self.gamma_sup, self.anneal, self.anneal_steps = gamma_sup, anneal, anneal_steps
@@ -140,7 +143,7 @@ class Supervised(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         regulariser: Regulariser = "xent",
         factor_sizes: Sequence[Labels] | None = None,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import Positive, in_range
 
 
@@ -25,7 +25,10 @@ class SigmaVAE(LatentModel):
 
     @in_range
     def __init__(
-        self, parts: Parts, *, variance: Literal["optimal", "learned"] | Positive = "optimal"
+        self,
+        parts: PartsOrData,
+        *,
+        variance: Literal["optimal", "learned"] | Positive = "optimal",
     ) -> None:
         super().__init__(parts)
         self.variance = variance

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import NonNegative, Positive, in_range
 
 
@@ -39,7 +39,7 @@ class SlowVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         beta: NonNegative = 1.0,
         gamma: NonNegative = 10.0,

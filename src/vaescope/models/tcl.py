@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from vaescope.distributions.posteriors import Point
 from vaescope.minibatch import Batch
-from vaescope.models.base import Noise, Parts, PointModel, Terms, require_label
+from vaescope.models.base import Noise, PartsOrData, PointModel, Terms, require_label
 from vaescope.ranges import Classes, in_range
 
 
@@ -29,10 +29,10 @@ class TCL(PointModel):
     needs = ("a label",)
 
     @in_range
-    def __init__(self, parts: Parts, *, num_labels: Classes = 10) -> None:
+    def __init__(self, parts: PartsOrData, *, num_labels: Classes = 10) -> None:
         super().__init__(parts)
         self.num_labels = num_labels
-        self.regression = nn.Linear(parts.latent_dim, num_labels)
+        self.regression = nn.Linear(self.latent_dim, num_labels)
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """Cross-entropy of the labels, and the decoder's own reconstruction."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vaescope.minibatch import Batch
-from vaescope.models.base import LatentModel, Noise, Parts, Terms
+from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import NonNegative, in_range
 
 
@@ -33,7 +33,7 @@ class TripletVAE(LatentModel):
     @in_range
     def __init__(
         self,
-        parts: Parts,
+        parts: PartsOrData,
         *,
         alpha: NonNegative = 1.0,
         margin: NonNegative = 1.0,

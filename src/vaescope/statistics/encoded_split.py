@@ -13,9 +13,8 @@ from vaescope.alignment import active_by_mean, decoder_grams
 from vaescope.data import EvaluationBatches, FactorDataset
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
-from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
-from vaescope.models.schedules import loss_of
+from vaescope.models.validation import losses_of
 from vaescope.panel import Sample
 from vaescope.scores import record_of
 
@@ -176,7 +175,7 @@ def encode_split(
         if num_losses is None or number * batch_size < num_losses:
             shown = batch if viewed.view is None else viewed.batch(chunk, number).like(like)
             noise = model.noise_for(len(shown.image), number, use="held out")
-            losses.append((len(chunk), _losses(model, shown, step, noise)))
+            losses.append((len(chunk), losses_of(model, shown, step, noise)))
     model.train(training)
     codes: dict[str, Any] = {n: torch.cat([part[n] for part in parts]) for n in parts[0]}
     total, names = sum(count for count, _ in losses), losses[0][1] if losses else ()
@@ -198,19 +197,3 @@ def encode_split(
 
 def _images_at_a_time(dataset: FactorDataset) -> int:
     return max(32, _NUMBERS_AT_A_TIME // math.prod(dataset.image_shape))
-
-
-def _losses(
-    model: LatentModel, batch: Batch, step: int, noise: Mapping[str, Tensor]
-) -> dict[str, float]:
-    """Terms of one batch, their loss at this step and that at the end of all schedules."""
-    end = max(step, model.schedule_end)
-    terms = {k: v.item() for k, v in model.terms(batch, step, noise).items()}
-    finally_ = terms
-    if model.targets(step) != model.targets(end):
-        finally_ = {k: v.item() for k, v in model.terms(batch, end, noise).items()}
-    return {
-        "loss": loss_of(terms, model.settings(step)),
-        "loss_final_weights": loss_of(finally_, model.settings(end)),
-        **terms,
-    }

@@ -1,0 +1,1 @@
+"""What ``import vaescope`` offers to scripts and notebooks, loaded when it is used."""
