@@ -41,6 +41,10 @@ class RunsFailedError(VaescopeError, RuntimeError):
     """Some of the runs that a command makes have failed; the others are done and reported."""
 
 
+class ProcessFailedError(VaescopeError, RuntimeError):
+    """A process of a run on several devices has ended; so have the others."""
+
+
 class JobKilledError(RunsFailedError):
     """The process of a sweep's job ended without a word, as one that was killed does."""
 

@@ -16,13 +16,14 @@ log = logging.getLogger(__name__)
 MOST_THREADS = 8  # batches of 64 small images do not keep more of them busy
 
 
-def set_threads(wanted: int | None) -> int:
+def set_threads(wanted: int | None, processes: int = 1) -> int:
     """Set torch's number of threads and say it in the log.
 
     Threads that wait for a busy core cost more than they bring: two on a busy machine with two
     cores were seen to be five times slower than one.
 
-    Without the user's choice it is ``OMP_NUM_THREADS`` if set, else the number of idle cores.
+    Without the user's choice it is ``OMP_NUM_THREADS`` if set, else the number of idle cores,
+    shared out to the ``processes`` of a run.
     """
     if wanted is not None:
         threads, reason = wanted, "threads=..."
@@ -30,6 +31,7 @@ def set_threads(wanted: int | None) -> int:
         threads, reason = int(os.environ["OMP_NUM_THREADS"]), "OMP_NUM_THREADS"
     else:
         threads, reason = _idle_cores()
+        threads = max(1, threads // processes)
     torch.set_num_threads(threads)
     log.info("torch threads: %d (%s)", threads, reason)
     return threads

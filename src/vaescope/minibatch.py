@@ -92,6 +92,27 @@ class Call(NamedTuple):
             yield on_tensors(partial(_part, number=number, parts=self.updates), self.batch)
 
 
+class BatchSlice(NamedTuple):
+    """Which rows of each batch a process takes, where several make the updates of one run.
+
+    Attributes:
+        rank: number of the process, from 0.
+        ranks: how many there are; they take equally many rows.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+    def of(self, column: Tensor, axis: int = 0) -> Tensor:
+        """This process's rows of a column of the whole batch, which lie along ``axis``.
+
+        Example:
+            >>> BatchSlice(rank=1, ranks=2).of(torch.arange(6)).tolist()
+            [3, 4, 5]
+        """
+        return column.chunk(self.ranks, axis)[self.rank]
+
+
 def _part(column: Tensor, number: int, parts: int) -> Tensor:
     size = len(column) // parts
     part = column[number * size : (number + 1) * size]

@@ -1,14 +1,14 @@
-"""A run uses one device; settings that ask for more are refused before anything starts."""
+"""Which devices a run may have; what cannot work is refused before anything starts."""
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
 from vaescope.config.checks import check
-from vaescope.config.devices import device_problems
+from vaescope.config.devices import device_problems, number_of_devices, refuse_in_sweep
 from vaescope.errors import ConfigError
 
-ADVICE = "a run uses one: set trainer.devices=1"
+ADVICE = "for one run on several devices add trainer.strategy=ddp; else set trainer.devices=1"
 
 
 def found(**trainer):
@@ -19,6 +19,7 @@ def found(**trainer):
 def test_one_device_is_none_too_many(devices, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert found(devices=devices, num_nodes=1, strategy="auto") == []
+    assert found(devices=devices, strategy="ddp") == []
     assert found(devices=-1, accelerator="gpu") == []
 
 
@@ -26,11 +27,20 @@ def test_one_device_is_none_too_many(devices, monkeypatch):
     ("devices", "count"),
     [(2, 2), ("2", 2), ([0, 1], 2), ("0,1", 2), ("auto", 4), (-1, 4), ("-1", 4), (None, 4), (0, 0)],
 )
-def test_more_are_refused_with_their_number(devices, count, monkeypatch):
+def test_several_need_the_strategy_for_them(devices, count, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     (told,) = found(devices=devices, accelerator="auto")
     assert told.startswith(f"config.trainer.devices: {count} devices were given to one run; ")
     assert ADVICE in told
+    assert bool(found(devices=devices, strategy="ddp")) is (count == 0)
+    assert number_of_devices({"devices": devices}) == count
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    (told,) = found(devices=2, strategy="ddp")
+    assert told == "config.trainer.devices: 2 were given, and here are 1"
+    assert found(devices=2, strategy="ddp", accelerator="cpu") == []
 
 
 def test_all_devices_of_a_cpu_are_one(monkeypatch):
@@ -44,18 +54,26 @@ def test_what_names_no_devices_is_refused(devices):
     assert told.startswith(f"config.trainer.devices: {devices!r} names no devices; ")
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn", "fsdp", {"_target_": "x.DDPStrategy"}])
-def test_strategies_of_several_devices_are_refused(strategy):
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "fsdp", {"_target_": "x.DDPStrategy"}])
+def test_other_strategies_are_refused(strategy):
     (told,) = found(strategy=strategy)
-    assert "is for several devices, and a run uses one; leave it at auto" in told
+    assert "was given; a run on one device has auto, one on several ddp" in told
 
 
 def test_it_is_part_of_the_check(config):
-    words = ("trainer.devices=2", "trainer.strategy=ddp", "+trainer.num_nodes=2")
+    words = ("trainer.devices=2", "trainer.strategy=fsdp", "+trainer.num_nodes=2")
     with pytest.raises(ConfigError) as refusal:
-        check(config(*words))
+        check(config(*words, "trainer.accelerator=cpu"))
     told = str(refusal.value)
-    assert told.startswith("3 mistakes in the configuration:")
-    assert f"config.trainer.devices: 2 devices were given to one run; {ADVICE}" in told
+    assert told.startswith("2 mistakes in the configuration:")
     assert "config.trainer.num_nodes: 2 nodes were given to one run" in told
-    assert "config.trainer.strategy: ddp is for several devices" in told
+    assert "config.trainer.strategy: fsdp was given" in told
+
+
+def test_ensembles_and_sweeps_have_one_each(config):
+    two = ("trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu")
+    with pytest.raises(ConfigError, match=r"devices: an ensemble trains on one device; set"):
+        check(config(*two, "ensemble.size=2"))
+    with pytest.raises(ConfigError, match=r"jobs_per_gpu=1, or make one run after the other: for"):
+        refuse_in_sweep(config(*two).trainer)
+    refuse_in_sweep(config().trainer)

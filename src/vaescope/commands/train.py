@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vaescope.commands.imports import import_wandb, lasting
 from vaescope.commands.job import run_job
+from vaescope.config.devices import refuse_in_sweep
 from vaescope.config.loading import config_dir
 from vaescope.run_folder.scores import read_validated
 from vaescope.scores import direction_of
@@ -33,6 +34,8 @@ def _program(config: DictConfig) -> Any:
         from vaescope.experiment.training import train
 
     again, chosen = HydraConfig.get().mode is RunMode.MULTIRUN, choices_made()
+    if again:
+        refuse_in_sweep(config.trainer)
     if config.objective is None:
         return train(config, again=again, chosen=chosen)
     check(config)

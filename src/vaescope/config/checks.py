@@ -33,6 +33,7 @@ GIVEN_BY_CODE = {
         "limit_val_batches",
         "num_sanity_val_steps",
         "log_every_n_steps",
+        "use_distributed_sampler",
     },
 }
 _ROOT_HINTS = get_type_hints(TrainSchema, include_extras=True)

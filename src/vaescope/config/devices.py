@@ -1,36 +1,51 @@
-"""Number of devices: settings of Lightning's Trainer that a run on one device cannot have."""
+"""Number of devices of a run: settings of Lightning's Trainer that go together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-ONE = "a run uses one: set trainer.devices=1, and train several runs side by side with -m or jobs="
+from vaescope.errors import ConfigError
+
+SEVERAL = "ddp"  # the strategy by which a run takes several devices
+UNUSED = "ddp_find_unused_parameters_true"  # the same for a loss that leaves weights out
+ONE = (
+    f"for one run on several devices add trainer.strategy={SEVERAL}; else set trainer.devices=1, "
+    "and train several runs side by side with -m"
+)
 
 
 def device_problems(trainer: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one sentence for each setting that asks for more than one device.
+    """Yield one sentence for each setting of devices that cannot work.
 
     Args:
         trainer: resolved settings of the Trainer.
     """
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
-    strategy, accelerator = trainer.get("strategy", "auto"), trainer.get("accelerator", "auto")
-    count = _number_of(devices, str(accelerator))
+    strategy, accelerator = trainer.get("strategy", "auto"), str(trainer.get("accelerator", "auto"))
+    count = number_of_devices(trainer)
+    if isinstance(strategy, Mapping):
+        strategy = strategy.get("_target_", strategy)
     if count is None:
         yield f"config.trainer.devices: {devices!r} names no devices; {ONE}"
-    elif count != 1:
+    elif count < 1 or (count > 1 and strategy in ("auto", None)):
         yield f"config.trainer.devices: {count} devices were given to one run; {ONE}"
+    elif count > 1 and 0 < (there := _num_gpus(accelerator)) < count:
+        yield f"config.trainer.devices: {count} were given, and here are {there}"
     if nodes != 1:
         yield f"config.trainer.num_nodes: {nodes} nodes were given to one run; leave it at 1"
-    if strategy not in ("auto", None):
-        name = strategy.get("_target_", strategy) if isinstance(strategy, Mapping) else strategy
+    if strategy not in ("auto", None, SEVERAL, UNUSED):
         yield (
-            f"config.trainer.strategy: {name} is for several devices, and a run uses one; leave it "
-            "at auto"
+            f"config.trainer.strategy: {strategy} was given; a run on one device has auto, one on "
+            f"several {SEVERAL}, or {UNUSED} for a method whose loss leaves weights out"
         )
 
 
-def _number_of(devices: Any, accelerator: str) -> int | None:
-    """How many devices Lightning would take; None where it cannot tell either."""
+def number_of_devices(trainer: Mapping[str, Any]) -> int | None:
+    """How many devices Lightning would take; None where it cannot tell either.
+
+    Args:
+        trainer: resolved settings of the Trainer.
+    """
+    devices, accelerator = trainer.get("devices", 1), str(trainer.get("accelerator", "auto"))
     if isinstance(devices, str):
         words = [word.strip() for word in devices.split(",") if word.strip()]
         if devices != "auto" and not all(word.lstrip("-").isdigit() for word in words):
@@ -51,3 +66,18 @@ def _num_gpus(accelerator: str) -> int:
     import torch
 
     return torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
+
+
+def refuse_in_sweep(trainer: Mapping[str, Any]) -> None:
+    """Refuse several devices for a job of a sweep.
+
+    Raises:
+        ConfigError: if that is what the settings of its Trainer ask for.
+    """
+    if (count := number_of_devices(trainer) or 1) > 1:
+        raise ConfigError(
+            f"config.trainer.devices: {count} devices cannot be given to each job of a sweep (-m); "
+            "give each job one, side by side on all GPUs with hydra/launcher=fork and "
+            f"hydra.launcher.jobs_per_gpu=1, or make one run after the other: for seed in 0 1; do "
+            f"vaescope train seed=$seed trainer.devices={count} trainer.strategy={SEVERAL}; done"
+        )

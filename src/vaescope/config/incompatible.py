@@ -5,7 +5,7 @@ from typing import get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from vaescope.config.devices import device_problems
+from vaescope.config.devices import device_problems, number_of_devices
 from vaescope.config.schemas import TrainSchema
 from vaescope.config.targets import class_of, get
 from vaescope.ranges import Seed, fits
@@ -114,6 +114,11 @@ def _ensemble_problems(config: DictConfig) -> Iterator[str]:
         )
     if not isinstance(trainer, DictConfig) or not isinstance(optimizer, DictConfig):
         return
+    if (number_of_devices(trainer) or 1) > 1:
+        yield (
+            "config.trainer.devices: an ensemble trains on one device; set trainer.devices=1, or "
+            "ensemble.size=1"
+        )
     if _clips(trainer):
         yield (
             "config.trainer.gradient_clip_val: the norm would be that of all members together; "

@@ -12,7 +12,7 @@ from vaescope.data.dataset import FactorDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.errors import ConfigError
-from vaescope.minibatch import Batch, Call, Plan, on_tensors
+from vaescope.minibatch import Batch, BatchSlice, Call, Plan, on_tensors
 from vaescope.streams import stream
 
 
@@ -134,6 +134,30 @@ class MemberBatches:
         return planned
 
 
+class SlicedBatches:
+    """Plans of the rows of each batch that one of several processes takes.
+
+    Args:
+        batches: of the whole run, whose random numbers do not know of the processes.
+        own: this process's rows.
+    """
+
+    def __init__(self, batches: PlannedBatches, own: BatchSlice) -> None:
+        self.batches, self.own = batches, own
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def plan(self, step: int) -> Plan:
+        """This process's plan for step ``step`` (from 0)."""
+        own: Plan = on_tensors(self.own.of, self.batches.plan(step))
+        return own
+
+    def plans(self, first: int, count: int) -> Plan:
+        """The plans of ``count`` steps from ``first`` on, one after the other."""
+        return _joined([self.plan(step) for step in range(first, first + count)])
+
+
 def _joined(plans: Sequence[Plan]) -> Plan:
     planned: Plan = on_tensors(lambda *columns: torch.cat(columns), *plans)
     return planned
@@ -181,7 +205,7 @@ class StepSampler(SequentialSampler):
 
     def __init__(
         self,
-        batches: PlannedBatches | MemberBatches,
+        batches: PlannedBatches | MemberBatches | SlicedBatches,
         first_step: Callable[[], int],
         call_length: Callable[[int], int] | None = None,
     ) -> None:

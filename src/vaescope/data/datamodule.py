@@ -18,6 +18,7 @@ from vaescope.data.batches import (
     OrderedBatches,
     PlannedBatches,
     PlanOnly,
+    SlicedBatches,
     StepSampler,
     View,
 )
@@ -29,7 +30,7 @@ from vaescope.data.shifts.interfaces import HoldOut, Sampling
 from vaescope.data.sources import DataSource
 from vaescope.data.split import check_split, draw_split
 from vaescope.errors import ConfigError
-from vaescope.minibatch import Batch, Call, Plan
+from vaescope.minibatch import Batch, BatchSlice, Call, Plan
 from vaescope.ranges import Count, Seed, Share, Workers, check_fields
 from vaescope.streams import stream
 
@@ -43,7 +44,7 @@ class FactorDataModule(pl.LightningDataModule):
     options is copied from its fields to those of the subclass.
 
     Args:
-        batch_size: images per batch; an incomplete last batch of an epoch is left out.
+        batch_size: images per batch and device; an incomplete last batch of an epoch is left out.
         split: shares of training, validation and test set, of sum 1; None: each is the whole set.
         num_workers: worker processes that load batches; unused if the images are on the device.
         seed: of the order of the training batches.
@@ -145,11 +146,16 @@ class FactorDataModule(pl.LightningDataModule):
         if self._dataset.device != place:
             self._dataset.to(place)
 
+    @property
+    def whole_batch_size(self) -> int:
+        """Images of a batch on all devices together."""
+        return self.batch_size * self._own.ranks
+
     def epoch_batches(self, seed: int | None = None) -> PlannedBatches:
         """Plans of the training batches in the order of ``seed``; None: this module's own."""
         rows, seed = self.rows["train"], self.seed if seed is None else seed
         weights = None if self.sampling is None else self.training_weights()
-        batches = EpochBatches(rows, self.batch_size, seed, weights)
+        batches = EpochBatches(rows, self.whole_batch_size, seed, weights)
         if self._lookup is None:
             mask = None if self.hold_out is None else self.hold_out.mask
             is_held_out = mask and partial(mask, factors=self.factors)
@@ -176,8 +182,10 @@ class FactorDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         """Training batches from the trainer's position on."""
-        batches: PlannedBatches | MemberBatches = self.epoch_batches()
-        if self._member_seeds:
+        batches: PlannedBatches | MemberBatches | SlicedBatches = self.epoch_batches()
+        if self._own.ranks > 1:
+            batches = SlicedBatches(self.epoch_batches(), self._own)
+        elif self._member_seeds:
             batches = MemberBatches([self.epoch_batches(seed) for seed in self._member_seeds])
         return self._loader(StepSampler(batches, self._first_step, self._call_length))
 
@@ -235,6 +243,13 @@ class FactorDataModule(pl.LightningDataModule):
         return self.dataset.gather(batch) if isinstance(batch, Plan) else batch
 
     @property
+    def _own(self) -> BatchSlice:
+        trainer = self.trainer
+        if trainer is None:
+            return BatchSlice()
+        return BatchSlice(trainer.global_rank, trainer.world_size)
+
+    @property
     def _root_device(self) -> torch.device:
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
@@ -247,11 +262,9 @@ class FactorDataModule(pl.LightningDataModule):
         return trainer.fit_loop.epoch_loop.batch_progress.total.processed
 
     def _loader(self, sampler: Any) -> BatchLoader:
-        if self.trainer is not None and self.trainer.world_size > 1:
-            raise ConfigError(
-                f"{self.trainer.world_size} devices were given to one run; a run uses one: set "
-                "trainer.devices=1 and start the runs of a sweep side by side"
-            )
+        connector: Any = getattr(self.trainer, "_accelerator_connector", None)
+        if self._own.ranks > 1 and getattr(connector, "use_distributed_sampler", False):
+            raise ConfigError("give the Trainer use_distributed_sampler=False: batches are sliced")
         if self.gathers_on_device:
             return BatchLoader(PlanOnly(), sampler, num_workers=0)
         return BatchLoader(self.dataset, sampler, self.num_workers)

@@ -2,16 +2,13 @@
 
 import logging
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from vaescope.callbacks import AtomicCheckpointIO, KeepConfig, publish
+from vaescope.callbacks import KeepConfig, publish
 from vaescope.callbacks.factors_file import FactorsFile
 from vaescope.callbacks.objective import evaluation_of
 from vaescope.callbacks.observations import CheckObservations
@@ -19,28 +16,32 @@ from vaescope.callbacks.sessions import Begin, StopInOrder, TimeSession
 from vaescope.config.checks import check
 from vaescope.config.choices import Choices, explain_choices
 from vaescope.config.comparing import link_paths
+from vaescope.config.devices import number_of_devices
 from vaescope.config.loading import build, resolved, save_yaml
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
 from vaescope.errors import Mistakes, TrainingDivergedError
-from vaescope.experiment.assembly import (
-    Plain,
-    build_ensemble,
-    check_optimizer,
-    require_room,
-    seeded_model,
-)
+from vaescope.experiment.assembly import Plain
 from vaescope.experiment.codes_file import write_codes
 from vaescope.experiment.evaluation import final_scores, rows_of
+from vaescope.experiment.followers import followers
 from vaescope.experiment.resuming import (
     changes,
     check_fits,
     finished_rows,
     saved_state,
 )
+from vaescope.experiment.trainers import (
+    Model,
+    build_data_and_model,
+    build_trainer,
+    fit,
+    prepare,
+    warn_of_slices,
+)
 from vaescope.hardware import set_threads
 from vaescope.loggers import MetricsFile, closing, show_objective, show_results, trackers
-from vaescope.models import LatentModel
+from vaescope.minibatch import BatchSlice
 from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.contents import BEST, CONFIG, LAST, forget_error, remove_temporaries
@@ -49,11 +50,8 @@ from vaescope.run_folder.locking import locked
 from vaescope.run_folder.scores import write_scores
 from vaescope.run_folder.training_factors import NAME as FACTORS
 from vaescope.timing import begin_run, spent_on, turn_to
-from vaescope.updates import make_calls
 
 log = logging.getLogger(__name__)
-
-Model = LatentModel | Ensemble
 
 
 def train(
@@ -110,7 +108,8 @@ def _train(
     The order of the batches ``follows`` the run's seed, ``${seed}``, or is fixed.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # advice and adverts
-    threads = set_threads(plain["threads"])
+    ranks = number_of_devices(plain["trainer"]) or 1
+    threads = set_threads(plain["threads"], ranks)
     if saved is not None:
         plain["changes"] = changes(saved, plain)
         log.info("the run in %s goes on from step %d", folder, saved["global_step"])
@@ -120,40 +119,35 @@ def _train(
         add_environment(folder, threads)
 
     begin = Begin(record)
-    trainer, model, data = _build(plain, follows, begin, session)
+    trainer, model, data = _build(plain, follows, begin, session, ranks)
     if saved is not None:
         check_fits(saved, plain, model)
     if chosen:
         log.info("%s", explain_choices(chosen, data.image_shape))
     log.info("precision: %s", plain["trainer"]["precision"])
-    _prepare(model, plain)
+    warn_of_slices(model, data, plain)
+    prepare(model, plain)
     with closing(trainer.loggers):
         for logger in trainer.loggers:
             logger.log_hyperparams(plain)
             if isinstance(logger, MetricsFile) and saved is not None:
                 logger.resume(saved["global_step"])
-        _fit(trainer, model, data, folder / LAST if saved else None)
+        checkpoint = folder / LAST if saved else None
+        order = {"plain": plain, "follows": follows, "threads": threads, "ranks": ranks}
+        with followers(order, checkpoint, trainer, data):
+            fit(trainer, model, data, checkpoint)
         if not begin.recorded:  # no update was missing
             record()
         return _finish(trainer, model, data, plain, folder)
 
 
 def _build(
-    plain: Plain, follows: bool, begin: Begin, session: TimeSession
+    plain: Plain, follows: bool, begin: Begin, session: TimeSession, ranks: int
 ) -> tuple[pl.Trainer, Model, FactorDataModule]:
     """Everything that a run needs; all refusals are told together."""
     mistakes = Mistakes()
     with mistakes.noted():
-        data = build(plain["data"], "data")
-        require_room(plain, data.image_shape)
-        if plain["ensemble"]["size"] == 1:
-            model: Model = seeded_model(plain, data.image_shape)
-        else:
-            model = build_ensemble(plain, data.image_shape)
-            fixed = [plain["data"]["seed"]] * len(model.seeds)
-            data.serve_members(model.seeds if follows else fixed)
-        check_optimizer(model)
-        model.logs_updates = False  # `callbacks.progress` does
+        data, model = build_data_and_model(plain, follows)
     built: dict[str, list[Any]] = {"statistics": [], "callbacks": [], "logger": []}
     for group, made in built.items():
         for name, node in (plain[group] or {}).items():
@@ -164,20 +158,13 @@ def _build(
     kept = {"config": stored, "image_shape": list(data.image_shape)}
     factors_file = FactorsFile(Path(plain["output_dir"]) / FACTORS)
     own = [KeepConfig(kept), factors_file, CheckObservations(), session, StopInOrder()]
-    trainer = build(
-        plain["trainer"],
-        "trainer",
+    trainer = build_trainer(
+        plain,
+        data,
+        BatchSlice(0, ranks),
         callbacks=[begin, *built["callbacks"], *own],
-        logger=built["logger"],
-        plugins=[AtomicCheckpointIO(), LightningEnvironment()],  # under Slurm, too
-        default_root_dir=plain["output_dir"],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
+        loggers=built["logger"],
     )
-    make_calls(trainer, data, plain["updates_per_call"], plain["compile"])
     if plain["schedule_steps"] is None:
         number = _number_of_updates(trainer, data)
         plain["schedule_steps"] = stored["schedule_steps"] = number
@@ -195,7 +182,8 @@ def _number_of_updates(trainer: pl.Trainer, data: FactorDataModule) -> int | Non
     if trainer.max_epochs is not None and trainer.max_epochs > 0:
         data.trainer = trainer  # the images are put where it trains
         data.setup()
-        batches, limit = len(data.rows["train"]) // data.batch_size, trainer.limit_train_batches
+        batches = len(data.rows["train"]) // data.whole_batch_size
+        limit = trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
         limits.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
     return min(limits, default=None)
@@ -222,31 +210,6 @@ def _found_from_anywhere(data: Plain) -> Plain:
     data = data | {k: str(path.absolute()) for k, path in found.items() if path.exists()}
     original = data.get("original")
     return data | ({"original": _found_from_anywhere(original)} if original else {})
-
-
-def _prepare(model: Model, plain: Plain) -> None:
-    """Settings of the machine: number format and memory layout of convolutions."""
-    if plain["trainer"]["precision"] == "64-true":
-        model.double()  # Lightning would do so after it has read a checkpoint, and round that
-    if plain["channels_last"] and not isinstance(model, Ensemble):  # stacks have no such layout
-        model.to(memory_format=torch.channels_last)
-
-
-def _fit(
-    trainer: pl.Trainer, model: Model, data: FactorDataModule, checkpoint: Path | None
-) -> None:
-    """Train under Lightning without its advice on data loaders, which are vectorised here."""
-    with warnings.catch_warnings():
-        for advice in (
-            "does not have many workers",
-            "isinstance.treespec, LeafSpec",
-            "have no `val_dataloader`",
-            "no `validation_step`",
-            "The `srun` command is available",
-        ):
-            warnings.filterwarnings("ignore", message=f".*{advice}.*")
-        path = str(checkpoint) if checkpoint else None
-        trainer.fit(model, datamodule=data, ckpt_path=path, weights_only=True)
 
 
 def _finish(

@@ -19,6 +19,8 @@ class AnnealedVAE(LatentModel):
     Differs: it is the mean KL of a batch that is held at C, as in that study's code.
     """
 
+    of_whole_batch = "the distance of the mean KL from its target"
+
     @in_range
     def __init__(
         self,

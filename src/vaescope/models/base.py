@@ -13,7 +13,7 @@ from torch.func import functional_call
 from vaescope.distributions.posteriors import NoisyPosterior, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.errors import ConfigError
-from vaescope.minibatch import Batch
+from vaescope.minibatch import Batch, BatchSlice
 from vaescope.models.generation import Generation
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.parts import PartsOrData, resolved_parts
@@ -48,6 +48,7 @@ class LatentModel(Generation, Validation):
     any_prior: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
     normals: ClassVar[tuple[str, ...]] = ("z",)  # noise ``[B, D]`` that is standard normal
+    of_whole_batch: str = ""  # what its loss is of all images together; empty: a mean over images
 
     def __init__(self, parts: PartsOrData) -> None:
         super().__init__()
@@ -224,9 +225,17 @@ class LatentModel(Generation, Validation):
         shape = (batch_size, self.latent_dim)
         return {name: rng.standard_normal(shape, dtype=np.float32) for name in self.normals}
 
+    def slice_noise(self, noise: Noise, own: BatchSlice) -> dict[str, Tensor]:
+        """Of the noise of a whole batch what one of several processes needs for its own rows."""
+        return {name: own.of(value) for name, value in noise.items()}
+
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; terms, weights and targets go to the callbacks beside it."""
-        noise = self.noise_for(len(batch.image), batches_before(self, batch_idx))
+        own = BatchSlice(self.trainer.global_rank, self.trainer.world_size)
+        number = batches_before(self, batch_idx)
+        noise = self.noise_for(len(batch.image) * own.ranks, number)
+        if own.ranks > 1:
+            noise = self.slice_noise(noise, own)
         outcome = self.update_outcome(batch, self.global_step, noise)
         self.log_update(outcome)
         return outcome

@@ -23,6 +23,7 @@ class BetaTCVAE(LatentModel):
 
     posteriors = (DiagonalGaussian, FullGaussian, DiagonalLaplace)
     only_these = "the density of q(z) has to have a slope"
+    of_whole_batch = "the density of the aggregate posterior"
 
     @in_range
     def __init__(

@@ -22,6 +22,8 @@ class DIPVAE(LatentModel):
     et al. 2019, https://arxiv.org/abs/1811.12359. Differs: none; moments divide by the batch size.
     """
 
+    of_whole_batch = "the covariance of codes"
+
     @in_range
     def __init__(
         self,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call
 
-from vaescope.minibatch import Batch
+from vaescope.minibatch import Batch, BatchSlice
 from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.networks import discriminator
 from vaescope.ranges import Decay, Depth, NonNegative, Width, in_range
@@ -32,6 +32,8 @@ class FactorVAE(LatentModel):
     both are updated at once from the same batch, as in disentanglement_lib; algorithm 1 takes a
     second batch for the discriminator.
     """
+
+    of_whole_batch = "the permutation of codes"
 
     @in_range
     def __init__(
@@ -75,6 +77,11 @@ class FactorVAE(LatentModel):
         drawn = super().draw_noise(rng, batch_size)
         order = rng.permuted(np.tile(np.arange(batch_size)[:, None], (1, self.latent_dim)), axis=0)
         return drawn | {"permutation": order.astype(np.float32)}
+
+    def slice_noise(self, noise: Noise, own: BatchSlice) -> dict[str, Tensor]:
+        """Permutations of these rows among themselves."""
+        sliced = super().slice_noise(noise, own)
+        return sliced | {"permutation": sliced["permutation"].argsort(0).argsort(0)}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One optimiser; the discriminator's weights are a group with settings of their own."""

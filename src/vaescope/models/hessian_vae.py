@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.minibatch import Batch
+from vaescope.minibatch import Batch, BatchSlice
 from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.ranges import Draws, NonNegative, Positive, in_range
 
@@ -66,6 +66,7 @@ class HessianVAE(LatentModel):
         self.beta, self.gamma = beta, gamma
         self.normalised, self.reduction = normalised, reduction
         self.epsilon, self.num_draws = epsilon, num_draws
+        self.of_whole_batch = "the scales of codes" if normalised else ""
 
     def beta_at(self, step: int) -> float:
         return self.beta
@@ -109,3 +110,8 @@ class HessianVAE(LatentModel):
         if self.normalised:
             drawn["normals"] = rng.standard_normal(shape, dtype=np.float32)
         return drawn
+
+    def slice_noise(self, noise: Noise, own: BatchSlice) -> dict[str, Tensor]:
+        """Of the directions, too, those of these rows."""
+        directions = {k: own.of(v, axis=1) for k, v in noise.items() if k != "z"}
+        return {"z": own.of(noise["z"])} | directions

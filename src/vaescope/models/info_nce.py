@@ -36,6 +36,7 @@ class InfoNCE(PointModel):
     """
 
     needs = ("a second image",)
+    of_whole_batch = "the negatives of a pair"
 
     @in_range
     def __init__(

@@ -19,6 +19,7 @@ class InfoVAE(LatentModel):
     """
 
     normals = ("z", "prior")
+    of_whole_batch = "the discrepancy of codes from the prior"
 
     @in_range
     def __init__(self, parts: PartsOrData, *, alpha: Real = 0.0, lambda_: Real = 1000.0) -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaescope.minibatch import Batch
+from vaescope.minibatch import Batch, BatchSlice
 from vaescope.models.base import Noise, PartsOrData, PointModel, Terms
 
 
@@ -24,6 +24,7 @@ class PCL(PointModel):
     """
 
     needs = ("a second image",)
+    of_whole_batch = "the random pairs"
 
     def __init__(self, parts: PartsOrData) -> None:
         super().__init__(parts)
@@ -52,3 +53,8 @@ class PCL(PointModel):
         """``z``, unused, and a permutation of the batch ``[B]``."""
         drawn = super().draw_noise(rng, batch_size)
         return drawn | {"permutation": rng.permutation(batch_size).astype(np.float32)}
+
+    def slice_noise(self, noise: Noise, own: BatchSlice) -> dict[str, Tensor]:
+        """A permutation of these rows among themselves."""
+        sliced = super().slice_noise(noise, own)
+        return sliced | {"permutation": sliced["permutation"].argsort(0).argsort(0)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.distributions.posteriors import Point
-from vaescope.minibatch import Batch
+from vaescope.minibatch import Batch, BatchSlice
 from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms, require_label
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.parts import Parts, resolved_parts
@@ -67,6 +67,8 @@ class SemiSupervised(LatentModel):
         self.gamma_sup, self.anneal, self.anneal_steps = gamma_sup, anneal, anneal_steps
         self.unsupervised = unsupervised(parts)
         self.supervision = Supervision(regulariser, factor_sizes)
+        wholes = (self.unsupervised.of_whole_batch, self.supervision.of_whole_batch)
+        self.of_whole_batch = " and ".join(filter(None, wholes))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unsupervised, name) if name in _INNER else super().__getattr__(name)
@@ -104,6 +106,9 @@ class SemiSupervised(LatentModel):
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         return self.unsupervised.draw_noise(rng, batch_size)
+
+    def slice_noise(self, noise: Noise, own: BatchSlice) -> dict[str, Tensor]:
+        return self.unsupervised.slice_noise(noise, own)
 
     def beta_at(self, step: int) -> float | None:
         return self.unsupervised.beta_at(step)
@@ -150,6 +155,7 @@ class Supervised(LatentModel):
     ) -> None:
         super().__init__(parts)
         self.supervision = Supervision(regulariser, factor_sizes)
+        self.of_whole_batch = self.supervision.of_whole_batch
 
     def terms(self, batch: Batch, step: int, noise: Noise) -> Terms:
         """R_sup of the labelled images, and -log p(x|z) of the unlabelled ones for the decoder."""

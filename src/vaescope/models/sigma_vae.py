@@ -32,6 +32,7 @@ class SigmaVAE(LatentModel):
     ) -> None:
         super().__init__(parts)
         self.variance = variance
+        self.of_whole_batch = "the mean squared error" if variance == "optimal" else ""
         if variance == "learned":
             self.log_sigma = nn.Parameter(torch.zeros(()))
 

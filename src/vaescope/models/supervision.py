@@ -50,6 +50,8 @@ class Supervision(nn.Module):
                 "values, at least 1, of every factor, and the others null"
             )
         self.regulariser, self.factor_sizes = regulariser, sizes
+        covariance = "the covariance of codes and labels"
+        self.of_whole_batch = covariance if regulariser == "cov" else ""
         if regulariser == "l2":
             self.scale = nn.Parameter(torch.ones(()))
         if regulariser == "embed":

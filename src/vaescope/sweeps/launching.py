@@ -16,6 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from vaescope.config.devices import refuse_in_sweep
 from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, VaescopeError, first_line
 from vaescope.run_folder.locking import is_free, locked
 from vaescope.sweeps.composing import ComposedOnce
@@ -91,7 +92,9 @@ class RecordedLauncher(Launcher):
 
         Raises:
             RunFolderError: if another process works on this sweep.
+            ConfigError: if a job was to have several devices.
         """
+        self._refuse_several_devices(job_overrides)
         folder = Path(self.config.hydra.sweep.dir).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         RecordedLauncher.folder = folder
@@ -111,6 +114,12 @@ class RecordedLauncher(Launcher):
                 if job.record.number not in returned:
                     returned[job.record.number] = self._returned(job)
             return [returned[record.number] for record in records]
+
+    def _refuse_several_devices(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Before a job is on record; what else chooses devices is found when a job runs."""
+        chosen = {tuple(w for w in words if w.startswith("trainer")) for words in job_overrides}
+        for words in chosen:
+            refuse_in_sweep(self.loader.load_sweep_config(self.config, words).trainer)
 
     def _alone(self, folder: Path) -> AbstractContextManager[None]:
         """A grid has one process at a time; those of a search may share a study and its folder."""

@@ -92,6 +92,8 @@ def why_single(trainer: Any, module: pl.LightningModule) -> str | None:
     """Why every update has to be a call of its own, in one sentence; None: it need not."""
     precision = trainer.precision_plugin
     known: type = Ensemble if isinstance(module, Ensemble) else LatentModel
+    if trainer.world_size > 1:
+        return "several devices exchange the gradients of every update"
     if not module.automatic_optimization:
         return f"{type(module).__name__} makes its updates itself"
     if own := _overridden(module, known, (*_HOOKS, *_STEPS)):

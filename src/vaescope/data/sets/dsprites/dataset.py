@@ -171,11 +171,11 @@ class PackingDataModule(FactorDataModule):
         trainer = self.trainer
         if trainer is None:
             return 0
-        batch = self.batch_size * max(1, len(self._member_seeds))
+        batch = self.whole_batch_size * max(1, len(self._member_seeds))
         if trainer.max_steps >= 0:
             return trainer.max_steps * batch * trainer.accumulate_grad_batches
         limit = trainer.limit_train_batches
-        share = limit * (self.batch_size if isinstance(limit, int) else files.NUM_IMAGES)
+        share = limit * (self.whole_batch_size if isinstance(limit, int) else files.NUM_IMAGES)
         epoch = share * max(1, len(self._member_seeds))
         return epoch * (math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs)
 
