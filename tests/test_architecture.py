@@ -78,7 +78,8 @@ ARROWS = {
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
-    | {"models", "networks", "panel", "report", "run_folder", "statistics", "updates"},
+    | {"models", "networks", "panel", "report", "run_folder", "statistics", "stopping"}
+    | {"updates"},
     "dashboard": {"errors", "files", "scores"},
     "diagnosis": LEAVES
     | TEXTS

@@ -10,7 +10,7 @@ import pytest
 
 from vaescope.callbacks import Evaluation
 from vaescope.errors import ProcessFailedError
-from vaescope.experiment import followers
+from vaescope.experiment import leading
 from vaescope.experiment.training import train
 
 # in double precision the other order of a sum is below 1e-12, and Adam does not enlarge it
@@ -54,9 +54,9 @@ def test_two_devices_are_one_with_twice_the_batch(tiny, tmp_path):
 @pytest.mark.usefixtures("no_figures")
 def test_a_device_that_fails_ends_the_run_with_one_error(tiny, tmp_path, monkeypatch):
     started = []
-    start = followers.Followers._start
+    start = leading.Followers._start
     monkeypatch.setattr(
-        followers.Followers, "_start", lambda self, rank: started.append(self) or start(self, rank)
+        leading.Followers, "_start", lambda self, rank: started.append(self) or start(self, rank)
     )
     update = Evaluation.on_update
 
@@ -75,9 +75,9 @@ def test_a_device_that_fails_ends_the_run_with_one_error(tiny, tmp_path, monkeyp
 
 def test_a_leader_that_waits_for_a_device_in_vain_ends_too(tmp_path):
     program = (
-        "import sys; from vaescope.experiment import followers; from vaescope.cli import main; "
-        "followers.PATIENCE = 0.5; "
-        "followers.PROGRAM = \"input(); raise RuntimeError('a cable is loose')\"; "
+        "import sys; from vaescope.experiment import leading; from vaescope.cli import main; "
+        "leading.PATIENCE = 0.5; "
+        "leading.PROGRAM = \"input(); raise RuntimeError('a cable is loose')\"; "
         "main(sys.argv[1:])"
     )
     words = ("train", *SMALL, *TWO, f"hydra.run.dir={tmp_path}/run")
@@ -96,7 +96,7 @@ def test_a_leader_that_waits_for_a_device_in_vain_ends_too(tmp_path):
 
 
 def test_followers_are_told_plain_values(tiny, tmp_path):
-    order = followers.Followers({"ranks": 2, "plain": {}}, tmp_path).order
+    order = leading.Followers({"ranks": 2, "plain": {}}, tmp_path).order
     assert json.loads(json.dumps(order)) == order
 
 

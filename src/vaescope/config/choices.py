@@ -1,14 +1,21 @@
 """Choices made for the user: which options a data set or a method chose of other groups."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from vaescope.config.groups import GROUPS
+from vaescope.config.groups import GROUPS, NAMES
 from vaescope.config.overrides import as_typed
+from vaescope.config.schemas import TrainSchema
 
+_NESTED = re.compile(r"\w+(\.\w+)+")
+_VALUES = {each.name for each in fields(TrainSchema)} - {*NAMES}
 CHOOSING = {group.name for group in GROUPS}  # an experiment is the user's own choice
 # option that chose, data=synthetic_linear -> what it chose, network=mlp_60_40_20
 Choices = Mapping[str, Sequence[str]]
@@ -18,15 +25,34 @@ def choices_made() -> Choices:
     """What options of this job chose of other groups, and neither user nor experiment did."""
     job = HydraConfig.get()
     words = as_typed(job.overrides.task)
+    choosing = tuple(word for word in words if not _is_value(word))
     loader = GlobalHydra.instance().config_loader()
-    found = loader.compute_defaults_list(job.job.config_name, words, RunMode.RUN).overrides
     made: dict[str, list[str]] = {}
-    for group, option in found.override_choices.items():
-        by, _, name = str(found.override_metadata[group].containing_config_path).partition("/")
+    for group, option, by, name in _chosen(loader, str(job.job.config_name), choosing):
         by_user = group == "trainer" and any("trainer.precision=" in word for word in words)
-        if by in CHOOSING and not by_user:
+        if not by_user:
             made.setdefault(f"{by}={name}", []).append(f"{group}={option}")
     return made
+
+
+@lru_cache(16)  # jobs of a sweep mostly differ in values, and Hydra takes 0.1 s to find this out
+def _chosen(
+    loader: ConfigLoader, name: str, words: tuple[str, ...]
+) -> tuple[tuple[str, str, str, str], ...]:
+    """Group, its option, and group and option that chose it, without those that the user chose."""
+    found = loader.compute_defaults_list(name, list(words), RunMode.RUN).overrides
+    chosen = []
+    for group, option in found.override_choices.items():
+        by, _, its = str(found.override_metadata[group].containing_config_path).partition("/")
+        if by in CHOOSING:
+            chosen.append((group, str(option), by, its))
+    return tuple(chosen)
+
+
+def _is_value(word: str) -> bool:
+    """Whether a word sets a value that is there, and chooses no option of a group."""
+    key, is_there, _ = word.partition("=")
+    return bool(is_there) and (bool(_NESTED.fullmatch(key)) or key in _VALUES)
 
 
 def explain_choices(choices: Choices, shape: Sequence[int]) -> str:

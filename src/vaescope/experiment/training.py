@@ -24,7 +24,7 @@ from vaescope.errors import Mistakes, TrainingDivergedError
 from vaescope.experiment.assembly import Plain
 from vaescope.experiment.codes_file import write_codes
 from vaescope.experiment.evaluation import final_scores, rows_of
-from vaescope.experiment.followers import followers
+from vaescope.experiment.leading import further_devices
 from vaescope.experiment.resuming import (
     changes,
     check_fits,
@@ -134,7 +134,7 @@ def _train(
                 logger.resume(saved["global_step"])
         checkpoint = folder / LAST if saved else None
         order = {"plain": plain, "follows": follows, "threads": threads, "ranks": ranks}
-        with followers(order, checkpoint, trainer, data):
+        with further_devices(order, checkpoint, trainer, data):
             fit(trainer, model, data, checkpoint)
         if not begin.recorded:  # no update was missing
             record()

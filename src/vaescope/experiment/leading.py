@@ -26,7 +26,7 @@ PATIENCE = 20.0  # seconds in which a leader notices by itself that a follower i
 _MOMENT = 5.0  # seconds that a follower may take to end after it has parted
 
 
-def followers(
+def further_devices(
     order: Mapping[str, Any],
     checkpoint: Path | None,
     trainer: pl.Trainer,
