@@ -244,10 +244,8 @@ class FactorDataModule(pl.LightningDataModule):
 
     @property
     def _own(self) -> BatchSlice:
-        trainer = self.trainer
-        if trainer is None:
-            return BatchSlice()
-        return BatchSlice(trainer.global_rank, trainer.world_size)
+        trainer: Any = self.trainer
+        return BatchSlice(trainer.global_rank, trainer.world_size) if trainer else BatchSlice()
 
     @property
     def _root_device(self) -> torch.device:
@@ -262,8 +260,8 @@ class FactorDataModule(pl.LightningDataModule):
         return trainer.fit_loop.epoch_loop.batch_progress.total.processed
 
     def _loader(self, sampler: Any) -> BatchLoader:
-        connector: Any = getattr(self.trainer, "_accelerator_connector", None)
-        if self._own.ranks > 1 and getattr(connector, "use_distributed_sampler", False):
+        trainer: Any = self.trainer
+        if self._own.ranks > 1 and trainer._accelerator_connector.use_distributed_sampler:
             raise ConfigError("give the Trainer use_distributed_sampler=False: batches are sliced")
         if self.gathers_on_device:
             return BatchLoader(PlanOnly(), sampler, num_workers=0)
