@@ -7,6 +7,7 @@ from torch import Tensor
 
 _CELLS = 1 << 17  # products of probabilities held at a time: they stay in the cache
 _STALE = 0.3  # a Hessian is used again as long as each step leaves less than this of the gap
+_NEAR = 1e-4  # gap in nats above which a Hessian of single precision is good enough
 _SCALES = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0)  # of the discriminant that is tried as start
 
 
@@ -48,20 +49,24 @@ def minimise_logistic(
     factor = inputs.new_zeros(len(labels), size, size)
     gap = inputs.new_full((len(labels),), float("inf"))
     renew = torch.ones_like(gap, dtype=torch.bool)
+    every = problem.log_probabilities(weights)
     steps = 0
     while steps < max_iterations and bool((gap > tolerance).any()):
         rows = (gap > tolerance).nonzero().flatten()
         part = problem.rows(rows)
-        log_p = part.log_probabilities(weights[rows])
+        log_p = every[rows]
         p = log_p.exp()
         gradient = part.gradient(weights[rows], p)
         left = (gradient * _solve(factor[rows], gradient)).sum((1, 2)) / 2  # by the last Hessian
         old = renew[rows] | (left > _STALE * gap[rows]) | ~left.isfinite()
         if bool(old.any()):
-            factor[rows[old]] = _cholesky(part.rows(old).hessian(p[old]))
+            far = bool((gap[rows[old]] > _NEAR).all())
+            dtype = torch.float32 if far else torch.float64
+            factor[rows[old]] = _cholesky(part.rows(old).hessian(p[old], dtype))
         direction = -_solve(factor[rows], gradient)
+        direction -= direction.mean(1, keepdim=True)  # single precision leaves a shift of all
         gap[rows] = -(direction * gradient).sum((1, 2)) / 2
-        moved, halved = _line_search(part, weights[rows], direction, log_p, gap[rows])
+        moved, every[rows], halved = _line_search(part, weights[rows], direction, log_p, gap[rows])
         weights[rows], renew[rows] = moved, halved
         steps += 1
     return LogisticMinimum(weights, gap, steps)
@@ -97,27 +102,31 @@ class LogisticProblem:
         weighted = (error * self.row_weights[:, None]) @ self.inputs
         return weighted / len(self.inputs) + self.penalty * weights
 
-    def hessian(self, p: Tensor) -> Tensor:
-        """Curvature of the loss [B, C P, C P], with the shift of all classes made regular."""
+    def hessian(self, p: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Curvature of the loss [B, C P, C P], with the shift of all classes made regular.
+
+        Products are made in a precision, ``dtype``; the answer is of double precision.
+        """
         num_classes, num_inputs = p.shape[1], self.inputs.shape[1]
+        inputs, row_weights, p = (x.to(dtype) for x in (self.inputs, self.row_weights, p))
         first, second = torch.triu_indices(num_classes, num_classes, device=p.device)
         one, other = torch.triu_indices(num_inputs, num_inputs, device=p.device)
         products = p.new_zeros(len(p), len(first), len(one))
         shares = p.new_zeros(len(p), num_classes, len(one))
         size = max(1, _CELLS // (len(p) * len(first)))
-        for begin in range(0, len(self.inputs), size):
+        for begin in range(0, len(inputs), size):
             chunk = slice(begin, begin + size)
-            squares = self.inputs[chunk, one] * self.inputs[chunk, other]
-            weighted = p[:, :, chunk] * self.row_weights[:, None, chunk]
+            squares = inputs[chunk, one] * inputs[chunk, other]
+            weighted = p[:, :, chunk] * row_weights[:, None, chunk]
             products += (weighted[:, first] * p[:, second, chunk]) @ squares
             shares += weighted @ squares
         pairs = _square_index(num_classes, first, second)
-        blocks = -products[:, pairs]
-        blocks.diagonal(dim1=1, dim2=2).add_(shares.mT)
+        blocks = -products.double()[:, pairs]
+        blocks.diagonal(dim1=1, dim2=2).add_(shares.double().mT)
         full = blocks[..., _square_index(num_inputs, one, other)] / len(self.inputs)
         full = full.transpose(2, 3).flatten(3).flatten(1, 2)
         full.diagonal(dim1=1, dim2=2).add_(self.penalty.repeat(num_classes))
-        shift = torch.eye(num_inputs).to(p).repeat(num_classes, num_classes) / num_classes
+        shift = torch.eye(num_inputs).to(full).repeat(num_classes, num_classes) / num_classes
         return full + shift * full.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
 
 
@@ -152,19 +161,20 @@ def discriminant(problem: LogisticProblem, num_classes: int) -> Tensor:
 
 def _line_search(
     problem: LogisticProblem, weights: Tensor, direction: Tensor, log_p: Tensor, gap: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Weights after the longest of a few steps that lowers the loss, and where it was halved."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """After the longest of a few steps that lowers the loss: weights, log-probabilities, halved."""
     loss = problem.loss(weights, log_p)
     length = torch.ones_like(loss)
     for _ in range(30):
         moved = weights + length[:, None, None] * direction
-        after = problem.loss(moved, problem.log_probabilities(moved))
+        log_p = problem.log_probabilities(moved)
+        after = problem.loss(moved, log_p)
         # Near the minimum the loss cannot tell the steps apart any more: they are all good.
         falls = (after <= loss - 2e-4 * length * gap) | (gap <= 1e-13)
         if bool(falls.all()):
             break
         length = torch.where(falls, length, length / 2)
-    return moved, length < 1
+    return moved, log_p, length < 1
 
 
 def _solve(factor: Tensor, gradient: Tensor) -> Tensor:
