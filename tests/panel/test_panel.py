@@ -248,3 +248,18 @@ def test_arrays_and_lists_are_as_good_as_tensors():
 def test_what_are_no_numbers_is_told(codes):
     with pytest.raises(ValueError, match=r"codes are .*: give (dense )?real numbers"):
         measured(codes, ["mig"], FACTORS[:60])
+
+
+def test_repetitions_in_threads_are_those_of_one_thread():
+    codes, threads = codes_of("vae_like")[:400], torch.get_num_threads()
+    found = []
+    for number in (1, 3):
+        torch.set_num_threads(number)
+        few = {"repeats": 3, "costly_repeats": 3}
+        found.append(measured(codes, ["dci", "irs", "sap"], FACTORS[:400], **few))
+        assert torch.get_num_threads() == number
+    torch.set_num_threads(threads)
+    for name, one in found[0].items():
+        assert found[1][name].chance == one.chance
+        assert found[1][name].ceiling == one.ceiling
+        assert found[1][name].low == pytest.approx(one.low, abs=1e-9)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite, isnan
 from statistics import NormalDist, stdev
 from typing import Any
@@ -16,10 +17,12 @@ from vaescope.metrics.information.family import information_family
 from vaescope.panel import computations
 from vaescope.panel.computations import Numbers
 from vaescope.panel.sample import Sample, as_tensor, looks_transposed
+from vaescope.panel.side_by_side import call_side_by_side
 from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION, INFORMATION_SCORES, Family
 
 log = logging.getLogger(__name__)
 Tell = Callable[[str], None]
+_MOST_ROWS = 100_000  # for which repetitions are made side by side; each has its own memory
 NO_FACTORS = "it needs factors, and these data have none"
 # what a score answers that these rows cannot have; anything else is a bug and ends the panel
 REFUSALS = (ValueError, torch.linalg.LinAlgError, torch.OutOfMemoryError)
@@ -171,13 +174,14 @@ def _measure(
     if family.supervised and not sample.kinds:
         raise NoScoreError(NO_FACTORS)
     scores = compute_family(family, sample)
-    chance: list[dict[str, float]] = []
-    ceiling: list[dict[str, float]] = []
+    changed: dict[str, list[Callable[[], Sample]]] = {}
     if family.supervised:
-        chance = _repeat(f"chance level of {name}", family, sample.shuffled, repeats, tell)
-        if family.ceiling:
-            ceiling = _repeat(f"ceiling of {name}", family, lambda _: sample.perfect(), 1, tell)
-    halves = _repeat(f"interval of {name}", family, sample.half, repeats, tell)
+        changed["chance level"] = [partial(sample.shuffled, n) for n in range(repeats)]
+        changed["ceiling"] = [sample.perfect] if family.ceiling else []
+    changed["interval"] = [partial(sample.half, n) for n in range(repeats)]
+    repeated = _repeat(name, family, sample, changed, tell)
+    chance, ceiling = repeated.get("chance level", []), repeated.get("ceiling", [])
+    halves = repeated["interval"]
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     found = {}
     for key, score in _keep_numbers(scores, tell).items():
@@ -208,15 +212,32 @@ def _keep_numbers(scores: Numbers, tell: Tell) -> dict[str, float]:
 
 
 def _repeat(
-    what: str, family: Family, changed: Callable[[int], Sample], repeats: int, tell: Tell
-) -> list[dict[str, float]]:
+    name: str,
+    family: Family,
+    sample: Sample,
+    changed: Mapping[str, Sequence[Callable[[], Sample]]],
+    tell: Tell,
+) -> dict[str, list[dict[str, float]]]:
     """Scores of changed samples, of those that can have them: half of the rows may lack a value."""
-    found, reason = [], ""
-    for number in range(repeats):
+
+    def score(make: Callable[[], Sample]) -> dict[str, float] | str:
         try:
-            found.append(_keep_numbers(compute_family(family, changed(number)), lambda _: None))
+            return _keep_numbers(compute_family(family, make()), lambda _: None)
         except REFUSALS as error:
-            reason = str(error)
-    if reason and not found:
-        tell(f"{what} is left out: {reason}")
+            return str(error)
+
+    calls = [partial(score, make) for several in changed.values() for make in several]
+    # a user's own function may keep things between its calls
+    threads = isinstance(family.function, str) and not sample.codes.is_cuda
+    if threads and len(sample.codes) <= _MOST_ROWS and torch.get_num_threads() > 1:
+        answers = iter(call_side_by_side(calls))
+    else:
+        answers = (call() for call in calls)
+    found: dict[str, list[dict[str, float]]] = {}
+    for what, several in changed.items():
+        own = [next(answers) for _ in several]
+        found[what] = [numbers for numbers in own if isinstance(numbers, dict)]
+        reasons = [reason for reason in own if isinstance(reason, str)]
+        if reasons and not found[what]:
+            tell(f"{what} of {name} is left out: {reasons[-1]}")
     return found
