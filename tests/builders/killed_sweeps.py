@@ -17,25 +17,25 @@ WORDS = (
 )
 
 
-def start(folder, *words):
+def start(folder, *words, within=()):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "vaescope", *words]
+    command = [*within, sys.executable, "-m", "vaescope", *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
     )
 
 
-def run(folder, *words, code=0):
-    process = start(folder, *words)
+def run(folder, *words, code=0, within=()):
+    process = start(folder, *words, within=within)
     told, _ = process.communicate(timeout=500)
     assert process.returncode == code, told
     return told
 
 
-def at_work(sweep):
+def at_work(sweep, but=None):
     """The process of a job that has kept a state, and its folder."""
-    for job in sorted(sweep.glob("*/")):
+    for job in sorted(each for each in sweep.glob("*/") if each != but):
         try:
             pid = int((job / ".lock").read_text().split()[1])
             os.kill(pid, 0)  # one that was killed leaves its lock behind
@@ -65,8 +65,13 @@ def content(job):
     return state["global_step"], state["state_dict"], rows
 
 
-def same(sweep, straight):
-    for job in map(str, range(6)):
+def lines(sweep):
+    """What is on record of a sweep."""
+    return [json.loads(line) for line in (sweep / "jobs.jsonl").read_text().splitlines()]
+
+
+def same(sweep, straight, jobs=6):
+    for job in map(str, range(jobs)):
         (step, weights, rows), (other_step, others, other_rows) = map(
             content, (sweep / job, straight / job)
         )
@@ -74,7 +79,6 @@ def same(sweep, straight):
         assert all(torch.equal(weights[name], others[name]) for name in weights)
     tables = [json.loads((each / "scores.json").read_text()) for each in (sweep, straight)]
     assert tables[0] == tables[1]
-    lines = [json.loads(line) for line in (sweep / "jobs.jsonl").read_text().splitlines()]
-    jobs = [line["job"] for line in lines if "job" in line]
-    assert [job["number"] for job in jobs] == [0, 1, 2, 3, 4, 5]
-    assert len({job["identity"] for job in jobs}) == 6
+    records = [line["job"] for line in lines(sweep) if "job" in line]
+    assert [record["number"] for record in records] == list(range(jobs))
+    assert len({record["identity"] for record in records}) == jobs

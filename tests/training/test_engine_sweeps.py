@@ -1,13 +1,12 @@
 """Sweeps on joblib and submitit that lose a worker and their launcher are completed, to the bit."""
 
-import json
 import os
 import signal
 from collections import Counter
 
 import pytest
 
-from builders.killed_sweeps import WORDS, at_work, num_finished, run, same, start, wait_for
+from builders.killed_sweeps import WORDS, at_work, lines, num_finished, run, same, start, wait_for
 from vaescope.sweeps.forking import cores_here
 
 pytestmark = [
@@ -52,8 +51,7 @@ def test_submitted_jobs_outlive_their_launcher_and_are_taken_up(straight, tmp_pa
     told = run(tmp_path, *WORDS, *LOCAL, "sweep.resume=s")
     assert "of an earlier command are queued or at work" in told
     same(sweep, straight)
-    lines = [json.loads(line) for line in (sweep / "jobs.jsonl").read_text().splitlines()]
-    submitted = Counter(number for line in lines for number in line.get("submitted", ()))
+    submitted = Counter(number for line in lines(sweep) for number in line.get("submitted", ()))
     assert submitted == Counter("012345") + Counter([job.name])
 
 

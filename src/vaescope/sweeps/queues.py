@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from vaescope.errors import ConfigError
 from vaescope.sweeps.forking import cores_here, threads_of_each, visible_gpus
 from vaescope.sweeps.packing import Unit
 
@@ -63,9 +64,17 @@ class SlurmQueue:
         return [Part(units)] if units else []
 
     def submit(self, executor: Any, job: Any, arguments: Sequence[tuple[Any, ...]]) -> list[str]:
-        """Submit jobs as one array; their names."""
+        """Submit jobs as one array; their names.
+
+        Raises:
+            ConfigError: with Slurm's reason if it does not take them.
+        """
         self._asked = -ASK_EVERY
-        made = executor.map_array(job, *zip(*arguments, strict=True))
+        try:
+            made = executor.map_array(job, *zip(*arguments, strict=True))
+        except RuntimeError as error:  # submitit's, with what sbatch has printed
+            said = [line for line in str(error).splitlines() if line.strip()]
+            raise ConfigError(f"Slurm takes no job of hydra.launcher: {said[-1]}") from error
         return [str(one.job_id) for one in made]
 
     def holds(self, names: Collection[str], now: bool = False) -> set[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shutil
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,13 +39,18 @@ class SubmititEngine:
         objective: the setting.
 
     Raises:
-        ConfigError: for options with which no job could go on.
+        ConfigError: for options with which no job could go on, or without Slurm.
     """
 
     def __init__(self, launcher: Any, objective: Any) -> None:
         self.launcher, self.objective = launcher, objective
         self.options: dict[str, Any] = launcher.params
         refuse_options(self.options)
+        if launcher._EXECUTOR == "slurm" and shutil.which("sbatch") is None:
+            raise ConfigError(
+                "hydra/launcher=submitit_slurm: there is no Slurm here (no sbatch); start it where "
+                "jobs are submitted, or take hydra/launcher=submitit_local"
+            )
         self.folder = _folder_of(self.options)
         kind = SlurmQueue if launcher._EXECUTOR == "slurm" else ThisMachine
         self.queue: SlurmQueue | ThisMachine = kind(self.folder)

@@ -1,0 +1,69 @@
+"""A sweep on a real Slurm of one node: queued again, orphaned, killed, and equal to the bit."""
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+from builders.killed_sweeps import WORDS, at_work, lines, run, same, start, wait_for
+from builders.slurm import Cluster, why_not
+from vaescope.sweeps.journal import Journal
+
+CHANGED = ("seed=", "trainer.max_steps=", "callbacks.checkpoint.")
+FOUR = (
+    *(word for word in WORDS if not word.startswith(CHANGED)),
+    *("seed=0,1", "trainer.max_steps=800", "callbacks.checkpoint.every_n_steps=50"),
+    "updates_per_call=1",
+)
+SLURM = (
+    *("hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=10"),
+    *("hydra.launcher.signal_delay_s=60", "hydra.launcher.array_parallelism=2"),
+)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    made = Cluster(tmp_path / "cluster")
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_sweep_on_slurm_loses_nothing_whatever_befalls_it(cluster, tmp_path):
+    sweep, within = tmp_path / "s", cluster.words()
+    process = start(tmp_path, *FOUR, *SLURM, "hydra.sweep.dir=s", within=within)
+    pid, job = wait_for(lambda: at_work(sweep), process)
+    os.kill(pid, signal.SIGUSR1)  # as Slurm before the end of its time
+    name = Journal(sweep).submitted[int(job.name)].name
+    wait_for(lambda: cluster.jobs().get(name) == "PENDING", process)
+    process.kill()
+    process.communicate()
+    cluster.run("scontrol", "update", f"JobId={name}", "StartTime=now")  # else two minutes later
+
+    process = start(tmp_path, *FOUR, *SLURM, "sweep.resume=s", within=within)
+    pid, lost = wait_for(lambda: at_work(sweep, but=job), process)
+    os.kill(pid, signal.SIGKILL)  # there is no accounting here, which would tell of it
+    told, _ = process.communicate(timeout=500)
+    assert process.returncode == 1, told
+    assert "of an earlier command are queued or at work" in told
+    assert "3 of 4 jobs finished, 1 failed" in told
+    assert f"job {lost.name}: it ended before its time; see {sweep}/.submitit/" in told
+    logs = "".join(file.read_text() for file in sweep.glob(f".submitit/*/{name}/*.err"))
+    assert f"stopped by SIGUSR1; Slurm's job {name} is queued again" in logs
+
+    run(tmp_path, *FOUR, *SLURM, "sweep.resume=s", within=within)
+    submitted = Counter(number for line in lines(sweep) for number in line.get("submitted", ()))
+    assert submitted == Counter("0123") + Counter([lost.name])
+    run(tmp_path, *FOUR, "hydra.sweep.dir=straight")
+    same(sweep, tmp_path / "straight", jobs=4)
+
+    wrong = ("hydra.launcher.partition=nowhere", "hydra.sweep.dir=wrong")
+    told = run(tmp_path, *FOUR, *SLURM, *wrong, within=within, code=1)
+    assert "Slurm takes no job of hydra.launcher: sbatch: error: " in told
+    assert "Traceback" not in told
