@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -18,7 +19,7 @@ FOUR = (
 )
 SLURM = (
     *("hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=10"),
-    *("hydra.launcher.signal_delay_s=60", "hydra.launcher.array_parallelism=2"),
+    *("hydra.launcher.signal_delay_s=60", "hydra.launcher.array_parallelism=1"),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 
@@ -47,6 +48,8 @@ def test_a_sweep_on_slurm_loses_nothing_whatever_befalls_it(cluster, tmp_path):
     cluster.run("scontrol", "update", f"JobId={name}", "StartTime=now")  # else two minutes later
 
     process = start(tmp_path, *FOUR, *SLURM, "sweep.resume=s", within=within)
+    wait_for(lambda: sum("launched" in line for line in lines(sweep)) == 2, process)
+    time.sleep(3)  # until it has taken up the others
     pid, lost = wait_for(lambda: at_work(sweep, but=job), process)
     os.kill(pid, signal.SIGKILL)  # there is no accounting here, which would tell of it
     told, _ = process.communicate(timeout=500)

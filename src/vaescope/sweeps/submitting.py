@@ -14,7 +14,7 @@ from hydra.core.utils import JobReturn, filter_overrides
 
 from vaescope.config.overrides import word
 from vaescope.errors import ConfigError
-from vaescope.run_folder.locking import LOCK
+from vaescope.run_folder.locking import LOCK, is_free
 from vaescope.sweeps.composing import SUBDIR
 from vaescope.sweeps.journal import Journal, Submitted
 from vaescope.sweeps.packing import Unit
@@ -140,8 +140,9 @@ class SubmititEngine:
 
     def _outcome(self, journal: Journal, unit: Unit) -> JobReturn:
         record = unit.records[0]
-        if state_of(journal, record) is State.RUNNING:  # it died on another machine
-            (written_to(journal.folder / record.folder) / LOCK).unlink(missing_ok=True)
+        folder = written_to(journal.folder / record.folder)
+        if state_of(journal, record) is State.RUNNING and is_free(folder):
+            (folder / LOCK).unlink(missing_ok=True)  # of a process that died on another machine
         job = journal.submitted.get(unit.number)
         logs = next(self.folder.glob(f"*/{job.name}"), self.folder) if job else self.folder
         return outcome_of(journal, record, self.objective, f"it ended before its time; see {logs}")
