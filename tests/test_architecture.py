@@ -63,7 +63,7 @@ ARROWS = {
     "panel": LEAVES | {"alignment", "metrics", "scores"},
     "data": LEAVES | {"files"},
     "models": LEAVES | {"config", "distributions", "networks"},
-    "ensemble": {"minibatch", "models", "streams"},
+    "ensemble": {"minibatch", "models", "networks", "streams"},
     "statistics": LEAVES
     | {"alignment", "data", "distributions", "metrics", "models", "panel", "scores"},
     "config": TEXTS | {"hardware", "nested", "ranges", "scores"},

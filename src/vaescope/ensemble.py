@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,9 @@ from torch.nn.modules.dropout import _DropoutNd
 from vaescope.minibatch import Batch, on_tensors
 from vaescope.models import LatentModel
 from vaescope.models.base import batches_before, num_images_of
+from vaescope.models.drawn_numbers import stack_numbers, tensors_like
 from vaescope.models.schedules import warn_of_unfinished_schedules
+from vaescope.networks.matrix_convolution import use_matrix_products
 from vaescope.streams import Rewinder
 
 # updates between two checks for diverged members where a check makes the device wait
@@ -97,6 +98,10 @@ class Ensemble(pl.LightningModule):
         now = torch.tensor(step) if self._compiled else step  # a number would be compiled in
         return self.terms_of(self._weights(), batch, now, dict(noise))
 
+    def convolve_by_matrices(self) -> None:
+        """Let convolutions of all members be batched matrix products, not grouped convolutions."""
+        use_matrix_products(self.stacked)
+
     def compile_terms(self) -> None:
         """Let torch compile the batched program."""
         self._compiled = True
@@ -146,27 +151,23 @@ class Ensemble(pl.LightningModule):
 
     def noise_for(self, batch_size: int, batch: int) -> dict[str, Tensor]:
         """Random numbers of every member for one batch, each as if it were alone."""
-        return self._draw(batch_size, batch, 1)[0]
+        return {k: v[0] for k, v in self.noise_of(batch_size, batch, 1).items()}
 
-    def noise_of(self, batch: Batch, first: int, count: int) -> list[dict[str, Tensor]]:
-        """``noise_for`` of ``count`` batches of this size, ``first`` of which came before."""
-        return self._draw(len(batch.image) // len(self.seeds), first, count)
-
-    def _draw(self, batch_size: int, first: int, count: int) -> list[dict[str, Tensor]]:
+    def noise_of(self, batch_size: int, first: int, count: int) -> dict[str, Tensor]:
+        """``noise_for`` of ``count`` batches, ``first`` came before, ``[count, S, ...]``."""
         each = [
             self.stacked.draw_noise(self._streams.at(seed, "noise", batch), batch_size)
             for batch in range(first, first + count)
             for seed in self.seeds
         ]
-        like = next(self.parameters())
-        stacks = {name: np.stack([noise[name] for noise in each]) for name in each[0]}
+        drawn = tensors_like(next(self.parameters()), stack_numbers(each))
         shape = (count, len(self.seeds))
-        drawn = {k: torch.from_numpy(v).to(like).unflatten(0, shape) for k, v in stacks.items()}
-        return [{name: stack[number] for name, stack in drawn.items()} for number in range(count)]
+        return {name: rows.unflatten(0, shape) for name, rows in drawn.items()}
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """One summed loss; every member's terms, and the weights, go to the callbacks beside it."""
-        noise = self.noise_of(batch, batches_before(self, batch_idx), 1)[0]
+        batch_size = len(batch.image) // len(self.seeds)
+        noise = self.noise_for(batch_size, batches_before(self, batch_idx))
         return self.update_outcome(batch, self.global_step, noise)
 
     def by_member(self, batch: Batch) -> Batch:

@@ -17,7 +17,7 @@ import torch
 from vaescope.callbacks.base import AfterUpdates
 from vaescope.callbacks.sessions import Begin, TimeSession
 from vaescope.data import FactorDataModule
-from vaescope.experiment import training
+from vaescope.experiment import trainers, training
 from vaescope.run_folder.environment_file import environment
 from vaescope.timing import Stopwatch
 
@@ -79,11 +79,11 @@ def ratios(
 
 def ready_to_fit(
     plain: dict[str, Any],
-) -> tuple[pl.Trainer, training.Model, FactorDataModule]:
+) -> tuple[pl.Trainer, trainers.Model, FactorDataModule]:
     """What ``vaescope train`` hands to the trainer; its record of settings is not written."""
     session = TimeSession(Path(plain["output_dir"]), Stopwatch())
-    trainer, model, data = training._build(plain, True, Begin(lambda: None), session)
-    training._prepare(model, plain)
+    trainer, model, data = training._build(plain, True, Begin(lambda: None), session, ranks=1)
+    trainers.prepare(model, plain)
     return trainer, model, data
 
 

@@ -41,7 +41,7 @@ from common import (
 from hydra import compose, initialize_config_dir
 
 from vaescope.config.loading import config_dir, register_schemas
-from vaescope.experiment import training
+from vaescope.experiment import trainers
 from vaescope.experiment.assembly import build_data, build_model
 from vaescope.experiment.training import train
 
@@ -93,7 +93,7 @@ def time_updates(words: list[str], updates: int) -> tuple[float, float]:
         clock = Clock(WARMUP, WARMUP + updates)
         trainer.callbacks.append(clock)
         with contextlib.redirect_stdout(io.StringIO()):
-            training._fit(trainer, model, data, None)
+            trainers.fit(trainer, model, data, None)
     wall, cpu = (1e3 * seconds / updates for seconds in clock.taken)
     return wall, cpu
 

@@ -33,7 +33,7 @@ from common import Clock, head, plain_config, ready_to_fit, table
 
 from vaescope import alignment
 from vaescope.config.loading import save_yaml
-from vaescope.experiment import training
+from vaescope.experiment import trainers
 from vaescope.metrics import udr
 from vaescope.panel import score_panel
 from vaescope.report.comparison.page import compare
@@ -128,7 +128,7 @@ def update(latents: int = 10, pixels: int = 64, members: int = 1, **changed: Any
     trainer.callbacks.append(clock := Clock(3, 8))
 
     def measure() -> float:
-        training._fit(trainer, model, data, None)
+        trainers.fit(trainer, model, data, None)
         return clock.taken[1] / 5
 
     return measure
@@ -151,7 +151,7 @@ def evaluation(latents: int = 10, pixels: int = 64, members: int = 1) -> Any:
     callback.on_update = timed
 
     def measure() -> float:
-        training._fit(trainer, model, data, None)
+        trainers.fit(trainer, model, data, None)
         return min(taken)
 
     return measure

@@ -32,7 +32,7 @@ from common import Clock, elapsed, head, interleaved, now, plain_config, ratios,
 from torch import Tensor
 
 from vaescope.data import DSprites
-from vaescope.experiment import training
+from vaescope.experiment import trainers
 from vaescope.experiment.assembly import build_model
 
 
@@ -72,7 +72,7 @@ def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> tuple[f
         trainer, model, data = ready_to_fit(plain)
         clock = Clock(settings.warmup, last)
         trainer.callbacks.append(clock)
-        training._fit(trainer, model, data, None)
+        trainers.fit(trainer, model, data, None)
         wandb.finish()
     return clock.taken
 

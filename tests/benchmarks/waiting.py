@@ -22,7 +22,7 @@ import torch
 from common import elapsed, head, interleaved, now, plain_config, ready_to_fit, table
 from sources import SETS, WHOLE, dataset, read_once, write_array
 
-from vaescope.experiment import training
+from vaescope.experiment import trainers
 
 
 class Clock(pl.Callback):
@@ -59,7 +59,7 @@ def train(settings: argparse.Namespace, name: str, path: Path) -> tuple[float, f
         trainer, model, data = ready_to_fit(plain)
         clock = Clock(settings.warmup, last)
         trainer.callbacks.append(clock)  # type: ignore[attr-defined]
-        training._fit(trainer, model, data, None)
+        trainers.fit(trainer, model, data, None)
     return clock.taken, clock.waited
 
 

@@ -65,10 +65,14 @@ def test_a_member_equals_the_run_with_its_seed(tiny, tmp_path, case, precision, 
             )
 
 
-@pytest.mark.parametrize("network", ["conv64", "linear"])
+@pytest.mark.parametrize("network", ["conv64", "conv64 by matrices", "linear"])
 def test_every_network_has_the_same_gradients(tiny, tmp_path, network):
-    plain = resolved(tiny(tmp_path, f"network={network}", "seed=3", "ensemble.size=2"))
+    name, _, by_matrices = network.partition(" ")
+    plain = resolved(tiny(tmp_path, f"network={name}", "seed=3", "ensemble.size=2"))
+    plain["ensemble"]["batched"] = True
     ensemble = build_ensemble(plain, (1, 64, 64)).double()
+    if by_matrices:
+        ensemble.convolve_by_matrices()
     image = torch.rand(2, 3, 1, 64, 64, dtype=torch.float64)
     noise = ensemble.noise_for(3, 0)
     batch = Batch(image, torch.zeros(2, 3, 0))

@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from vaescope.ensemble import Ensemble
 from vaescope.experiment.training import train
 from vaescope.stopping import Stopped, stoppable
 from vaescope.updates import making
+from vaescope.updates.cuda_graph import CallBuffers
 from vaescope.updates.making import UpdateMaker
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
@@ -204,16 +206,15 @@ def test_compiled_updates_are_those_that_are_not(tiny, tmp_path, caplog, size):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_program_freezes_the_member_that_diverges(tiny, tmp_path, monkeypatch):
-    draw = Ensemble._draw
+    draw = Ensemble.noise_of
 
     def poisoned(self, batch_size, first, count):
         drawn = draw(self, batch_size, first, count)
-        for step, noise in enumerate(drawn, first):
-            if step == 4:
-                noise["z"][1] = float("nan")
+        if first <= 4 < first + count:
+            drawn["z"][4 - first, 1] = float("nan")
         return drawn
 
-    monkeypatch.setattr(Ensemble, "_draw", poisoned)
+    monkeypatch.setattr(Ensemble, "noise_of", poisoned)
     every = (*BARE, *LONG, "ensemble.size=3", "updates_per_call=5")
     for name, choice in (("eager", "false"), ("compiled", "true")):
         train(tiny(tmp_path / name, *every, f"compile={choice}"))
@@ -230,3 +231,46 @@ def test_what_cannot_be_compiled_says_so(tiny, tmp_path, caplog, monkeypatch):
     train(tiny(tmp_path, *BARE, "compile=true", "trainer.precision=64-true", "trainer.max_steps=2"))
     assert "not whole updates: precision=64-true" in caplog.text
     assert len(compiled) == 1
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """The program of a CUDA graph and its buffers, run where there is no GPU to capture it."""
+    buffers = partial(CallBuffers, repeated=lambda function: function)
+    monkeypatch.setattr(making, "CallBuffers", buffers)
+    monkeypatch.setattr(making, "_why_no_graph", lambda *_: None)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_replayed_updates_are_those_that_are_not(tiny, tmp_path, caplog, as_on_a_gpu, size):
+    """Whatever the number of updates in a call, and whether the run goes on from a checkpoint."""
+    every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed", "compile=false")
+    train(tiny(tmp_path / "eager", *every, "cuda_graph=false"))
+    replayed = (*every, "cuda_graph=true")
+    with caplog.at_level(logging.INFO):
+        train(tiny(tmp_path / "1", *replayed, "updates_per_call=1"))
+        train(tiny(tmp_path / "5", *replayed, "updates_per_call=5"))
+        train(tiny(tmp_path / "two", *replayed, "updates_per_call=5", "trainer.max_steps=7"))
+        more = (*replayed, "updates_per_call=3", f"resume='{tmp_path / 'two'}'")
+        train(tiny(tmp_path / "two", *more))
+    assert caplog.text.count("updates are replays") == 4
+    assert "no replays" not in caplog.text
+    assert_close_states(tmp_path / "eager", tmp_path / "1")
+    assert_same_state(tmp_path / "1", tmp_path / "5")
+    assert_same_state(tmp_path / "1", tmp_path / "two", ("state_dict", "optimizer_states"))
+
+
+def test_what_cannot_be_replayed_says_so(tiny, tmp_path, caplog, as_on_a_gpu, monkeypatch):
+    """Updates in which the host would wait for the device are made as without a graph."""
+    every = (*BARE, *LONG, "updates_per_call=5")
+    train(tiny(tmp_path / "plain", *every, "cuda_graph=false"))
+    monkeypatch.setattr(making, "first_wait", lambda *_: "aten.nonzero.default")
+    with caplog.at_level(logging.INFO):
+        train(tiny(tmp_path / "refused", *every, "cuda_graph=true"))
+    assert "no replays of a CUDA graph: the host waits at aten.nonzero" in caplog.text
+    assert_same_state(tmp_path / "plain", tmp_path / "refused")
+
+
+def test_without_a_gpu_a_cuda_graph_is_refused_in_a_sentence(tiny, tmp_path, caplog):
+    train(tiny(tmp_path, *BARE, "cuda_graph=true", "trainer.max_steps=2"))
+    assert "cuda_graph=true has no effect: the device that trains is a cpu" in caplog.text

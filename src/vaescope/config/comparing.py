@@ -17,6 +17,7 @@ OF_THE_MACHINE = {
     "changes",
     "threads",
     "updates_per_call",
+    "cuda_graph",
     "data_dir",
     "data.data_dir",
     "callbacks.progress.bar",

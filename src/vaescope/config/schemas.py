@@ -68,6 +68,7 @@ class TrainSchema(MachineSchema):
     changes: list[Any] = field(default_factory=list)  # of a resumed run, written by vaescope
     channels_last: bool = MISSING
     compile: bool | None = None
+    cuda_graph: bool | None = None
     updates_per_call: Count | None = None
 
 

@@ -96,7 +96,7 @@ def build_trainer(
         strategy=strategy,
         plugins=plugins,
     )
-    make_calls(trainer, data, plain["updates_per_call"], plain["compile"])
+    make_calls(trainer, data, plain["updates_per_call"], plain["compile"], plain["cuda_graph"])
     return trainer
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -62,7 +63,7 @@ def aggregate_densities(
     of its own normal distribution.
     """
     at_each = z.unsqueeze(1)  # code m [B, 1, D] under every posterior n [B, D]
-    log_weights = log_weights_of(estimator, len(z), num_images).to(z)
+    log_weights = log_weights_of(estimator, len(z), num_images, z.device).to(z)
     joint = q.log_prob(at_each).sum(-1) + log_weights
     marginal = q.marginals.log_prob(at_each) + log_weights.unsqueeze(-1)
     return AggregateDensities(
@@ -72,23 +73,29 @@ def aggregate_densities(
     )
 
 
-def log_weights_of(estimator: Estimator, batch_size: int, num_images: int) -> Tensor:
+def log_weights_of(
+    estimator: Estimator, batch_size: int, num_images: int, device: torch.device | str = "cpu"
+) -> Tensor:
     """Logarithm of the weight of posterior n in the density at code m, float64 ``[B, B]``.
 
-    ``batch_size`` B is at least 2, ``num_images`` N at least B.
+    ``batch_size`` B is at least 2, ``num_images`` N at least B. It is made on the device, where
+    float64 may be missing: a copy from the host would make a GPU wait.
     """
     b, n = batch_size, num_images
+    kind = torch.float32 if torch.device(device).type == "mps" else torch.float64
+    full = partial(torch.full, (b, b), dtype=kind, device=device)
     if estimator == "mws":
-        return torch.full((b, b), -math.log(n * b), dtype=torch.float64)
+        return full(-math.log(n * b))
     if estimator == "batch":
-        return torch.full((b, b), -math.log(b), dtype=torch.float64)
+        return full(-math.log(b))
     others = b - 1
-    weights = torch.full((b, b), 1 / others, dtype=torch.float64)
+    weights = full(1 / others)
     stratum = (n - others) / (n * others)
     if estimator == "mss":
-        rows = torch.arange(b)
-        weights[rows, rows] = 1 / n
-        weights[rows, (rows + 1) % b] = stratum
+        columns = torch.arange(b, device=device)
+        rows = columns[:, None]
+        weights.masked_fill_(columns == (rows + 1) % b, stratum)
+        weights.masked_fill_(columns == rows, 1 / n)
     else:  # the stride of the public code is B, not B + 1: columns instead of diagonals
         weights[:, 0], weights[:, 1] = 1 / n, stratum
         weights[others - 1, 0] = stratum

@@ -14,12 +14,13 @@ from vaescope.distributions.posteriors import NoisyPosterior, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.errors import ConfigError
 from vaescope.minibatch import Batch, BatchSlice
+from vaescope.models.drawn_numbers import stack_numbers, tensors_like
 from vaescope.models.generation import Generation
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.parts import PartsOrData, resolved_parts
 from vaescope.models.schedules import schedule_length, warn_of_unfinished_schedules, weighted_sum
 from vaescope.models.validation import Validation
-from vaescope.streams import stream
+from vaescope.streams import Rewinder, stream
 
 Noise = Mapping[str, Tensor]
 Terms = dict[str, Tensor]
@@ -212,13 +213,17 @@ class LatentModel(Generation, Validation):
 
         ``batch`` is how many came before; ``use`` is training's or another independent stream.
         """
-        noise = self.draw_noise(stream(self.seed, use, batch), batch_size)
-        like = next(self.parameters())
-        return {name: torch.from_numpy(value).to(like) for name, value in noise.items()}
+        drawn = self.draw_noise(stream(self.seed, use, batch), batch_size)
+        return tensors_like(next(self.parameters()), drawn)
 
-    def noise_of(self, batch: Batch, first: int, count: int) -> list[dict[str, Tensor]]:
-        """``noise_for`` of ``count`` batches of this size, ``first`` of which came before."""
-        return [self.noise_for(len(batch.image), first + number) for number in range(count)]
+    def noise_of(self, batch_size: int, first: int, count: int) -> dict[str, Tensor]:
+        """``noise_for`` of ``count`` batches, ``first`` of which came before, ``[count, ...]``."""
+        streams = Rewinder()
+        each = [
+            self.draw_noise(streams.at(self.seed, "noise", batch), batch_size)
+            for batch in range(first, first + count)
+        ]
+        return tensors_like(next(self.parameters()), stack_numbers(each))
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``noise_for`` from any generator; a method that needs more noise extends this."""

@@ -56,7 +56,7 @@ class SigmaVAE(LatentModel):
         elif self.variance == "learned":
             log_sigma = self.log_sigma
         else:
-            return mean_squared_error.new_tensor(0.5 * math.log(float(self.variance)))
+            return mean_squared_error.new_full((), 0.5 * math.log(float(self.variance)))
         return _LOWEST + nn.functional.softplus(log_sigma - _LOWEST)
 
 

@@ -35,6 +35,7 @@ OF_THE_MACHINE = {
     "threads",
     "data_dir",
     "compile",
+    "cuda_graph",
     "updates_per_call",
     "logger",
     "callbacks.progress.bar",

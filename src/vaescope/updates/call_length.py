@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 MOST = 64  # updates in a call, if the number is not given
 SECONDS = 0.1  # that a call takes about: a signal waits for its end
-BYTES = 2**27  # of the images of a call
+BYTES = {"cpu": 2**27, "cuda": 2**29}  # of the images of a call
 _MEASURED = 8  # updates, of which the fastest counts: the first ones allocate or compile
 # of callbacks and models: each is called once in a call
 _HOOKS = (
@@ -65,6 +65,11 @@ class CallLength:
         ]
         return max(1, min(left))
 
+    @property
+    def measures(self) -> bool:
+        """Whether the time of the next call decides something."""
+        return not self._decided
+
     def took(self, seconds: float, updates: int, num_bytes: int) -> None:
         """Learn how long a call took, to choose the number of updates where it is not given."""
         if self._decided:
@@ -72,7 +77,9 @@ class CallLength:
         self._seen += updates
         self._seconds = min(self._seconds, seconds / updates)
         if self._seen >= _MEASURED:
-            most = min(MOST, BYTES // max(1, num_bytes // updates))
+            device = self.trainer.strategy.root_device.type
+            room = BYTES.get(device, BYTES["cpu"])
+            most = min(MOST, room // max(1, num_bytes // updates))
             reason = f"{1e3 * self._seconds:.3g} ms an update"
             self._decide(max(1, min(most, int(SECONDS / self._seconds))), reason)
 

@@ -1,4 +1,4 @@
-"""torch's optimisers as functions of tensors, as a compiled update has them inside."""
+"""torch's optimisers as functions of tensors, as a compiled or captured update has them inside."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -34,6 +34,20 @@ def why_not_functional(optimizer: Optimizer) -> str | None:
     return None
 
 
+def why_not_replayed(optimizer: Optimizer) -> str | None:
+    """Why a CUDA graph cannot hold an optimiser's update, in one sentence; None: it can.
+
+    What an optimiser computes on the host is computed once, where the graph is captured.
+    """
+    for group in optimizer.param_groups:
+        on_device = group.get("fused") or group.get("capturable")
+        if isinstance(optimizer, Adam) and not on_device:
+            return "with optimizer.fused=false the host computes each update's bias correction"
+        if group.get("lr_decay"):
+            return "with optimizer.lr_decay the host computes each update's learning rate"
+    return None
+
+
 class GroupUpdate:
     """The update of weights that an optimiser treats alike, with today's settings of the group.
 
@@ -41,6 +55,7 @@ class GroupUpdate:
         optimizer: it has the state of all weights: an update was made, or a checkpoint was read.
         group: of the optimiser.
         names: of the weights that are updated.
+        kernels: whether the optimiser's own fused kernels make it, which a compiler does not need.
 
     Attributes:
         names: of the weights of this group.
@@ -48,7 +63,11 @@ class GroupUpdate:
     """
 
     def __init__(
-        self, optimizer: Optimizer, group: Mapping[str, Any], names: Mapping[Tensor, str]
+        self,
+        optimizer: Optimizer,
+        group: Mapping[str, Any],
+        names: Mapping[Tensor, str],
+        kernels: bool = False,
     ) -> None:
         weights = [weight for weight in group["params"] if weight in names]
         self.names = [names[weight] for weight in weights]
@@ -59,19 +78,48 @@ class GroupUpdate:
         self._settings = {key: value for key, value in group.items() if key in known - {"params"}}
         if "betas" in group:
             self._settings |= dict(zip(("beta1", "beta2"), group["betas"], strict=True))
+        fused = kernels and bool(group.get("fused"))
+        self._settings |= {"fused": fused, "foreach": kernels and not fused}
+        self._counts: list[Tensor] = []
+        self._step_column = kinds.index("step") if "step" in kinds else None
 
     def __call__(self, weights: list[Tensor], gradients: list[Tensor], columns: Columns) -> None:
         """Update weights and columns in place."""
         states: list[Any] = [column or [] for column in columns]
+        if self._settings["fused"]:  # the kernels take it that memory is laid out alike
+            pairs = zip(weights, gradients, strict=True)
+            gradients = [_laid_out_like(weight, gradient) for weight, gradient in pairs]
         if self._function is sgd and not states[0]:  # without momentum it has no state
             states = [[None] * len(weights)]
-        settings = self._settings | {"foreach": False, "fused": False}
-        self._function(weights, gradients, *states, **settings)
+        self._function(weights, gradients, *states, **self._settings)
+
+    def count_on_host(self) -> None:
+        """Leave numbers of updates that are on the host to ``count``: no graph changes them."""
+        if self._step_column is not None:
+            steps = self.columns[self._step_column]
+            self._counts = [step for step in steps if step.device.type == "cpu"]
+            if self._counts:
+                self.columns[self._step_column] = [step.clone() for step in steps]
+
+    def count(self, updates: int) -> None:
+        """Count updates that were made, where the host counts them."""
+        for number in self._counts:
+            number += updates
 
 
-def group_updates(optimizer: Optimizer, names: Mapping[Tensor, str]) -> list[GroupUpdate]:
+def _laid_out_like(weight: Tensor, gradient: Tensor) -> Tensor:
+    if weight.stride() == gradient.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)
+
+
+def group_updates(
+    optimizer: Optimizer, names: Mapping[Tensor, str], kernels: bool = False
+) -> list[GroupUpdate]:
     """The update of each of the optimiser's groups; ``names`` of the weights to update."""
-    return [GroupUpdate(optimizer, group, names) for group in optimizer.param_groups]
+    groups = optimizer.param_groups
+    updates = [GroupUpdate(optimizer, group, names, kernels) for group in groups]
+    return [update for update in updates if update.names]
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loops.optimization.automatic import _AutomaticOptimization
 from torch.optim import Optimizer
 
@@ -15,18 +16,24 @@ from vaescope.updates.making import UpdateMaker
 
 
 def make_calls(
-    trainer: pl.Trainer, data: FactorDataModule, wanted: int | None, compiled: bool | None
+    trainer: pl.Trainer,
+    data: FactorDataModule,
+    wanted: int | None,
+    compiled: bool | None,
+    replayed: bool | None,
 ) -> None:
-    """Let a trainer make several updates in one call of its loop, compiled where that pays.
+    """Let a trainer make several updates in one call of its loop, compiled or as a CUDA graph.
 
     Args:
         trainer: that will fit a model.
         data: gives the batches.
         wanted: number of updates; None: by the time that one takes.
         compiled: whether updates are compiled; None: if the run is long enough to gain by it.
+        replayed: whether they are replays of a CUDA graph; None: where they can be.
     """
     length = CallLength(trainer, wanted)
-    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length, compiled)
+    maker = UpdateMaker(trainer, compiled, replayed)
+    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length, maker)
     data.serve_calls(length)
 
 
@@ -37,9 +44,9 @@ class UpdateLoop(_AutomaticOptimization):
     stores in checkpoints, is what it would be if each update were a call.
     """
 
-    def __init__(self, trainer: pl.Trainer, length: CallLength, compiled: bool | None) -> None:
+    def __init__(self, trainer: pl.Trainer, length: CallLength, maker: UpdateMaker) -> None:
         super().__init__(trainer)
-        self._length, self._maker = length, UpdateMaker(trainer, compiled)
+        self._length, self._maker = length, maker
         self._begun = False
 
     def run(
@@ -56,12 +63,14 @@ class UpdateLoop(_AutomaticOptimization):
             self._begun = True
         began, batch = time.perf_counter(), kwargs["batch"]
         call = batch if isinstance(batch, Call) else Call(batch, 1)
-        if isinstance(batch, Call) or self._maker.compiles:
+        if isinstance(batch, Call) or self._maker.by_program:
             *before, last = self._maker.make(call, optimizer)
             self._count(call.updates)
             outputs = last | {"before": before}
         else:
             outputs = super().run(optimizer, batch_idx, kwargs)
+        if self._length.measures and self.trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()
         seconds = time.perf_counter() - began
         self._length.took(seconds, call.updates, _num_bytes(call.batch))
         return outputs

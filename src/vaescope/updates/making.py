@@ -1,4 +1,4 @@
-"""The updates of a call: each as Lightning makes one, or as one compiled program."""
+"""The updates of a call: each as Lightning makes one, or by one program, compiled or captured."""
 
 import logging
 from typing import Any
@@ -10,10 +10,13 @@ from torch.optim import Optimizer
 
 from vaescope.ensemble import Ensemble
 from vaescope.errors import first_line
-from vaescope.minibatch import Batch, Call
+from vaescope.minibatch import Batch, Call, on_tensors
 from vaescope.models import LatentModel
 from vaescope.models.base import Noise
-from vaescope.updates.program import Model, UpdateProgram, named_weights, why_not_compiled
+from vaescope.updates.cuda_graph import CallBuffers
+from vaescope.updates.device_waits import first_wait
+from vaescope.updates.functional_optimizer import why_not_replayed
+from vaescope.updates.program import Model, UpdateProgram, named_weights, why_no_program
 
 log = logging.getLogger(__name__)
 
@@ -27,64 +30,123 @@ class UpdateMaker:
 
     Args:
         trainer: of the run.
-        wanted: whether updates are compiled; None: if the run is long enough to gain by it.
+        compiled: whether updates are compiled; None: if the run is long enough to gain by it.
+        replayed: whether they are replays of a CUDA graph; None: on a CUDA device, where it can be.
     """
 
-    def __init__(self, trainer: Any, wanted: bool | None) -> None:
-        self.trainer, self._wanted = trainer, wanted
+    def __init__(self, trainer: Any, compiled: bool | None, replayed: bool | None) -> None:
+        self.trainer, self._compiled, self._replayed = trainer, compiled, replayed
         self._program: UpdateProgram | None = None
-        self.compiles = False
+        self._buffers: CallBuffers | None = None
+        self.by_program = False
 
     def begin(self, module: pl.LightningModule, reason: str | None) -> None:
-        """Decide whether updates are compiled; not for a ``reason``, or one that is found here."""
-        if self._wanted is False or (self._wanted is None and not self._pays(module)):
-            return
-        reason = reason or why_not_compiled(self.trainer, module, self.trainer.optimizers[0])
-        self.compiles = reason is None
-        if reason is None:
+        """Decide how updates are made; each by itself for a ``reason``, or one found here."""
+        wanted = {"compile=true": self._compiled, "cuda_graph=true": self._replayed}
+        if self._compiled is None:
+            self._compiled = self._pays(module)
+        if self._replayed is None:
+            self._replayed = module.device.type == "cuda"
+        optimizer = self.trainer.optimizers[0]
+        reason = reason or why_no_program(self.trainer, module, optimizer)
+        no_graph = reason or _why_no_graph(module, optimizer)
+        self._compiled &= reason is None
+        self._replayed &= no_graph is None
+        self.by_program = self._compiled or self._replayed
+        if self._compiled:
             log.info("updates are compiled, which takes a while at the first of them")
-        elif self._wanted:
+        elif wanted["compile=true"]:
             log.warning("compile=true compiles the networks alone, not whole updates: %s", reason)
             _compile_parts(module)
+        if self._replayed:
+            log.info("updates are replays of a CUDA graph")
+        elif wanted["cuda_graph=true"]:
+            log.warning("cuda_graph=true has no effect: %s", no_graph)
+        elif module.device.type == "cuda" and wanted["cuda_graph=true"] is None:
+            log.info("updates are no replays of a CUDA graph: %s", no_graph)
 
     def make(self, call: Call, optimizer: Optimizer) -> list[dict[str, Any]]:
         """Make the updates of a call; what callbacks are told of each."""
         module, first = self.trainer.lightning_module, self.trainer.global_step
-        batches = list(call.each())
-        noises = module.noise_of(batches[0], first, call.updates)
-        made: list[dict[str, Any]] = []
-        for step, (batch, noise) in enumerate(zip(batches, noises, strict=True), first):
-            # the first of all makes the optimiser's state
-            compiled = (
-                self._by_program(module, batch, step, noise) if self.compiles and step else None
-            )
-            made.append(compiled or self._update(module, optimizer, batch, step, noise))
+        batch_size = len(call.batch.image) // (call.updates * len(module.seeds))
+        noise = module.noise_of(batch_size, first, call.updates)
+        if self._replayed and self._program is not None:
+            made = self._replay(call, first, noise)
+        else:
+            made = self._one_by_one(call, first, noise, optimizer)
         if self._program is not None:
-            if isinstance(module, Ensemble):
+            if isinstance(module, Ensemble) and not self._replayed:  # it makes the host wait
                 module.keep_frozen()
-            made[-1] |= {"loss": made[-1]["losses"].sum(), "settings": module.settings(step)}
+            settings = module.settings(first + call.updates - 1)
+            made[-1] |= {"loss": made[-1]["losses"].sum(), "settings": settings}
         return made
+
+    def _one_by_one(
+        self, call: Call, first: int, noise: Noise, optimizer: Optimizer
+    ) -> list[dict[str, Any]]:
+        module = self.trainer.lightning_module
+        made: list[dict[str, Any]] = []
+        for number, batch in enumerate(call.each()):
+            step, own = first + number, {name: rows[number] for name, rows in noise.items()}
+            # the first of all makes the optimiser's state
+            by_program = (
+                self._by_program(module, batch, step, own) if self.by_program and step else None
+            )
+            made.append(by_program or self._update(module, optimizer, batch, step, own))
+        return made
+
+    def _replay(self, call: Call, first: int, noise: Noise) -> list[dict[str, Any]]:
+        """Losses and terms of the updates of a call, by a CUDA graph."""
+        assert self._program is not None
+        batches = on_tensors(lambda rows: rows.unflatten(0, (call.updates, -1)), call.batch)
+        if self._buffers is None or self._buffers.room < call.updates:
+            self._buffers = CallBuffers(self._program, batches, noise)
+        return self._buffers.make(batches, noise, first)
 
     def _by_program(
         self, module: Model, batch: Batch, step: int, noise: Noise
     ) -> dict[str, Any] | None:
-        """Losses and terms of an update that the program makes; None: it cannot be compiled."""
+        """Losses and terms of an update that the program makes; None: there cannot be one."""
         rows = module.by_member(batch) if isinstance(module, Ensemble) else batch
-        arguments = rows, torch.tensor(step, device=module.device), noise
-        if self._program is not None:
-            losses, terms = self._program(*arguments)
-            return {"losses": losses, "terms": terms}
-        used = self._used_weights(module, batch, step, noise)
-        trainer = self.trainer
-        program = UpdateProgram(module, trainer.optimizers[0], trainer.precision_plugin, used)
+        arguments = rows, torch.tensor(step, device=module.device), dict(noise)
+        program = self._program
+        if program is None:
+            used = self._used_weights(module, batch, step, noise)
+            self._refuse_waits(module, used, *arguments)
+            if not self.by_program:
+                return None
+            program = self._make_program(module, used)
         try:
             losses, terms = program(*arguments)
-        except Exception as error:  # of the compiler; one of the method's own comes again
-            self.compiles = False
+        except Exception as error:
+            if self._program is not None:
+                raise
+            # of the compiler, or of what makes it one function; one of the method's own comes again
+            self._compiled = self._replayed = self.by_program = False
             log.warning("updates are not compiled: %s", first_line(error))
             return None
+        program.count(1)
         self._program = program
         return {"losses": losses, "terms": terms}
+
+    def _make_program(self, module: Model, used: set[str]) -> UpdateProgram:
+        optimizer, precision = self.trainer.optimizers[0], self.trainer.precision_plugin
+        how = {"compiled": bool(self._compiled), "replayed": bool(self._replayed)}
+        return UpdateProgram(module, optimizer, precision, used, **how)
+
+    def _refuse_waits(self, module: Model, used: set[str], *arguments: Any) -> None:
+        """Make no CUDA graph of an update in which the host waits for the device."""
+        if not self._replayed:
+            return
+        optimizer, precision = self.trainer.optimizers[0], self.trainer.precision_plugin
+        plain = UpdateProgram(module, optimizer, precision, used, compiled=False)
+        try:
+            wait = first_wait(plain.gradients, plain.state[0], *arguments)
+        except Exception as error:  # an operation that torch cannot run without numbers
+            wait = first_line(error)
+        if wait is not None:
+            log.info("updates are no replays of a CUDA graph: the host waits at %s", wait)
+            self._replayed, self.by_program = False, bool(self._compiled)
 
     @torch.enable_grad()
     def _used_weights(self, module: Model, batch: Batch, step: int, noise: Noise) -> set[str]:
@@ -127,6 +189,13 @@ class UpdateMaker:
             and small
             and updates >= PAYS_FROM[Ensemble if members > 1 else LatentModel]
         )
+
+
+def _why_no_graph(module: pl.LightningModule, optimizer: Optimizer) -> str | None:
+    """Why updates cannot be replays of a CUDA graph, in one sentence; None: they can."""
+    if module.device.type != "cuda":
+        return f"the device that trains is a {module.device.type}"
+    return why_not_replayed(optimizer)
 
 
 def _compile_parts(module: pl.LightningModule) -> None:

@@ -1,6 +1,7 @@
-"""One update as one compiled program: forward, backward and optimiser."""
+"""One update as one program, forward, backward and optimiser: compiled, captured, or both."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,15 +25,15 @@ from vaescope.updates.functional_optimizer import (
 Model = LatentModel | Ensemble
 
 
-def why_not_compiled(trainer: Any, module: pl.LightningModule, optimizer: Optimizer) -> str | None:
-    """Why an update cannot be one compiled program, in one sentence; None: it can."""
+def why_no_program(trainer: Any, module: pl.LightningModule, optimizer: Optimizer) -> str | None:
+    """Why an update cannot be one program, in one sentence; None: it can."""
     kind = type(module).__name__
     if trainer.gradient_clip_val is not None:
         return "gradients are clipped"
     if type(trainer.precision_plugin) not in (Precision, MixedPrecision):
         return f"precision={trainer.precision} is neither 32-true nor bf16-mixed"
     if any(isinstance(part, _DropoutNd) for part in module.modules()):
-        return f"{kind} has dropout, whose numbers a compiled program draws otherwise"
+        return f"{kind} has dropout, whose numbers a program of whole updates draws otherwise"
     owner = module.stacked if isinstance(module, Ensemble) else module
     if next(owner.buffers(), None) is not None:
         return f"{kind} changes state besides weights"
@@ -40,7 +41,7 @@ def why_not_compiled(trainer: Any, module: pl.LightningModule, optimizer: Optimi
 
 
 class UpdateProgram:
-    """Makes updates of a model's weights, and of its optimiser's state, by a compiled function.
+    """Makes updates of a model's weights, and of its optimiser's state, by one function.
 
     Weights and state are changed in place, so that checkpoints and evaluations find them where
     they are. A member of an ensemble whose loss is not finite is frozen by the program itself.
@@ -50,19 +51,34 @@ class UpdateProgram:
         optimizer: of the module, with the state of all weights.
         precision: Lightning's, 32-true or bf16-mixed.
         used: names of the weights that the loss depends on; the others stay as they are.
+        compiled: whether torch compiles the function.
+        replayed: whether a CUDA graph is made of it.
     """
 
     def __init__(
-        self, module: Model, optimizer: Optimizer, precision: Precision, used: set[str]
+        self,
+        module: Model,
+        optimizer: Optimizer,
+        precision: Precision,
+        used: set[str],
+        *,
+        compiled: bool = True,
+        replayed: bool = False,
     ) -> None:
-        self._module, self._precision = module, precision
+        self.module, self._precision = module, precision
         named = named_weights(module)
         self._weights = {name: weight.detach() for name, weight in named.items()}
-        self._updates = group_updates(optimizer, {w: n for n, w in named.items() if n in used})
+        moved = {weight: name for name, weight in named.items() if name in used}
+        self._updates = group_updates(optimizer, moved, kernels=not compiled)
+        if replayed:
+            for update in self._updates:
+                update.count_on_host()
         self._used = used
-        torch.compiler.reset()  # else what an earlier run of this process compiled counts
-        # nothing but weights, data and the step changes, and those are tensors
-        self._compiled = torch.compile(self._update, dynamic=False, fullgraph=True)
+        self._function = self.update
+        if compiled:
+            torch.compiler.reset()  # else what an earlier run of this process compiled counts
+            # nothing but weights, data and the step changes, and those are tensors
+            self._function = torch.compile(self.update, dynamic=False, fullgraph=True)
 
     def __call__(
         self, batch: Batch, step: Tensor, noise: Mapping[str, Tensor]
@@ -72,37 +88,56 @@ class UpdateProgram:
         Returns:
             Losses and terms before it, scalars or ``[S]``.
         """
-        columns = [update.columns for update in self._updates]
-        frozen = self._module.diverged_at if isinstance(self._module, Ensemble) else None
         with torch.no_grad():
-            made: tuple[Tensor, dict[str, Tensor]] = self._compiled(
-                self._weights, columns, batch, step, dict(noise), frozen
+            made: tuple[Tensor, dict[str, Tensor]] = self._function(
+                *self.state, batch, step, dict(noise)
             )
         return made
 
-    def _update(
+    @property
+    def state(self) -> tuple[dict[str, Tensor], list[Columns], Tensor | None]:
+        """What an update changes: weights, the optimiser's state, and who is frozen."""
+        columns = [update.columns for update in self._updates]
+        frozen = self.module.diverged_at if isinstance(self.module, Ensemble) else None
+        return self._weights, columns, frozen
+
+    def count(self, updates: int) -> None:
+        """Count updates of a graph, where the host counts the optimiser's."""
+        for update in self._updates:
+            update.count(updates)
+
+    def update(
         self,
         weights: dict[str, Tensor],
         columns: list[Columns],
+        diverged_at: Tensor | None,
         batch: Batch,
         step: Any,  # a tensor, where methods have a number
         noise: dict[str, Tensor],
-        diverged_at: Tensor | None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The update as a function of everything that it depends on, which it changes in place."""
+        gradients, losses, terms = self.gradients(weights, batch, step, noise)
+        moving = {name: weights[name] for name in gradients}
+        if diverged_at is None:
+            apply_updates(self._updates, moving, gradients, columns)
+            return losses, terms
+        before = {name: weight.clone() for name, weight in moving.items()}
+        apply_updates(self._updates, moving, gradients, columns)
+        diverged_at.copy_(torch.where(losses.isfinite() | (diverged_at >= 0), diverged_at, step))
+        for name, weight in moving.items():
+            frozen = (diverged_at >= 0).reshape(-1, *[1] * (weight.ndim - 1))
+            weight.copy_(torch.where(frozen, before[name], weight))
+        return losses, terms
+
+    def gradients(
+        self, weights: dict[str, Tensor], batch: Batch, step: Any, noise: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
+        """Of the weights that are used the gradients, by their names; losses and terms."""
         moving = {name: weight for name, weight in weights.items() if name in self._used}
         gradients, (_, (losses, terms)) = grad_and_value(self._loss, has_aux=True)(
             moving, weights, batch, step, noise
         )
-        before = {name: weight.clone() for name, weight in moving.items()}
-        apply_updates(self._updates, moving, gradients, columns)
-        if diverged_at is not None:
-            diverged_at.copy_(
-                torch.where(losses.isfinite() | (diverged_at >= 0), diverged_at, step)
-            )
-            for name, weight in moving.items():
-                frozen = (diverged_at >= 0).reshape(-1, *[1] * (weight.ndim - 1))
-                weight.copy_(torch.where(frozen, before[name], weight))
-        return losses, terms
+        return gradients, losses, terms
 
     def _loss(
         self,
@@ -113,9 +148,9 @@ class UpdateProgram:
         noise: dict[str, Tensor],
     ) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
         low = isinstance(self._precision, MixedPrecision)
-        with torch.autocast(step.device.type, torch.bfloat16, enabled=low):
-            terms = self._module.terms_of(weights | moving, batch, step, noise)
-            losses: Tensor = self._module.loss(terms, step)
+        with torch.autocast(step.device.type, torch.bfloat16) if low else nullcontext():
+            terms = self.module.terms_of(weights | moving, batch, step, noise)
+            losses: Tensor = self.module.loss(terms, step)
         return losses.sum(), (losses, terms)
 
 

@@ -74,7 +74,7 @@ class FullGaussian:
         entries = torch.cat(
             [(0.5 * log_squares).exp(), below, torch.zeros_like(mean[..., :1])], dim=-1
         )
-        places = torch.tensor(_places_in_cholesky(latent_dim), device=parameters.device)
+        places = _places_in_cholesky(latent_dim, parameters.device)
         return cls(mean, entries[..., places].unflatten(-1, (latent_dim, latent_dim)))
 
     @property
@@ -144,14 +144,12 @@ def _folded_normal(mean: Tensor, variance: Tensor) -> Tensor:
     return tails + mean * torch.special.erf(scaled / math.sqrt(2))
 
 
-def _places_in_cholesky(latent_dim: int) -> tuple[int, ...]:
+def _places_in_cholesky(latent_dim: int, device: torch.device) -> Tensor:
     """Where each entry of L, row by row ``[D * D]``, stands in (diagonal, below, zero).
 
-    Numbers of Python: torch 2.13 compiles wrong what numpy makes in between.
+    Made where it is used: a copy from the host would make a GPU wait, and cannot be captured.
     """
+    i, j = torch.arange(latent_dim, device=device)[:, None], torch.arange(latent_dim, device=device)
+    below = latent_dim + i * (i - 1) // 2 + j
     zero = latent_dim * (latent_dim + 1) // 2
-    return tuple(
-        i if i == j else latent_dim + i * (i - 1) // 2 + j if j < i else zero
-        for i in range(latent_dim)
-        for j in range(latent_dim)
-    )
+    return torch.where(i == j, i, torch.where(j < i, below, zero)).flatten()
