@@ -29,17 +29,20 @@ def stream(seed: int, name: str, step: int = 0) -> np.random.Generator:
 
 
 class Rewinder:
-    """One generator that is set to any stream, in a seventh of the time that a new one takes."""
+    """One generator that is set to any stream, in a fraction of the time that a new one takes."""
 
     def __init__(self) -> None:
         self._bits = np.random.Philox(key=0)
         self._rng = np.random.Generator(self._bits)
-        self._state: Any = self._bits.state
+        # numpy reads lists faster than arrays; nothing is left of the last stream
+        self._counter, self._key = [0, 0, 0, 0], [0, 0]
+        place = {"counter": self._counter, "key": self._key}
+        new: dict[str, Any] = {"buffer": [0] * 4, "buffer_pos": 4, "has_uint32": 0}
+        self._state: Any = {**self._bits.state, "state": place, **new}
 
     def at(self, seed: int, name: str, step: int = 0) -> np.random.Generator:
         """The numbers of ``stream(seed, name, step)``; good until the next call."""
-        self._state["state"]["counter"][:] = (0, 0, step, 0)
-        self._state["state"]["key"][:] = (seed, zlib.crc32(name.encode()))
-        self._state |= {"buffer_pos": 4, "has_uint32": 0}  # nothing is left of the last stream
+        self._counter[2] = step
+        self._key[:] = seed, zlib.crc32(name.encode())
         self._bits.state = self._state
         return self._rng
