@@ -27,11 +27,11 @@ def first_wait(function: Callable[..., Any], *arguments: Any) -> str | None:
         arguments: nested lists, tuples and dictionaries of tensors, on any device.
 
     Returns:
-        torch's name of the operation, such as ``aten::nonzero``; None: nothing waits.
+        torch's name of the operation, such as ``aten.nonzero.default``; None: nothing waits.
 
     Example:
         >>> first_wait(lambda x: x[x > 0], torch.ones(2))
-        'aten::index.Tensor'
+        'aten.nonzero.default'
         >>> first_wait(lambda x: x.clamp(min=0), torch.ones(2)) is None
         True
     """
