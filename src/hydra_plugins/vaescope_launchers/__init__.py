@@ -1,6 +1,6 @@
 """Launchers of vaescope, where Hydra looks for them."""
 
-from vaescope.sweeps import forking, launching
+from vaescope.sweeps import forking, launching, ray_cluster
 
 
 class RecordedLauncher(launching.RecordedLauncher):
@@ -9,3 +9,7 @@ class RecordedLauncher(launching.RecordedLauncher):
 
 class ForkLauncher(forking.ForkLauncher):
     """``hydra/launcher=fork``: see ``vaescope.sweeps.forking``."""
+
+
+class RayLauncher(ray_cluster.RayLauncher):
+    """``hydra/launcher=ray``: see ``vaescope.sweeps.ray_cluster``."""

@@ -3,7 +3,8 @@
 import logging
 import os
 import platform
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -90,3 +91,13 @@ def is_free(folder: Path) -> bool:
             return try_lock(file) is not False
     except OSError:
         return True
+
+
+def wait_until_free(folders: Iterable[Path], seconds: float = 60.0) -> None:
+    """Let processes that have been told to stop keep their states and let go of their folders."""
+    busy = [folder for folder in folders if not is_free(folder)]
+    if busy:
+        log.info("waiting for %d jobs that another process has begun", len(busy))
+    until = time.monotonic() + seconds
+    while any(not is_free(folder) for folder in busy) and time.monotonic() < until:
+        time.sleep(0.2)

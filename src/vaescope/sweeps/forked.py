@@ -1,4 +1,4 @@
-"""One job in a process that ``fork`` has made for it."""
+"""One job in the process that was made for it."""
 
 import multiprocessing
 import os
@@ -48,6 +48,7 @@ def run_task(task: Task, pipe: Connection) -> None:
     """Run a job and send whether it was completed, and its value or the error in words."""
     os.environ.clear()
     os.environ.update(task.environment)
+    os.chdir(task.config.hydra.runtime.cwd)
     with stoppable():
         _end_with_the_launcher()
         _use_threads(int(task.environment["OMP_NUM_THREADS"]))

@@ -1,4 +1,4 @@
-"""The launcher ``fork``: a fresh process for each job, from one that has torch imported already."""
+"""The launcher ``fork``: jobs side by side on this machine, each in a process of its own."""
 
 import logging
 import multiprocessing
@@ -6,35 +6,27 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from types import ModuleType
-from typing import Any
+from multiprocessing.connection import wait
 
-from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides
+from hydra.core.utils import JobReturn, configure_log
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig
 
-from vaescope.errors import ConfigError, JobKilledError, RunsFailedError
+from vaescope.errors import ConfigError
 from vaescope.stopping import Stopped
-from vaescope.sweeps.forked import Task, run_task
+from vaescope.sweeps.job_processes import Composer, JobProcess, stop
 
 log = logging.getLogger(__name__)
-
-PRELOADED = "vaescope.sweeps.preloaded"
 
 
 class ForkLauncher(Launcher):
     """Runs jobs side by side on this machine, each in a process of its own.
 
-    The processes are forked from one that has imported torch and Lightning and nothing else, so
-    that a job begins in hundredths of a second, shares nothing with another job, and takes none
-    with it when it dies. What it prints goes to ``output.txt`` in its folder.
+    A job begins in hundredths of a second, shares nothing with another job, and takes none with it
+    when it dies. What it prints goes to ``output.txt`` in its folder.
 
     Args:
         n_jobs: processes at a time; None: ``jobs_per_gpu`` for each GPU, or one for each core.
@@ -65,7 +57,8 @@ class ForkLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Keep what the jobs are made of."""
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+        self.config = config
+        self.composer = Composer(hydra_context, config, task_function)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -88,8 +81,6 @@ class ForkLauncher(Launcher):
         log.info(
             "%d jobs, %d at a time, torch threads: %d%s", len(job_overrides), slots, threads, where
         )
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([PRELOADED])
         free, waiting = list(range(slots)), list(enumerate(job_overrides))
         running: list[_Running] = []
         returned: dict[int, JobReturn] = {}
@@ -98,33 +89,21 @@ class ForkLauncher(Launcher):
                 while free and waiting:
                     place, overrides = waiting.pop(0)
                     slot = free.pop(0)
-                    environment = {"OMP_NUM_THREADS": str(threads)}
+                    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
                     if gpus:
                         environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
-                    task = self._task(overrides, initial_job_idx + place, environment)
-                    running.append(_Running(place, slot, overrides, task, *_start(context, task)))
-                wait([one.process.sentinel for one in running])
+                    task = self.composer.task(overrides, initial_job_idx + place, environment)
+                    running.append(_Running(place, slot, task.config, JobProcess(task)))
+                wait([one.process.end for one in running])
                 for one in [each for each in running if not each.process.is_alive()]:
                     running.remove(one)
                     free.append(one.slot)
-                    returned[one.place] = one.returned()
+                    outcome = one.process.outcome()
+                    returned[one.place] = outcome.returned(job_overrides[one.place], one.config)
         except BaseException as end:
-            _stop(running, end)
+            stop([one.process for one in running], _signal_of(end))
             raise
         return [returned[place] for place in range(len(job_overrides))]
-
-    def _task(self, overrides: Sequence[str], number: int, environment: dict[str, str]) -> Task:
-        log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-        loader = self.hydra_context.config_loader
-        config = loader.load_sweep_config(self.config, list(overrides))
-        with read_write(config), open_dict(config):
-            config.hydra.job.id, config.hydra.job.num = str(number), number
-        return Task(
-            config=config,
-            search_path=loader.get_search_path(),
-            function=self.task_function,
-            environment={**os.environ, **environment},
-        )
 
 
 @dataclass
@@ -133,25 +112,8 @@ class _Running:
 
     place: int
     slot: int
-    overrides: Sequence[str]
-    task: Task
-    process: BaseProcess
-    pipe: Connection
-
-    def returned(self) -> JobReturn:
-        """What came of the job, once its process has ended."""
-        result = JobReturn(overrides=self.overrides, cfg=self.task.config, status=JobStatus.FAILED)
-        self.process.join()
-        try:
-            completed, value = self.pipe.recv()
-        except (EOFError, OSError):  # it has sent nothing, or was killed while it did
-            result.return_value = JobKilledError(_how_it_ended(self.process.exitcode))
-        else:
-            result.return_value = value if completed else RunsFailedError(value)
-            result.status = JobStatus.COMPLETED if completed else JobStatus.FAILED
-        finally:
-            self.pipe.close()
-        return result
+    config: DictConfig
+    process: JobProcess
 
 
 def visible_gpus() -> list[str]:
@@ -187,41 +149,8 @@ def cores_here() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _start(context: Any, task: Task) -> tuple[BaseProcess, Connection]:
-    ours, its = context.Pipe(duplex=False)
-    process = context.Process(target=run_task, args=(task, its))
-    with _without_main():
-        process.start()
-    its.close()
-    return process, ours
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep a new process from importing the program that is running: it needs none of it."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-def _stop(running: Sequence[_Running], end: BaseException) -> None:
-    """Ask the jobs at work to keep their states and end, and wait for that."""
+def _signal_of(end: BaseException) -> int:
+    """The signal that jobs get when their launcher ends by this; the same, but for Ctrl-C."""
     number = end.code - 128 if isinstance(end, Stopped) and isinstance(end.code, int) else 0
-    if number in (0, signal.SIGINT):  # the terminal's Ctrl-C has reached them already
-        number = signal.SIGTERM
-    for one in running:
-        if one.process.pid is not None and one.process.is_alive():
-            os.kill(one.process.pid, number)
-    for one in running:
-        one.process.join()
-
-
-def _how_it_ended(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"its process was killed by {signal.Signals(-code).name}"
-    if code is not None and code > 128 and code - 128 in {*signal.Signals}:
-        return f"it was stopped by {signal.Signals(code - 128).name}"
-    return f"its process ended with exit code {code}"
+    # the terminal's Ctrl-C has reached them already
+    return signal.SIGTERM if number in (0, signal.SIGINT) else number

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from vaescope.config.devices import refuse_in_sweep
 from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, VaescopeError, first_line
-from vaescope.run_folder.locking import is_free, locked
+from vaescope.run_folder.locking import locked, wait_until_free
 from vaescope.sweeps.composing import ComposedOnce
 from vaescope.sweeps.engines import engine_of
 from vaescope.sweeps.journal import JobRecord, Journal
@@ -32,8 +31,7 @@ log = logging.getLogger(__name__)
 
 TARGET = "hydra_plugins.vaescope_launchers.RecordedLauncher"
 # launchers whose jobs print into files, so that the terminal is free for a table
-QUIET = (".ForkLauncher", ".LocalLauncher", ".SlurmLauncher")
-_PATIENCE = 60.0  # seconds that jobs of a killed launcher may take to end
+QUIET = (".ForkLauncher", ".LocalLauncher", ".RayLauncher", ".SlurmLauncher")
 _NUMBER = "${hydra:job.num}"
 
 
@@ -172,7 +170,7 @@ class RecordedLauncher(Launcher):
         """Launch jobs; what came of each, by its number."""
         held = self.engine.held(journal)  # their launcher was killed, but they were not
         free = [record for record in records if record.number not in held]
-        _wait_until_free(journal, free)
+        wait_until_free(written_to(journal.folder / record.folder) for record in free)
         before = {record.number: record.folder for record in records}
         if _pack_of(self.config):
             free = pack_seeds(journal, free, lambda words: self.loader.identity(self.config, words))
@@ -246,14 +244,3 @@ def _runs_of_numbers(units: Sequence[Unit]) -> Iterator[list[Unit]]:
     """Those whose numbers follow each other: a launcher counts from the first one's."""
     for _, group in groupby(enumerate(units), key=lambda pair: pair[1].number - pair[0]):
         yield [unit for _, unit in group]
-
-
-def _wait_until_free(journal: Journal, records: Sequence[JobRecord]) -> None:
-    """Let the jobs of a launcher that was killed keep their states and end."""
-    places = [written_to(journal.folder / record.folder) for record in records]
-    busy = [place for place in places if not is_free(place)]
-    if busy:
-        log.info("waiting for %d jobs that another process has begun", len(busy))
-    until = time.monotonic() + _PATIENCE
-    while any(not is_free(place) for place in busy) and time.monotonic() < until:
-        time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""What ``fork`` has in memory before its first job, so that no job waits for it again."""
+"""What is in memory before the first job, so that no job waits for it again."""
 
 from importlib import import_module
 

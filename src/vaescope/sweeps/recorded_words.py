@@ -20,7 +20,8 @@ _NUMBERS = re.compile(r"[\w.+-]*")
 _COUNTS = re.compile(
     r"hydra\.(launcher|sweeper)\."
     r"(n_jobs|n_trials|jobs_per_gpu|max_batch_size|threads|timeout_min|signal_delay_s|mem_gb"
-    r"|cpus_per_task|gpus_per_node|array_parallelism|partition|account|qos|constraint)"
+    r"|cpus_per_task|gpus_per_node|array_parallelism|partition|account|qos|constraint"
+    r"|num_cpus|num_gpus|max_retries)"
 )
 _PLACE = re.compile(r"(path|dir|folder|file)", re.IGNORECASE)
 _WRITERS = ("callbacks", "logger", "trainer")
