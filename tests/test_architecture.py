@@ -100,12 +100,16 @@ ARROWS = {
         "data",
         "diagnosis",
         "experiment",
+        "export",
         "hardware",
         "modification",
         "report",
         "reproduction",
     }
     | {"run_folder", "scores", "stopping", "sweeps"},
+    "export": LEAVES
+    | TEXTS
+    | {"config", "data", "distributions", "experiment", "models", "run_folder", "scores"},
     "api": LEAVES
     | {"commands", "config", "data", "experiment", "models", "panel", "run_folder", "scores"}
     | {"stopping"},
@@ -116,7 +120,7 @@ PURE = (
     *("errors", "ranges", "streams", "factor_kinds", "distributions", "networks"),
     *("metrics", "alignment", "panel", "scores"),
 )
-MAY_CONFIGURE = {"api", "config", "commands", "experiment", "sweeps"}
+MAY_CONFIGURE = {"api", "config", "commands", "experiment", "export", "sweeps"}
 
 
 def imports(tree, at_load_only=False):

@@ -31,6 +31,7 @@ COMMANDS = {
     "modify": "images that a VAE disentangles no more: modify data=panels epsilon=0.15",
     "sweep": "a sweep as a whole: sweep status|resume|retry|table DIR",
     "report": "compare finished runs: report runs=[FOLDER,...]",
+    "export": "a trained model as ONNX or weights, with a model card: export run=FOLDER",
     "dashboard": "wandb's workspace and report of a project, as code: dashboard project=NAME",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }

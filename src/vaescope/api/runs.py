@@ -111,7 +111,7 @@ def load(
         DataError: there is no run; files that are damaged are told when they are asked for.
     """
     place = Path(path).expanduser()
-    if place.is_file() and place.suffix in (".ckpt", ".pt"):
+    if place.is_file() and place.suffix in (".ckpt", ".pt", ".safetensors"):
         folder = place.parent.parent if place.parent.name == "checkpoints" else place.parent
         return Run(folder, place, trust)
     folder = place.parent if place.name == "scores.json" else place

@@ -22,6 +22,7 @@ PATHS = PATH_LISTS | {
     "data.original.path",
     "data.original.factor_values",
     "data_dir",
+    "run",
     "checkpoint",
     "codes",
     "output_dir",

@@ -192,6 +192,20 @@ class ReportSchema(MachineSchema):
 
 
 @dataclass
+class ExportSchema(MachineSchema):
+    """Root keys of ``export.yaml`` and their types."""
+
+    run: str | None = None
+    format: str = MISSING
+    seed: Seed | None = None
+    num_images: Count = MISSING
+    tolerance: Positive = MISSING
+    trust: list[str] = field(default_factory=list)
+    push_to_hub: str | None = None
+    private: bool = True
+
+
+@dataclass
 class DashboardSchema(MachineSchema):
     """Root keys of ``dashboard.yaml`` and their types."""
 
@@ -212,5 +226,6 @@ SCHEMAS = (
     ModifySchema,
     ReproduceSchema,
     ReportSchema,
+    ExportSchema,
     DashboardSchema,
 )

@@ -16,6 +16,7 @@ from vaescope.data import FactorDataModule
 from vaescope.distributions.priors import StandardNormal
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
+from vaescope.files import read_json
 from vaescope.memory import require_memory
 from vaescope.models import LatentModel, Parts
 
@@ -134,11 +135,22 @@ def load_models(path: str | Path, trust: Sequence[str] = ()) -> tuple[list[Laten
     Arguments, errors and what comes back are those of ``load_model``.
     """
     saved = read_checkpoint(path)
-    record, where = saved["vaescope"], f"checkpoint={path}"
+    return models_in(saved, f"checkpoint={path}", trust), saved
+
+
+def models_in(saved: Plain, where: str, trust: Sequence[str] = ()) -> list[LatentModel]:
+    """All models of what ``read_checkpoint`` gives, which takes their checked settings.
+
+    Args:
+        saved: content of a checkpoint.
+        where: what to call it in errors.
+        trust: packages that it may name, see ``load_model``.
+    """
+    record = saved["vaescope"]
     config, shape = (copy_trusted(record[key], where, trust) for key in ("config", "image_shape"))
     saved["vaescope"] = record | {"config": config, "image_shape": shape}
     try:
-        return _rebuilt(config, tuple(shape), saved["state_dict"]), saved
+        return _rebuilt(config, tuple(shape), saved["state_dict"])
     except VaescopeError:
         raise
     except Exception as error:  # the file may describe anything, and hold weights of anything
@@ -168,12 +180,7 @@ def read_checkpoint(path: str | Path) -> Plain:
     if not Path(path).is_file():
         raise DataError(f"checkpoint={path}: no such file; give RUN/checkpoints/last.ckpt")
     try:
-        if zipfile.is_zipfile(path):  # torch compares no checksums
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
-            if damaged:
-                raise ValueError(f"{damaged} in it has another checksum than when it was written")
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = _content(Path(path))
         _require_whole(saved)
         saved["vaescope"]["config"] = names_of_today(saved["vaescope"]["config"])
     except Exception as error:  # of bytes that are no pickle, torch's reader raises anything
@@ -182,6 +189,21 @@ def read_checkpoint(path: str | Path) -> Plain:
             reason = "it holds other things than weights and plain values, or is damaged"
         why = f"checkpoint={path}: not a whole checkpoint of vaescope ({reason})"
         raise DataError(why) from error
+    return saved
+
+
+def _content(path: Path) -> Plain:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file  # of the extra `export`
+
+        record: Plain = read_json(path.with_name("config.json"))
+        return record | {"state_dict": load_file(path)}
+    if zipfile.is_zipfile(path):  # torch compares no checksums
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} in it has another checksum than when it was written")
+    saved: Plain = torch.load(path, map_location="cpu", weights_only=True)
     return saved
 
 
