@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from vaescope.report.run.page import read_series, write_report
-from vaescope.report.run.training_curves import Series, curves
+from vaescope.report.run.page import write_report
+from vaescope.report.run.series import Series, read_series
+from vaescope.report.run.training_curves import curves
 
 ROW = {
     "seed": 0,

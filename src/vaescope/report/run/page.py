@@ -6,17 +6,17 @@ from statistics import fmean
 from typing import Any
 
 from vaescope.files import write_text
-from vaescope.report.html.render import inline_svg, png_uri, rendered
+from vaescope.report.html.render import png_uri, rendered
 from vaescope.report.run.cards import cards_of, numbers_by_name
 from vaescope.report.run.latent_meanings import factors_found
 from vaescope.report.run.latent_pages import heat_maps, live_decoder
 from vaescope.report.run.repeating import commands
 from vaescope.report.run.score_tables import panel_lines, score_lines
-from vaescope.report.run.training_curves import Series, curves
+from vaescope.report.run.series import Series, read_series
+from vaescope.report.run.training_curves import curves
 from vaescope.run_folder.contents import CONFIG, REPORT
 from vaescope.run_folder.environment_file import read_environments
 from vaescope.run_folder.latents_file import read_latents
-from vaescope.run_folder.metrics import read_metrics
 from vaescope.run_folder.runs import read_run_settings
 from vaescope.run_folder.scores import fingerprint, read_scores
 from vaescope.run_folder.training_factors import varying_factors
@@ -59,7 +59,7 @@ def write_report(folder: Path) -> Path:
         "published": published,
         "scores": score_lines(rows, published),
         "panel": panel_lines(rows),
-        "curves": [(title, note, inline_svg(figure)) for title, note, figure in curves(series)],
+        "curves": curves(series),
         "figures": [
             (name, png_uri(path.read_bytes()) if path.is_file() else None)
             for name in _FIGURES
@@ -81,15 +81,6 @@ def is_reported(folder: Path) -> bool:
         return False
     with path.open(encoding="utf-8") as file:
         return fingerprint(folder) in file.read(4096)
-
-
-def read_series(folder: Path) -> dict[str, Series]:
-    """Every logged key over the steps, by ``metrics.csv``; none without the file."""
-    numbers: dict[str, dict[int, list[float]]] = {}
-    for (step, _), row in read_metrics(folder).items():
-        for key, value in row.items():
-            numbers.setdefault(key, {}).setdefault(step, []).append(value)
-    return {key: Series.over_members(steps) for key, steps in numbers.items()}
 
 
 def _cards(
