@@ -97,6 +97,9 @@ def test_evaluate_takes_codes_of_anyone(config, tmp_path):
     assert row["test/mig"] > 0.9
     about = json.loads((tmp_path / "scores.json").read_text())["about"]
     assert about["conventions"]["mig"].startswith("dlib")
+    page = (tmp_path / "report.html").read_text()
+    assert "Codes of codes.npz" in page
+    assert f"{row['test/mcc']:.4g}" in page
 
 
 @pytest.mark.parametrize(

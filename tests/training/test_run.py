@@ -51,6 +51,11 @@ def test_checkpoint_alone_rebuilds_the_model_and_its_scores(run, config, tmp_pat
     for key, value in row.items():
         assert again[key] == (pytest.approx(value, rel=1e-6) if isinstance(value, float) else value)
     assert json.loads((tmp_path / "scores.json").read_text())["rows"] == [again]
+    page = (tmp_path / "report.html").read_text()
+    assert f"{row['test/mig']:.4g}" in page
+    assert "Move through the latents" in page
+    for name in ("traversals.png", "reconstructions.png", "information.png", "latents.json"):
+        assert (tmp_path / name).is_file(), name
 
 
 def test_checkpoint_holds_no_objects(run):

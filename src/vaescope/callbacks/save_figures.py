@@ -66,12 +66,18 @@ class SaveFigures(pl.Callback):
             about: dict[str, Any] = {"num_losses": 0, "num_jacobians": 64}
             encoded = encode_split(model, single, index, split="val", step=step, **about)
         which = f"seed {model.seed}: " if len(pl_module.seeds) > 1 else ""
+        for path in self.draw(encoded, which):
+            moving = "_moving" if path.suffix == ".gif" else ""
+            show_image(trainer.loggers, f"figures/{path.stem}{moving}", path, step)
+
+    def draw(self, encoded: EncodedSplit, which: str = "") -> list[Path]:
+        """Write all figures of an encoded split; titles begin with ``which`` model it is."""
         order, _, _ = active_first(encoded)
         rows = traversals(
-            model, encoded.mean[0], order, extent=self.extent, num_steps=self.num_steps
+            encoded.model, encoded.mean[0], order, extent=self.extent, num_steps=self.num_steps
         )
-        paths = []
-        for name, figure in self._figures(encoded, rows, data.factors.names, which).items():
+        paths, factors = [], encoded.dataset.factors.names
+        for name, figure in self._figures(encoded, rows, factors, which).items():
             paths.append(self.folder / f"{name}.png")
             with replacing(paths[-1]) as temporary:
                 save_figure(figure, temporary, "png")
@@ -79,9 +85,7 @@ class SaveFigures(pl.Callback):
             paths.append(self.folder / "traversals.gif")
             with replacing(paths[-1]) as temporary:
                 save_traversal_gif(rows, temporary)
-        for path in paths:
-            moving = "_moving" if path.suffix == ".gif" else ""
-            show_image(trainer.loggers, f"figures/{path.stem}{moving}", path, step)
+        return paths
 
     def _figures(
         self, encoded: EncodedSplit, rows: torch.Tensor, factors: tuple[str, ...], which: str

@@ -121,7 +121,12 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 def save_yaml(config: Mapping[str, Any], path: Path) -> None:
     """Write plain containers as YAML, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))), encoding="utf-8")
+        temporary.write_text(as_yaml(config), encoding="utf-8")
+
+
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """Plain containers as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
 def read_value(text: str) -> Any:

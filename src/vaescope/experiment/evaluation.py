@@ -1,13 +1,14 @@
 """Final scores of a trained model, for ``vaescope train`` and ``vaescope evaluate``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from vaescope.callbacks import SaveFigures
 from vaescope.config.checks import check
-from vaescope.config.loading import build, resolved
+from vaescope.config.loading import as_yaml, build, resolved, unlinked
 from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
@@ -16,9 +17,12 @@ from vaescope.experiment.page_files import write_page_files
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT_SCORES, as_numbers
+from vaescope.report.run.origin import Origin
+from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores
+from vaescope.run_folder.environment_file import environment
 from vaescope.run_folder.scores import write_scores
-from vaescope.statistics import PanelScores, Statistics, encode_split
+from vaescope.statistics import EncodedSplit, PanelScores, Statistics, encode_split
 from vaescope.statistics.members import add_group_scores, scores_of_split
 
 
@@ -53,7 +57,9 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     about: dict[str, Any] = {"codes": str(plain["codes"]), "rows": rows}
     about["conventions"] = {name: found.convention for name, found in measured.items()}
     about["left_out"] = panel.tell.messages
-    write_scores(Path(plain["output_dir"]), [row], about)
+    folder = Path(plain["output_dir"])
+    write_scores(folder, [row], about)
+    write_report(folder, _origin(plain, {}))
     print_scores([row], f"{plain['codes']}", notes=panel.tell.messages)
     return [row]
 
@@ -73,7 +79,14 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
         statistics = {k: build(v, f"statistics.{k}") for k, v in chosen.items()}
     where = {key: plain[key] for key in ("split", "num_samples", "num_losses", "num_jacobians")}
     step, history = saved["global_step"], saved["callbacks"].get("Evaluation", {}).get("history")
-    scores = final_scores(models, data, statistics, step=step, history=history or (), **where)
+    folder = Path(plain["output_dir"])
+
+    def keep(encoded: EncodedSplit) -> None:
+        write_page_files(folder, encoded)
+        SaveFigures(str(folder)).draw(encoded)
+
+    about_split = {"step": step, "history": history or (), "keep": keep}
+    scores = final_scores(models, data, statistics, **about_split, **where)
     if plain["untrained"]:
         before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
         if plain["metrics"]:  # chance and intervals are those of the trained model's scores
@@ -84,10 +97,17 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     rows = rows_of(trained, scores, step, plain["split"])
     about: dict[str, Any] = {"data_source": data.dataset.source}
     about |= {"checkpoint": str(plain["checkpoint"]), "left_out": left_out}
-    write_scores(Path(plain["output_dir"]), rows, about)
+    write_scores(folder, rows, about)
+    write_report(folder, _origin(plain, trained))
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"], left_out)
     return rows
+
+
+def _origin(plain: Mapping[str, Any], trained: Mapping[str, Any]) -> Origin:
+    """What the page says of where its numbers come from: the run, or this evaluation of codes."""
+    config = as_yaml(unlinked(trained or plain))
+    return Origin.of(trained, config, environment(plain["threads"] or 0))
 
 
 def rows_of(
@@ -137,7 +157,7 @@ def final_scores(
     num_losses: int = 2000,
     num_jacobians: int = 256,
     history: Sequence[Mapping[str, float]] = (),
-    folder: Path | None = None,
+    keep: Callable[[EncodedSplit], None] = lambda encoded: None,
 ) -> dict[int, dict[str, float]]:
     """All scores of trained models on a part of the data.
 
@@ -151,7 +171,7 @@ def final_scores(
         num_losses: about how many of them for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
         history: evaluations during training, for shares of training.
-        folder: where ``latents.json`` and ``decoder.json`` of the first model go; None: nowhere.
+        keep: is given the part as the first model encodes it.
 
     Returns:
         Log keys and values by seed, with ``num_samples`` as used.
@@ -179,8 +199,8 @@ def final_scores(
             history=[row for row in history if row["seed"] == model.seed],
         )
         numbers = scores_of_split(encoded, statistics)
-        if folder is not None and not scores:
-            write_page_files(folder, encoded)
+        if not scores:
+            keep(encoded)
         scores[model.seed] = {"num_samples": num_samples, **numbers}
         codes.append(encoded.codes())
     add_group_scores(scores, codes, statistics)

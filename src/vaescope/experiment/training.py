@@ -2,6 +2,7 @@
 
 import logging
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from vaescope.experiment.assembly import Plain
 from vaescope.experiment.codes_file import write_codes
 from vaescope.experiment.evaluation import final_scores, rows_of
 from vaescope.experiment.leading import further_devices
+from vaescope.experiment.page_files import write_page_files
 from vaescope.experiment.resuming import (
     changes,
     check_fits,
@@ -222,8 +224,9 @@ def _finish(
     history = evaluation.history if evaluation else ()
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     with spent_on("evaluations"):
+        keep = partial(write_page_files, folder)
         scores = final_scores(
-            model.members(), data, statistics, step=step, history=history, folder=folder
+            model.members(), data, statistics, step=step, history=history, keep=keep
         )
     rows = rows_of(plain, scores, step, "test")
     if isinstance(model, Ensemble) and not rows:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from vaescope.escaping import printable
 
 WIDTH, HEIGHT = 640, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 165, 12, 34  # margins, pixels
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 185, 12, 34  # margins, pixels
 _LINE_OF_TEXT = 15  # pixels that two labels are apart
 _COLOURS = 8  # of the style sheet
 _MOST_LETTERS = 26  # of a label

@@ -73,8 +73,10 @@ def heat_rows(found: Latents, latents: Sequence[Latent]) -> list[HeatRow]:
     return rows
 
 
-def factors_found(found: Latents) -> str:
+def factors_found(found: Latents | None) -> str:
     """One sentence: which of the factors that vary some latent knows; empty without factors."""
+    if found is None:
+        return ""
     varying = [k for k, varies in enumerate(found.varying) if varies and found.ceilings[k] > 0]
     if not varying or not found.latents:
         return ""

@@ -7,20 +7,20 @@ from typing import Any
 
 from vaescope.files import write_text
 from vaescope.report.html.render import png_uri, rendered
-from vaescope.report.run.cards import cards_of, numbers_by_name
+from vaescope.report.run.cards import Card, cards_of, numbers_by_name
 from vaescope.report.run.latent_meanings import factors_found
 from vaescope.report.run.latent_pages import heat_maps, live_decoder
-from vaescope.report.run.repeating import commands
+from vaescope.report.run.origin import Origin
 from vaescope.report.run.score_tables import panel_lines, score_lines
 from vaescope.report.run.series import Series, read_series
 from vaescope.report.run.training_curves import curves
-from vaescope.run_folder.contents import CONFIG, REPORT
-from vaescope.run_folder.environment_file import read_environments
-from vaescope.run_folder.latents_file import read_latents
-from vaescope.run_folder.runs import read_run_settings
+from vaescope.run_folder.contents import REPORT
+from vaescope.run_folder.latents_file import Latents, read_latents
 from vaescope.run_folder.scores import fingerprint, read_scores
 from vaescope.run_folder.training_factors import varying_factors
 from vaescope.scores import chief_keys
+
+Rows = Sequence[Mapping[str, Any]]
 
 _FIGURES = ("traversals", "reconstructions")
 _POSTERIORS = {
@@ -31,33 +31,32 @@ _POSTERIORS = {
 }
 
 
-def write_report(folder: Path) -> Path:
-    """Write ``report.html`` from what a run has left in its folder.
+def write_report(folder: Path, origin: Origin | None = None) -> Path:
+    """Write ``report.html`` from what a run or an evaluation has left in its folder.
 
     Args:
-        folder: run directory with ``scores.json``, ``config.yaml`` and ``environment.json``;
-            ``metrics.csv`` and the figures are shown if they are there.
+        folder: with ``scores.json``; ``metrics.csv``, the figures, ``latents.json`` and
+            ``decoder.json`` are shown if they are there.
+        origin: where the numbers come from; None: as the folder of a run says.
     """
     mark, scores = fingerprint(folder), read_scores(folder)
-    rows, series = scores.rows, read_series(folder)
-    settings, sessions = read_run_settings(folder), read_environments(folder)
-    published = settings.get("published")
-    published = published if isinstance(published, Mapping) else {}
-    latents, several = read_latents(folder), len(rows) > 1
+    rows, series, latents = scores.rows, read_series(folder), read_latents(folder)
+    origin = origin or Origin.of_run(folder, rows[0]["step"])
     content = {
         "title": folder.name,
         "mark": mark,
+        "heading": _heading(rows[0], scores.about),
         "row": rows[0],
         "rows": rows,
         "chief": chief_keys(rows),
         "about": scores.about,
-        "sentence": _sentence(rows, settings),
-        "summary": " ".join([_summary(rows), factors_found(latents) if latents else ""]).strip(),
-        "latents": heat_maps(latents, several),
+        "sentence": _sentence(rows, scores.about, origin.num_latents),
+        "summary": " ".join(filter(None, [_summary(rows), factors_found(latents)])),
+        "latents": heat_maps(latents, several=len(rows) > 1),
         "live": live_decoder(folder, latents),
-        "cards": _cards(folder, rows, settings, series),
-        "published": published,
-        "scores": score_lines(rows, published),
+        "cards": _cards(folder, rows, origin.num_latents, series, latents),
+        "published": origin.published,
+        "scores": score_lines(rows, origin.published),
         "panel": panel_lines(rows),
         "curves": curves(series),
         "figures": [
@@ -65,9 +64,9 @@ def write_report(folder: Path) -> Path:
             for name in _FIGURES
             for path in [folder / f"{name}.png"]
         ],
-        "commands": commands(folder, sessions[0]["command"], settings, rows[0]["step"]),
-        "config": (folder / CONFIG).read_text(encoding="utf-8"),
-        "environment": sessions[-1],
+        "commands": origin.commands,
+        "config": origin.config,
+        "environment": origin.environment,
     }
     path = folder / REPORT
     write_text(path, rendered("report.html", content))
@@ -85,25 +84,31 @@ def is_reported(folder: Path) -> bool:
 
 def _cards(
     folder: Path,
-    rows: Sequence[Mapping[str, Any]],
-    settings: Mapping[str, Any],
+    rows: Rows,
+    num_latents: int | None,
     series: Mapping[str, Series],
-) -> list[Any]:
+    latents: Latents | None,
+) -> list[Card]:
     first = series.get("val/reconstruction")
     untrained = first.values[0] if first and first.steps[0] == 0 else None
-    return cards_of(rows, untrained, _num_latents(settings), varying_factors(folder))
+    varying: Sequence[str] = varying_factors(folder)
+    if not varying and latents:
+        varying = [n for n, varies in zip(latents.factors, latents.varying, strict=True) if varies]
+    return cards_of(rows, untrained, num_latents, varying)
 
 
-def _num_latents(settings: Mapping[str, Any]) -> int | None:
-    number = settings.get("latent_dim")
-    return number if isinstance(number, int) else None
+def _heading(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    if "model" in row:
+        return f"{row['model']} on {row['data']}"
+    return f"Codes of {Path(str(about.get('codes', 'a file'))).name}"
 
 
-def _sentence(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
-    """What was trained, on what, for how long."""
+def _sentence(rows: Rows, about: Mapping[str, Any], latents: int | None) -> str:
+    """What was trained, on what, for how long; of codes, where they lie."""
     row = rows[0]
+    if "model" not in row:
+        return f"{row['num_samples']:,} of {about.get('rows', 0):,} codes in {about.get('codes')}."
     seeds = ", ".join(str(row["seed"]) for row in rows)
-    latents = _num_latents(settings)
     of_latents = f" of {latents} latents" if latents else ""
     posterior = _POSTERIORS.get(row["posterior"], row["posterior"])
     noise = "codes without noise" if posterior == "Point" else f"{posterior} posterior"
@@ -114,7 +119,7 @@ def _sentence(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) ->
     )
 
 
-def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
+def _summary(rows: Rows) -> str:
     """The run in one sentence, as far as its statistics go; of several members, their means."""
     scores = {name: fmean(values) for name, values in numbers_by_name(rows).items()}
     parts = [f"Means over {len(rows)} seeds:"] if len(rows) > 1 else []

@@ -41,9 +41,14 @@ def _again(run: Path, first: Sequence[str]) -> str:
     record = read_hydra_record(run)
     if record.sweep:
         return _typed("train", *record.words)
-    if not first:
+    return typed_as(first)
+
+
+def typed_as(command: Sequence[str]) -> str:
+    """A process's command line, as it is typed; empty if it is not known."""
+    if not command:
         return ""
-    program, *words = first
+    program, *words = command
     return shlex.join(["vaescope" if Path(program).stem in _OURS else program, *words])
 
 

@@ -36,8 +36,8 @@ class Series(NamedTuple):
         """As it is drawn: of many points each n-th, and the last."""
         every = -(-len(self.steps) // _MOST)
         kept = sorted({*range(0, len(self.steps), every), len(self.steps) - 1})
-        parts = [[part[i] for i in kept] for part in self]
-        return Line(name, *parts, colour=colour, style=style, is_labelled=is_labelled)
+        steps, values, lows, highs = ([part[i] for i in kept] for part in self)
+        return Line(name, steps, values, lows, highs, colour, style, is_labelled)
 
 
 def read_series(folder: Path) -> dict[str, Series]:
