@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from vaescope.report.html.line_chart import Axis, Line, line_chart
+from vaescope.report.html.charts import Axis, Line, line_chart
 
 
 def points(chart, which=0):

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal, NamedTuple, Self
 
-from vaescope.report.html.line_chart import Line
+from vaescope.report.html.charts import Line
 from vaescope.run_folder.metrics import read_metrics
 
 _MOST = 300  # points of a line that is drawn

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from vaescope.report.html.line_chart import Axis, Line, line_chart
+from vaescope.report.html.charts import Axis, Line, line_chart
 from vaescope.report.run.cards import POLARIZED
 from vaescope.report.run.series import Series
 from vaescope.scores import LOGGED, PANEL_SCORES, heading, name_of, record_of
