@@ -20,7 +20,7 @@ from vaescope.run_folder.contents import holds_run, refuse_run
 from vaescope.run_folder.locking import locked
 from vaescope.run_folder.modification import refuse_others
 from vaescope.stopping import Stopped, keep_stop, stoppable
-from vaescope.sweeps.command_line import with_folder_of_sweep
+from vaescope.sweeps.command_line import chooses_search, with_folder_of_sweep
 from vaescope.timing import begin_command
 
 COMMANDS = {
@@ -117,8 +117,10 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
     if not SHOW_ONLY & {*words}:
         from vaescope.config.overrides import path_of  # imports Hydra: not for --version
 
+        shared = ["hydra.sweep.dir"] if command == "train" and chooses_search(words) else []
         pairs = [word.partition("=") for word in words]
-        named = [path_of(value) for key, _, value in pairs if key in OWN_FOLDER and value]
+        keys = {*OWN_FOLDER} - {*shared}
+        named = [path_of(value) for key, _, value in pairs if key in keys and value]
         for folder in (place.resolve() for place in named if place.is_dir()):
             stack.enter_context(locked(folder))
             if command != "train":

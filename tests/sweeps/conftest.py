@@ -16,16 +16,17 @@ def sweep(command, monkeypatch):
     """Run ``vaescope train -m`` in ``tmp_path`` with a stub; ``made`` lists its jobs' settings."""
     made = []
 
-    def train(config, *, again=False, chosen=None):
+    def train(config, *, again=False, chosen=None, watchers=()):
         made.append((config.seed, config.latent_dim))
         if run.fails(config):
             raise DataError(f"seed {config.seed} went wrong")
         folder = Path(config.output_dir)
         rows = [{"seed": config.seed, "test/mig": config.seed / 10, "test/loss": 1.0}]
         (folder / "config.yaml").write_text("{}")
-        (folder / "objective.json").write_text(
-            json.dumps({"rows": [{"val/mig": config.seed / 10}]})
-        )
+        validated = run.validated(config)
+        for watcher in watchers:
+            run.watched(watcher, config)
+        (folder / "objective.json").write_text(json.dumps({"rows": [validated]}))
         write_scores(folder, rows, {})
         (folder / "report.html").touch()
         forget_error(folder)
@@ -39,4 +40,6 @@ def sweep(command, monkeypatch):
         return types.SimpleNamespace(out=told.out, err=told.err, made=list(made))
 
     run.fails = lambda config: False
+    run.validated = lambda config: {"val/mig": config.seed / 10}
+    run.watched = lambda watcher, config: None
     return run

@@ -15,6 +15,7 @@ from vaescope.commands.imports import import_wandb, lasting
 from vaescope.commands.job import run_job
 from vaescope.config.devices import refuse_in_sweep
 from vaescope.config.loading import config_dir
+from vaescope.run_folder.contents import write_pruned
 from vaescope.run_folder.scores import read_validated
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, names_of, no_score, objective_keys, objective_values
@@ -48,7 +49,20 @@ def _program(config: DictConfig) -> Any:
     if config.callbacks is None:
         config.callbacks = {}
     OmegaConf.update(config, "callbacks.objective", callback, force_add=True)
-    return _objective(config, train(config, again=again, chosen=chosen))
+    if config.sweep.trial is None or HydraConfig.get().sweeper.get("pruner") is None:
+        return _objective(config, train(config, again=again, chosen=chosen))
+    from vaescope.callbacks.pruning import PrunedError, Pruning
+    from vaescope.sweeps.reporting import TrialReports
+
+    hydra = HydraConfig.get()
+    reports = TrialReports(hydra.sweeper, Path(hydra.sweep.dir).resolve(), config.sweep.trial)
+    pruning = Pruning(objective_keys(config.objective)[0], reports)
+    try:
+        return _objective(config, train(config, again=again, chosen=chosen, watchers=[pruning]))
+    except PrunedError as end:
+        log.info("%s: %s", end, f"{pruning.key} = {end.value:.6g}")
+        write_pruned(Path(config.output_dir), end.step, end.value)
+        return end.value
 
 
 def _objective(config: DictConfig, rows: list[dict[str, Any]]) -> float | tuple[float, ...]:

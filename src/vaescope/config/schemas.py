@@ -49,6 +49,7 @@ class SweepSchema:
     resume: str | None = None
     retry: bool = False
     pack: str | None = None
+    trial: int | None = None
 
 
 @dataclass

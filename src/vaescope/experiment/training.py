@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,11 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    config: DictConfig, *, again: bool = False, chosen: Choices | None = None
+    config: DictConfig,
+    *,
+    again: bool = False,
+    chosen: Choices | None = None,
+    watchers: Sequence[pl.Callback] = (),
 ) -> list[dict[str, Any]]:
     """Train, measure and report one model, or an ensemble; or continue to.
 
@@ -67,6 +72,7 @@ def train(
         config: composed ``train.yaml``.
         again: whether a finished run with the same settings gives its scores instead of an error.
         chosen: what its data set and its method chose, for the log.
+        watchers: callbacks that are no part of the run's configuration.
 
     Returns:
         Rows of ``scores.json``: the final scores on the test part, one row a seed.
@@ -91,7 +97,7 @@ def train(
         if rows is None:
             follows = OmegaConf.is_interpolation(config.data, "seed")
             session = TimeSession(folder, watch)
-            rows = _train(plain, folder, saved, follows, chosen or {}, session)
+            rows = _train(plain, folder, saved, follows, chosen or {}, [*watchers, session])
             log.info("time: %s", session.write(rows[0]["step"]))
         log.info("report: %s", folder / "report.html")
         return rows
@@ -103,7 +109,7 @@ def _train(
     saved: Plain | None,
     follows: bool,
     chosen: Choices,
-    session: TimeSession,
+    watchers: Sequence[pl.Callback],
 ) -> list[dict[str, Any]]:
     """Make the updates that are missing, then measure and report.
 
@@ -121,7 +127,7 @@ def _train(
         add_environment(folder, threads)
 
     begin = Begin(record)
-    trainer, model, data = _build(plain, follows, begin, session, ranks)
+    trainer, model, data = _build(plain, follows, begin, watchers, ranks)
     if saved is not None:
         check_fits(saved, plain, model)
     if chosen:
@@ -144,7 +150,7 @@ def _train(
 
 
 def _build(
-    plain: Plain, follows: bool, begin: Begin, session: TimeSession, ranks: int
+    plain: Plain, follows: bool, begin: Begin, watchers: Sequence[pl.Callback], ranks: int
 ) -> tuple[pl.Trainer, Model, FactorDataModule]:
     """Everything that a run needs; all refusals are told together."""
     mistakes = Mistakes()
@@ -159,7 +165,7 @@ def _build(
     stored = plain | {"resume": None}
     kept = {"config": stored, "image_shape": list(data.image_shape)}
     factors_file = FactorsFile(Path(plain["output_dir"]) / FACTORS)
-    own = [KeepConfig(kept), factors_file, CheckObservations(), session, StopInOrder()]
+    own = [KeepConfig(kept), factors_file, CheckObservations(), *watchers, StopInOrder()]
     trainer = build_trainer(
         plain,
         data,

@@ -7,7 +7,16 @@ from vaescope.run_folder.hydra_record import read_hydra_record
 
 TAGGED = ("data", "model", "network", "posterior", "likelihood", "experiment")
 # settings that say nothing about what was trained
-_OF_PLACES = ("output_dir", "data_dir", "resume", "threads", "objective", "logger", "callbacks.")
+_OF_PLACES = (
+    "output_dir",
+    "data_dir",
+    "resume",
+    "threads",
+    "objective",
+    "logger",
+    "callbacks.",
+    "sweep.",
+)
 _LONGEST = 120, 64  # of a name, of a tag
 
 

@@ -5,12 +5,13 @@ import traceback
 from pathlib import Path
 
 from vaescope.errors import RunFolderError
-from vaescope.files import remove_stale, write_text
+from vaescope.files import remove_stale, write_json, write_text
 from vaescope.run_folder.scores import has_scores
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, REPORT, ERROR = "config.yaml", "report.html", "error.txt"
 LEARNING, MODIFICATION = "learning.ckpt", "modification.json"  # state, record of one
+PRUNED = "pruned.json"  # of a trial that a search has stopped early: step, value there
 HYDRAS = ".hydra"  # Hydra's record of the words on the command line
 
 
@@ -64,6 +65,11 @@ def how_to_go_on(folder: Path) -> str:
 def write_error(folder: Path, error: BaseException) -> None:
     """Leave the traceback of what ended a job in ``error.txt``."""
     write_text(folder / ERROR, "".join(traceback.format_exception(error)))
+
+
+def write_pruned(folder: Path, step: int, value: float) -> None:
+    """Note that a run was stopped early, as a trial that promises nothing."""
+    write_json(folder / PRUNED, {"step": step, "value": value})
 
 
 def last_error(folder: Path) -> str:

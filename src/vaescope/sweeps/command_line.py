@@ -4,6 +4,15 @@ from collections.abc import Sequence
 
 from vaescope.errors import RunFolderError
 
+# sweepers whose jobs are all known before the first one begins
+KNOWN_BEFORE = ("basic", "random", "sobol")
+
+
+def chooses_search(words: Sequence[str]) -> bool:
+    """Whether words choose a sweeper that searches, of which several may share a folder."""
+    named = [each.partition("=")[2] for each in words if each.startswith("hydra/sweeper=")]
+    return bool(named) and named[-1] not in KNOWN_BEFORE
+
 
 def with_folder_of_sweep(words: Sequence[str], swept: bool) -> list[str]:
     """Words in which ``sweep.resume=DIR`` has the sweep write into its folder.

@@ -74,7 +74,7 @@ class ForkLauncher(Launcher):
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         gpus = visible_gpus()
-        most = self.n_jobs or len(gpus) * self.jobs_per_gpu or cores_here()
+        most = jobs_at_a_time(self.n_jobs, self.jobs_per_gpu, len(gpus))
         slots = min(most, len(job_overrides))
         threads = threads_of_each(slots, self.threads)
         where = f", GPUs {','.join(gpus)}" if gpus else ""
@@ -114,6 +114,12 @@ class _Running:
     slot: int
     config: DictConfig
     process: JobProcess
+
+
+def jobs_at_a_time(n_jobs: int | None, jobs_per_gpu: int, num_gpus: int | None = None) -> int:
+    """Jobs that run side by side: as asked for, else so many a GPU, else one a core."""
+    gpus = len(visible_gpus()) if num_gpus is None else num_gpus
+    return n_jobs or gpus * jobs_per_gpu or cores_here()
 
 
 def visible_gpus() -> list[str]:

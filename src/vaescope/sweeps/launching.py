@@ -1,9 +1,11 @@
 """In front of every launcher: put jobs on record, and launch those that are missing."""
 
 import logging
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from vaescope.config.devices import refuse_in_sweep
 from vaescope.errors import ConfigError, JobKilledError, RunsFailedError, VaescopeError, first_line
 from vaescope.run_folder.locking import locked, wait_until_free
+from vaescope.scores.objective import DEFAULT
 from vaescope.sweeps.composing import ComposedOnce
 from vaescope.sweeps.engines import engine_of
 from vaescope.sweeps.journal import JobRecord, Journal
@@ -61,6 +64,7 @@ class RecordedLauncher(Launcher):
 
     def __init__(self, launcher: DictConfig) -> None:
         self.node, self._target = launcher, str(launcher.get("_target_"))
+        self._trials: dict[int, int] = {}  # of a search, by the number of the job
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -92,6 +96,27 @@ class RecordedLauncher(Launcher):
             RunFolderError: if another process works on this sweep.
             ConfigError: if a job was to have several devices.
         """
+        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        records, returned = self._complete(job_overrides, numbers)
+        return [returned[record.number] for record in records]
+
+    def launch_trials(self, trials: Mapping[int, Sequence[str]]) -> list[Job]:
+        """Run those jobs of a study's trials that have not finished.
+
+        Args:
+            trials: words of each by its number, which its folder gets if that is free.
+
+        Returns:
+            What their folders say then, in the same order.
+        """
+        records, _ = self._complete(list(trials.values()), list(trials), of_study=True)
+        assert self.journal is not None
+        return [read_job(self.journal, self.journal.records[each.number]) for each in records]
+
+    def _complete(
+        self, job_overrides: Sequence[Sequence[str]], numbers: Sequence[int], of_study: bool = False
+    ) -> tuple[list[JobRecord], dict[int, JobReturn]]:
+        """Run what is missing of some jobs; their records, and what came of them by number."""
         self._refuse_several_devices(job_overrides)
         folder = Path(self.config.hydra.sweep.dir).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,19 +124,22 @@ class RecordedLauncher(Launcher):
         with self._alone(folder):
             if self.journal is None:
                 self.journal = Journal(folder)
-            records = self._recorded(self.journal, job_overrides, initial_job_idx)
+            records = self._recorded(self.journal, job_overrides, numbers)
+            if of_study:
+                pairs = zip(records, numbers, strict=True)
+                self._trials = {record.number: number for record, number in pairs}
             jobs = {record.number: read_job(self.journal, record) for record in records}
             missing = [job.record for _, job in sorted(jobs.items()) if self._is_missing(job)]
             if len(missing) < len(jobs):
                 log.info("%d of %d jobs are missing in %s", len(missing), len(jobs), folder)
             finished = sum(job.state is State.FINISHED for job in jobs.values())
             standing = Standing(self.journal, missing, self.config.objective, finished)
-            with Watch(standing, live=self._target.endswith(QUIET)):
+            with Watch(standing, live=self._target.endswith(QUIET), lines=not of_study):
                 returned = self._run(self.journal, missing)
             for job in jobs.values():
                 if job.record.number not in returned:
                     returned[job.record.number] = self._returned(job)
-            return [returned[record.number] for record in records]
+            return records, returned
 
     def _refuse_several_devices(self, job_overrides: Sequence[Sequence[str]]) -> None:
         """Before a job is on record; what else chooses devices is found when a job runs."""
@@ -124,7 +152,7 @@ class RecordedLauncher(Launcher):
         return nullcontext() if is_search(self.config.hydra) else locked(folder)
 
     def _recorded(
-        self, journal: Journal, job_overrides: Sequence[Sequence[str]], first: int
+        self, journal: Journal, job_overrides: Sequence[Sequence[str]], numbers: Sequence[int]
     ) -> list[JobRecord]:
         """The record of each job, made where there is none."""
         records: list[JobRecord] = []
@@ -132,14 +160,16 @@ class RecordedLauncher(Launcher):
         search = is_search(self.config.hydra)
         with journal.alone():
             journal.add_command(_command())
-            free = max(journal.records, default=-1) + 1
-            for place, overrides in enumerate(job_overrides):
+            taken = set(journal.records)
+            free = max(taken, default=-1) + 1
+            for wanted, overrides in zip(numbers, job_overrides, strict=True):
                 words = tuple(w for w in overrides if not w.startswith("sweep."))
                 mark = self.loader.identity(self.config, words)
                 record = journal.by_identity.get(mark) or new.get(mark)
                 if record is None:
-                    number = max(free, first + place) if search else free
-                    free = number + 1
+                    number = wanted if search and wanted not in taken else free
+                    free = max(free, number + 1)
+                    taken.add(number)
                     record = JobRecord(number, mark, words, self._subdir(words, number))
                     new[mark] = record
                 records.append(record)
@@ -164,17 +194,21 @@ class RecordedLauncher(Launcher):
     def _is_missing(self, job: Job) -> bool:
         if job.state is State.FAILED:
             return job.killed or bool(self.config.sweep.retry)
-        return job.state is not State.FINISHED
+        return job.state not in (State.FINISHED, State.PRUNED)
 
     def _run(self, journal: Journal, records: Sequence[JobRecord]) -> dict[int, JobReturn]:
         """Launch jobs; what came of each, by its number."""
         held = self.engine.held(journal)  # their launcher was killed, but they were not
         free = [record for record in records if record.number not in held]
-        wait_until_free(written_to(journal.folder / record.folder) for record in free)
+        places = [written_to(journal.folder / record.folder) for record in free]
+        if is_search(self.config.hydra):  # another process may have the same trial
+            wait_until_free(places, math.inf)
+        wait_until_free(places)
         before = {record.number: record.folder for record in records}
         if _pack_of(self.config):
             free = pack_seeds(journal, free, lambda words: self.loader.identity(self.config, words))
         units = units_of(journal, [*free, *(each for each in records if each.number in held)])
+        units = [replace(unit, trial=self._trials.get(unit.number)) for unit in units]
         results = self._launch(journal, units)
         refused = [unit for unit in units if is_refused(journal, unit, results[unit.number])]
         if refused:
@@ -208,6 +242,10 @@ class RecordedLauncher(Launcher):
                         journal.add_killed(record.number, first_line(error))
         return returned
 
+    def _objective(self) -> Any:
+        given = self.config.objective
+        return DEFAULT if given is None and is_search(self.config.hydra) else given
+
     def _returned(self, job: Job) -> JobReturn:
         """What a sweeper is told of a job that was not run now."""
         result = JobReturn(overrides=job.record.overrides, status=JobStatus.COMPLETED)
@@ -217,7 +255,7 @@ class RecordedLauncher(Launcher):
                     f"job {job.name} failed before: {job.error}; "
                     f"run it again with: vaescope sweep retry {RecordedLauncher.folder}"
                 )
-            result.return_value = value_of(job, self.config.objective)
+            result.return_value = value_of(job, self._objective())
         except VaescopeError as error:
             result.status, result.return_value = JobStatus.FAILED, error
         return result

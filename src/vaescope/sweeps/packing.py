@@ -20,9 +20,11 @@ class Unit:
 
     Attributes:
         records: of the runs, by their seeds.
+        trial: of a search, that it is; None: it is none.
     """
 
     records: tuple[JobRecord, ...]
+    trial: int | None = None
 
     @property
     def number(self) -> int:
@@ -39,7 +41,8 @@ class Unit:
         """Words that make it."""
         first = self.records[0]
         if first.pack is None:
-            return list(first.overrides)
+            trial = [] if self.trial is None else [f"sweep.trial={self.trial}"]
+            return [*first.overrides, *trial]
         words = [word for word in first.overrides if not word.startswith(_OWN)]
         return [*words, f"seed={first.pack[0]}", f"ensemble.size={first.pack[1]}"]
 

@@ -15,14 +15,17 @@ from vaescope.errors import UntrustedError
 _FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 _OPTION = re.compile(r"[\w,\[\]()*/. -]*")  # names of options, several for a sweep
 _KEY = re.compile(r"(\+\+?|~)?[A-Za-z]\w*(\.[A-Za-z0-9]\w*)*")
-_NUMBERS = re.compile(r"[\w.+-]*")
-# of Hydra's own: how many at a time, how long to search, and what a scheduler gives a job
+_VALUES = re.compile(r"[\w.+,\[\]-]*")
+# of launchers, sweepers and schedulers: how many at a time, how long and how to search, what each gets
 _COUNTS = re.compile(
     r"hydra\.(launcher|sweeper)\."
-    r"(n_jobs|n_trials|jobs_per_gpu|max_batch_size|threads|timeout_min|signal_delay_s|mem_gb"
+    r"(n|n_jobs|n_trials|jobs_per_gpu|max_batch_size|threads|timeout_min|signal_delay_s|mem_gb"
     r"|cpus_per_task|gpus_per_node|array_parallelism|partition|account|qos|constraint"
-    r"|num_cpus|num_gpus|max_retries)"
+    r"|num_cpus|num_gpus|max_retries"
+    r"|seed|sampler|pruner|max_failures|study_name|direction)"
 )
+_BOUND = r"""["']?[\w/]+["']? *: *["'] *[<>]= *[-\d.e+]+ *["']"""
+_BOUNDS = re.compile(rf"hydra\.sweeper\.constraints=\{{ *{_BOUND}( *, *{_BOUND})* *\}}")
 _PLACE = re.compile(r"(path|dir|folder|file)", re.IGNORECASE)
 _WRITERS = ("callbacks", "logger", "trainer")
 _DATA = ("data.path", "data.factor_values", "data.original.path", "data.original.factor_values")
@@ -54,8 +57,10 @@ def _is_plain(word: str) -> bool:
     group = key.partition("@")[0].lstrip("+~")
     if group in (*NAMES, "hydra/launcher", "hydra/sweeper"):
         return bool(_OPTION.fullmatch(value)) and ".." not in value
+    if _BOUNDS.fullmatch(word):
+        return True
     if _COUNTS.fullmatch(key):
-        return bool(_NUMBERS.fullmatch(value))
+        return bool(_VALUES.fullmatch(value))
     if not _KEY.fullmatch(key) or key.lstrip("+~").startswith(("hydra", "output_dir")):
         return False
     names = key.lstrip("+~").split(".")

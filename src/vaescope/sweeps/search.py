@@ -10,9 +10,13 @@ from vaescope.config.overrides import as_typed
 from vaescope.errors import ConfigError
 from vaescope.scores import direction_of
 from vaescope.scores.objective import DEFAULT, objective_keys
+from vaescope.sweeps.command_line import KNOWN_BEFORE
 
 log = logging.getLogger(__name__)
 
+_NONE = object()
+
+_KNOWN_BEFORE = tuple(f".{name.capitalize()}Sweeper" for name in KNOWN_BEFORE)
 # where sweepers of Optuna, Nevergrad and Ax have which end is good
 DIRECTIONS: dict[str, dict[str, Any]] = {
     "direction": {"maximize": "maximize", "minimize": "minimize"},
@@ -24,7 +28,7 @@ DIRECTIONS: dict[str, dict[str, Any]] = {
 def is_search(hydra: Any) -> bool:
     """Whether Hydra's sweeper chooses the next jobs by what the ones before gave."""
     sweeper = str(hydra.sweeper.get("_target_"))
-    return hydra.mode is RunMode.MULTIRUN and not sweeper.endswith(".BasicSweeper")
+    return hydra.mode is RunMode.MULTIRUN and not sweeper.endswith(_KNOWN_BEFORE)
 
 
 def steer(config: DictConfig) -> None:
@@ -50,7 +54,7 @@ def steer(config: DictConfig) -> None:
     if any(key.startswith("test/") for key in keys):
         log.warning("%s: what a search has seen says nothing about other data", ", ".join(keys))
     for place, words in DIRECTIONS.items():
-        if OmegaConf.select(config.hydra.sweeper, place) is None:
+        if OmegaConf.select(config.hydra.sweeper, place, default=_NONE) is _NONE:
             continue
         given = [
             w

@@ -7,7 +7,15 @@ from typing import Any
 
 from vaescope.config.loading import read_settings
 from vaescope.errors import DataError
-from vaescope.run_folder.contents import CONFIG, ERROR, HYDRAS, REPORT, holds_state, last_error
+from vaescope.run_folder.contents import (
+    CONFIG,
+    ERROR,
+    HYDRAS,
+    PRUNED,
+    REPORT,
+    holds_state,
+    last_error,
+)
 from vaescope.run_folder.locking import is_at_work
 from vaescope.run_folder.scores import Scores, has_scores, read_scores
 from vaescope.sweeps.journal import JobRecord, Journal
@@ -20,6 +28,7 @@ class State(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     FAILED = "failed"
+    PRUNED = "pruned"
     STOPPED = "stopped"
 
 
@@ -60,6 +69,8 @@ def state_of(journal: Journal, record: JobRecord) -> State:
     failed = (folder / ERROR).is_file()
     if has_scores(folder) and (folder / REPORT).is_file() and not failed:
         return State.FINISHED
+    if (folder / PRUNED).is_file():
+        return State.PRUNED
     return State.FAILED if failed or record.number in journal.killed else State.STOPPED
 
 

@@ -12,6 +12,7 @@ from vaescope.run_folder.scores import write_scores
 from vaescope.sweeps.journal import Journal
 from vaescope.sweeps.results import counted, read_jobs
 from vaescope.sweeps.states import Job, State
+from vaescope.sweeps.study_file import print_study
 
 SHOWN = ("test/loss", "test/mig", "test/dto", "test/dto_active", "test/dto_active_chance")
 
@@ -43,6 +44,7 @@ def print_table_of(folder: Path) -> list[Job]:
 
 def _print(folder: Path, jobs: Sequence[Job]) -> None:
     print_jobs([_line(job) for job in jobs], SHOWN, f"{folder}: {counted(jobs)}")
+    print_study(folder)
 
 
 def write_csv(path: Path, jobs: Sequence[Job]) -> None:

@@ -36,7 +36,7 @@ class Standing:
         self.journal, self.objective = journal, objective
         self.open = dict.fromkeys((record.number for record in records), State.PENDING)
         self.num_jobs, self.num_before = len(records) + num_before, num_before
-        self.num_finished = self.num_failed = 0
+        self.num_finished = self.num_failed = self.num_pruned = 0
         self.key, self.direction = _first_of(objective)
         self.best: tuple[float, str] | None = None
         self.begun = time.time()
@@ -49,6 +49,8 @@ class Standing:
             if state is State.FINISHED:
                 self.num_finished += 1
                 self._compare(record)
+            elif state is State.PRUNED:
+                self.num_pruned += 1
             elif state is State.FAILED and self._failed_now(record):
                 self.num_failed += 1
             else:
@@ -66,9 +68,11 @@ class Standing:
         parts = [f"{self.num_before + self.num_finished} of {self.num_jobs} jobs finished"]
         if self.num_failed:
             parts.append(f"{self.num_failed} failed")
+        if self.num_pruned:
+            parts.append(f"{self.num_pruned} pruned")
         if running := len(self.running()):
             parts.append(f"{running} running")
-        ended = self.num_finished + self.num_failed
+        ended = self.num_finished + self.num_failed + self.num_pruned
         if ended and self.open:
             left = (time.time() - self.begun) / ended * len(self.open)
             parts.append(f"about {duration(left)} left")
@@ -102,11 +106,14 @@ class Watch:
     Args:
         standing: of the jobs.
         live: whether nothing but this writes to the terminal.
+        lines: whether lines are printed where there is no table.
         every: seconds between two looks.
     """
 
-    def __init__(self, standing: Standing, live: bool, every: float = 1.0) -> None:
-        self.standing, self.every = standing, every
+    def __init__(
+        self, standing: Standing, live: bool, lines: bool = True, every: float = 1.0
+    ) -> None:
+        self.standing, self.lines, self.every = standing, lines, every
         self._live = _live_table() if live and sys.stdout.isatty() else None
         self._said = ""
         self._end = threading.Event()
@@ -136,7 +143,7 @@ class Watch:
                 self._live.update(_table(self.standing), refresh=True)
                 continue
             ended = f"{self.standing.num_finished} {self.standing.num_failed}"
-            if ended not in ("0 0", self._said):
+            if self.lines and ended not in ("0 0", self._said):
                 print(self.standing.line(), flush=True)
             self._said = ended
 
