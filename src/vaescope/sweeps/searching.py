@@ -124,6 +124,7 @@ class OptunaSweeper(Sweeper):
         if self.pruner is not None and (len(self.keys) > 1 or self.keys[0][:4] != "val/"):
             raise ConfigError("hydra.sweeper.pruner needs one objective, of the validation part")
         self.folder.mkdir(parents=True, exist_ok=True)
+        RecordedLauncher.folder = self.folder  # of which a table is printed at the end
         study = self._open(space, directions)
         record_sweep(self.config)
         if self.config.sweep.retry:
