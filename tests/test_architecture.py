@@ -74,7 +74,7 @@ ARROWS = {
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
     "updates": {"callbacks", "data", "ensemble", "errors", "minibatch", "models"},
-    "sweeps": TEXTS | {"config", "report", "run_folder", "scores", "stopping"},
+    "sweeps": TEXTS | {"nested", "config", "report", "run_folder", "scores", "stopping"},
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}

@@ -16,7 +16,7 @@ _FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 _OPTION = re.compile(r"[\w,\[\]()*/. -]*")  # names of options, several for a sweep
 _KEY = re.compile(r"(\+\+?|~)?[A-Za-z]\w*(\.[A-Za-z0-9]\w*)*")
 _VALUES = re.compile(r"[\w.+,\[\]-]*")
-# of launchers, sweepers and schedulers: how many at a time, how long and how to search, what each gets
+# of launchers, sweepers and schedulers: how many at a time, how to search, what each job gets
 _COUNTS = re.compile(
     r"hydra\.(launcher|sweeper)\."
     r"(n|n_jobs|n_trials|jobs_per_gpu|max_batch_size|threads|timeout_min|signal_delay_s|mem_gb"
