@@ -73,7 +73,8 @@ def test_a_search_that_is_killed_twice_is_one_study_of_30_trials(tmp_path):
     assert sum(attempts) <= 32
     middle = better_half()
     values = [trial.value for trial in made]
-    assert sum(value > middle for value in values) > 20  # of random points it would be 15
+    # behind ten random ones; of 20 random points more than 14 are in 2 cases of 100
+    assert sum(value > middle for value in values[10:]) > 14
     assert max(values) > 0.95
     best = found(tmp_path)
     assert set(best["importance"]["val/mig"]) == {"optimizer.lr", "latent_dim"}
