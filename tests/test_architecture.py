@@ -95,6 +95,7 @@ ARROWS = {
     "commands": LEAVES
     | TEXTS
     | {
+        "callbacks",
         "config",
         "dashboard",
         "data",
