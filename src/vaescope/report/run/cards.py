@@ -144,7 +144,9 @@ def _polarization(numbers: Numbers) -> Card | None:
     if not values:
         return None
     gap, share = fmean(values), numbers.get("polarized_share")
-    since = f"below 3 % in the last {100 * fmean(share):.0f} % of training" if share else ""
+    since = ""
+    if share and fmean(share) > 0:
+        since = f"below 3 % in the last {100 * fmean(share):.0f} % of training"
     return Card(
         "Δ_KL",
         _percent(gap),

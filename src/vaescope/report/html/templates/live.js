@@ -36,14 +36,14 @@
     sliders.forEach((each, i) => each.place(code[live.sliders[i]]));
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => {  // once for all that happens meanwhile
       waiting = false;
       if (weights) {
         const start = performance.now();
         paint(decode(live.layers, weights, code).values);
         told.textContent = `decoded here, in ${Math.round(performance.now() - start)} ms`;
       } else cut();
-    });
+    }, 0);
   }
 
   // a network that does not run here: images that were decoded beforehand
