@@ -7,7 +7,8 @@ import torch
 import vaescope
 from builders.composition import composed
 from vaescope.config.loading import build
-from vaescope.data import Pairs
+from vaescope.data import ArraysDataModule, Pairs
+from vaescope.data.sets.modified.originals import name_of, offered
 from vaescope.errors import ConfigError, DataError, InputError
 
 
@@ -84,6 +85,12 @@ def test_factors_are_columns_by_name():
     data = vaescope.load_data(np.zeros((40, 8, 8)), factors=columns)
     assert data.factors.names == ("shade", "width")
     assert data.factors.kinds == ("categorical", "continuous")
+
+
+def test_images_in_memory_do_not_stand_for_files_of_ones_own():
+    assert offered()["arrays"] is ArraysDataModule
+    with pytest.raises(ConfigError, match="take data=arrays"):
+        name_of(vaescope.load_data(np.zeros((20, 8, 8))))
 
 
 @pytest.mark.parametrize(

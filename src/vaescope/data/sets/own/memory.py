@@ -20,7 +20,6 @@ from vaescope.data.sets.own.layouts import (
     view_as_rows,
 )
 from vaescope.data.sets.own.pixel_values import PixelValues
-from vaescope.data.sources import source_of
 from vaescope.errors import DataError, InputError
 from vaescope.ranges import Real
 
@@ -41,7 +40,6 @@ class MemoryDataModule(FactorDataModule):
     """
 
     dataset_class = OwnImages
-    data_source = source_of("arrays")
 
     images: Any = None
     factor_values: Any = None
