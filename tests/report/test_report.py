@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 
@@ -93,3 +94,22 @@ def test_curves_are_drawn_of_what_was_logged():
         "Agreement of seeds",
     ]
     assert curves({}) == []
+
+
+def test_names_of_factors_are_text_for_the_script_of_the_page(tmp_path):
+    leave(tmp_path, (0,))
+    evil = "</script><script>alert(1)</script>"
+    about = {"information": [0.9], "chance": [0.0], "noise": [0.0], "cosines": [1.0]}
+    numbers = {"number": 0, "is_used": True, "std": 1.0, "sigma": 0.1, "length": 1.0}
+    split = {"seed": 0, "split": "test", "num_samples": 9, "num_jacobians": 9}
+    factors = {"factors": [evil], "varying": [True], "ceilings": [1.0]}
+    latents = {**split, **factors, "latents": [numbers | about]}
+    (tmp_path / "latents.json").write_text(json.dumps(latents))
+    rows = {"shape": [1, 1, 1], "sliders": [0], "reach": [3.0], "codes": [[0.0]], "images": [evil]}
+    decoder = rows | {"directions": [[[1.0]]], "stretches": [[1.0]], "layers": [], "weights": evil}
+    (tmp_path / "decoder.json").write_text(json.dumps(decoder))
+    page = write_report(tmp_path).read_text()
+    assert "alert(1)" in page
+    assert evil not in page
+    (data,) = re.findall('id="live-data">(.*?)</script>', page, flags=re.S)
+    assert json.loads(data)["names"] == [f"z0: {evil}, 90 %"]

@@ -21,7 +21,7 @@ class Field:
     @property
     def is_strong(self) -> bool:
         """Whether the text needs the colour that is read on a strong ground."""
-        return self.strength > 0.55
+        return self.strength > 0.68
 
 
 @dataclass(frozen=True)
