@@ -1,4 +1,4 @@
-"""Every score is in a table once: ours, the panel's and a user's own, whose package is elsewhere."""
+"""Every score is in a table once: ours, the panel's and a user's own, if not loaded here."""
 
 from vaescope.report.run.score_tables import panel_lines, score_lines
 from vaescope.report.terminal import print_scores

@@ -24,6 +24,10 @@ _RATIOS = {
 }
 _SCHEDULED = ("weight_", "target_")
 _TOTALS = ("loss", "loss_final_weights")
+_OF_TOTALS = (
+    " Then their sums: loss with the weights of the step in both splits; with final weights, which "
+    "compares across steps, in validation."
+)
 _USED = 0.1  # nats from which on a latent is said to carry information
 _NAMED = 7  # latents with a colour and a label; the rest share the last colour
 _GREY = 6
@@ -71,17 +75,16 @@ def _losses(series: AllSeries) -> Curves | None:
     ours = [n for n in dict.fromkeys(trained) if not n.startswith(("steps_", *_SCHEDULED))]
     terms = [name for name in ours if name not in _TOTALS]
     charts = _of_both_splits(series, terms, "per observation")
-    charts += _of_both_splits(series, [n for n in _TOTALS if n in named.values()], "weighted sum")
-    if not charts:
+    totals = _of_both_splits(series, [n for n in _TOTALS if n in named.values()], "weighted sum")
+    if not charts + totals:
         return None
     moved = [f"{n} {_change(series[f'val/{n}'])}" for n in terms if f"val/{n}" in series]
     said = f" In validation: {'; '.join(moved)}." if moved else ""
     return Curves(
         "Losses",
         "Terms without their weights, one colour each: means over validation images (solid), "
-        f"single training batches (faint).{said} Then their sums: loss with the weights of the "
-        "step in both splits; with final weights, which compares across steps, in validation.",
-        charts,
+        f"single training batches (faint).{said}{_OF_TOTALS if totals else ''}",
+        charts + totals,
     )
 
 
