@@ -36,17 +36,20 @@ class HeatRow:
 
 
 def knowledge(found: Latents, latent: Latent) -> list[float]:
-    """How much a latent knows of each factor: 0, as of shuffled ones, to 1, as one equal to it."""
-    columns = zip(latent.information, latent.chance, found.ceilings, strict=True)
-    return [min(1.0, max(0.0, (i - c) / (top - c))) if top > c else 0.0 for i, c, top in columns]
+    """How much a latent knows of each factor: 0, what shuffles bring, to 1, as one equal to it."""
+    columns = zip(latent.information, latent.chance, latent.noise, found.ceilings, strict=True)
+    return [
+        min(1.0, (share - chance) / (ceiling - chance))
+        if ceiling > chance and share > chance + _CLEAR * noise
+        else 0.0
+        for share, chance, noise, ceiling in columns
+    ]
 
 
 def latent_name(found: Latents, latent: Latent) -> str:
     """``z8: position y, 92 %``: what it knows most about, and a second factor that is near."""
     known = knowledge(found, latent)
-    columns = zip(latent.information, latent.chance, latent.noise, strict=True)
-    clear = [share > chance + _CLEAR * noise for share, chance, noise in columns]
-    order = sorted((k for k in range(len(known)) if clear[k]), key=lambda k: -known[k])
+    order = sorted(range(len(known)), key=lambda k: -known[k])
     if not order or known[order[0]] < _SOME:
         return f"z{latent.number}"
     named = [k for k in order[:2] if known[k] >= max(_SOME, _BESIDE * known[order[0]])]

@@ -28,9 +28,9 @@ def heat_maps(found: Latents | None, several: bool) -> dict[str, Any] | None:
     if used and used[0].sigma is None:
         by = "the one that varies most first"
     about_factors = (
-        "Left: how much a latent knows of each factor, in percent: 0 as of shuffled factors, 100 "
-        "as a latent that is equal to the factor (information in 20 bins of equal width, over "
-        f"{found.num_samples:,} images of the {found.split} part). Then: "
+        "Left: how much a latent knows of each factor, in percent: 0 no more than of shuffled "
+        "ones, 100 as a latent that is equal to the factor (information in 20 bins of equal "
+        f"width, over {found.num_samples:,} images of the {found.split} part). Then: "
         if found.factors
         else ""
     )
