@@ -244,8 +244,7 @@ class FactorDataModule(pl.LightningDataModule):
 
     @property
     def _own(self) -> BatchSlice:
-        trainer: Any = self.trainer
-        return BatchSlice(trainer.global_rank, trainer.world_size) if trainer else BatchSlice()
+        return BatchSlice(t.global_rank, t.world_size) if (t := self.trainer) else BatchSlice()
 
     @property
     def _root_device(self) -> torch.device:
