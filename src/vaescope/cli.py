@@ -131,8 +131,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
         words = _resumed(words)
     if command in FIRST_WORDS:
         words = _with_first(words, *FIRST_WORDS[command])
-    if command == "report":
-        words = _with_folders(words)
+    words = _with_folders(words) if command == "report" else words
     words = _for_hydra(words)
     _refuse_links(words, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *words]

@@ -292,7 +292,7 @@ def test_it_is_the_inner_method_in_all_that_others_ask_of_it():
     plain = {"posteriors", "only_these", "any_prior", "normals"}
     handed_on = {name for name in own if not name.startswith("_")} - plain
     assert {"terms", "weights", "targets", "draw_noise", "beta_at", "schedule_end"} <= handed_on
-    assert handed_on <= vars(SemiSupervised).keys()
+    assert handed_on <= vars(SemiSupervised).keys() | vars(model).keys()
     assert model.encoder is model.unsupervised.encoder
     model.num_images = 17
     assert model.unsupervised.data_size == model.data_size == 17

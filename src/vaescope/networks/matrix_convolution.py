@@ -1,27 +1,7 @@
 """Convolutions as matrix products (im2col), of which those of many networks are one batched one."""
 
-from functools import partial
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-def patches(image: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
-    """What the kernel of a layer sees at each of its places.
-
-    Args:
-        image: ``[B, C, H, W]``.
-        layer: its kernel, stride and padding.
-
-    Returns:
-        ``[B, H', W', C * kernel height * kernel width]``.
-    """
-    (height, width), (down, right) = layer.kernel_size, layer.stride
-    above, left = _padding(layer)
-    padded = F.pad(image, (left, left, above, above))
-    windows = padded.unfold(2, height, down).unfold(3, width, right)
-    return windows.permute(0, 2, 3, 1, 4, 5).flatten(3)
 
 
 class MatrixConv2d(nn.Conv2d):
@@ -29,10 +9,13 @@ class MatrixConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Images ``[B, C, H, W]`` to ``[B, C', H', W']``."""
-        seen = patches(input, self)
-        made = seen.flatten(0, 2) @ self.weight.flatten(1).T
+        pads = _padding(self)
+        patches = F.unfold(input, self.kernel_size, padding=pads, stride=self.stride)
+        made = patches.transpose(1, 2).flatten(0, 1) @ self.weight.flatten(1).T
         made = made if self.bias is None else made + self.bias.to(made)
-        return made.unflatten(0, seen.shape[:3]).permute(0, 3, 1, 2)
+        sizes = zip(input.shape[2:], self.kernel_size, self.stride, pads, strict=True)
+        places = [(n + 2 * pad - kernel) // stride + 1 for n, kernel, stride, pad in sizes]
+        return made.unflatten(0, (len(input), *places)).permute(0, 3, 1, 2)
 
 
 class MatrixConvTranspose2d(nn.ConvTranspose2d):
@@ -40,14 +23,12 @@ class MatrixConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Images ``[B, C, H, W]`` to ``[B, C', H', W']``."""
-        places = (len(input), *input.shape[2:])
+        pads = _padding(self)
         columns = input.permute(0, 2, 3, 1).flatten(0, 2) @ self.weight.flatten(1)
-        sizes = zip(places[1:], self.kernel_size, self.stride, _padding(self), strict=True)
+        patches = columns.unflatten(0, (len(input), -1)).transpose(1, 2)
+        sizes = zip(input.shape[2:], self.kernel_size, self.stride, pads, strict=True)
         shape = [(n - 1) * stride - 2 * pad + kernel for n, kernel, stride, pad in sizes]
-        blank = columns.new_zeros(len(input), self.out_channels, *shape)
-        # adding patches up is the transpose of taking them apart
-        _, add_up = torch.func.vjp(partial(patches, layer=self), blank)[:2]
-        (made,) = add_up(columns.unflatten(0, places))
+        made = F.fold(patches, shape, self.kernel_size, padding=pads, stride=self.stride)
         return made if self.bias is None else made + self.bias.to(made)[:, None, None]
 
 
@@ -63,6 +44,7 @@ def use_matrix_products(network: nn.Module) -> int:
         The number of layers that were changed.
 
     Example:
+        >>> import torch
         >>> layer = nn.Conv2d(1, 2, 3)
         >>> image, before = torch.ones(1, 1, 4, 4), layer(torch.ones(1, 1, 4, 4))
         >>> use_matrix_products(layer), torch.allclose(layer(image), before)

@@ -1,6 +1,5 @@
 """The launcher ``ray``: jobs on a Ray cluster, each in a process of its own."""
 
-import importlib
 import importlib.util
 import logging
 import os
@@ -130,7 +129,8 @@ class RayLauncher(Launcher):
         local = self.address is None
         for name, value in (_QUIET | (_closed() if local else {})).items():
             os.environ.setdefault(name, value)
-        ray = importlib.import_module("ray")
+        import ray
+
         if ray.is_initialized():
             return ray
         given = {"address": self.address} if self.address else _local()
@@ -244,7 +244,8 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     Raises:
         VaescopeError: that concerns all jobs.
     """
-    exceptions = importlib.import_module("ray.exceptions")
+    from ray import exceptions
+
     try:
         return future.result()
     except exceptions.RayTaskError as error:
