@@ -27,7 +27,7 @@ class MatrixConvTranspose2d(nn.ConvTranspose2d):
         columns = input.permute(0, 2, 3, 1).flatten(0, 2) @ self.weight.flatten(1)
         patches = columns.unflatten(0, (len(input), -1)).transpose(1, 2)
         sizes = zip(input.shape[2:], self.kernel_size, self.stride, pads, strict=True)
-        shape = [(n - 1) * stride - 2 * pad + kernel for n, kernel, stride, pad in sizes]
+        shape = tuple((n - 1) * stride - 2 * pad + kernel for n, kernel, stride, pad in sizes)
         made = F.fold(patches, shape, self.kernel_size, padding=pads, stride=self.stride)
         return made if self.bias is None else made + self.bias.to(made)[:, None, None]
 
