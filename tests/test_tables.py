@@ -3,15 +3,18 @@
 ``pytest tests/test_tables.py --update-tables`` writes them anew, between ``<!-- table: NAME -->``
 and ``<!-- end of table -->`` in the README or in ``docs/``. A method's record is its class: the
 first line and the ``Source:`` of its docstring, ``needs`` and ``posteriors``; a statistic's the
-first line of its class and, as a score's, what ``vaescope.scores`` has.
+first line of its class and, as a score's, what ``vaescope.scores`` has. Groups and settings are
+those of ``conf/train.yaml``; Python names have the first lines of their docstrings.
 """
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+import vaescope
 import vaescope.models
 import vaescope.statistics
 from vaescope.config.loading import config_dir
@@ -19,6 +22,9 @@ from vaescope.scores import FAMILIES, INFORMATION, PANEL_SCORES, STATISTICS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+TRAIN = Path(config_dir(), "train.yaml")
 
 
 def options(group):
@@ -68,7 +74,7 @@ def statistics():
     yield "| `statistics=` | numbers | what |"
     for name, offered in options("statistics").items():
         scores = STATISTICS.get(offered[0], ())
-        logged = codes(f"{s.group}/{s.name}" for s in scores) or "the scores below, as `val/mig`"
+        logged = codes(f"{s.group}/{s.name}" for s in scores) or "[scores](scores.md), as `val/mig`"
         what = first_line(getattr(vaescope.statistics, name))
         yield f"| {codes(offered)} | {logged} | {what} |"
 
@@ -89,19 +95,58 @@ def asked(score):
     return cell(f"{score.meaning.rstrip('.')} ({score.range_and_good_end})")
 
 
-@pytest.mark.parametrize("table", [methods, statistics, scores], ids=lambda table: table.__name__)
+def groups():
+    yield "| group | chosen by default | options |"
+    defaults = yaml.safe_load(TRAIN.read_text(encoding="utf-8"))["defaults"]
+    for entry in (entry for entry in defaults if isinstance(entry, dict)):
+        ((group, chosen),) = entry.items()
+        names = sorted(path.stem for path in Path(config_dir(), group).glob("*.yaml"))
+        if names:
+            chosen = chosen if isinstance(chosen, list) else [chosen] if chosen else []
+            yield f"| `{group}` | {codes(chosen) or 'none'} | {codes(names)} |"
+
+
+def settings():
+    yield "| setting | default | what |"
+    lines = TRAIN.read_text(encoding="utf-8").partition("\nseed:")[2].partition("\nhydra:")[0]
+    above = ""
+    for line in f"seed:{lines}".splitlines():
+        indent, name, value, what = re.match(r"( *)(\w+): *(.*?) *(?:# *(.*))?$", line).groups()
+        above = above if indent else "" if value else f"{name}."
+        if value:
+            key = f"{above}{name}" if indent else name
+            yield f"| `{key}` | `{value}` | {cell(what or '')} |"
+
+
+def python():
+    yield "| name | what |"
+    for name in vaescope.__all__:
+        thing = getattr(vaescope, name)
+        yield f"| `vaescope.{name}` | {first_line(thing)} |"
+        for inner, value in sorted(vars(thing).items() if inspect.ismodule(thing) else ()):
+            public = inspect.isclass(value) or inspect.isfunction(value)
+            if public and inner[0] != "_" and value.__module__.startswith(f"vaescope.{name}."):
+                yield f"| `vaescope.{name}.{inner}` | {first_line(value)} |"
+
+
+TABLES = [methods, statistics, scores, groups, settings, python]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_tables_are_those_of_the_records(table, request):
     head, *lines = table()
     made = "\n".join((head, "|" + "---|" * (head.count(" |")), *lines))
     place = re.compile(
-        rf"(<!-- table: {table.__name__} -->\n)(.*?)(\n<!-- end of table -->)", re.DOTALL
+        rf"(<!-- table: {table.__name__} -->\n)(.*?)(\n?<!-- end of table -->)", re.DOTALL
     )
     found = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
     found = {path: text for path, text in found.items() if place.search(text)}
     assert len(found) == 1, f"<!-- table: {table.__name__} --> stands in {list(found)}"
     ((path, text),) = found.items()
     if request.config.getoption("--update-tables"):
-        path.write_text(place.sub(lambda m: m[1] + made + m[3], text), encoding="utf-8")
+        path.write_text(
+            place.sub(lambda m: m[1] + made + "\n" + m[3].lstrip(), text), encoding="utf-8"
+        )
     else:
         assert place.search(text)[2] == made, "pytest tests/test_tables.py --update-tables"
 

@@ -1,4 +1,4 @@
-"""A package of the user's, installed beside vaescope: the example of docs/own_code.md."""
+"""A package of the user's, installed beside vaescope: the example of docs/how-to/own_code.md."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from vaescope.scores import FAMILIES, PANEL_SCORES
 from vaescope.scores.lookup import RECORDS
 
 MYLAB = Path(__file__).parent / "mylab"
-DOC = Path(__file__).parents[2] / "docs" / "own_code.md"
+DOC = Path(__file__).parents[2] / "docs" / "how-to" / "own_code.md"
 MODULES = ("mylab", "mylab.methods", "mylab.data", "mylab.scores")
 
 

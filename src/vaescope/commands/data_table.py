@@ -1,4 +1,4 @@
-"""The table of data sets, as ``vaescope data list`` prints it and the README has it."""
+"""The table of data sets, as ``vaescope data list`` prints it and docs/reference/data.md has it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Row:
 
     @property
     def markdown(self) -> str:
-        """A line of the README's table."""
+        """A line of the table in Markdown."""
         source = self.source
         links = [f"[{found.short}]({found.address})" for found in source.publications]
         factors = "; ".join(part for part in (self.factors, source.note) if part)
@@ -89,7 +89,7 @@ def _row(name: str, settings: Mapping[str, Any]) -> Row:
 
 
 def markdown_table() -> str:
-    """The README's table of data sets."""
+    """The table of data sets in docs/reference/data.md."""
     head = [f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|"]
     return "\n".join([*head, *(row.markdown for row in rows())]) + "\n"
 

@@ -35,7 +35,7 @@ class Publication:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """What a data set is made from; read by ``vaescope data``, the data page and the README."""
+    """What a data set is made from; read by ``vaescope data``, the data page and docs/reference."""
 
     option: str = ""  # its name in the group `data`; that of files that can be fetched
     title: str = ""  # its name, for people; empty: that of its class
