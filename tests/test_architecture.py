@@ -112,8 +112,8 @@ ARROWS = {
     | TEXTS
     | {"config", "data", "distributions", "experiment", "models", "run_folder", "scores"},
     "api": LEAVES
-    | {"commands", "config", "data", "experiment", "models", "panel", "run_folder", "scores"}
-    | {"stopping"},
+    | {"commands", "config", "data", "experiment", "models", "panel", "report", "run_folder"}
+    | {"scores", "stopping"},
     "cli": TEXTS
     | {"__version__", "commands", "config", "run_folder", "stopping", "sweeps", "timing"},
 }

@@ -1,7 +1,8 @@
 """Train VAEs, measure how their latents align with generative factors, and see why.
 
-From Python: ``load_data``, the methods in ``models``, ``train``, ``load``, ``evaluate`` and
-``alignment.dto``. Each is loaded when it is used; ``import vaescope`` loads no torch.
+From Python: ``load_data``, the methods in ``models``, ``train``, ``load``, ``load_runs``,
+``evaluate`` and ``alignment.dto``. Each is loaded when it is used; ``import vaescope`` loads no
+torch.
 """
 
 from importlib import import_module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         statistics,
     )
     from vaescope.api.loading_data import load_data
+    from vaescope.api.run_tables import load_runs
     from vaescope.api.runs import Run, load, train
     from vaescope.api.scoring_codes import evaluate
 
@@ -34,6 +36,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_data",
+    "load_runs",
     "metrics",
     "models",
     "networks",
@@ -49,6 +52,7 @@ _HOMES = {
     **dict.fromkeys(("Run", "load", "train"), "vaescope.api.runs"),
     "evaluate": "vaescope.api.scoring_codes",
     "load_data": "vaescope.api.loading_data",
+    "load_runs": "vaescope.api.run_tables",
 }
 
 

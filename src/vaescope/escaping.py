@@ -4,6 +4,7 @@ For Hydra's words see ``config.overrides``; pages are escaped by ``report.html.r
 """
 
 import re
+import unicodedata
 
 from rich.text import Text
 
@@ -13,6 +14,19 @@ _OBEYED = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "·": r"$\cdot$",
+    "²": "$^2$",
+    "…": r"\ldots{}",
+}
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 # what begins a list, a heading or a rule
 _BLOCK = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+](?!\d)|[=#]))")
@@ -53,3 +67,22 @@ def markdown_code(text: object) -> str:
     shown = printable(text)
     plain = shown.strip() == shown and not set(shown) & set("`<>&|")
     return f"`{shown}`" if shown and plain else for_markdown(shown)
+
+
+def for_latex(text: object) -> str:
+    r"""For LaTeX, in a table's cell or outside: no sign is a command; Greek letters are formulas.
+
+    Example:
+        >>> print(for_latex("Δ_KL of 5 %"))
+        $\Delta$\_KL of 5 \%
+    """
+    return "".join(_LATEX.get(sign) or _greek(sign) for sign in printable(text))
+
+
+def _greek(sign: str) -> str:
+    r"""``$\sigma$`` for σ, other signs as they are."""
+    name = unicodedata.name(sign, "")
+    if not re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER [A-Z]+", name):
+        return sign
+    letter = name.rpartition(" ")[2].lower().replace("lamda", "lambda")
+    return f"$\\{letter if sign.islower() else letter.capitalize()}$"

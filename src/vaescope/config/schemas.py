@@ -190,6 +190,9 @@ class ReportSchema(MachineSchema):
     scores: Any = None
     group_by: Any = None
     sort: str | None = None
+    csv: str | None = None
+    parquet: str | None = None
+    latex: str | None = None
 
 
 @dataclass

@@ -12,6 +12,7 @@ from vaescope.files import write_json, write_text
 from vaescope.report.comparison.figures import scatter, shown, strip
 from vaescope.report.comparison.rows import BESIDE, Comparison, compare_runs, correlation_lines
 from vaescope.report.comparison.seed_groups import Group
+from vaescope.report.comparison.table_files import check_table_files, write_table_files
 from vaescope.report.html.render import inline_svg, rendered
 from vaescope.report.html.tables import markdown_table, mean_and_std
 from vaescope.report.terminal import print_table
@@ -56,6 +57,7 @@ def compare(plain: Mapping[str, Any], runs: Sequence[FoundRun] | None = None) ->
     entries, scores, group_by = (_texts(k, plain[k]) for k in ("runs", "scores", "group_by"))
     if not entries:
         raise ConfigError("runs: none given; say runs=[FOLDER,...]")
+    check_table_files(plain)
     found = find_runs(entries) if runs is None else runs
     comparison = compare_runs(found, scores or None, group_by, plain["sort"])
     columns, models = columns_of(comparison), sum(len(g.members) for g in comparison.groups)
@@ -73,8 +75,10 @@ def compare(plain: Mapping[str, Any], runs: Sequence[FoundRun] | None = None) ->
     page = content | _page(content, comparison.groups, columns)
     for template, name in (("comparison.md", "comparison.md"), ("comparison.html", "report.html")):
         write_text(folder / name, rendered(template, page) + "\n")
+    table = _table(comparison.groups, [column for column in columns if column.is_score])
+    files = [folder / "report.html", *write_table_files(plain, found, *table)]
     forget_error(folder)
-    _print(content, comparison.groups, columns, folder / "report.html")
+    _print(content, table, files)
     return folder / "report.html"
 
 
@@ -215,11 +219,11 @@ def _strip(group: Group, column: Column, ranges: Ranges) -> str:
 
 
 def _print(
-    content: Mapping[str, Any], groups: Sequence[Group], columns: Sequence[Column], report: Path
+    content: Mapping[str, Any], table: tuple[list[str], list[list[str]]], files: Sequence[Path]
 ) -> None:
     notes = []
     for line in content["remarks"]:
         seed = f", seed {line['seed']}" if line["seed"] is not None else ""
         notes.append(f"{line['run']} ({line['method']} on {line['data']}{seed}): {line['reason']}")
-    head, body = _table(groups, [column for column in columns if column.is_score])
-    print_table(head, body, content["title"], [*notes, f"report: {report}"])
+    written = [f"table: {path}" for path in files[1:]]
+    print_table(*table, content["title"], [*notes, f"report: {files[0]}", *written])
