@@ -1,7 +1,8 @@
 """Configurations of a sweep's jobs: files are put together once for all that choose the same."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -29,10 +30,16 @@ class ComposedOnce:
 
     Args:
         loader: of Hydra.
+
+    Attributes:
+        only_checks: whether a configuration is asked for only to see that there is one, as
+            sweepers do before they launch jobs: all of them are one draft then.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader = loader
+        self.only_checks = False
+        self._drafts: dict[tuple[str, ...], DictConfig] = {}
         self._kept: dict[tuple[str, ...], DictConfig] = {}
         self._settings: dict[tuple[tuple[str, ...], tuple[str, ...]], DictConfig] = {}
         self._groups: dict[str, bool] = {}
@@ -54,11 +61,22 @@ class ComposedOnce:
         """
         try:
             parsed = [_parsed(word) for word in sweep_overrides]
+            if self.only_checks:
+                return self._draft(master_config, parsed)
             config = self._composed(master_config, parsed)
         except _MISTAKES:  # Hydra has the words for them
             return self.loader.load_sweep_config(master_config, list(sweep_overrides))
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
+
+    @contextmanager
+    def for_jobs(self) -> Iterator[None]:
+        """In the block, configurations are for jobs; behind it, for checks."""
+        self.only_checks = False
+        try:
+            yield
+        finally:
+            self.only_checks = True
 
     def identity(self, master: DictConfig, words: Sequence[str]) -> str:
         """The identity of a job (``config.comparing``), without a configuration of its own.
@@ -100,11 +118,15 @@ class ComposedOnce:
             self._kept[key] = self.loader.load_configuration(key[0], list(key[1:]), RunMode.RUN)
         return key, [parsed[n] for n in later]
 
+    def _draft(self, master: DictConfig, parsed: Sequence[Override]) -> DictConfig:
+        key, later = self._split(master, parsed)
+        if key not in self._drafts:
+            self._drafts[key] = copy.deepcopy(self._kept[key])
+        return _set(self._drafts[key], later)
+
     def _composed(self, master: DictConfig, parsed: Sequence[Override]) -> DictConfig:
         key, later = self._split(master, parsed)
-        config = copy.deepcopy(self._kept[key])
-        for override in later:
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        config = _set(copy.deepcopy(self._kept[key]), later)
         tasks = [o for o in parsed if not o.is_hydra_override()]
         added = [str(o.input_line) for o in parsed if o.is_hydra_override()]
         with read_write(config), open_dict(config):
@@ -129,6 +151,12 @@ class ComposedOnce:
             name = str(master.hydra.job.config_name)
             self._groups[key] = bool(self.loader.get_group_options(key, None, name, places))
         return not self._groups[key]
+
+
+def _set(config: DictConfig, values: Sequence[Override]) -> DictConfig:
+    for override in values:
+        OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+    return config
 
 
 def _first_plain(parsed: Sequence[Override]) -> int:

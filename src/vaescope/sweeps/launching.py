@@ -78,6 +78,7 @@ class RecordedLauncher(Launcher):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         self.engine = engine_of(self.inner, config)
+        self.loader.only_checks = True
         self.journal: Journal | None = None
 
     def launch(
@@ -117,11 +118,12 @@ class RecordedLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], numbers: Sequence[int], of_study: bool = False
     ) -> tuple[list[JobRecord], dict[int, JobReturn]]:
         """Run what is missing of some jobs; their records, and what came of them by number."""
-        self._refuse_several_devices(job_overrides)
+        with self.loader.for_jobs():
+            self._refuse_several_devices(job_overrides)
         folder = Path(self.config.hydra.sweep.dir).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         RecordedLauncher.folder = folder
-        with self._alone(folder):
+        with self.loader.for_jobs(), self._alone(folder):
             if self.journal is None:
                 self.journal = Journal(folder)
             records = self._recorded(self.journal, job_overrides, numbers)
