@@ -76,6 +76,8 @@ def test_what_is_named_is_taken():
     ("images", "network", "likelihood"),
     [
         (np.zeros((20, 64, 64)), "conv64", "Bernoulli"),
+        (np.zeros((20, 17, 40, 3)), "conv", "Bernoulli"),
+        (np.zeros((20, 15, 40, 3)), "mlp", "Bernoulli"),
         (np.zeros((20, 6)), "mlp", "Gaussian"),
     ],
 )

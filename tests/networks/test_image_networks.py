@@ -11,7 +11,14 @@ from torch import nn
 from torch.func import functional_call, jacfwd, jacrev, stack_module_state, vmap
 
 from vaescope import networks
-from vaescope.networks import burgess64, discriminator, spatial_broadcast, wide_residual
+from vaescope.networks import (
+    burgess64,
+    conv,
+    conv64,
+    discriminator,
+    spatial_broadcast,
+    wide_residual,
+)
 from vaescope.networks.sizes import fitting
 from vaescope.networks.wide_resnet import ResidualBlock
 
@@ -92,6 +99,16 @@ def test_wide_residual_doubles_its_channels_at_every_halving(width, num_blocks):
     assert size(decoder) == doubled + dense(10, 16 * w * 4 * 4) + 2 * w + convolution(w, 3, 3)
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_conv_at_64_is_conv64_but_for_two_kernels(colours):
+    encoder, decoder = conv((colours, 64, 64), 20, 10)
+    encoder_64, decoder_64 = conv64((colours, 64, 64), 20, 10)
+    assert str(decoder) == str(decoder_64)
+    larger = (convolution(32, 64, 4), convolution(64, 64, 4))
+    smaller = (convolution(32, 64, 2), convolution(64, 64, 2))
+    assert size(encoder) == size(encoder_64) + sum(larger) - sum(smaller)
+
+
 def test_discriminator_is_six_leaky_layers_of_1000():
     network = discriminator(10)
     assert size(network) == 5_018_002
@@ -133,6 +150,9 @@ def test_images_become_parameters_and_codes_images(
         (wide_residual, (1, 64, 32), r"square images .* this data set has \[1, 64, 32\]"),
         (wide_residual, (1, 33, 33), r"S = 4, 5, 6 or 7 times 2.* has \[1, 33, 33\]"),
         (wide_residual, (1, 4, 4), r"S = 4, 5, 6 or 7 times 2.* has \[1, 4, 4\]"),
+        (conv, (1, 15, 64), r"from 16 to 256, this data set has \[1, 15, 64\]"),
+        (conv, (1, 64, 257), r"from 16 to 256, this data set has \[1, 64, 257\]"),
+        (conv, (64, 64), r"from 16 to 256, this data set has \[64, 64\]"),
         (wide_residual, (6,), r"square images .* this data set has \[6\]"),
     ],
 )
@@ -144,9 +164,9 @@ def test_other_images_are_refused(factory, shape, message):
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ((3, 32, 32), {"linear", "mlp", "spatial_broadcast", "wide_residual"}),
-        ((2, 33, 33), {"linear", "mlp", "spatial_broadcast"}),
-        ((1, 48, 64), {"linear", "mlp"}),
+        ((3, 32, 32), {"conv", "linear", "mlp", "spatial_broadcast", "wide_residual"}),
+        ((2, 33, 33), {"conv", "linear", "mlp", "spatial_broadcast"}),
+        ((1, 48, 64), {"conv", "linear", "mlp"}),
         ((1, 4, 4), {"linear", "mlp"}),
         ((7,), {"linear", "mlp"}),
         ((5, 64, 64), set(FACTORIES)),
@@ -190,11 +210,45 @@ def test_sizes_that_make_no_network_are_refused(factory, options, message):
         factory(*sizes, **options)
 
 
+# images of any size
+
+
+def of_any_size(test):
+    """Sides at both ends, odd ones and oblong ones; 1 to 4 channels."""
+    sides = [(16, 16), (256, 256), (16, 256), (17, 33), (31, 63), (128, 96), (255, 47), (65, 20)]
+    shapes = [(1 + number % 4, *side) for number, side in enumerate(sides)]
+    return pytest.mark.parametrize("shape", shapes, ids=str)(test)
+
+
+@of_any_size
+def test_conv_gives_images_of_the_size_that_it_takes(shape):
+    encoder, decoder = conv(shape, 5, 2)
+    assert encoder(torch.rand(2, *shape)).shape == (2, 5)
+    assert decoder(torch.randn(2, 2)).shape == (2, *shape)
+
+
+@of_any_size
+def test_conv_sees_and_draws_every_pixel(shape):
+    """Also the last rows and columns of odd sizes; the smallest map has 3 to 5 pixels a side."""
+    encoder, decoder = conv(shape, 5, 2, initialisation="torch")
+    for layer in encoder:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.constant_(layer.weight, 0.01)
+    images = torch.rand(1, *shape, requires_grad=True)
+    encoder(images).sum().backward()
+    assert images.grad.ne(0).all()
+    unflatten = next(layer for layer in decoder if isinstance(layer, nn.Unflatten))
+    assert all(3 <= side <= 5 for side in unflatten.unflattened_size[1:])
+    decoder = decoder.double()
+    changed = decoder(torch.ones(1, 2).double()) - decoder(torch.zeros(1, 2).double())
+    assert changed.ne(0).all()
+
+
 # gradients, ensembles, Jacobians
 
 
 @pytest.mark.parametrize("rule", ["glorot", "torch", "orthogonal"])
-@pytest.mark.parametrize("factory", [burgess64, spatial_broadcast, wide_residual])
+@pytest.mark.parametrize("factory", [burgess64, conv, spatial_broadcast, wide_residual])
 def test_gradients_reach_every_weight(factory, rule):
     torch.manual_seed(0)
     encoder, decoder = factory((1, 64, 64), 20, 10, initialisation=rule)
@@ -224,7 +278,7 @@ def test_members_stacked_are_members_alone(factory):
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("factory", [spatial_broadcast, wide_residual])
+@pytest.mark.parametrize("factory", [conv, spatial_broadcast, wide_residual])
 def test_jacobians_in_forward_and_reverse_mode_agree(factory):
     torch.manual_seed(0)
     decoder = small(factory, (1, 16, 16), 8, 4)[1].double()

@@ -31,6 +31,8 @@ DECODERS = {
     "mlp_relu": (partial(networks.mlp, decoder_sizes=(90,), decoder_activation="relu"), (3, 6, 5)),
     "conv64": (networks.conv64, (1, 64, 64)),
     "conv64_colour": (networks.conv64, (3, 64, 64)),
+    "conv": (networks.conv, (3, 33, 18)),
+    "conv_large": (networks.conv, (1, 128, 96)),
     "burgess64": (networks.burgess64, (1, 64, 64)),
     "spatial_broadcast": (networks.spatial_broadcast, (1, 16, 16)),
     "spatial_broadcast_odd": (partial(networks.spatial_broadcast, kernel_size=3), (3, 8, 8)),

@@ -17,6 +17,9 @@ LAYERS = {
     "transposed": nn.ConvTranspose2d(2, 3, 4, stride=2, padding=1),
     "transposed, no overlap": nn.ConvTranspose2d(2, 3, 2, stride=2, bias=False),
     "transposed, oblong": nn.ConvTranspose2d(2, 3, (2, 3), stride=(1, 2), padding=(0, 1)),
+    "transposed, to odd sizes": nn.ConvTranspose2d(
+        2, 3, (4, 3), (2, 1), padding=1, output_padding=(1, 0)
+    ),
 }
 
 
@@ -53,6 +56,6 @@ def test_what_is_no_plain_convolution_stays():
             nn.Conv2d(2, 2, 3, padding="same"),
             nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"),
         ),
-        nn.ConvTranspose2d(2, 2, 4, stride=2, output_padding=1),
+        nn.ConvTranspose2d(2, 2, 3, dilation=2, output_padding=1),
     ]
     assert use_matrix_products(nn.Sequential(*others)) == 0

@@ -65,7 +65,7 @@ def test_a_member_equals_the_run_with_its_seed(tiny, tmp_path, case, precision, 
             )
 
 
-@pytest.mark.parametrize("network", ["conv64", "conv64 by matrices", "linear"])
+@pytest.mark.parametrize("network", ["conv", "conv64", "conv64 by matrices", "linear"])
 def test_every_network_has_the_same_gradients(tiny, tmp_path, network):
     name, _, by_matrices = network.partition(" ")
     plain = resolved(tiny(tmp_path, f"network={name}", "seed=3", "ensemble.size=2"))

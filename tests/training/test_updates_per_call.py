@@ -78,6 +78,7 @@ SETTINGS = {
     "bfloat16": ("trainer.precision=bf16-mixed",),
     "float64": ("trainer.precision=64-true",),
     "convolutions": ("network=conv64", "trainer.max_steps=4"),
+    "conv": ("network=conv", "trainer.max_steps=4"),
     "adagrad": ("optimizer=adagrad",),
     "all due": ("callbacks.progress.every_n_steps=3", "callbacks.evaluation.every_n_steps=4"),
 }

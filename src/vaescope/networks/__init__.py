@@ -8,7 +8,7 @@ and options out of range, are refused by a ``ValueError``.
 """
 
 from vaescope.networks.broadcast_decoder import spatial_broadcast
-from vaescope.networks.convolutional import burgess64, conv64
+from vaescope.networks.convolutional import burgess64, conv, conv64
 from vaescope.networks.fully_connected import discriminator, linear, mlp
 from vaescope.networks.initial_weights import initialise
 from vaescope.networks.wide_resnet import wide_residual

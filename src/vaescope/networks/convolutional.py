@@ -1,7 +1,7 @@
-"""Convolutional encoders and decoders for images of 64 x 64 pixels."""
+"""Convolutional encoders and decoders for images."""
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from torch import nn
 
@@ -9,6 +9,8 @@ from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import takes
 
 _IMAGES = "images [C, 64, 64]"
+_SMALLEST, _LARGEST = 16, 256  # sides that conv takes, in pixels
+_CHANNELS = (64, 64, 32, 32, 16, 8)  # of conv's feature maps, from the smallest map on
 
 
 def _is_64(image_shape: tuple[int, ...]) -> bool:
@@ -62,6 +64,85 @@ def burgess64(
     convolutions = halve(image_shape[0], 32, 32, 32, 32)
     sizes = (image_shape, num_parameters, latent_dim)
     return _pair(*sizes, convolutions, (256, 256), (32, 32, 32, 32), initialisation)
+
+
+def _is_16_to_256(image_shape: tuple[int, ...]) -> bool:
+    return len(image_shape) == 3 and all(_SMALLEST <= n <= _LARGEST for n in image_shape[1:])
+
+
+@takes(f"images [C, H, W] with H and W from {_SMALLEST} to {_LARGEST}", _is_16_to_256)
+def conv(
+    image_shape: tuple[int, ...],
+    num_parameters: int,
+    latent_dim: int,
+    *,
+    initialisation: Initialisation = "glorot",
+) -> tuple[nn.Module, nn.Module]:
+    """The family of conv64 for images of 16 to 256 pixels a side, of any ratio.
+
+    Each side is halved until it has 3 to 5 pixels: kernels of 4 with stride 2, rounded down; a side
+    that is there already keeps its size (kernel 3, stride 1). The decoder goes back through the
+    same sizes. Feature maps have 64, 64, 32, 32, 16 and 8 channels from the smallest on, so that
+    each of the outer layers costs the same.
+
+    Source: none; at 64 x 64 the decoder is that of conv64, whose encoder has two kernels of 2.
+
+    Example:
+        >>> import torch
+        >>> encoder, decoder = conv((3, 96, 129), num_parameters=20, latent_dim=10)
+        >>> decoder(encoder(torch.zeros(2, 3, 96, 129))[:, :10]).shape
+        torch.Size([2, 3, 96, 129])
+    """
+    sizes = _halved(image_shape[1:])
+    channels = (*_CHANNELS[: len(sizes) - 1], image_shape[0])
+    features = channels[0] * sizes[0][0] * sizes[0][1]
+    steps = list(zip(pairwise(channels), pairwise(sizes), strict=True))
+    encoder = nn.Sequential(
+        *chain(*((_shrink(*step), nn.ReLU()) for step in reversed(steps))),
+        nn.Flatten(),
+        *_dense(features, 256),
+        nn.Linear(256, num_parameters),
+    )
+    decoder = nn.Sequential(
+        *_dense(latent_dim, 256, features),
+        nn.Unflatten(1, (channels[0], *sizes[0])),
+        *chain(*((_grow(*step), nn.ReLU()) for step in steps[:-1])),
+        _grow(*steps[-1]),
+    )
+    return initialise(encoder, initialisation), initialise(decoder, initialisation)
+
+
+def _halved(size: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Sizes of the feature maps, from the smallest to the image."""
+    sizes = [size]
+    while max(sizes[0]) > 5:
+        sizes.insert(0, tuple(n // 2 if n > 5 else n for n in sizes[0]))
+    return sizes
+
+
+def _shrink(channels: tuple[int, int], sizes: tuple[tuple[int, ...], tuple[int, ...]]) -> nn.Conv2d:
+    """From the larger of two sizes to the smaller."""
+    kernel, stride = _kernel(*sizes)
+    return nn.Conv2d(channels[1], channels[0], kernel, stride, padding=1)
+
+
+def _grow(
+    channels: tuple[int, int], sizes: tuple[tuple[int, ...], tuple[int, ...]]
+) -> nn.ConvTranspose2d:
+    """From the smaller of two sizes to the larger, also where that is odd."""
+    small, large = sizes
+    kernel, stride = _kernel(small, large)
+    above, beside = (b - a * by for a, b, by in zip(small, large, stride, strict=True))
+    more = (above, beside)
+    return nn.ConvTranspose2d(*channels, kernel, stride, padding=1, output_padding=more)
+
+
+def _kernel(
+    small: tuple[int, ...], large: tuple[int, ...]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Sizes and strides of the kernel of a layer between feature maps of these two sizes."""
+    down, across = (1 if a == b else 2 for a, b in zip(small, large, strict=True))
+    return (2 + down, 2 + across), (down, across)
 
 
 def _pair(

@@ -26,8 +26,9 @@ class MatrixConvTranspose2d(nn.ConvTranspose2d):
         pads = _padding(self)
         columns = input.permute(0, 2, 3, 1).flatten(0, 2) @ self.weight.flatten(1)
         patches = columns.unflatten(0, (len(input), -1)).transpose(1, 2)
-        sizes = zip(input.shape[2:], self.kernel_size, self.stride, pads, strict=True)
-        shape = tuple((n - 1) * stride - 2 * pad + kernel for n, kernel, stride, pad in sizes)
+        more = self.output_padding
+        sizes = zip(input.shape[2:], self.kernel_size, self.stride, pads, more, strict=True)
+        shape = tuple((n - 1) * by - 2 * pad + kernel + rest for n, kernel, by, pad, rest in sizes)
         made = F.fold(patches, shape, self.kernel_size, padding=pads, stride=self.stride)
         return made if self.bias is None else made + self.bias.to(made)[:, None, None]
 
@@ -38,7 +39,7 @@ _MATRIX = {nn.Conv2d: MatrixConv2d, nn.ConvTranspose2d: MatrixConvTranspose2d}
 def use_matrix_products(network: nn.Module) -> int:
     """Let the convolutions of a network be matrix products, in place; weights stay what they are.
 
-    Those with groups, dilation, padding other than zeros or a size of their own stay as they are.
+    Those with groups, dilation or padding other than zeros stay as they are.
 
     Returns:
         The number of layers that were changed.
@@ -67,7 +68,7 @@ def _plain(layer: nn.Module) -> bool:
     return (
         layer.groups == 1
         and layer.dilation == (1, 1)
-        and layer.output_padding == (0, 0)
+        and all(more < by for more, by in zip(layer.output_padding, layer.stride, strict=True))
         and layer.padding_mode == "zeros"
         and not isinstance(layer.padding, str)
     )
