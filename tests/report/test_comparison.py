@@ -18,6 +18,7 @@ from vaescope.report.comparison import page as comparison_page
 from vaescope.report.comparison.differences import settings_of
 from vaescope.report.comparison.figures import MARGIN, WIDTH, scatter, strip
 from vaescope.report.comparison.page import compare
+from vaescope.report.comparison.plots import curves, effects, half_of_interval
 from vaescope.report.comparison.rows import compare_runs, correlations
 from vaescope.report.comparison.seed_groups import Member, groups_of
 from vaescope.report.html.tables import markdown_table, mean_and_std
@@ -107,7 +108,7 @@ def test_four_runs_are_too_few_to_correlate_and_constants_have_no_r(tmp_path):
     assert correlations(five, "test/dto_active") == {"DSprites, 100 updates": (None, 5)}
     assert scatter(five) is not None
     compare(plain(tmp_path / "a", tmp_path / "out"))
-    assert "Drawn from five runs on" in (tmp_path / "out" / "report.html").read_text()
+    assert "<noscript>" not in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -445,7 +446,7 @@ def test_a_report_takes_the_place_of_one_before_or_leaves_it(sweep, tmp_path, mo
 class Outline(HTMLParser):
     """Counts elements and checks that they are closed in order."""
 
-    VOID = ("meta", "br", "img", "link", "use", "path", "circle")
+    VOID = ("meta", "br", "img", "link", "use", "path", "circle", "input")
 
     def __init__(self):
         super().__init__()
@@ -466,7 +467,7 @@ def test_the_page_is_whole_and_has_a_dot_for_every_seed(sweep, tmp_path):
     page = Outline()
     page.feed(re.sub(r"<!doctype html>", "", text))
     assert page.open == []
-    table = text[text.index("<table>") : text.index("</table>")]
+    table = text[text.index('<table class="groups">') : text.index("</table>")]
     assert table.count("<circle") == 2 * 2 * 3  # groups, scores, seeds
     assert table.count('class="chance"') == 1
     assert all(record_of(key).meaning in html.unescape(text) for key in ("mig", "dto_active"))
@@ -481,7 +482,7 @@ def test_texts_of_runs_are_escaped(tmp_path):
     leave(tmp_path / "a", {"mig": [0.1]}, model__beta="<script>")
     leave(tmp_path / "b", {"mig": [0.1]}, model__beta=2)
     text = compare(plain(tmp_path, tmp_path / "out")).read_text()
-    assert "<script>" not in text
+    assert "beta=<script>" not in text
     assert "beta=&lt;script&gt;" in text
 
 
@@ -535,3 +536,42 @@ def test_work_grows_as_the_number_of_groups(tmp_path):
         return Counted.asked
 
     assert reads(200) < 12 * reads(20)
+
+
+def test_effects_are_means_over_the_other_options_with_intervals(tmp_path):
+    for beta, lr, mig in ((1, 0.1, 1.0), (1, 0.2, 3.0), (2, 0.1, 2.0), (2, 0.2, 6.0)):
+        folder = tmp_path / f"{beta}-{lr}"
+        leave(folder, {"mig": [mig]}, model__beta=beta, optimizer__lr=lr)
+    groups = compare_runs(find_runs([str(tmp_path)])).groups
+    (table,) = effects(groups, ["test/mig"])
+    told = [(row["option"], row["value"], row["models"]) for row in table["rows"]]
+    assert told == [
+        ("beta", "1", 2),
+        ("beta", "2", 2),
+        ("optimizer.lr", "0.1", 2),
+        ("optimizer.lr", "0.2", 2),
+    ]
+    # of two values t(1; 0.975) = 12.706 times half their distance
+    assert table["rows"][0]["cells"] == ["2 ± 13"]
+    assert half_of_interval([1.0, 3.0]) == pytest.approx(12.7062, abs=1e-3)
+    assert half_of_interval([1.0]) is None
+
+
+def test_each_seed_links_to_its_run_seen_from_the_report(sweep, tmp_path):
+    (sweep / "deep/vae1/report.html").write_text("<p>")
+    text = compare(plain(sweep, tmp_path / "out")).read_text()
+    assert re.findall(r'<a href="(.*?)">(.*?)</a>', text) == [
+        ("../runs/deep/vae1/report.html", "seed 1")
+    ]
+
+
+def test_curves_are_means_over_seeds_of_a_group(tmp_path):
+    for seed, value in enumerate((0.2, 0.4)):
+        run = leave(tmp_path / f"{seed}", {"mig": [0.1]}, seed=seed)
+        (run / "metrics.csv").write_text(f"step,seed,val/mig\n50,{seed},{value}\n100,{seed},1\n")
+    charts, note = curves(compare_runs(find_runs([str(tmp_path)])).groups, ["test/mig"])
+    (chart,) = charts
+    drawn = json.loads(html.unescape(re.search(r'data-chart="(.*?)"', chart)[1]))
+    assert drawn["lines"][0]["steps"] == [50, 100]
+    assert drawn["lines"][0]["values"] == pytest.approx([0.3, 1.0])
+    assert "of 1 groups" in note

@@ -1,16 +1,26 @@
 """``vaescope report``: ``report.html``, ``comparison.md`` and ``comparison.json`` of many runs."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
 from vaescope.errors import ConfigError, RunFolderError
 from vaescope.files import write_json, write_text
 from vaescope.report.comparison.figures import scatter, shown, strip
-from vaescope.report.comparison.rows import BESIDE, Comparison, compare_runs, correlation_lines
+from vaescope.report.comparison.plots import curves, dots, effects
+from vaescope.report.comparison.rows import (
+    AGAINST_MIG,
+    BESIDE,
+    MIG,
+    Comparison,
+    compare_runs,
+    correlation_lines,
+)
 from vaescope.report.comparison.seed_groups import Group
 from vaescope.report.comparison.table_files import check_table_files, write_table_files
 from vaescope.report.html.render import inline_svg, rendered
@@ -72,7 +82,7 @@ def compare(plain: Mapping[str, Any], runs: Sequence[FoundRun] | None = None) ->
         "environment": environment(plain["threads"] or 0),
     }
     write_json(folder / "comparison.json", content)
-    page = content | _page(content, comparison.groups, columns)
+    page = content | _page(content, comparison.groups, columns, folder)
     for template, name in (("comparison.md", "comparison.md"), ("comparison.html", "report.html")):
         write_text(folder / name, rendered(template, page) + "\n")
     table = _table(comparison.groups, [column for column in columns if column.is_score])
@@ -168,24 +178,68 @@ def _plain(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _page(
-    content: Mapping[str, Any], groups: Sequence[Group], columns: Sequence[Column]
+    content: Mapping[str, Any], groups: Sequence[Group], columns: Sequence[Column], folder: Path
 ) -> dict[str, Any]:
     """What the page and the text show beside the numbers."""
-    ranges = _ranges(groups, columns)
-    cells = [[(_cell(g, c), c.is_score, _strip(g, c, ranges)) for c in columns] for g in groups]
-    rows = [{"about": _about(g), "cells": row} for g, row in zip(groups, cells, strict=True)]
     head, body = _table(groups, columns)
     figure = scatter(groups)
+    scores = [column.key for column in columns if column.is_score]
+    charts, curves_note = curves(groups, scores)
     return {
         "about": ABOUT,
-        "rows": rows,
+        "rows": _rows(groups, columns, folder),
         "table": Markup("\n".join(markdown_table(head, body))),  # cells are escaped
         "sentences": [
             f"{line['runs']}: MIG and {line['name']} correlate with {shown(line['r'], line['n'])}."
             for line in content["correlations"]
         ],
         "scatter": inline_svg(figure) if figure else None,
+        "effects": effects(groups, scores),
+        "curves": charts,
+        "curves_note": curves_note,
+        **_choices(groups, scores),
     }
+
+
+def _rows(groups: Sequence[Group], columns: Sequence[Column], folder: Path) -> list[dict[str, Any]]:
+    """The table of the page: texts, numbers to sort by, strips of seeds, links to the runs."""
+    ranges, rows = _ranges(groups, columns), []
+    for group in groups:
+        cells = []
+        for column in columns:
+            measured = group.measured(column.key)
+            mean = measured.mean if measured else None
+            cells.append(
+                (_cell(group, column), column.is_score, _strip(group, column, ranges), mean)
+            )
+        numbers = (group.updates, len(group.members))
+        links = _links(group, folder)
+        rows.append({"about": _about(group), "numbers": numbers, "cells": cells, "links": links})
+    return rows
+
+
+def _links(group: Group, folder: Path) -> list[tuple[str, str | None]]:
+    """Seeds of each run, and the address of its page seen from ours, if there is one."""
+    seeds: dict[Path, list[str]] = {}
+    for member in sorted(group.members, key=lambda member: int(member.row["seed"])):
+        seeds.setdefault(member.run.folder, []).append(str(member.row["seed"]))
+    found: list[tuple[str, str | None]] = []
+    for run, inside in seeds.items():
+        page, span = run / "report.html", " to ".join(dict.fromkeys((inside[0], inside[-1])))
+        address = quote(Path(os.path.relpath(page, folder.absolute())).as_posix())
+        found.append((f"seed {span}", address if page.is_file() else None))
+    return found
+
+
+def _choices(groups: Sequence[Group], scores: Sequence[str]) -> dict[str, Any]:
+    """What any two scores are drawn from, and the two that come first."""
+    data = dots(groups)
+    keys = data.pop("keys")
+    wanted = [key for key in (*AGAINST_MIG, MIG, *scores) if key in keys]
+    first, second = (wanted[0], MIG) if MIG in keys else (*wanted, *keys, None, None)[:2]
+    if first == second:
+        first = next((key for key in scores if key != MIG), MIG)
+    return {"dots": data, "keys": keys, "first": first, "second": second}
 
 
 def _table(groups: Sequence[Group], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
