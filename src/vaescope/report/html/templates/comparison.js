@@ -5,9 +5,14 @@
   const texts = rows.map((row) => row.textContent.toLowerCase());
   const valueOf = (row, at) => {
     const cell = row.cells[at], text = cell.textContent.trim();
-    return "value" in cell.dataset ? Number(cell.dataset.value) : text || null;
+    return cell.dataset.value ?? (text || null);
   };
-  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+  const pieces = (text) => String(text).split(/(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)/); // every second one is a number
+  function compare(a, b) {
+    const [first, second] = [pieces(a), pieces(b)], count = Math.min(first.length, second.length);
+    const orders = Array.from({ length: count }, (_, i) => (i % 2 ? first[i] - second[i] : first[i].localeCompare(second[i], "en")));
+    return orders.find((order) => order) ?? first.length - second.length;
+  }
   heads.forEach((head, at) => head.querySelector("button").addEventListener("click", () => {
     const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
     for (const other of heads) other.setAttribute("aria-sort", "none");
