@@ -9,11 +9,11 @@ import re
 import sys
 from collections.abc import Collection
 from contextlib import ExitStack
-from os.path import expanduser, isdir  # which raise nothing, whatever the word is
 from pathlib import Path
 from typing import NoReturn
 
 from vaescope import __version__
+from vaescope.commands.plain_words import with_keys
 from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 from vaescope.run_folder.contents import holds_run, refuse_run
@@ -25,13 +25,13 @@ from vaescope.timing import begin_command
 
 COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
-    "evaluate": "measure a trained model again: evaluate checkpoint=PATH",
-    "diagnose": "what a data set will do to a VAE, before any training: diagnose data=NAME",
+    "evaluate": "measure a trained model again: evaluate RUN",
+    "diagnose": "what a data set will do to a VAE, before any training: diagnose NAME",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
-    "modify": "images that a VAE disentangles no more: modify data=panels epsilon=0.15",
+    "modify": "images that a VAE disentangles no more: modify panels epsilon=0.15",
     "sweep": "a sweep as a whole: sweep status|resume|retry|table DIR",
-    "report": "compare finished runs: report runs=[FOLDER,...]",
-    "export": "a trained model as ONNX or weights, with a model card: export run=FOLDER",
+    "report": "compare finished runs: report FOLDER ...",
+    "export": "a trained model as ONNX or weights, with a model card: export RUN",
     "dashboard": "wandb's workspace and report of a project, as code: dashboard project=NAME",
     "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
 }
@@ -42,9 +42,6 @@ PAPERS = tuple(
 DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
 SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}
-# Hydra's flags that are followed by a value
-VALUED = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
-VALUED |= {"--config-dir", "-cd", "--experimental-rerun", "--info", "-i"}
 # commands whose first word is a value: its key, what it may be, what is said without it
 FIRST_WORDS = {
     "data": ("action", DATA_ACTIONS, "vaescope data needs an action"),
@@ -64,7 +61,7 @@ examples:
   vaescope train -m seed=0,1,2 model=vae,beta_vae  a sweep
   vaescope sweep resume latest                     what is missing of it
   vaescope train resume=outputs/RUN                continue a run
-  vaescope diagnose data=dsprites beta=4           will its factors be found, and which
+  vaescope diagnose dsprites beta=4                will its factors be found, and which
   vaescope reproduce cvpr2019 scale=quick          a paper, in a quarter of an hour
   vaescope reproduce icml2021 scale=quick          images on which VAEs fail, in minutes
   vaescope report outputs/sweeps                   methods beside each other
@@ -131,29 +128,11 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
         words = _resumed(words)
     if command in FIRST_WORDS:
         words = _with_first(words, *FIRST_WORDS[command])
-    words = _with_folders(words) if command == "report" else words
-    words = _for_hydra(words)
+    words = _for_hydra(with_keys(command, words))
     _refuse_links(words, of_a_run=command == "train")
     sys.argv = [f"vaescope {command}", *words]
     with keep_stop():
         importlib.import_module(f"vaescope.commands.{command}").main()
-
-
-def _with_folders(words: list[str]) -> list[str]:
-    """``report RUN`` -> ``report runs=[RUN]``."""
-    from vaescope.config.overrides import quoted
-
-    folders, rest = [], []
-    for before, word in zip(["", *words], words, strict=False):
-        is_flag = word[:1] == "-" or before in VALUED
-        if not is_flag and isdir(expanduser(word)):
-            folders.append(word)
-        elif is_flag or "=" in word or word[:1] in ("~", "+"):
-            rest.append(word)
-        else:
-            _stop(f"report: there is no folder {word}; give folders of runs")
-    named = ",".join(quoted(expanduser(folder)) for folder in folders)
-    return [*rest, f"runs=[{named}]"] if folders else words
 
 
 def _with_first(words: list[str], key: str, allowed: tuple[str, ...], need: str) -> list[str]:

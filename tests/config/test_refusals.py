@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from vaescope.config.composing import composed
 from vaescope.config.refusals import refusal
 from vaescope.errors import ConfigError, DataError, VaescopeError, first_line
 
@@ -75,7 +76,29 @@ def test_other_libraries():
     assert "'b' not found" in str(refusal(link))
     assert str(refusal(HydraException("no such thing"))) == "no such thing"
     missing = MissingConfigException("Could not find 'model/vea'", "model/vea", ["vae", "pcl"])
-    assert str(refusal(missing)) == "Could not find 'model/vea'\ndid you mean 'vae'?"
+    assert str(refusal(missing)) == "there is no model=vea; did you mean 'vae'?"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("sed=3", "config: there is no 'sed'; did you mean 'seed'?"),
+        ("modle=vae", "config: there is no 'modle'; did you mean 'model'?"),
+        ("~sed", "config: there is no 'sed'; did you mean 'seed'?"),
+        ("~foo", "config: there is no 'foo'"),
+        ("model.bta=3", "config: there is no 'model.bta'; did you mean 'beta'?"),
+        ("model=beta_vea", "there is no model=beta_vea; did you mean 'beta_vae'?"),
+    ],
+)
+def test_a_key_or_an_option_that_is_not_there_is_one_sentence(word, told):
+    with pytest.raises(ConfigError) as found:
+        composed("train", [word])
+    assert str(found.value) == told
+
+
+def test_a_key_like_no_other_is_told_those_that_there_are():
+    with pytest.raises(ConfigError, match="there is no 'foo'; it takes data_dir, group_by, "):
+        composed("report", ["foo=3"])
 
 
 def test_our_own_errors_stay_what_they_are():

@@ -82,7 +82,7 @@ def test_data_without_such_files_say_so(command, tmp_path):
     told = command(*EVALUATE, "data.original.path=a.npy", code=1).err
     assert "data.original.path=a.npy was given, but the run's data, without an original" in told
     told = command(*EVALUATE, "data.size=3", code=1).err
-    assert "Key 'size' not in" in told
+    assert "there is no 'data.size'; it takes factor_values, original, path" in told
 
 
 def test_names_are_relative_to_the_folder_of_the_command(command, tmp_path):

@@ -1,7 +1,10 @@
 """Errors of other libraries and of the machine, told as messages for the user."""
 
+import re
 import traceback
+from dataclasses import fields
 
+from vaescope.config.schemas import SCHEMAS
 from vaescope.errors import ConfigError, DataError, VaescopeError, closest, first_line
 from vaescope.files import ADVICE
 
@@ -74,5 +77,25 @@ def _of_hydra(error: BaseException) -> str:
             f"{str(missing).replace('/launcher/', '/launcher=')} needs a package that is not "
             f"installed: pip install 'vaescope[{extra}]'"
         )
-    near = closest(str(missing).rsplit("/", 1)[-1], options or (), 1, otherwise="")
-    return text + near.replace("; ", "\n")
+    if missing and options:
+        group, _, name = str(missing).rpartition("/")
+        return f"there is no {group}={name}{closest(name, options, 1)}"
+    return _without_key(text, cause) or text
+
+
+def _without_key(text: str, cause: BaseException | None) -> str:
+    """One sentence for a key that is not there, with the nearest; nothing: not about a key."""
+    what = r"Could not (?:override|delete from config\.) '([^'.]+)((?:\.[^'.]+)*)'"
+    found = re.match(what, text)
+    if found is None:
+        return ""
+    known, listed = {key.name for schema in SCHEMAS for key in fields(schema)}, "it takes"
+    if "delete" in text:
+        listed = ""  # the message does not say of which command
+    elif found[2]:
+        parent = getattr(cause, "parent_node", None)
+        known = {str(key) for key in parent} if hasattr(parent, "keys") else set()
+    elif schema := re.search(r"not in '(\w+)'", text):
+        known = {key.name for each in SCHEMAS if each.__name__ == schema[1] for key in fields(each)}
+    name, key = found[1] + found[2], (found[1] + found[2]).rpartition(".")[2]
+    return f"config: there is no {name!r}{closest(key, known, 1, listed)}" if known else ""

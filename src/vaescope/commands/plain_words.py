@@ -1,0 +1,93 @@
+"""Words without a key, ``vaescope evaluate RUN``: the key that each command means by one."""
+
+from collections.abc import Sequence
+from os.path import expanduser, isdir, isfile  # which raise nothing, whatever the word is
+from pathlib import Path
+
+from vaescope.config.groups import NAMES
+from vaescope.errors import RunFolderError, closest
+
+# Hydra's flags that are followed by a value
+VALUED = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
+VALUED |= {"--config-dir", "-cd", "--experimental-rerun", "--info", "-i"}
+_OF_DATA = ("data", "diagnose", "modify")
+_MANY = "report"  # takes several
+_OF_RUN = ("evaluate", "export")
+
+
+def with_keys(command: str, words: Sequence[str]) -> list[str]:
+    """Words of which each has its key: ``export RUN`` -> ``run=RUN``.
+
+    Raises:
+        RunFolderError: for a word that means nothing there, with what is near.
+    """
+    plain, rest = [], []
+    for before, each in zip(["", *words], words, strict=False):
+        is_flag = each[:1] == "-" or before in VALUED
+        is_folder = command in (_MANY, *_OF_RUN) and isdir(expanduser(each))
+        keyed = is_flag or ("=" in each and not is_folder) or each[:1] in ("~", "+")
+        (rest if keyed else plain).append(each)
+    if not plain:
+        return list(words)
+    if command == _MANY:
+        return [*rest, _runs(plain)]
+    if command not in (*_OF_DATA, *_OF_RUN):
+        raise RunFolderError(f"{command}: {plain[0]!r} was given without a key{_meant(plain[0])}")
+    if len(plain) > 1:
+        raise RunFolderError(f"{command} takes one word without a key, not {' '.join(plain)}")
+    return [_about(command, plain[0], rest), *rest]
+
+
+def _about(command: str, given: str, rest: Sequence[str]) -> str:
+    path = expanduser(given)
+    if command in _OF_DATA:
+        if "action=list" in rest:
+            raise RunFolderError(f"data list shows all sets; see one with: data show {given}")
+        if isdir(path) and given not in _options("data"):
+            more = f"a folder of images is data=image_folder data.path={given}"
+            raise RunFolderError(f"{command}: {given!r} is no name of a data set; {more}")
+        return f"data={given}"
+    if not (isdir(path) or isfile(path)):
+        raise RunFolderError(f"{command}: there is no run or file {given}{_beside(given)}")
+    if command == "export":
+        return f"run={given}"
+    if isdir(path):
+        return f"checkpoint={Path(path, 'checkpoints', 'last.ckpt')}"
+    return f"{'codes' if path.endswith('.npz') else 'checkpoint'}={given}"
+
+
+def _runs(folders: Sequence[str]) -> str:
+    from vaescope.config.overrides import quoted  # imports Hydra: not for --version
+
+    for folder in folders:
+        if not isdir(expanduser(folder)):
+            near = _beside(folder) or "; give folders of runs"
+            raise RunFolderError(f"report: there is no folder {folder}{near}")
+    return f"runs=[{','.join(quoted(expanduser(folder)) for folder in folders)}]"
+
+
+def _beside(name: str) -> str:
+    """``; did you mean ...?``: what lies where a name that is not there would lie."""
+    path = Path(expanduser(name))
+    try:
+        there = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return ""
+    return closest(path.name, there, 1, otherwise="")
+
+
+def _meant(given: str) -> str:
+    """What a word would be with a key: a run to go on with, an option of a group."""
+    if isdir(expanduser(given)):
+        return f"; a run goes on with resume={given}"
+    known = {option: f"{group}={option}" for group in NAMES for option in _options(group)}
+    if given in known:
+        return f"; did you mean {known[given]}?"
+    near = closest(given, known, 1, otherwise="").partition("'")[2].partition("'")[0]
+    return f"; did you mean {known[near]}?" if near else "; settings are given as key=value"
+
+
+def _options(group: str) -> list[str]:
+    from vaescope.config.loading import config_dir
+
+    return [path.stem for path in sorted(Path(config_dir(), group).glob("*.yaml"))]
