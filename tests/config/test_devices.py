@@ -36,6 +36,27 @@ def test_several_need_the_strategy_for_them(devices, count, monkeypatch):
     assert number_of_devices({"devices": devices}) == count
 
 
+@pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps", "tpu"])
+def test_an_accelerator_that_is_not_here_is_told_with_the_way_out(accelerator, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    (told,) = found(accelerator=accelerator, precision="16-mixed")
+    assert told == (
+        f"config.trainer.accelerator: {accelerator} was given, and torch finds none here; "
+        "choose trainer.accelerator=cpu, or auto for what there is"
+    )
+    assert found(accelerator="cpu", precision="bf16-mixed") == []
+
+
+def test_half_precision_needs_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for gpus, mistakes in ((0, 1), (1, 0)):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
+        assert len(found(accelerator="auto", precision="16-mixed")) == mistakes
+    (told,) = found(accelerator="cpu", precision="16-mixed")
+    assert told.startswith("config.trainer.precision: 16-mixed needs a GPU; choose ")
+
+
 def test_more_gpus_than_there_are_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     (told,) = found(devices=2, strategy="ddp")

@@ -1,6 +1,7 @@
 """Number of devices of a run: settings of Lightning's Trainer that go together."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from vaescope.errors import ConfigError
@@ -21,6 +22,7 @@ def device_problems(trainer: Mapping[str, Any]) -> Iterator[str]:
     """
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     strategy, accelerator = trainer.get("strategy", "auto"), str(trainer.get("accelerator", "auto"))
+    yield from _not_here(accelerator, str(trainer.get("precision")))
     count = number_of_devices(trainer)
     if isinstance(strategy, Mapping):
         strategy = strategy.get("_target_", strategy)
@@ -37,6 +39,34 @@ def device_problems(trainer: Mapping[str, Any]) -> Iterator[str]:
             f"config.trainer.strategy: {strategy} was given; a run on one device has auto, one on "
             f"several {SEVERAL}, or {UNUSED} for a method whose loss leaves weights out"
         )
+
+
+def _not_here(accelerator: str, precision: str) -> Iterator[str]:
+    """What this machine lacks: the accelerator that was named, or one for the precision."""
+    missing = {
+        "gpu": lambda: not (_num_gpus("gpu") or _has_mps()),
+        "cuda": lambda: not _num_gpus("cuda"),
+        "mps": lambda: not _has_mps(),
+        "tpu": lambda: find_spec("torch_xla") is None,
+    }
+    if accelerator in missing and missing[accelerator]():
+        yield (
+            f"config.trainer.accelerator: {accelerator} was given, and torch finds none here; "
+            "choose trainer.accelerator=cpu, or auto for what there is"
+        )
+    if precision != "16-mixed" or accelerator not in ("cpu", "auto"):
+        return
+    if not (_num_gpus(accelerator) or (accelerator == "auto" and _has_mps())):
+        yield (
+            "config.trainer.precision: 16-mixed needs a GPU; choose trainer.precision=32-true "
+            "or bf16-mixed on a CPU"
+        )
+
+
+def _has_mps() -> bool:
+    import torch
+
+    return bool(torch.backends.mps.is_available())
 
 
 def number_of_devices(trainer: Mapping[str, Any]) -> int | None:
