@@ -21,7 +21,8 @@ def with_keys(command: str, words: Sequence[str]) -> list[str]:
     Raises:
         RunFolderError: for a word that means nothing there, with what is near.
     """
-    plain, rest = [], []
+    plain: list[str] = []
+    rest: list[str] = []
     for before, each in zip(["", *words], words, strict=False):
         is_flag = each[:1] == "-" or before in VALUED
         is_folder = command in (_MANY, *_OF_RUN) and isdir(expanduser(each))

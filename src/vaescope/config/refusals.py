@@ -3,6 +3,7 @@
 import re
 import traceback
 from dataclasses import fields
+from typing import Any
 
 from vaescope.config.schemas import SCHEMAS
 from vaescope.errors import ConfigError, DataError, VaescopeError, closest, first_line
@@ -93,7 +94,7 @@ def _without_key(text: str, cause: BaseException | None) -> str:
     if "delete" in text:
         listed = ""  # the message does not say of which command
     elif found[2]:
-        parent = getattr(cause, "parent_node", None)
+        parent: Any = getattr(cause, "parent_node", None)
         known = {str(key) for key in parent} if hasattr(parent, "keys") else set()
     elif schema := re.search(r"not in '(\w+)'", text):
         known = {key.name for each in SCHEMAS if each.__name__ == schema[1] for key in fields(each)}
