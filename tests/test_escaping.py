@@ -175,6 +175,10 @@ def test_every_template_escapes(template):
         line = dict.fromkeys(("key", "value", "published", "chance", "ceiling", "meaning"), evil)
         content |= {"sentence": evil, "cards": [card], "scores": [line], "published": True}
         content |= {"panel": [line], "commands": [(evil, evil)], "figures": []}
+    if template == "comparison.html":
+        effect = {"option": evil, "value": evil, "models": 2, "cells": [evil]}
+        content |= {"effects": [{"panel": evil, "rows": [effect]}], "keys": [evil]}
+        content |= {"dots": {"scores": [evil], "panels": [evil], "groups": [{"name": evil}]}}
     page = rendered(template, content)
     assert page.count("&lt;script&gt;") >= 5
     assert evil not in page
