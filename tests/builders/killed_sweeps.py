@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import torch
 
 WORDS = (
@@ -33,13 +34,29 @@ def run(folder, *words, code=0, within=()):
     return told
 
 
+def is_alive(pid):
+    """Whether a process runs; one that has ended may stay in the table until its parent asks."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def ends(pid, seconds=10):
+    until = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not is_alive(pid)
+
+
 def at_work(sweep, but=None):
     """The process of a job that has kept a state, and its folder."""
     for job in sorted(each for each in sweep.glob("*/") if each != but):
         try:
             pid = int((job / ".lock").read_text().split()[1])
-            os.kill(pid, 0)  # one that was killed leaves its lock behind
         except (OSError, IndexError, ValueError):
+            continue
+        if not is_alive(pid):  # one that was killed leaves its lock behind
             continue
         if (job / "checkpoints" / "last.ckpt").is_file() and not (job / "scores.json").exists():
             return pid, job

@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 
-from builders.killed_sweeps import WORDS, at_work, lines, num_finished, run, same, start, wait_for
+from builders.killed_sweeps import (
+    WORDS,
+    at_work,
+    ends,
+    lines,
+    num_finished,
+    run,
+    same,
+    start,
+    wait_for,
+)
 from vaescope.sweeps.forking import cores_here
 
 pytestmark = [
@@ -33,9 +43,8 @@ def test_joblib_goes_on_without_the_jobs_that_a_dead_worker_takes_along(straight
     process = start(tmp_path, *WORDS, *JOBLIB, "sweep.resume=s")
     pid, _ = wait_for(lambda: at_work(sweep), process)
     process.kill()
-    process.communicate()  # the worker has ended, too: nobody holds the other end of the pipe
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    process.communicate()  # until the worker, too, has let go of the pipe
+    assert ends(pid)
     run(tmp_path, *WORDS, *JOBLIB, "sweep.resume=s")
     same(sweep, straight)
 
@@ -45,11 +54,16 @@ def test_submitted_jobs_outlive_their_launcher_and_are_taken_up(straight, tmp_pa
     process = start(tmp_path, *WORDS, *LOCAL, "hydra.sweep.dir=s")
     pid, job = wait_for(lambda: at_work(sweep), process)
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: num_finished(sweep) >= 2 and at_work(sweep), process)
+    pid, _ = wait_for(lambda: num_finished(sweep) >= 2 and at_work(sweep), process)
+    os.kill(pid, signal.SIGSTOP)  # until the next command has begun
     process.kill()
     process.wait()
-    told = run(tmp_path, *WORDS, *LOCAL, "sweep.resume=s")
-    assert "of an earlier command are queued or at work" in told
+    process.stdout.close()
+    process = start(tmp_path, *WORDS, *LOCAL, "sweep.resume=s")
+    assert any("of an earlier command are queued or at work" in line for line in process.stdout)
+    os.kill(pid, signal.SIGCONT)
+    told, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, told
     same(sweep, straight)
     submitted = Counter(number for line in lines(sweep) for number in line.get("submitted", ()))
     assert submitted == Counter("012345") + Counter([job.name])
@@ -63,8 +77,7 @@ def test_a_signal_to_the_launcher_stops_submitted_jobs_in_order(straight, tmp_pa
     told, _ = process.communicate(timeout=300)
     assert process.returncode == 143
     assert f"the sweep goes on with: vaescope sweep resume {sweep}" in told
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert ends(pid)
     assert not list(sweep.glob("*/.lock"))
     run(tmp_path, *WORDS, *LOCAL, "sweep.resume=s")
     same(sweep, straight)
