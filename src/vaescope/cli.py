@@ -86,10 +86,12 @@ def main(arguments: list[str] | None = None) -> None:
     begin_command()
     atexit.register(gc.freeze)  # the process ends without a search for garbage: a second
     logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
-    from vaescope.commands.messages import print_refusals
-
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of fonts, the first time
     try:
-        with stoppable(), print_refusals(), ExitStack() as stack:
+        with stoppable(), ExitStack() as stack:
+            from vaescope.commands.messages import print_refusals
+
+            stack.enter_context(print_refusals())
             _run(*words, stack=stack)
     except RunFolderError as error:
         _stop(str(error))

@@ -122,7 +122,7 @@ def test_a_run_that_fails_is_told_and_leaves_the_others(tmp_path):
     wrong = Run("wrong", "cvpr2019_table1_synthetic_linear_vae_", ("model.beta=1",))
     errors = make_runs([wrong], tmp_path, jobs=1, threads=1, data_dir=None)
     assert list(errors) == ["wrong"]
-    assert "Could not find 'experiment" in (tmp_path / "wrong" / "process.log").read_text()
+    assert "there is no experiment=" in (tmp_path / "wrong" / "process.log").read_text()
 
 
 @pytest.fixture
