@@ -97,7 +97,7 @@ def test_a_key_or_an_option_that_is_not_there_is_one_sentence(word, told):
 
 
 def test_a_key_like_no_other_is_told_those_that_there_are():
-    with pytest.raises(ConfigError, match="there is no 'foo'; it takes data_dir, group_by, "):
+    with pytest.raises(ConfigError, match="there is no 'foo'; it takes csv, data_dir, group_by, "):
         composed("report", ["foo=3"])
 
 

@@ -49,13 +49,14 @@ def _program(config: DictConfig) -> Any:
     if config.callbacks is None:
         config.callbacks = {}
     OmegaConf.update(config, "callbacks.objective", callback, force_add=True)
-    if config.sweep.trial is None or HydraConfig.get().sweeper.get("pruner") is None:
+    trial = OmegaConf.select(config, "sweep.trial")  # a run that is resumed has no such section
+    if trial is None or HydraConfig.get().sweeper.get("pruner") is None:
         return _objective(config, train(config, again=again, chosen=chosen))
     from vaescope.callbacks.pruning import PrunedError, Pruning
     from vaescope.sweeps.reporting import TrialReports
 
     hydra = HydraConfig.get()
-    reports = TrialReports(hydra.sweeper, Path(hydra.sweep.dir).resolve(), config.sweep.trial)
+    reports = TrialReports(hydra.sweeper, Path(hydra.sweep.dir).resolve(), trial)
     pruning = Pruning(objective_keys(config.objective)[0], reports)
     try:
         return _objective(config, train(config, again=again, chosen=chosen, watchers=[pruning]))
