@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -99,3 +100,17 @@ def same(sweep, straight, jobs=6):
     records = [line["job"] for line in lines(sweep) if "job" in line]
     assert [record["number"] for record in records] == list(range(jobs))
     assert len({record["identity"] for record in records}) == jobs
+
+
+def stopped_in_order(folder, *words):
+    """A sweep whose launcher gets SIGTERM while a job is at work."""
+    sweep = folder / "s"
+    process = start(folder, *WORDS, *words, "hydra.sweep.dir=s")
+    pid, _ = wait_for(lambda: at_work(sweep), process)
+    process.send_signal(signal.SIGTERM)
+    told, _ = process.communicate(timeout=300)
+    assert process.returncode == 143
+    assert f"the sweep goes on with: vaescope sweep resume {sweep}" in told
+    assert ends(pid)
+    assert not list(sweep.glob("*/.lock"))
+    return sweep

@@ -15,6 +15,7 @@ from builders.killed_sweeps import (
     run,
     same,
     start,
+    stopped_in_order,
     wait_for,
 )
 from vaescope.sweeps.forking import cores_here
@@ -70,14 +71,6 @@ def test_submitted_jobs_outlive_their_launcher_and_are_taken_up(straight, tmp_pa
 
 
 def test_a_signal_to_the_launcher_stops_submitted_jobs_in_order(straight, tmp_path):
-    sweep = tmp_path / "s"
-    process = start(tmp_path, *WORDS, *LOCAL, "hydra.sweep.dir=s")
-    pid, _ = wait_for(lambda: at_work(sweep), process)
-    process.send_signal(signal.SIGTERM)
-    told, _ = process.communicate(timeout=300)
-    assert process.returncode == 143
-    assert f"the sweep goes on with: vaescope sweep resume {sweep}" in told
-    assert ends(pid)
-    assert not list(sweep.glob("*/.lock"))
+    sweep = stopped_in_order(tmp_path, *LOCAL)
     run(tmp_path, *WORDS, *LOCAL, "sweep.resume=s")
     same(sweep, straight)

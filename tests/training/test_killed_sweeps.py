@@ -5,7 +5,16 @@ import signal
 
 import pytest
 
-from builders.killed_sweeps import WORDS, at_work, ends, num_finished, run, same, start, wait_for
+from builders.killed_sweeps import (
+    WORDS,
+    at_work,
+    num_finished,
+    run,
+    same,
+    start,
+    stopped_in_order,
+    wait_for,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,15 +55,7 @@ def test_a_worker_that_is_killed_is_told_and_goes_on(straight, tmp_path):
 
 
 def test_a_signal_to_the_launcher_stops_all_in_order(straight, tmp_path):
-    sweep = tmp_path / "s"
-    process = start(tmp_path, *WORDS, *FORK, "hydra.sweep.dir=s")
-    pid, _ = wait_for(lambda: at_work(sweep), process)
-    process.send_signal(signal.SIGTERM)
-    told, _ = process.communicate(timeout=300)
-    assert process.returncode == 143
-    assert f"the sweep goes on with: vaescope sweep resume {sweep}" in told
-    assert ends(pid)
-    assert not list(sweep.glob("*/.lock"))
+    sweep = stopped_in_order(tmp_path, *FORK)
     assert not list(sweep.glob("*/error.txt"))
     run(tmp_path, "sweep", "resume", "s")
     same(sweep, straight)

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from hydra.core.utils import JobReturn, configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from vaescope.errors import ConfigError
 from vaescope.stopping import Stopped
-from vaescope.sweeps.job_processes import Composer, JobProcess, stop
+from vaescope.sweeps.job_processes import JobProcess, ProcessLauncher, stop
 
 log = logging.getLogger(__name__)
 
 
-class ForkLauncher(Launcher):
+class ForkLauncher(ProcessLauncher):
     """Runs jobs side by side on this machine, each in a process of its own.
 
     A job begins in hundredths of a second, shares nothing with another job, and takes none with it
@@ -52,13 +50,6 @@ class ForkLauncher(Launcher):
                 "hydra/launcher=fork needs Linux or macOS; here is hydra/launcher=basic"
             )
         self.n_jobs, self.jobs_per_gpu, self.threads = n_jobs, jobs_per_gpu, threads
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Keep what the jobs are made of."""
-        self.config = config
-        self.composer = Composer(hydra_context, config, task_function)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
-from hydra.types import HydraContext
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from vaescope.errors import JobKilledError, RunsFailedError
@@ -65,6 +66,17 @@ class Composer:
         with read_write(config), open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(number), number
         return Task(config, loader.get_search_path(), self.function, environment)
+
+
+class ProcessLauncher(Launcher):
+    """A launcher each of whose jobs has a process of its own."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what the jobs are made of."""
+        self.config = config
+        self.composer = Composer(hydra_context, config, task_function)
 
 
 class JobProcess:

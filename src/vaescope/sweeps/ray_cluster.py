@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from vaescope.errors import ConfigError, JobKilledError, RunFolderError, VaescopeError, first_line
@@ -25,7 +23,7 @@ from vaescope.run_folder.locking import wait_until_free
 from vaescope.stopping import listen
 from vaescope.sweeps.forked import Task
 from vaescope.sweeps.forking import cores_here
-from vaescope.sweeps.job_processes import Composer, JobProcess, Outcome, stop
+from vaescope.sweeps.job_processes import JobProcess, Outcome, ProcessLauncher, stop
 from vaescope.sweeps.journal import NAME, has_journal
 from vaescope.sweeps.states import written_to
 
@@ -39,7 +37,7 @@ _STORE = 100 * 2**20  # bytes of a local cluster's object store, which holds con
 _LOOK = 0.5  # seconds between two chances to be told of a stop
 
 
-class RayLauncher(Launcher):
+class RayLauncher(ProcessLauncher):
     """Runs each job as one task of Ray, in a process of its own on the machine that Ray chooses.
 
     A task whose process or machine is lost is run again and goes on from its last checkpoint. What
@@ -76,13 +74,6 @@ class RayLauncher(Launcher):
             )
         self.address, self.max_retries = address, max_retries
         self.num_cpus, self.num_gpus = num_cpus, num_gpus
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Keep what the jobs are made of."""
-        self.config = config
-        self.composer = Composer(hydra_context, config, task_function)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
