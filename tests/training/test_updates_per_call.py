@@ -183,6 +183,18 @@ def assert_close_states(folder, other):
         assert torch.equal(state["step"], states[1]["state"][number]["step"])
 
 
+def check_any_calls(tiny, folder, caplog, *words):
+    """Updates of a program are those of the run in ``eager``, however many there are in a call."""
+    with caplog.at_level(logging.INFO):
+        train(tiny(folder / "1", *words, "updates_per_call=1"))
+        train(tiny(folder / "5", *words, "updates_per_call=5"))
+        train(tiny(folder / "two", *words, "updates_per_call=5", "trainer.max_steps=7"))
+        train(tiny(folder / "two", *words, "updates_per_call=3", f"resume='{folder / 'two'}'"))
+    assert_close_states(folder / "eager", folder / "1")
+    assert_same_state(folder / "1", folder / "5")
+    assert_same_state(folder / "1", folder / "two", ("state_dict", "optimizer_states"))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses its own
 @pytest.mark.parametrize("size", [1, 3])
@@ -190,18 +202,9 @@ def test_compiled_updates_are_those_that_are_not(tiny, tmp_path, caplog, size):
     """Whatever the number of updates in a call, and whether the run goes on from a checkpoint."""
     every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed")
     train(tiny(tmp_path / "eager", *every, "compile=false"))
-    compiled = (*every, "compile=true")
-    with caplog.at_level(logging.INFO):
-        train(tiny(tmp_path / "1", *compiled, "updates_per_call=1"))
-        train(tiny(tmp_path / "5", *compiled, "updates_per_call=5"))
-        train(tiny(tmp_path / "two", *compiled, "updates_per_call=5", "trainer.max_steps=7"))
-        more = (*compiled, "updates_per_call=3", f"resume='{tmp_path / 'two'}'")
-        train(tiny(tmp_path / "two", *more))
+    check_any_calls(tiny, tmp_path, caplog, *every, "compile=true")
     assert caplog.text.count("updates are compiled") == 4
     assert "not compiled" not in caplog.text
-    assert_close_states(tmp_path / "eager", tmp_path / "1")
-    assert_same_state(tmp_path / "1", tmp_path / "5")
-    assert_same_state(tmp_path / "1", tmp_path / "two", ("state_dict", "optimizer_states"))
 
 
 @pytest.mark.slow
@@ -247,18 +250,9 @@ def test_replayed_updates_are_those_that_are_not(tiny, tmp_path, caplog, as_on_a
     """Whatever the number of updates in a call, and whether the run goes on from a checkpoint."""
     every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed", "compile=false")
     train(tiny(tmp_path / "eager", *every, "cuda_graph=false"))
-    replayed = (*every, "cuda_graph=true")
-    with caplog.at_level(logging.INFO):
-        train(tiny(tmp_path / "1", *replayed, "updates_per_call=1"))
-        train(tiny(tmp_path / "5", *replayed, "updates_per_call=5"))
-        train(tiny(tmp_path / "two", *replayed, "updates_per_call=5", "trainer.max_steps=7"))
-        more = (*replayed, "updates_per_call=3", f"resume='{tmp_path / 'two'}'")
-        train(tiny(tmp_path / "two", *more))
+    check_any_calls(tiny, tmp_path, caplog, *every, "cuda_graph=true")
     assert caplog.text.count("updates are replays") == 4
     assert "no replays" not in caplog.text
-    assert_close_states(tmp_path / "eager", tmp_path / "1")
-    assert_same_state(tmp_path / "1", tmp_path / "5")
-    assert_same_state(tmp_path / "1", tmp_path / "two", ("state_dict", "optimizer_states"))
 
 
 def test_what_cannot_be_replayed_says_so(tiny, tmp_path, caplog, as_on_a_gpu, monkeypatch):
