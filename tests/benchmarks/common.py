@@ -82,7 +82,7 @@ def ready_to_fit(
 ) -> tuple[pl.Trainer, trainers.Model, FactorDataModule]:
     """What ``vaescope train`` hands to the trainer; its record of settings is not written."""
     session = TimeSession(Path(plain["output_dir"]), Stopwatch())
-    trainer, model, data = training._build(plain, True, Begin(lambda: None), session, ranks=1)
+    trainer, model, data = training._build(plain, True, Begin(lambda: None), [session], ranks=1)
     trainers.prepare(model, plain)
     return trainer, model, data
 

@@ -112,7 +112,9 @@ def speed(settings: argparse.Namespace, path: Path) -> None:
 def alone(settings: argparse.Namespace, path: Path) -> None:
     """Load batches of the case ``--alone`` and print the memory of this process as JSON."""
     process, case = psutil.Process(), settings.alone.split()
-    ready = iter(()) if case == ["none"] else batches(settings, path, *case[:2], int(case[2]))
+    ready = (
+        iter(()) if case == ["none"] else batches(settings, path, case[0], case[1], int(case[2]))
+    )
     for _ in islice(ready, settings.batches):
         pass
     own, workers = process.memory_full_info(), process.children(recursive=True)

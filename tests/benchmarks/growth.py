@@ -24,8 +24,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -173,7 +174,7 @@ def _plain(latents: int, pixels: int, *words: str) -> dict[str, Any]:
     return plain
 
 
-def ranking(similarity: str, seeds: int = 8, latents: int = 10) -> Any:
+def ranking(similarity: Literal["lasso", "spearman"], seeds: int = 8, latents: int = 10) -> Any:
     random = torch.Generator().manual_seed(0)
     codes = torch.randn(seeds, 2000, latents, generator=random)
 
@@ -196,7 +197,7 @@ def report(runs: int) -> Any:
         about = {"seed": number % 10, "step": 100, "model": "BetaVAE", "data": "TinySquares"}
         rows = [about | {"num_samples": 50} | scores]
         (run / "scores.json").write_text(json.dumps({"about": {}, "rows": rows}))
-    asked = {"scores": None, "group_by": None, "sort": None, "threads": 1}
+    asked: dict[str, Any] = {"scores": None, "group_by": None, "sort": None, "threads": 1}
     asked |= {"runs": [str(folder / "runs")], "output_dir": str(folder / "report")}
 
     def measure() -> str:
@@ -230,9 +231,12 @@ def cases() -> list[Case]:
                 ("members", 1),
             )
         ]
-    for name in ("spearman", "lasso"):
-        for axis, asked in (("seeds", 2), ("latents", 2 if name == "spearman" else 3)):
-            found.append((f"udr {name}", axis, asked, lambda name=name, **s: ranking(name, **s)))
+    found += [
+        ("udr spearman", "seeds", 2, partial(ranking, "spearman")),
+        ("udr spearman", "latents", 2, partial(ranking, "spearman")),
+        ("udr lasso", "seeds", 2, partial(ranking, "lasso")),
+        ("udr lasso", "latents", 3, partial(ranking, "lasso")),
+    ]
     return [*found, ("report", "runs", 1, report)]
 
 

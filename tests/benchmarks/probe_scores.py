@@ -89,10 +89,8 @@ def main() -> None:
     head("Scores by probes: ours and scikit-learn's; medians over rounds", vars(settings))
     x, y = made_up(settings.rows, settings.noise, 0)
     x_test, y_test = made_up(settings.test_rows, settings.noise, 1)
-    ours, test = (
-        (torch.from_numpy(x), torch.from_numpy(y)),
-        tuple(map(torch.from_numpy, (x_test, y_test))),
-    )
+    ours = torch.from_numpy(x), torch.from_numpy(y)
+    test = torch.from_numpy(x_test), torch.from_numpy(y_test)
     found: dict[str, float] = {}
 
     def case(name: str, score: Callable[[], float]) -> Callable[[], tuple[float, float]]:
