@@ -26,6 +26,7 @@ from vaescope.data.factor_distribution import factor_statistics
 from vaescope.data.factors import Factors
 from vaescope.data.files.cache import default_data_dir
 from vaescope.data.files.published import PublishedFile
+from vaescope.data.sets.balls import Balls, BallsDataModule
 from vaescope.data.sets.cars3d import Cars3D, Cars3DDataModule
 from vaescope.data.sets.causal3dident import Causal3DIdent, Causal3DIdentDataModule
 from vaescope.data.sets.celeba import CelebA, CelebADataModule
