@@ -17,6 +17,7 @@ import yaml
 import vaescope
 import vaescope.models
 import vaescope.statistics
+from vaescope.commands.data_table import markdown_table
 from vaescope.config.loading import config_dir
 from vaescope.scores import FAMILIES, INFORMATION, PANEL_SCORES, STATISTICS
 
@@ -129,7 +130,13 @@ def python():
                 yield f"| `vaescope.{name}.{inner}` | {first_line(value)} |"
 
 
-TABLES = [methods, statistics, scores, groups, settings, python]
+def data():
+    head, _, *lines = markdown_table().splitlines()
+    yield head
+    yield from lines
+
+
+TABLES = [data, methods, statistics, scores, groups, settings, python]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
