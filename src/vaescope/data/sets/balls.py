@@ -82,7 +82,7 @@ class Balls(Points):
         return self.images(self.values(index))
 
     def _centres(self, values: Tensor) -> Tensor:
-        """x and y of the balls' centres `[B, 2, 2]` in [0, 1], y from above."""
+        """Centres of the balls, x and y `[B, 2, 2]` in [0, 1], y from above."""
         place = _LOWEST + _RANGE * values.to(self.device, torch.float32)
         if self.axes == "vertical":
             x = place.new_tensor([0.25, 0.75]).expand_as(place)
