@@ -18,14 +18,12 @@ import vaescope
 import vaescope.models
 import vaescope.statistics
 from vaescope.commands.data_table import markdown_table
+from vaescope.config.command_file import read_command
 from vaescope.config.loading import config_dir
 from vaescope.scores import FAMILIES, INFORMATION, PANEL_SCORES, STATISTICS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-TRAIN = Path(config_dir(), "train.yaml")
 
 
 def options(group):
@@ -97,26 +95,18 @@ def asked(score):
 
 
 def groups():
-    yield "| group | chosen by default | options |"
-    defaults = yaml.safe_load(TRAIN.read_text(encoding="utf-8"))["defaults"]
-    for entry in (entry for entry in defaults if isinstance(entry, dict)):
-        ((group, chosen),) = entry.items()
-        names = sorted(path.stem for path in Path(config_dir(), group).glob("*.yaml"))
-        if names:
-            chosen = chosen if isinstance(chosen, list) else [chosen] if chosen else []
-            yield f"| `{group}` | {codes(chosen) or 'none'} | {codes(names)} |"
+    yield "| group | what | chosen by default | options |"
+    for group in read_command("train").groups:
+        names = sorted(path.stem for path in Path(config_dir(), group.name).glob("*.yaml"))
+        chosen = [name for name in re.findall(r"\w+", group.value) if name != "null"]
+        what = f"`{group.name}` | {cell(group.meaning)}"
+        yield f"| {what} | {codes(chosen) or 'none'} | {codes(names)} |"
 
 
 def settings():
     yield "| setting | default | what |"
-    lines = TRAIN.read_text(encoding="utf-8").partition("\nseed:")[2].partition("\nhydra:")[0]
-    above = ""
-    for line in f"seed:{lines}".splitlines():
-        indent, name, value, what = re.match(r"( *)(\w+): *(.*?) *(?:# *(.*))?$", line).groups()
-        above = above if indent else "" if value else f"{name}."
-        if value:
-            key = f"{above}{name}" if indent else name
-            yield f"| `{key}` | `{value}` | {cell(what or '')} |"
+    for each in read_command("train").settings:
+        yield f"| `{each.name}` | `{each.value}` | {cell(each.meaning)} |"
 
 
 def python():

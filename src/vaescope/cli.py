@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import re
+import shlex
 import sys
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from vaescope import __version__
+from vaescope.commands.names import COMMANDS, COMPLETION, FIRST_WORDS, HELP, SHOW_ONLY
 from vaescope.commands.plain_words import with_keys
+from vaescope.commands.habits import refuse_habits
 from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 from vaescope.run_folder.contents import holds_run, refuse_run
@@ -23,30 +26,7 @@ from vaescope.stopping import Stopped, keep_stop, stoppable
 from vaescope.sweeps.command_line import chooses_search, with_folder_of_sweep
 from vaescope.timing import begin_command
 
-COMMANDS = {
-    "train": "train a model, measure it while it trains, and write a report",
-    "evaluate": "measure a trained model again: evaluate RUN",
-    "diagnose": "what a data set will do to a VAE, before any training: diagnose NAME",
-    "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
-    "modify": "images that a VAE disentangles no more: modify panels epsilon=0.15",
-    "sweep": "a sweep as a whole: sweep status|resume|retry|table DIR",
-    "report": "compare finished runs: report FOLDER ...",
-    "export": "a trained model as ONNX or weights, with a model card: export RUN",
-    "dashboard": "wandb's workspace and report of a project, as code: dashboard project=NAME",
-    "data": "list, show, fetch, verify or render data sets: data list|show|fetch|verify|render",
-}
-# each a folder of claims and drawings
-PAPERS = tuple(
-    sorted(path.parent.name for path in Path(__file__).parent.glob("reproduction/*/__init__.py"))
-)
-DATA_ACTIONS = ("list", "show", "fetch", "verify", "render")
 OWN_FOLDER = ("resume", "output_dir", "hydra.run.dir", "hydra.sweep.dir")
-SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion"}
-# commands whose first word is a value: its key, what it may be, what is said without it
-FIRST_WORDS = {
-    "data": ("action", DATA_ACTIONS, "vaescope data needs an action"),
-    "reproduce": ("paper", PAPERS, "vaescope reproduce needs a paper"),
-}
 
 USAGE = f"""vaescope {__version__}: why do VAEs disentangle?
 
@@ -66,7 +46,8 @@ examples:
   vaescope reproduce icml2021 scale=quick          images on which VAEs fail, in minutes
   vaescope report outputs/sweeps                   methods beside each other
   vaescope train --cfg job                         print the configuration, run nothing
-  vaescope <command> --help                        all groups and their options
+  vaescope <command> --help                        its groups, options and settings
+  vaescope -sc install=bash                        tab completion; also zsh, fish
 """
 
 
@@ -83,6 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
     if words[0] == "--version":
         print(__version__)
         return
+    if COMPLETION & {*words}:
+        _answer_shell(words)
+        return
     begin_command()
     atexit.register(gc.freeze)  # the process ends without a search for garbage: a second
     logging.raiseExceptions = False  # a full disk is told once, not at every line of a log
@@ -96,8 +80,18 @@ def main(arguments: list[str] | None = None) -> None:
     except RunFolderError as error:
         _stop(str(error))
     except Stopped as stop:
-        print(f"vaescope: {stop.told()}", file=sys.stderr)
+        command = shlex.join(["vaescope", *words])
+        print(f"vaescope: {stop.told(command)}", file=sys.stderr)
         raise SystemExit(stop.code) from None
+
+
+def _answer_shell(words: list[str]) -> None:
+    from vaescope.commands.shells import answer
+
+    try:
+        print(answer(words), end="")
+    except RunFolderError as error:
+        _stop(str(error))
 
 
 def _run(command: str, *rest: str, stack: ExitStack) -> None:
@@ -111,6 +105,12 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
         for again in importlib.import_module("vaescope.commands.sweep").main():
             _run(*again, stack=stack)
         return
+    if HELP & {*words}:
+        from vaescope.commands.help_text import print_help
+
+        print_help(command, words)
+        return
+    refuse_habits(words)
     if command == "train":
         words = with_folder_of_sweep(words, _is_sweep(words))
     if not SHOW_ONLY & {*words}:

@@ -22,18 +22,29 @@ class Stopped(SystemExit):
 
     Args:
         number: of the signal.
+
+    Attributes:
+        kept: what the same command takes up; nothing: it begins anew.
+        go_on: how to go on, if not by the same command.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
         self.name = signal.Signals(number).name
-        self.go_on = "start again with the same command"
+        self.kept = ""
+        self.go_on = ""
 
-    def told(self) -> str:
-        """One line: what stopped the process and how to go on."""
-        again = self.name in REQUEUE or (self.name == "SIGTERM" and _is_preempted())
-        queued = requeue() if again else ""
-        return f"stopped by {self.name}; {queued or self.go_on}"
+    def told(self, command: str = "") -> str:
+        """One line: what stopped the process, what is kept, and how to go on.
+
+        Args:
+            command: that was stopped, to be given again unless ``go_on`` says something else.
+        """
+        is_queue = self.name in REQUEUE or (self.name == "SIGTERM" and _is_preempted())
+        queued = requeue() if is_queue else ""
+        same = f"{self.kept}; go on with" if self.kept else "it is not finished; start again with"
+        again = f"{same}: {command}" if command else f"{same} the same command"
+        return f"stopped by {self.name}; {queued or self.go_on or again}"
 
 
 @dataclass

@@ -88,6 +88,14 @@ def test_other_libraries():
         ("~foo", "config: there is no 'foo'"),
         ("model.bta=3", "config: there is no 'model.bta'; did you mean 'beta'?"),
         ("model=beta_vea", "there is no model=beta_vea; did you mean 'beta_vae'?"),
+        ("seed=a", "seed=a: Value 'a' of type 'str' could not be converted to Integer"),
+        (
+            "seed=0,1",
+            "seed=0,1 gives several values; add -m for a sweep of them, or for a list write "
+            "'seed=[0,1]'",
+        ),
+        ("seed=range(2)", "seed=range(2) gives several values; add -m for a sweep of them"),
+        ("+seed=1", "there is seed already; leave out the +"),
     ],
 )
 def test_a_key_or_an_option_that_is_not_there_is_one_sentence(word, told):

@@ -139,7 +139,7 @@ def test_a_signal_is_told_and_the_same_command_goes_on(tmp_path, monkeypatch, ca
         with pytest.raises(SystemExit) as end:
             main(words)
     assert end.value.code == 143
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "its state is kept; go on with: vaescope modify " in capsys.readouterr().err
     assert not (tmp_path / "stopped" / "set").exists()
     main(words)
     told = capsys.readouterr().out

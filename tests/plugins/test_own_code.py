@@ -107,7 +107,7 @@ def test_it_is_listed_beside_ours(site, command, tmp_path, monkeypatch):
     assert loaded_by("train", *words, folder=tmp_path) <= {"hydra"}
     text = command("train", "--help")
     for group, option in (("model", "free_bits"), ("data", "stripes"), ("statistics", "panel")):
-        assert re.search(rf"^{group}: .*\b{option}\b", text, re.MULTILINE), group
+        assert re.search(rf"^  {group} [^:]+: [^:]*\b{option}\b", text, re.MULTILINE), group
     listed = command("data", "list")
     assert re.search(r"stripes +│ 1,024 images 32 × 32 +│ x 32, y 32", listed)
     assert "dsprites" in listed

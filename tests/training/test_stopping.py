@@ -124,7 +124,7 @@ def test_signal_outside_training_stops_at_once(straight, tmp_path, monkeypatch, 
             main(words)
     assert end.value.code == 143
     told = capsys.readouterr().err
-    assert ("start again with the same command" in told) == (where == "build")
+    assert ("start again with: vaescope train experiment=tiny" in told) == (where == "build")
     assert ("resume=" in told) == (where == "scores")
     main(words)
     same_run(straight, folder)
@@ -147,7 +147,8 @@ def test_evaluation_and_report_stop_with_the_signals_code(straight, tmp_path, mo
             with pytest.raises(SystemExit) as end:
                 main([*words, f"output_dir={tmp_path}/out", f"hydra.run.dir={tmp_path}/out"])
         assert end.value.code == 130
-        assert "stopped by SIGINT; start again with the same command" in capsys.readouterr().err
+        told = f"stopped by SIGINT; it is not finished; start again with: vaescope {words[0]} "
+        assert told in capsys.readouterr().err
         assert not list((tmp_path / "out").glob("*.json"))
 
 

@@ -10,6 +10,7 @@ from vaescope.config.loading import build, resolved
 from vaescope.data import FactorDataModule, FactorDataset
 from vaescope.data.files.downloads import addresses_of, download
 from vaescope.data.files.published import MissingFilesError, PublishedFile, find_together
+from vaescope.stopping import Stopped
 
 
 def fetch(config: DictConfig) -> None:
@@ -33,7 +34,11 @@ def fetch(config: DictConfig) -> None:
     places = source.places(plain["data"].get("data_dir"))
     dataset = _complete(module, places)
     if dataset is None:
-        _download(source.files, places[0], plain["mirror"])
+        try:
+            _download(source.files, places[0], plain["mirror"])
+        except Stopped as stop:
+            stop.kept = "what has arrived is kept"
+            raise
         dataset = module.build()
     else:
         print("nothing to fetch, all files are there")

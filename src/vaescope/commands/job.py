@@ -20,7 +20,9 @@ from vaescope.errors import ConfigError, RunFolderError, VaescopeError
 from vaescope.escaping import printable
 from vaescope.files import why_not_written
 from vaescope.run_folder.contents import (
+    LEARNING,
     holds_run,
+    holds_state,
     how_to_go_on,
     refuse_modification,
     refuse_run,
@@ -71,7 +73,10 @@ def run_job(
             (refuse_modification if trains else refuse_run)(folder)
             return program(config)
     except Stopped as stop:
-        stop.go_on = how_to_go_on(folder)
+        if holds_state(folder):
+            stop.go_on = how_to_go_on(folder)
+        elif (folder / LEARNING).is_file():
+            stop.kept = "its state is kept"
         raise
     except Exception as error:
         told = _for_user(error, folder)

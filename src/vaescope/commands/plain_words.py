@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from os.path import expanduser, isdir, isfile  # which raise nothing, whatever the word is
 from pathlib import Path
 
+from vaescope.commands.names import OF_DATA, OF_RUN, VALUED
 from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 
-# Hydra's flags that are followed by a value
-VALUED = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
-VALUED |= {"--config-dir", "-cd", "--experimental-rerun", "--info", "-i"}
-_OF_DATA = ("data", "diagnose", "modify")
 _MANY = "report"  # takes several
-_OF_RUN = ("evaluate", "export")
 
 
 def with_keys(command: str, words: Sequence[str]) -> list[str]:
@@ -25,14 +21,14 @@ def with_keys(command: str, words: Sequence[str]) -> list[str]:
     rest: list[str] = []
     for before, each in zip(["", *words], words, strict=False):
         is_flag = each[:1] == "-" or before in VALUED
-        is_folder = command in (_MANY, *_OF_RUN) and isdir(expanduser(each))
+        is_folder = command in (_MANY, *OF_RUN) and isdir(expanduser(each))
         keyed = is_flag or ("=" in each and not is_folder) or each[:1] in ("~", "+")
         (rest if keyed else plain).append(each)
     if not plain:
         return list(words)
     if command == _MANY:
         return [*rest, _runs(plain)]
-    if command not in (*_OF_DATA, *_OF_RUN):
+    if command not in (*OF_DATA, *OF_RUN):
         raise RunFolderError(f"{command}: {plain[0]!r} was given without a key{_meant(plain[0])}")
     if len(plain) > 1:
         raise RunFolderError(f"{command} takes one word without a key, not {' '.join(plain)}")
@@ -41,7 +37,7 @@ def with_keys(command: str, words: Sequence[str]) -> list[str]:
 
 def _about(command: str, given: str, rest: Sequence[str]) -> str:
     path = expanduser(given)
-    if command in _OF_DATA:
+    if command in OF_DATA:
         if "action=list" in rest:
             raise RunFolderError(f"data list shows all sets; see one with: data show {given}")
         if isdir(path) and given not in _options("data"):

@@ -10,6 +10,7 @@ from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import config_dir, resolved
+from vaescope.stopping import Stopped
 
 
 @command
@@ -20,4 +21,8 @@ def main(config: DictConfig) -> Any:
 
     check(config)
     paper = HydraConfig.get().runtime.choices["paper"]
-    return reproduce(resolved(config), paper, Path(config_dir()))
+    try:
+        return reproduce(resolved(config), paper, Path(config_dir()))
+    except Stopped as stop:
+        stop.kept = "what its runs have made is kept"
+        raise

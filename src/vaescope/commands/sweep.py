@@ -5,14 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vaescope.commands.names import SWEEP_ACTIONS
 from vaescope.config.overrides import word
 from vaescope.errors import RunFolderError, closest
 from vaescope.sweeps.journal import Journal, find_sweep
 from vaescope.sweeps.recorded_words import refuse_code
 from vaescope.sweeps.results import counted, read_jobs
 from vaescope.sweeps.states import State
-
-ACTIONS = ("status", "resume", "retry", "table")
 
 USAGE = """usage: vaescope sweep ACTION [DIR] [csv=FILE]
 
@@ -40,13 +39,14 @@ def main() -> list[list[str]]:
         print(USAGE, end="")
         return []
     action, *rest = words
-    if action not in ACTIONS:
-        near = closest(action, ACTIONS, 1, "it can")
+    if action not in SWEEP_ACTIONS:
+        near = closest(action, SWEEP_ACTIONS, 1, "it can")
         raise RunFolderError(f"sweep: there is no {action!r}{near}")
     places = [w for w in rest if not w.startswith("csv=")]
     files = [w.removeprefix("csv=") for w in rest if w.startswith("csv=")]
     if len(places) > 1 or (files and action != "table"):
-        raise RunFolderError(f"sweep {action}: {' '.join(rest)} was given\n{USAGE}")
+        more = " and csv=FILE" if action == "table" else ""
+        raise RunFolderError(f"sweep {action} takes one DIR{more}, not {' '.join(rest)}")
     folder = find_sweep(places[0] if places else "latest")
     if action in ("resume", "retry"):
         return _commands_of(folder, again=action == "retry")

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from vaescope.config.groups import NAMES
 from vaescope.config.loading import config_dir, read_settings, register_schemas
 from vaescope.config.overrides import quoted
+from vaescope.config.plugins import SEARCH_PATH, folders_named
 from vaescope.config.refusals import refusal
 from vaescope.config.targets import locate
 from vaescope.errors import ConfigError, closest
@@ -49,6 +50,24 @@ def composed(command: str, words: Sequence[str]) -> DictConfig:
         if told := refusal(error):
             raise told from error
         raise
+
+
+def searched(words: Sequence[str]) -> list[str]:
+    """Folders of configurations that words of a command line name, as one override."""
+    given = [each for each in words if each.lstrip("+").startswith(f"{SEARCH_PATH}=")]
+    folders = [quoted(f"file://{folder.resolve()}") for folder in folders_named(words)]
+    return given or ([f"{SEARCH_PATH}=[{','.join(folders)}]"] if folders else [])
+
+
+def options_of(
+    command: str, groups: Sequence[str], words: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Options of each group, with those of plugins and of folders that words of a command name."""
+    places = searched(words)
+    config = command if places else None
+    with hydra_of(command) as hydra:
+        options = hydra.config_loader.get_group_options
+        return {each: options(each, config_name=config, overrides=places) for each in groups}
 
 
 def require_option(group: str, name: str) -> None:

@@ -48,17 +48,19 @@ def plugin_folders(ours: str | Path) -> dict[str, Path]:
 
 
 def refuse_hidden_files(words: Sequence[str]) -> None:
-    """Refuse a file in a folder of the user's that Hydra would not read, for ours of its name.
+    """Refuse a folder that is none, or has a file that Hydra would not read, for ours of its name.
 
     Args:
         words: of the command line, perhaps with ``--config-dir`` or ``hydra.searchpath``.
 
     Raises:
-        ConfigError: with the file.
+        ConfigError: with the folder or the file.
     """
-    folders = list(_folders_named(words))
+    folders = list(folders_named(words))
     ours = set(_files(Path(config_dir()))) if folders else set()
     for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"there is no folder {folder} of configurations; check the path")
         if taken := next((file for file in _files(folder) if file in ours), None):
             raise ConfigError(
                 f"{folder / taken} would not be read: vaescope has a file of this name, which "
@@ -66,15 +68,17 @@ def refuse_hidden_files(words: Sequence[str]) -> None:
             )
 
 
-def _folders_named(words: Sequence[str]) -> Iterator[Path]:
+def folders_named(words: Sequence[str]) -> Iterator[Path]:
+    """Folders of configurations that words of a command line add to vaescope's own."""
     for before, word in zip(["", *words], words, strict=False):
         key, _, value = word.partition("=")
         if before in CONFIG_DIR or (key in CONFIG_DIR and value):
             yield Path(word if before in CONFIG_DIR else value)
         elif key.lstrip("+") == SEARCH_PATH:
             places = read_value(value)
-            for place in places if isinstance(places, ListConfig) else ():
-                yield Path(str(place).removeprefix("file://"))
+            for place in map(str, places if isinstance(places, ListConfig) else ()):
+                if not place.startswith("pkg://"):
+                    yield Path(place.removeprefix("file://"))
 
 
 def _files(folder: Path) -> list[Path]:

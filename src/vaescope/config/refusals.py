@@ -62,6 +62,8 @@ def refusal(error: BaseException) -> VaescopeError | None:
 def _of_hydra(error: BaseException) -> str:
     """Hydra's own message, with the cause that it would print below, and what is near."""
     text = str(error).strip() or type(error).__name__
+    if told := _of_word(error, text):
+        return told
     if text.startswith("Config group override must be a string or a list"):
         return (
             "a group was given null or a number; choose an option of it, [] for none of "
@@ -69,7 +71,7 @@ def _of_hydra(error: BaseException) -> str:
         )
     cause = error.__cause__
     if cause is not None and type(cause).__module__.startswith("omegaconf"):
-        text = f"{text}\n{first_line(cause)}"
+        text = f"{text.removeprefix('Error merging override ')}: {first_line(cause)}"
     if any(told in text for told in _NO_LIST):
         text = f"{text.rstrip('.')}; a list is written in brackets: key=[value]"
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
@@ -82,6 +84,22 @@ def _of_hydra(error: BaseException) -> str:
         group, _, name = str(missing).rpartition("/")
         return f"there is no {group}={name}{closest(name, options, 1)}"
     return _without_key(text, cause) or text
+
+
+def _of_word(error: BaseException, text: str) -> str:
+    """One sentence for a word as such; nothing: Hydra's message is about something else."""
+    if (word := getattr(error, "override", None)) is not None:
+        quoted = "put a value with odd signs into quotes: \"key='a value'\""
+        return f"{word}: cannot be read ({text.splitlines()[0]}); {quoted}"
+    if found := re.match(r"Ambiguous value for argument '(.*?)'\n", text):
+        key, _, value = found[1].partition("=")
+        listed = f"for a list write '{key}=[{value}]'"
+        return f"{found[1]} gives several values; add -m for a sweep of them, or {listed}"
+    if found := re.match(r"Sweep parameters '(.*)' requires --multirun", text):
+        return f"{found[1]} gives several values; add -m for a sweep of them"
+    if found := re.match(r"Could not append to config. An item is already at '(.*?)'", text):
+        return f"there is {found[1]} already; leave out the +"
+    return ""
 
 
 def _without_key(text: str, cause: BaseException | None) -> str:
