@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from vaescope import __version__
-from vaescope.commands.names import COMMANDS, COMPLETION, FIRST_WORDS, HELP, SHOW_ONLY
-from vaescope.commands.plain_words import with_keys
 from vaescope.commands.habits import refuse_habits
+from vaescope.commands.names import COMMANDS, COMPLETION, FIRST_WORDS, HELP, SHOW_ONLY
+from vaescope.commands.plain_words import flags_last, with_keys
 from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 from vaescope.run_folder.contents import holds_run, refuse_run
@@ -132,7 +132,7 @@ def _run(command: str, *rest: str, stack: ExitStack) -> None:
         words = _with_first(words, *FIRST_WORDS[command])
     words = _for_hydra(with_keys(command, words))
     _refuse_links(words, of_a_run=command == "train")
-    sys.argv = [f"vaescope {command}", *words]
+    sys.argv = [f"vaescope {command}", *flags_last(words)]
     with keep_stop():
         importlib.import_module(f"vaescope.commands.{command}").main()
 

@@ -40,13 +40,20 @@ def test_it_is_short_and_has_all_options(name, command, monkeypatch):
         for path in Path(config_dir(), group.name).glob("*.yaml"):
             assert re.search(rf"\b{path.stem}\b|\b{path.stem.partition('_')[0]}_\* \(", text)
     for each in read_command(name).settings:
-        assert re.search(rf"^  {re.escape(each.name)}\b", text, re.MULTILINE)
+        section = each.name.partition(".")[0]
+        assert re.search(rf"^  ({re.escape(each.name)}\b|{section}.KEY=VALUE)", text, re.MULTILINE)
 
 
 def test_a_group_is_told_option_by_option(command):
     text = command("train", "--help", "data").out
     assert re.search(r"^  tiny +192 drawn squares", text, re.MULTILINE)
     assert "dsprites*" in text
+
+
+def test_a_section_is_told_setting_by_setting(command):
+    text = command("modify", "schedule", "--help").out
+    assert re.search(r"^  schedule.minutes=null +of training", text, re.MULTILINE)
+    assert "epsilon" not in text
 
 
 def test_sections_are_dotted_and_unused_entries_hidden():

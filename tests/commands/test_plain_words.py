@@ -2,7 +2,7 @@
 
 import pytest
 
-from vaescope.commands.plain_words import with_keys
+from vaescope.commands.plain_words import flags_last, with_keys
 from vaescope.errors import RunFolderError
 
 
@@ -29,6 +29,12 @@ def test_a_word_without_a_key_gets_it(words, keyed, tmp_path, monkeypatch):
     assert with_keys(command, rest) == keyed.split()
 
 
+def test_flags_stand_behind_settings_for_argparse():
+    words = ["data=tiny", "-m", "seed=0,1", "--cfg", "job", "--info", "model=vae"]
+    flags = ["-m", "--cfg", "job", "--info"]
+    assert flags_last(words) == ["data=tiny", "seed=0,1", "model=vae", *flags]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -37,6 +43,7 @@ def test_a_word_without_a_key_gets_it(words, keyed, tmp_path, monkeypatch):
         ("report runs/b1", "no folder runs/b1; did you mean 'b12'"),
         ("train runs/b12", "a run goes on with resume=runs/b12"),
         ("train dsprite", "did you mean data=dsprites"),
+        ("train threads", "it needs a value: threads=VALUE"),
         ("train vae", "did you mean model=vae"),
         ("data action=list dsprites", "data show dsprites"),
         ("diagnose runs", "data=image_folder data.path=runs"),

@@ -22,7 +22,7 @@ def interrupt(*args, **given):
         ("modify panels output_dir=out", "vaescope.modification.modify"),
         ("export run", "vaescope.export.program.load_models"),
         ("evaluate run", "vaescope.experiment.evaluation.load_models"),
-        ("report run", "vaescope.report.comparison.page.compare"),
+        ("report run", "vaescope.report.run.finishing.finish_reports"),
         ("reproduce cvpr2019", "vaescope.reproduction.reproduce"),
         ("dashboard", "vaescope.dashboard.wandb_views.write_views"),
         ("sweep status", "vaescope.commands.sweep.find_sweep"),

@@ -107,8 +107,8 @@ def test_the_folders_of_jobs_are_those_of_the_users_pattern(sweep, tmp_path):
         ((*TRAIN, "sweep.resume=s"), "leave out hydra.sweep.dir="),
         (("train", "-m", "sweep=locatello2019_beta_vae"), "say grid=locatello2019_beta_vae"),
         (("sweep", "begin", "s"), "there is no 'begin'"),
-        (("sweep", "status", "s", "t"), "usage: vaescope sweep ACTION"),
-        (("sweep", "status", "csv=x"), "usage: vaescope sweep ACTION"),
+        (("sweep", "status", "s", "t"), "sweep status takes one DIR, not"),
+        (("sweep", "status", "csv=x"), "sweep status takes one DIR, not"),
         (("sweep", "table", "nowhere"), "is no sweep"),
     ],
 )

@@ -95,7 +95,8 @@ def _keys(command: str, words: Sequence[str], last: str) -> Iterator[str]:
     if not dot:
         yield from (f"{sign}{group}=" for group in groups)
     for key, value in _entries(_composed(command, words), above):
-        if dot or key in groups or key not in NAMES:
+        is_unused = not dot and key in NAMES and key not in groups
+        if not is_unused and key != "_target_":
             yield f"{sign}{above}{dot}{key}{'.' if hasattr(value, 'keys') else '='}"
 
 
@@ -141,8 +142,7 @@ def _entries(config: Any, key: str) -> list[tuple[str, Any]]:
         config = config._get_node(part) if OmegaConf.is_dict(config) else None
     if not OmegaConf.is_dict(config) or not config:
         return []
-    nodes = config.items_ex(resolve=False)
-    return [(str(each), n if OmegaConf.is_config(n) else n._value()) for each, n in nodes]
+    return [(str(each), value) for each, value in config.items_ex(resolve=False)]
 
 
 def _paths(typed: str) -> Iterator[str]:

@@ -5,9 +5,10 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from vaescope.commands.names import FLAGS, SHOWN, VALUED
+from vaescope.commands.names import FLAGS, INFO, SHOWN, VALUED, is_of_flag
 from vaescope.errors import RunFolderError, closest
 
+_QUOTES = "'\""
 _PAIRS = {"[": "]", "{": "}", "(": ")"}
 _NAME = re.compile(r"\w[\w.-]*")
 
@@ -21,11 +22,11 @@ def refuse_habits(words: Sequence[str]) -> None:
     """
     for number, word in enumerate(words):
         before = words[number - 1] if number else ""
-        if before in VALUED:
+        if word[:1] != "-" and is_of_flag(before, word):
             continue
         if not word.strip():
             raise RunFolderError("an empty word was given; settings are given as key=value")
-        if word.startswith("-"):
+        if word[:1] == "-":
             _refuse_flag(word, words[number + 1 :])
             continue
         _refuse_parted(number, words)
@@ -45,13 +46,13 @@ def _refuse_flag(word: str, rest: Sequence[str]) -> None:
         else:
             more = closest(flag, FLAGS, 1, "there are")
         raise RunFolderError(f"there is no flag {flag}{more}")
-    if flag in ("--info", "-i"):  # by itself: everything
-        return
-    if flag in VALUED and not equals and not rest:
+    may_stand_alone = flag in ("--info", "-i")
+    if flag in VALUED and not may_stand_alone and not equals and not rest:
         raise RunFolderError(f"{flag} needs a value behind it")
-    shown = value if equals else rest[0] if rest else ""
-    if flag in ("--cfg", "-c") and shown not in SHOWN:
-        raise RunFolderError(f"{flag} {shown}: it shows {', '.join(SHOWN)}")
+    given = value if equals else rest[0] if rest and is_of_flag(flag, rest[0]) else ""
+    allowed = INFO if may_stand_alone else SHOWN if flag in ("--cfg", "-c") else ()
+    if given and allowed and given not in allowed and given[:1] != "-":
+        raise RunFolderError(f"{flag} {given}: it shows {', '.join(allowed)}")
 
 
 def _refuse_parted(number: int, words: Sequence[str]) -> None:
@@ -60,11 +61,15 @@ def _refuse_parted(number: int, words: Sequence[str]) -> None:
     is_end = word.endswith("=") and rest and "=" not in rest[0] and rest[0][:1] != "-"
     if word.startswith("=") or is_end:
         begin = max(0, number - 1) if word.startswith("=") else number
+        if word.startswith("=") and (number == 0 or "=" in words[begin]):
+            raise RunFolderError(f"{word}: there is no key before =; write key=value")
         written = words[begin : number + (2 if word.endswith("=") else 1)]
         told = f"{' '.join(written)} was given; leave out the spaces around ="
         raise RunFolderError(f"{told}: {''.join(written)}")
     if not (opened := _opened(word)) or _is_name(word):
         return
+    if opened in _QUOTES:
+        raise RunFolderError(f"{word}: the quote {opened} is not closed")
     joined = word
     for count, more in enumerate(rest, 1):
         joined = f"{joined} {more}"
@@ -82,10 +87,11 @@ def _is_name(word: str) -> bool:
 
 
 def _opened(word: str) -> str:
-    """The first bracket of a value that is not closed; nothing: all are, or it has quotes."""
+    """The first bracket or quote of a value that is not closed; nothing: all are."""
     value = word.partition("=")[2]
-    if {"'", '"', "\\"} & {*value}:
-        return ""
+    if "\\" in value or {*_QUOTES} & {*value}:
+        odd = (quote for quote in _QUOTES if value.count(quote) % 2)
+        return "" if "\\" in value else next(odd, "")
     still: list[str] = []
     for sign in value:
         if sign in _PAIRS:

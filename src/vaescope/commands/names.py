@@ -51,6 +51,13 @@ VALUED |= {"--config-dir", "-cd", "--experimental-rerun", "--info", "-i"}
 FLAGS = VALUED | {"--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r"}
 FLAGS |= {"--multirun", "-m", "--shell-completion", "-sc"}
 SHOWN = ("job", "hydra", "all")  # by --cfg
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")  # by --info
 HELP = {"--help", "-h"}
 SHOW_ONLY = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--version"}
 COMPLETION = {"--shell-completion", "-sc"}
+
+
+def is_of_flag(before: str, word: str) -> bool:
+    """Whether a word is a flag, or the value of the one before it."""
+    may_stand_alone = before in ("--info", "-i") and "=" in word
+    return word[:1] == "-" or (before in VALUED and not may_stand_alone)

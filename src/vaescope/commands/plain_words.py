@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os.path import expanduser, isdir, isfile  # which raise nothing, whatever the word is
 from pathlib import Path
 
-from vaescope.commands.names import OF_DATA, OF_RUN, VALUED
+from vaescope.commands.names import OF_DATA, OF_RUN, is_of_flag
 from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 
@@ -20,16 +20,18 @@ def with_keys(command: str, words: Sequence[str]) -> list[str]:
     plain: list[str] = []
     rest: list[str] = []
     for before, each in zip(["", *words], words, strict=False):
-        is_flag = each[:1] == "-" or before in VALUED
         is_folder = command in (_MANY, *OF_RUN) and isdir(expanduser(each))
-        keyed = is_flag or ("=" in each and not is_folder) or each[:1] in ("~", "+")
+        keyed = (
+            is_of_flag(before, each) or ("=" in each and not is_folder) or each[:1] in ("~", "+")
+        )
         (rest if keyed else plain).append(each)
     if not plain:
         return list(words)
     if command == _MANY:
         return [*rest, _runs(plain)]
     if command not in (*OF_DATA, *OF_RUN):
-        raise RunFolderError(f"{command}: {plain[0]!r} was given without a key{_meant(plain[0])}")
+        meant = _meant(command, plain[0])
+        raise RunFolderError(f"{command}: {plain[0]!r} was given without a key{meant}")
     if len(plain) > 1:
         raise RunFolderError(f"{command} takes one word without a key, not {' '.join(plain)}")
     return [_about(command, plain[0], rest), *rest]
@@ -73,11 +75,22 @@ def _beside(name: str) -> str:
     return closest(path.name, there, 1, otherwise="")
 
 
-def _meant(given: str) -> str:
-    """What a word would be with a key: a run to go on with, an option of a group."""
+def flags_last(words: Sequence[str]) -> list[str]:
+    """Words in the one order that argparse takes whole: settings, then flags with their values."""
+    marks = [is_of_flag(*pair) for pair in zip(["", *words], words, strict=False)]
+    each = list(zip(words, marks, strict=True))
+    return [word for word, is_of in each if not is_of] + [word for word, is_of in each if is_of]
+
+
+def _meant(command: str, given: str) -> str:
+    """What a word would be with a key: a run to go on with, a setting, an option of a group."""
+    from vaescope.config.command_file import read_command  # imports Hydra: not for --version
+
     if isdir(expanduser(given)):
         return f"; a run goes on with resume={given}"
     known = {option: f"{group}={option}" for group in NAMES for option in _options(group)}
+    if given in (each.name.partition(".")[0] for each in read_command(command).settings):
+        return f"; it needs a value: {given}=VALUE"
     if given in known:
         return f"; did you mean {known[given]}?"
     near = closest(given, known, 1, otherwise="").partition("'")[2].partition("'")[0]

@@ -162,7 +162,8 @@ def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
     """Keys that a schema does not have, and numbers outside the ranges that it declares."""
     hints = get_type_hints(schema, include_extras=True)
     if is_dataclass(OmegaConf.get_type(node)):  # a run's own file may be older than a key
-        yield from (f"{path}.{key}: was taken out by ~{key}" for key in hints if key not in node)
+        there = {*node.keys()}  # also those that have no value, which `in` does not see
+        yield from (f"{path}.{key}: was taken out by ~{key}" for key in hints if key not in there)
     for key in map(str, node):
         if key not in hints:
             yield f"{path}: there is no '{key}'{closest(key, hints, 1, 'it takes')}"

@@ -90,7 +90,7 @@ def _of_word(error: BaseException, text: str) -> str:
     """One sentence for a word as such; nothing: Hydra's message is about something else."""
     if (word := getattr(error, "override", None)) is not None:
         quoted = "put a value with odd signs into quotes: \"key='a value'\""
-        return f"{word}: cannot be read ({text.splitlines()[0]}); {quoted}"
+        return f"{word}: cannot be read; {quoted}"
     if found := re.match(r"Ambiguous value for argument '(.*?)'\n", text):
         key, _, value = found[1].partition("=")
         listed = f"for a list write '{key}=[{value}]'"
