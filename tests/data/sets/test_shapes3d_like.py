@@ -13,7 +13,7 @@ from vaescope.data.files.checksums import record_path
 from vaescope.data.sets.shapes3d_like import dataset as shapes3d_like
 from vaescope.data.sets.shapes3d_like import scene as scenes
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, Shapes3DLikeDataModule, maps_path
-from vaescope.errors import DataError
+from vaescope.errors import ConfigError, DataError
 
 FRAMES = np.load(Path(__file__).parents[2] / "golden" / "shapes3d_frames.npz")["images"]
 HUES = torch.tensor([colorsys.hsv_to_rgb(hue / 10, 1, 1) for hue in range(10)])
@@ -250,8 +250,45 @@ def test_maps_belong_to_the_version(maps):
     assert means == pytest.approx(expected, abs=1e-5)
 
 
+def test_checks_dim_every_second_square_of_floor_walls_and_object():
+    """One ray a pixel: each shows its colour whole or three quarters of it, in both shares."""
+    plain, checked = (
+        scenes.view_maps(scenes.Scene(texture=texture), azimuth=12.0, supersampling=1)
+        for texture in (0.0, 0.25)
+    )
+    assert torch.equal(plain[:, :, 3:], checked[:, :, 3:])  # sky and white reflections
+    for part in range(3):
+        shown = plain[:, :, part] > 0
+        ratio = (checked[:, :, part] / plain[:, :, part])[shown]
+        dimmed = (ratio - 0.75).abs() < 1e-5
+        assert (dimmed | ((ratio - 1).abs() < 1e-5)).all()
+        assert 0.3 < dimmed.double().mean() < 0.7
+        assert torch.equal(checked[:, :, part][~shown], plain[:, :, part][~shown])
+
+
+def test_checks_stay_on_the_room_when_the_view_turns():
+    """A place on the floor has the same reflectance wherever it is seen from."""
+    scene = scenes.Scene(texture=0.5)
+    places = torch.tensor([[1.0, 1.0, 0.0], [3.0, 1.0, 0.0], [-1.0, 1.0, 0.0], [3.0, -3.0, 0.0]])
+    for rounding in (-1e-6, 0, 1e-6):
+        shown = scenes._reflectance(scene, (places + rounding) / scene.checks)
+        assert shown.tolist() == [1.0, 0.5, 0.5, 0.5]
+
+
+def test_textured_maps_have_a_file_of_their_own(folder, tmp_path, monkeypatch):
+    asked = []
+    maps = torch.zeros(480, 6, 64, 64, dtype=torch.float16)
+    monkeypatch.setattr(shapes3d_like, "geometry_maps", lambda t: asked.append(t) or maps)
+    textured = Shapes3DLike(tmp_path, texture=0.25)
+    assert asked == [0.25]
+    assert [path.name for path in tmp_path.glob("*.npy")] == ["shapes3d_like-v2-texture0.25.npy"]
+    assert textured.source != Shapes3DLike(folder).source
+    with pytest.raises(ConfigError, match="texture=2: give"):
+        Shapes3DLike(folder, texture=2)
+
+
 def test_maps_are_computed_once(folder, dataset, monkeypatch):
-    monkeypatch.setattr(shapes3d_like, "geometry_maps", lambda: pytest.fail("computed again"))
+    monkeypatch.setattr(shapes3d_like, "geometry_maps", lambda _: pytest.fail("computed again"))
     again = Shapes3DLike(folder)
     rows = torch.tensor([5, 77_777])
     assert torch.equal(again.batch(rows).image, dataset.batch(rows).image)
@@ -260,7 +297,7 @@ def test_maps_are_computed_once(folder, dataset, monkeypatch):
 
 def test_without_cache_nothing_is_written(tmp_path, maps, dataset, monkeypatch):
     computed = maps.half().view(480, 6, 64, 64)
-    monkeypatch.setattr(shapes3d_like, "geometry_maps", lambda: computed)
+    monkeypatch.setattr(shapes3d_like, "geometry_maps", lambda _: computed)
     other = Shapes3DLike(tmp_path / "data", cache=False)
     assert not (tmp_path / "data").exists()
     rows = torch.tensor([5, 77_777])
@@ -281,7 +318,7 @@ def test_a_damaged_file_says_delete_it(tmp_path, folder):
 
 
 def test_a_full_disk_while_writing(tmp_path, monkeypatch):
-    def full():
+    def full(texture):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shapes3d_like, "geometry_maps", full)

@@ -3,6 +3,7 @@
 import colorsys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from vaescope.data.sets.shapes3d_like.scene import (
 )
 from vaescope.data.smaller import Smaller, averaged
 from vaescope.data.sources import source_of
+from vaescope.ranges import Probability
 
 RENDERER_VERSION = 2  # raised with every change of the maps
 _HUES = 10
@@ -42,10 +44,13 @@ class Shapes3DLike(RenderedDataset):
     Args:
         cache: keep the maps (24 MB) in ``data_dir``; False: cast all rays at every start.
         side: of the images in pixels; below 64 they are means over squares of pixels.
+        texture: contrast, in [0, 1], of checks on floor, walls and object; 0: none, as in the
+            published set's likeness. The checks belong to the room and the object, so they move
+            with the orientation, and on the object grow with its scale.
 
     Source: ``data_source``. Differs: rays are cast into a scene whose lengths and lights were
-    fitted to 53 published pictures, mean absolute error 0.014; textures are left out, and
-    curved bodies have no facets.
+    fitted to 53 published pictures, mean absolute error 0.014; faint textures of these are left
+    out, and curved bodies have no facets.
     """
 
     data_source = source_of("shapes3d_like")
@@ -61,29 +66,35 @@ class Shapes3DLike(RenderedDataset):
     data_dir: str | Path | None = None
     cache: bool = True
     side: Smaller = 64
+    texture: Probability = 0.0
 
     def prepare(self) -> None:
         """Check the options; the shape follows from them."""
         super().prepare()
         self.image_shape = (3, self.side, self.side)
+        if self.texture:
+            self.source = f"{self.source[:-1]}, texture {self.texture:g})"
 
     def load(self) -> None:
         """Read the maps, or cast all rays."""
         if self.cache:
-            path = write_once(maps_path(data_folder(self.data_dir)), _write)
+            path = write_once(self._path(), partial(_write, self.texture))
             shape = (SCALES * SHAPES * ORIENTATIONS, NUM_MAPS * SIDE * SIDE)
             self._maps = MappedArray(path, shape, require_undamaged, dtype="float16").read("cpu")
         else:
-            self._maps = geometry_maps().flatten(1)
+            self._maps = geometry_maps(self.texture).flatten(1)
         self._colours = torch.tensor(
             [colorsys.hsv_to_rgb(hue / _HUES, 1, 1) for hue in range(_HUES)]
         )
 
     def verify(self) -> Iterator[FileCheck]:
         """The kept maps, if they are."""
-        path = maps_path(data_folder(self.data_dir))
+        path = self._path()
         if path.exists():
             yield check_cached(path)
+
+    def _path(self) -> Path:
+        return maps_path(data_folder(self.data_dir), self.texture)
 
     def images(self, values: Tensor) -> Tensor:
         """Images float32 `[B, 3, side, side]` in [0, 1] of factor values `[B, 6]`."""
@@ -104,11 +115,12 @@ class Shapes3DLike(RenderedDataset):
 Shapes3DLikeDataModule = data_module_of(Shapes3DLike)
 
 
-def maps_path(folder: Path) -> Path:
+def maps_path(folder: Path, texture: float = 0.0) -> Path:
     """Where the maps are kept in a folder of data files."""
-    return folder / f"shapes3d_like-v{RENDERER_VERSION}.npy"
+    textured = f"-texture{texture:g}" if texture else ""
+    return folder / f"shapes3d_like-v{RENDERER_VERSION}{textured}.npy"
 
 
-def _write(path: Path) -> None:
+def _write(texture: float, path: Path) -> None:
     with path.open("wb") as file:
-        np.save(file, geometry_maps().flatten(1).numpy())
+        np.save(file, geometry_maps(texture).flatten(1).numpy())

@@ -51,6 +51,9 @@ class Scene:
     specular: float = 0.1215  # brightness of the spot light's white reflection on the object
     shininess: float = 2.0  # how narrow that reflection is
     sky: Triple = (153 / 255, 226 / 255, 249 / 255)  # red, green and blue
+    texture: float = 0.0  # share of their colour that dark squares of the checks lose
+    checks: float = 2.0  # side of the squares on floor and walls
+    object_checks: float = 0.6  # on the object at scale 1; they grow with it
 
 
 @dataclass(frozen=True)
@@ -71,23 +74,27 @@ class _View:
 class _Solid:
     """A convex body on the floor."""
 
+    scale: float  # by which it is larger than its scene says
     middle: float  # height of the centre of a sphere that holds it
     reach: float  # radius of that sphere
     meet: Callable[[Tensor, Tensor], Hits]  # of rays with origins [n, 3] and directions [n, 3]
 
 
-def geometry_maps(supersampling: int = 3) -> Tensor:
+def geometry_maps(texture: float = 0.0, supersampling: int = 3) -> Tensor:
     """Maps float16 `[480, 6, 64, 64]` of all geometries, in the order scale, shape, orientation.
 
     Maps 0 to 2 are the weights of the colours of floor, wall and object, some above 1; 3 to 5 are
     added to red, green and blue.
 
     Args:
+        texture: share of their colour, in [0, 1], that every second square of checks on floor,
+            walls and object loses.
         supersampling: rays per pixel and axis.
     """
+    scene = Scene(texture=texture)
     maps = torch.empty(SCALES, SHAPES, ORIENTATIONS, NUM_MAPS, SIDE, SIDE, dtype=torch.float16)
     for orientation, azimuth in enumerate(torch.linspace(-30, 30, ORIENTATIONS)):
-        maps[:, :, orientation] = view_maps(Scene(), float(azimuth), supersampling)
+        maps[:, :, orientation] = view_maps(scene, float(azimuth), supersampling)
     return maps.flatten(0, 2)
 
 
@@ -109,7 +116,9 @@ def _empty_room(scene: Scene, azimuth: float, side: int) -> _View:
     points, surface, normals = _meet_room(scene, camera, rays)
     to_light = _unit(torch.tensor(scene.light) - points)
     shaded = _shaded(scene, normals, forward)
-    lit = shaded + _spot_light(scene, normals, to_light)
+    reflected = _reflectance(scene, points / scene.checks)
+    shaded *= reflected
+    lit = shaded + reflected * _spot_light(scene, normals, to_light)
     maps = torch.zeros(NUM_MAPS, len(rays))
     for which in (_FLOOR, _WALL):
         maps[which] = lit * (surface == which)
@@ -125,13 +134,15 @@ def _with_object(scene: Scene, view: _View, solid: _Solid) -> Tensor:
     maps[view.surface[dark], dark] = view.shaded[dark]
     seen, distance, normals = _meeting(solid, view.camera.expand_as(view.rays), view.rays)
     rays = view.rays[seen]
-    to_light = _unit(torch.tensor(scene.light) - view.camera - distance[:, None] * rays)
+    points = view.camera + distance[:, None] * rays
+    to_light = _unit(torch.tensor(scene.light) - points)
     shine = _dot(normals, _unit(to_light - rays)).clamp_min(0) ** scene.shininess
     # the body is convex: what lies in its own shadow is what is turned away from the light
     reflected = scene.specular * shine * (_dot(normals, to_light) > 0)
     maps[:, seen] = 0
     maps[_OBJECT, seen] = _shaded(scene, normals, view.forward)
     maps[_OBJECT, seen] += _spot_light(scene, normals, to_light)
+    maps[_OBJECT, seen] *= _reflectance(scene, points / (solid.scale * scene.object_checks))
     maps[_SKY:, seen] = reflected
     return maps
 
@@ -162,6 +173,15 @@ def _meet_room(scene: Scene, camera: Tensor, rays: Tensor) -> tuple[Tensor, Tens
     return points, surface, normals[plane]
 
 
+def _reflectance(scene: Scene, places: Tensor) -> Tensor:
+    """Share `[n]` of its colour that a solid of checks shows at ``places`` `[n, 3]`, in squares.
+
+    Squares of the floor lie half above it and half below, so none ends in its plane.
+    """
+    odd = (places + torch.tensor([0.0, 0.0, 0.5])).floor().sum(dim=-1).remainder(2)
+    return 1 - scene.texture * odd
+
+
 def _shaded(scene: Scene, normals: Tensor, forward: Tensor) -> Tensor:
     """Brightness `[n]` without the spot light."""
     return scene.ambient + scene.headlight * -_dot(normals, forward).clamp_max(0)
@@ -178,17 +198,17 @@ def _solid(scene: Scene, shape: int, scale: float) -> _Solid:
     """The object: 0 cube, 1 cylinder, 2 sphere, 3 capsule."""
     if shape == 0:
         half = scale * scene.cube
-        return _Solid(half, half * math.sqrt(3), lambda o, d: _cube(o, d, half))
+        return _Solid(scale, half, half * math.sqrt(3), lambda o, d: _cube(o, d, half))
     if shape == 1:
         radius, height = (scale * length for length in scene.cylinder)
         reach = math.hypot(radius, height / 2)
-        return _Solid(height / 2, reach, lambda o, d: _cylinder(o, d, radius, height))
+        return _Solid(scale, height / 2, reach, lambda o, d: _cylinder(o, d, radius, height))
     if shape == 2:
         radius, middle = (scale * length for length in scene.sphere)
-        return _Solid(middle, radius, lambda o, d: _sphere(o, d, radius, middle))
+        return _Solid(scale, middle, radius, lambda o, d: _sphere(o, d, radius, middle))
     radius, low, high = (scale * length for length in scene.capsule)
     middle, reach = (low + high) / 2, (high - low) / 2 + radius
-    return _Solid(middle, reach, lambda o, d: _capsule(o, d, radius, low, high))
+    return _Solid(scale, middle, reach, lambda o, d: _capsule(o, d, radius, low, high))
 
 
 def _meeting(solid: _Solid, origins: Tensor, rays: Tensor) -> tuple[Tensor, Tensor, Tensor]:
