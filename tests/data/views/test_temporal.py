@@ -76,6 +76,19 @@ def test_a_high_rate_moves_one_factor_by_one_step(rng):
     assert ((step == 1) | round_the_circle).all()
 
 
+def test_static_factors_stay_and_the_others_move_as_if_they_were_alone(rng):
+    lookup = RowLookup(Grid(), torch.arange(60))
+    index = torch.full((N,), 17)  # size 1, angle 0
+    plan = LaplaceTransitions(static=["size"])(index, lookup, rng)
+    a, b = FACTORS.values(index), FACTORS.values(plan.partners[0].rows)
+    assert torch.equal(a[:, [0, 2, 3]], b[:, [0, 2, 3]])
+    leave = laplace_transitions(5, circular=True, rate=1.0, leave=True)[int(a[0, 1])]
+    stay = laplace_transitions(5, circular=True, rate=1.0)[int(a[0, 1])]
+    expected = np.where(stay == stay.max(), 0, stay) + stay.max() * leave
+    found = np.bincount(b[:, 1], minlength=5) / N
+    assert np.abs(found - expected).max() < 4 * np.sqrt(0.25 / N)
+
+
 def chances(rate, old):
     """P(new | old) of every row of the grid, from the definition."""
     steps = {0: (4, False), 1: (5, True)}
@@ -175,6 +188,8 @@ def test_uniform_transitions_are_strict_pairs(k):
             lambda: LaplaceTransitions().check(Factors("ab", (3, 3), ("categorical",) * 2), 8),
             "view=transitions_uniform",
         ),
+        (lambda: LaplaceTransitions(static=[0, "angle"]).check(FACTORS, 8), "static=.0, 'angle'."),
+        (lambda: LaplaceTransitions(static=["hue"]).check(FACTORS, 8), "hue"),
     ],
 )
 def test_impossible_options_are_refused_before_any_batch(make, message):

@@ -1,6 +1,7 @@
 """Pairs of images as if taken one after the other: factors that move a little, or a few at once."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -27,26 +28,33 @@ class LaplaceTransitions:
         rate: inverse scale of the steps; larger: smaller ones.
         continuous_scale: scale of the steps of continuous factors at rate 1, as a share of their
             range.
+        static: ordered factors, by name or position, that stay as well; all others are dynamic.
 
     Source: Klindt et al. 2021, "Towards Nonlinear Disentanglement in Natural Data with Temporal
     Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "LAP" with rate 1, as in the
     published code. Differs: circular factors go the shorter way round, |j - i| wrapped; continuous
-    factors and their scale are ours; pairs whose second image is no training image are drawn anew.
+    factors and their scale, and static factors, are ours; pairs whose second image is no training image are drawn anew.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a second image",)
 
     @in_range
-    def __init__(self, rate: Positive = 1.0, continuous_scale: Positive = 0.1) -> None:
-        self.rate, self.continuous_scale = rate, continuous_scale
+    def __init__(
+        self,
+        rate: Positive = 1.0,
+        continuous_scale: Positive = 0.1,
+        static: Sequence[int | str] = (),
+    ) -> None:
+        self.rate, self.continuous_scale, self.static = rate, continuous_scale, static
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse factors of which fewer than two vary, or none is ordered."""
         require_factors(factors)
         if not self._moving(factors):
             raise ConfigError(
-                "the view moves ordered factors, and all of this data set's are categories; "
-                "choose view=transitions_uniform"
+                f"the view moves ordered factors, and all of {list(factors.names)} are categories "
+                f"or static={list(self.static)}; choose view=transitions_uniform or fewer that are "
+                "static"
             )
 
     def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
@@ -85,8 +93,10 @@ class LaplaceTransitions:
         return (share[:, None] >= until[values.astype(np.int64)]).sum(1)
 
     def _moving(self, factors: Factors) -> list[int]:
-        """Positions of the ordered factors with more than one value."""
-        return [k for k in require_factors(factors) if factors.kinds[k] != "categorical"]
+        """Positions of the ordered factors with more than one value that are not static."""
+        still = {k for k, kind in enumerate(factors.kinds) if kind == "categorical"}
+        still.update(factors.positions_of(self.static))
+        return [k for k in require_factors(factors) if k not in still]
 
 
 class UniformTransitions(Pairs):
