@@ -33,7 +33,8 @@ class LaplaceTransitions:
     Source: Klindt et al. 2021, "Towards Nonlinear Disentanglement in Natural Data with Temporal
     Sparse Coding", https://arxiv.org/abs/2007.10930, its data sets "LAP" with rate 1, as in the
     published code. Differs: circular factors go the shorter way round, |j - i| wrapped; continuous
-    factors and their scale, and static factors, are ours; pairs whose second image is no training image are drawn anew.
+    factors and their scale, and static factors, are ours; pairs whose second image is no training
+    image are drawn anew.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a second image",)
