@@ -46,6 +46,7 @@ ARROWS = {
     "factor_kinds": set(),
     "files": set(),
     "hardware": {"errors"},
+    "learning_rates": {"errors", "ranges"},
     "memory": {"errors"},
     "progress_bars": set(),
     "ranges": {"errors"},
@@ -73,12 +74,12 @@ ARROWS = {
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
-    "updates": {"callbacks", "data", "ensemble", "errors", "minibatch", "models"},
+    "updates": {"callbacks", "data", "ensemble", "errors", "learning_rates", "minibatch", "models"},
     "sweeps": TEXTS | {"nested", "config", "report", "run_folder", "scores", "stopping"},
     "experiment": LEAVES
     | TEXTS
-    | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "loggers"}
-    | {"models", "networks", "panel", "report", "run_folder", "statistics", "stopping"}
+    | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "learning_rates"}
+    | {"loggers", "models", "networks", "panel", "report", "run_folder", "statistics", "stopping"}
     | {"updates"},
     "dashboard": {"errors", "files", "scores"},
     "diagnosis": LEAVES

@@ -18,6 +18,7 @@ GROUPS = (
         "posterior",
         "prior",
         "network",
+        "scheduler",
         "data",
         "view",
         "sampling",

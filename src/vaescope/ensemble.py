@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -16,6 +15,7 @@ from vaescope.models import LatentModel
 from vaescope.models.base import batches_before, num_images_of
 from vaescope.models.drawn_numbers import stack_numbers, tensors_like
 from vaescope.models.schedules import warn_of_unfinished_schedules
+from vaescope.models.updating import Updating
 from vaescope.networks.matrix_convolution import use_matrix_products
 from vaescope.streams import Rewinder
 
@@ -27,7 +27,7 @@ _LARGE = 2_000_000
 _SHARED = ("num_images", "schedule_steps")
 
 
-class Ensemble(pl.LightningModule):
+class Ensemble(Updating):
     """S members of one method: each as it would be alone, all of them in every operation.
 
     The weights are stacked along a new first axis, ``torch.func.vmap`` runs the method's ``terms``
@@ -45,6 +45,7 @@ class Ensemble(pl.LightningModule):
     """
 
     diverged_at: Tensor
+    in_state = "stacked."
 
     def __init__(self, members: Sequence[LatentModel], batched: bool | None = None) -> None:
         super().__init__()
@@ -75,7 +76,10 @@ class Ensemble(pl.LightningModule):
         return {seed: step for seed, step in steps if step >= 0}
 
     def members(self) -> Iterator[LatentModel]:
-        """Every member that has not diverged, as a model of its own with copies of its weights."""
+        """Every member that has not diverged, as a model of its own with copies of its weights.
+
+        Of averaged weights, where there are such.
+        """
         self._freeze(~self._finite_weights(), self.global_step)
         for number, step in enumerate(self.diverged_at.tolist()):
             if step < 0:
@@ -87,9 +91,9 @@ class Ensemble(pl.LightningModule):
         self._freeze(which, self.global_step)
 
     def member(self, number: int) -> LatentModel:
-        """Member ``number``, from 0, with copies of its weights."""
+        """Member ``number``, from 0, with copies of its weights, or of their average."""
         model = copy.deepcopy(self._single[0]).to(next(self.parameters()))
-        model.load_state_dict(self._rows(number))
+        model.load_state_dict(_row(self.averages or self._weights(), number))
         model.seed = self.seeds[number]
         return model.train(self.training)
 
@@ -205,13 +209,10 @@ class Ensemble(pl.LightningModule):
     def keep_frozen(self) -> None:
         """Hold from now on the weights of members that are marked in ``diverged_at``."""
         for number in (self.diverged_at >= 0).nonzero().flatten().tolist():
-            self._frozen.setdefault(number, self._rows(number))
+            self._frozen.setdefault(number, _row(self._weights(), number))
 
     def _weights(self) -> dict[str, Tensor]:
         return dict(self.stacked.named_parameters())
-
-    def _rows(self, number: int) -> dict[str, Tensor]:
-        return {name: value[number].detach().clone() for name, value in self._weights().items()}
 
     def _finite_weights(self) -> Tensor:
         """Which members have finite weights only, ``[S]``."""
@@ -221,7 +222,12 @@ class Ensemble(pl.LightningModule):
     def _freeze(self, bad: Tensor, step: int) -> None:
         for number in (bad & (self.diverged_at < 0)).nonzero().flatten().tolist():
             self.diverged_at[number] = step
-            self._frozen[number] = self._rows(number)
+            self._frozen[number] = _row(self._weights(), number)
+
+
+def _row(stacks: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
+    """Copies of one member's part."""
+    return {name: stack[number].detach().clone() for name, stack in stacks.items()}
 
 
 def _by_member(stacks: dict[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -253,7 +253,6 @@ def test_a_run_of_which_nothing_is_left_ends(tiny, tmp_path, breaking):
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("trainer.gradient_clip_val=1",), "gradient_clip_val"),
         (("trainer.precision=16-mixed",), "16-mixed"),
         (("optimizer._target_=torch.optim.LBFGS",), "torch.optim.LBFGS"),
         (("ensemble.size=0",), "ensemble.size: 0 is not an integer from 1"),

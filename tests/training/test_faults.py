@@ -148,7 +148,8 @@ def test_refusals_of_several_objects_are_told_together(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("trainer.gradient_clip_val=1", "trainer.precision=bf16-mixed"), "optimizer.fused=false"),
+        (("trainer.gradient_clip_val=1", "trainer.precision=16-mixed"), "optimizer.fused=false"),
+        (("scheduler=linear", "scheduler.warmup_steps=20"), "nothing is left of the run's 20"),
         (("trainer.precision=bf16-true",), "choose bf16-mixed"),
         (("+trainer.enable_progress_bar=true",), "vaescope sets this itself"),
     ],
@@ -161,7 +162,7 @@ def test_settings_that_do_not_go_together(tiny, tmp_path, words, message):
 @pytest.mark.parametrize(
     "words",
     [
-        ("trainer.gradient_clip_val=1", "optimizer.fused=false", "trainer.precision=bf16-mixed"),
+        ("trainer.gradient_clip_val=1", "trainer.precision=bf16-mixed"),
         ("trainer.precision=64-true",),
         ("trainer.max_epochs=1", "trainer.max_steps=-1"),
         ("posterior=full", "latent_dim=1"),

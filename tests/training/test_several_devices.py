@@ -15,6 +15,7 @@ from vaescope.experiment.training import train
 
 # in double precision the other order of a sum is below 1e-12, and Adam does not enlarge it
 EXACT = ("trainer.precision=64-true", "callbacks.checkpoint.every_n_steps=4", "model=vae")
+EXACT += ("scheduler=cosine", "ema.decay=0.9", "trainer.gradient_clip_val=0.5")
 SMALL = ("experiment=tiny", "logger=[csv]", "threads=1", "trainer.accelerator=cpu")
 ONE = ("trainer.devices=1", "data.batch_size=16")
 TWO = ("trainer.devices=2", "trainer.strategy=ddp", "data.batch_size=8")

@@ -14,6 +14,7 @@ from builders.thinned import thinned
 from vaescope.config.loading import config_dir
 from vaescope.ensemble import Ensemble
 from vaescope.experiment.training import train
+from vaescope.models.updating import UNAVERAGED
 from vaescope.stopping import Stopped, stoppable
 from vaescope.updates import making
 from vaescope.updates.cuda_graph import CallBuffers
@@ -37,6 +38,7 @@ def assert_same_state(folder, other, keys=("state_dict", "optimizer_states", "lo
     one, two = saved(folder), saved(other)
     for key in (*keys, "global_step", "callbacks"):
         assert_equal(one[key], two[key], key)
+    assert_equal(one.get(UNAVERAGED), two.get(UNAVERAGED), UNAVERAGED)
 
 
 def assert_equal(one, two, where):
@@ -74,7 +76,8 @@ SETTINGS = {
     "epochs": ("trainer.max_epochs=2", "trainer.max_steps=-1", "data.batch_size=100"),
     "odd batch": ("data.batch_size=13",),
     "weights": ("sampling=correlated",),
-    "clipped": ("trainer.gradient_clip_val=0.1", "optimizer.fused=false"),
+    "clipped": ("trainer.gradient_clip_val=0.1",),
+    "scheduled and averaged": ("scheduler=cosine", "scheduler.warmup_steps=3", "ema.decay=0.9"),
     "bfloat16": ("trainer.precision=bf16-mixed",),
     "float64": ("trainer.precision=64-true",),
     "convolutions": ("network=conv64", "trainer.max_steps=4"),
@@ -167,6 +170,8 @@ def test_the_number_is_chosen_by_the_time_of_an_update(tiny, tmp_path, caplog):
     assert json.loads((tmp_path / "scores.json").read_text())["rows"]
 
 
+# what an update has besides: three settings that a program has inside
+PACED = ("scheduler=cosine", "ema.decay=0.9", "trainer.gradient_clip_val=0.5")
 LONG = ("data.batch_size=8", "trainer.max_steps=12", "network=linear")
 
 
@@ -174,8 +179,9 @@ def assert_close_states(folder, other):
     one, two = saved(folder), saved(other)
     assert one["loops"] == two["loops"]
     assert one["global_step"] == two["global_step"]
-    for name, weights in one["state_dict"].items():
-        torch.testing.assert_close(weights, two["state_dict"][name], rtol=1e-3, atol=1e-5)
+    for key in {"state_dict", UNAVERAGED} & one.keys():
+        for name, weights in one[key].items():
+            torch.testing.assert_close(weights, two[key][name], rtol=1e-3, atol=1e-5)
     states = one["optimizer_states"][0], two["optimizer_states"][0]
     assert states[0]["param_groups"] == states[1]["param_groups"]
     assert states[0]["state"].keys() == states[1]["state"].keys()
@@ -197,10 +203,10 @@ def check_any_calls(tiny, folder, caplog, *words):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses its own
-@pytest.mark.parametrize("size", [1, 3])
-def test_compiled_updates_are_those_that_are_not(tiny, tmp_path, caplog, size):
+@pytest.mark.parametrize(("size", "more"), [(1, PACED), (3, ())])
+def test_compiled_updates_are_those_that_are_not(tiny, tmp_path, caplog, size, more):
     """Whatever the number of updates in a call, and whether the run goes on from a checkpoint."""
-    every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed")
+    every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed", *more)
     train(tiny(tmp_path / "eager", *every, "compile=false"))
     check_any_calls(tiny, tmp_path, caplog, *every, "compile=true")
     assert caplog.text.count("updates are compiled") == 4
@@ -245,10 +251,11 @@ def as_on_a_gpu(monkeypatch):
     monkeypatch.setattr(making, "_why_no_graph", lambda *_: None)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_replayed_updates_are_those_that_are_not(tiny, tmp_path, caplog, as_on_a_gpu, size):
+@pytest.mark.parametrize(("size", "more"), [(1, ()), (3, PACED)])
+def test_replayed_updates_are_those_that_are_not(tiny, tmp_path, caplog, as_on_a_gpu, size, more):
     """Whatever the number of updates in a call, and whether the run goes on from a checkpoint."""
-    every = (*BARE, *LONG, f"ensemble.size={size}", "model=beta_vae_annealed", "compile=false")
+    method = ("model=beta_vae_annealed", "compile=false")
+    every = (*BARE, *LONG, f"ensemble.size={size}", *method, *more)
     train(tiny(tmp_path / "eager", *every, "cuda_graph=false"))
     check_any_calls(tiny, tmp_path, caplog, *every, "cuda_graph=true")
     assert caplog.text.count("updates are replays") == 4

@@ -128,7 +128,7 @@ class FiniteTerms(AfterUpdates, pl.Callback):
         good = str(last) if last and last.is_file() else "none was written yet"
         self._raised = TrainingDivergedError(
             f"not a finite number: {what} at step {step}. Last good checkpoint: {good}. "
-            "Try a lower optimizer.lr, trainer=float32, or, for a single run, "
-            "trainer.gradient_clip_val=1 with optimizer.fused=false"
+            "Try a lower optimizer.lr, scheduler=warmup, trainer=float32 or "
+            "trainer.gradient_clip_val=1"
         )
         return self._raised

@@ -21,6 +21,7 @@ class Progress(AfterUpdates, pl.Callback):
 
     Terms are logged without their weights, these as ``train/weight_...``, targets as
     ``train/target_...``: those of the update that was just made. The loss is their weighted sum.
+    With a schedule the learning rate is ``train/lr``.
 
     Args:
         every_n_steps: updates between two readings; a reading waits for the device.
@@ -51,11 +52,12 @@ class Progress(AfterUpdates, pl.Callback):
         self._since = (now, step)
         settings, names = outputs["settings"], list(outputs["terms"])
         values = torch.stack(list(outputs["terms"].values())).reshape(len(names), -1).T.tolist()
+        rate = {"lr": outputs["lr"]} if "lr" in outputs else {}
         rows = {}
         for seed, row in zip(module.seeds, values, strict=True):
             if not isinstance(module, Ensemble) or seed not in module.diverged:
                 terms = dict(zip(names, row, strict=True))
-                told = {"loss": loss_of(terms, settings), **terms, **settings}
+                told = {"loss": loss_of(terms, settings), **terms, **settings, **rate}
                 rows[seed] = {f"train/{name}": value for name, value in told.items()}
                 rows[seed]["train/steps_per_second"] = speed
         publish(trainer, rows, step)

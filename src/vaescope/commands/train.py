@@ -3,6 +3,7 @@
 import logging
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,15 @@ def _program(config: DictConfig) -> Any:
         if "wandb" in (config.logger or {}):
             import_wandb()
         from vaescope.config.checks import check
-        from vaescope.config.choices import choices_made
+        from vaescope.config.choices import choices_made, open_network
         from vaescope.experiment.training import train
 
-    again, chosen = HydraConfig.get().mode is RunMode.MULTIRUN, choices_made()
+    again = HydraConfig.get().mode is RunMode.MULTIRUN
+    run = partial(train, config, again=again, chosen=choices_made(), open_network=open_network())
     if again:
         refuse_in_sweep(config.trainer)
     if config.objective is None:
-        return train(config, again=again, chosen=chosen)
+        return run()
     check(config)
     callback = {
         "_target_": "vaescope.callbacks.Objective",
@@ -51,7 +53,7 @@ def _program(config: DictConfig) -> Any:
     OmegaConf.update(config, "callbacks.objective", callback, force_add=True)
     trial = OmegaConf.select(config, "sweep.trial")  # a run that is resumed has no such section
     if trial is None or HydraConfig.get().sweeper.get("pruner") is None:
-        return _objective(config, train(config, again=again, chosen=chosen))
+        return _objective(config, run())
     from vaescope.callbacks.pruning import PrunedError, Pruning
     from vaescope.sweeps.reporting import TrialReports
 
@@ -59,7 +61,7 @@ def _program(config: DictConfig) -> Any:
     reports = TrialReports(hydra.sweeper, Path(hydra.sweep.dir).resolve(), trial)
     pruning = Pruning(objective_keys(config.objective)[0], reports)
     try:
-        return _objective(config, train(config, again=again, chosen=chosen, watchers=[pruning]))
+        return _objective(config, run(watchers=[pruning]))
     except PrunedError as end:
         log.info("%s: %s", end, f"{pruning.key} = {end.value:.6g}")
         write_pruned(Path(config.output_dir), end.step, end.value)

@@ -1,4 +1,4 @@
-"""Choices made for the user: which options a data set or a method chose of other groups."""
+"""Choices made for the user: by a data set, by a method, or by nobody."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,29 +23,43 @@ Choices = Mapping[str, Sequence[str]]
 
 def choices_made() -> Choices:
     """What options of this job chose of other groups, and neither user nor experiment did."""
-    job = HydraConfig.get()
-    words = as_typed(job.overrides.task)
-    choosing = tuple(word for word in words if not _is_value(word))
-    loader = GlobalHydra.instance().config_loader()
+    words = as_typed(HydraConfig.get().overrides.task)
     made: dict[str, list[str]] = {}
-    for group, option, by, name in _chosen(loader, str(job.job.config_name), choosing):
+    for group, option, by, name in _chosen_now():
         by_user = group == "trainer" and any("trainer.precision=" in word for word in words)
-        if not by_user:
+        if by in CHOOSING and not by_user:
             made.setdefault(f"{by}={name}", []).append(f"{group}={option}")
     return made
+
+
+def open_network() -> str | None:
+    """The word that chose this job's data, if neither the user nor any file chose its network.
+
+    None: somebody did, or the job goes on with a run, which keeps its own.
+    """
+    options = HydraConfig.get().runtime.choices
+    is_chosen = any(group == "network" for group, *_ in _chosen_now())
+    return f"data={options['data']}" if options.get("network") and not is_chosen else None
+
+
+def _chosen_now() -> tuple[tuple[str, str, str, str], ...]:
+    """``_chosen`` of this job."""
+    job, loader = HydraConfig.get(), GlobalHydra.instance().config_loader()
+    words = [word for word in as_typed(job.overrides.task) if not _is_value(word)]
+    places = [w for w in as_typed(job.overrides.hydra) if w.startswith("hydra.searchpath=")]
+    return _chosen(loader, str(job.job.config_name), (*words, *places))
 
 
 @lru_cache(16)  # jobs of a sweep mostly differ in values, and Hydra takes 0.1 s to find this out
 def _chosen(
     loader: ConfigLoader, name: str, words: tuple[str, ...]
 ) -> tuple[tuple[str, str, str, str], ...]:
-    """Group, its option, and group and option that chose it, without those that the user chose."""
+    """Group, its option, and group and option that chose it; the user is ``None``, nothing."""
     found = loader.compute_defaults_list(name, list(words), RunMode.RUN).overrides
     chosen = []
     for group, option in found.override_choices.items():
         by, _, its = str(found.override_metadata[group].containing_config_path).partition("/")
-        if by in CHOOSING:
-            chosen.append((group, str(option), by, its))
+        chosen.append((group, str(option), by, its))
     return tuple(chosen)
 
 

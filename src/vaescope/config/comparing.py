@@ -22,6 +22,13 @@ OF_THE_MACHINE = {
     "data.data_dir",
     "callbacks.progress.bar",
 }
+# options that do nothing, and that runs of before they were offered do not have
+_WITHOUT_EFFECT = {
+    "ema.decay": None,
+    "scheduler._target_": "vaescope.learning_rates.Constant",
+    "scheduler.warmup_steps": 0,
+    "trainer.gradient_clip_algorithm": None,
+}
 _OF_THE_SWEEP = ("hydra", "sweep")  # sections that say nothing about a run
 _MACHINES_CHOICE = "${fast_precision:"  # asked only where a run is made
 
@@ -47,8 +54,8 @@ def comparable(config: DictConfig) -> DictConfig:
 
 def identity_of_settings(settings: DictConfig) -> str:
     """The mark of what ``comparable`` gives, or of a variation of it."""
-    flat = dict(flat_settings(OmegaConf.to_container(settings, resolve=True)))
-    rest = {key: _number(value) for key, value in flat.items() if key not in OF_THE_MACHINE}
+    flat = _compared(OmegaConf.to_container(settings, resolve=True))
+    rest = {key: _number(value) for key, value in flat.items()}
     text = json.dumps(rest, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -59,10 +66,20 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     Paths within a run's own folder are the same wherever that lies.
     """
     each = (link_paths(config, config["output_dir"]) for config in (before, now))
-    flat = [dict(flat_settings(config)) for config in each]
-    keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key not in OF_THE_MACHINE]
+    flat = [_compared(config) for config in each]
+    keys = dict.fromkeys([*flat[0], *flat[1]])
     pairs = {key: (flat[0].get(key), flat[1].get(key)) for key in keys}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _compared(config: Any) -> dict[str, Any]:
+    """Settings by dotted key, without those that say nothing about the run."""
+    return {
+        key: value
+        for key, value in flat_settings(config)
+        if key not in OF_THE_MACHINE
+        and (key not in _WITHOUT_EFFECT or value != _WITHOUT_EFFECT[key])
+    }
 
 
 def link_paths(node: Any, folder: str) -> Any:

@@ -19,6 +19,7 @@ OF_TRAINER: Mapping[str, Any] = {
     "min_epochs": Steps | None,
     "accumulate_grad_batches": Annotated[int, Interval(ge=1, le=100_000)],
     "gradient_clip_val": NonNegative | None,
+    "gradient_clip_algorithm": Literal["norm", "value"] | None,
     "num_nodes": Count,
     **{f"limit_{part}_batches": Part for part in ("train", "test", "predict")},
     "overfit_batches": Literal[0] | Part,

@@ -32,6 +32,13 @@ GROUPS = (
     Group("prior", "prior", ("vaescope.distributions.priors",), ("posteriors",)),
     Group("likelihood", "likelihood", ("vaescope.distributions.likelihoods",), ("nll",)),
     Group("optimizer", "optimiser", ("torch.optim",), ("step", "zero_grad"), trains=True),
+    Group(
+        "scheduler",
+        "learning-rate schedule",
+        ("vaescope.learning_rates",),
+        ("__call__",),
+        trains=True,
+    ),
     Group("trainer", "trainer", ("pytorch_lightning",), ("fit",)),
     Group(
         "statistics", "statistic", ("vaescope.statistics",), ("__call__",), many=True, trains=True

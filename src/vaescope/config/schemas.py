@@ -8,7 +8,7 @@ from annotated_types import Interval, MinLen
 from omegaconf import MISSING
 
 from vaescope.config.groups import GROUPS, Group
-from vaescope.ranges import Count, Epsilon, NonNegative, Positive, PosteriorWidth, Seed
+from vaescope.ranges import Count, Decay, Epsilon, NonNegative, Positive, PosteriorWidth, Seed
 
 Schema = TypeVar("Schema")
 
@@ -43,6 +43,13 @@ class EnsembleSchema:
 
 
 @dataclass
+class EmaSchema:
+    """Exponential moving average of the weights."""
+
+    decay: Decay | None = None
+
+
+@dataclass
 class SweepSchema:
     """Settings of a sweep, with ``-m``; its jobs know nothing of them."""
 
@@ -62,6 +69,7 @@ class TrainSchema(MachineSchema):
     latent_dim: Annotated[int, Interval(ge=1, le=4096)] = MISSING
     schedule_steps: Count | None = None
     ensemble: EnsembleSchema = field(default_factory=EnsembleSchema)
+    ema: EmaSchema = field(default_factory=EmaSchema)
     published: dict[str, Any] = field(default_factory=dict)
     objective: Any = None  # one text or several
     resume: str | None = None
@@ -118,7 +126,7 @@ class DataSchema(MachineSchema):
 
 
 @dataclass
-@_composed_of(group for group in GROUPS if not group.many)
+@_composed_of(group for group in GROUPS if not group.many and group.name != "scheduler")
 class ModifySchema(MachineSchema):
     """Root keys of ``modify.yaml`` and their types."""
 

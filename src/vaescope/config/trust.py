@@ -252,6 +252,7 @@ def _offered() -> Iterator[Any]:
     yield from (loggers.trackio_logger, loggers.wandb_logger, pl.Trainer)
     yield from _public(nn, nn.Module)
     yield from _public(optim, optim.Optimizer)
+    yield from _public(import_module("vaescope.learning_rates"))
     yield from _public(optim.lr_scheduler, optim.lr_scheduler.LRScheduler)
     yield from _public(pl.callbacks, pl.Callback, but=pl.callbacks.LambdaCallback)
 

@@ -52,7 +52,8 @@ def require_room(plain: Plain, image_shape: tuple[int, ...]) -> None:
     """Refuse a model whose training cannot fit into memory; it is made without numbers for this.
 
     Raises:
-        ConfigError: weights, gradients and the optimiser's two averages, or a batch, are too many.
+        ConfigError: weights, gradients, the optimiser's two averages and that of weights, or a
+            batch, are too many.
     """
     batch = int(plain["data"].get("batch_size", 1))
     images = 3 * 4 * batch * math.prod(image_shape)  # the images, their decoding, its gradient
@@ -66,7 +67,13 @@ def require_room(plain: Plain, image_shape: tuple[int, ...]) -> None:
     size = plain["ensemble"]["size"]
     many = f" {size} times" if size > 1 else ""
     what = f"training {weights // 4:,} weights{many} (network, latent_dim, posterior, model)"
-    require_memory(4 * size * weights, what)
+    require_memory((4 if ema_decay(plain) is None else 5) * size * weights, what)
+
+
+def ema_decay(plain: Plain) -> float | None:
+    """Decay of the average of the weights; None: there is none."""
+    decay: float | None = (plain.get("ema") or {}).get("decay")
+    return decay
 
 
 def check_optimizer(model: pl.LightningModule) -> None:

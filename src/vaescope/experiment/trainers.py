@@ -17,21 +17,36 @@ from vaescope.config.devices import UNUSED
 from vaescope.config.loading import build
 from vaescope.data import FactorDataModule
 from vaescope.ensemble import Ensemble
+from vaescope.errors import ConfigError
 from vaescope.experiment.assembly import (
     Plain,
     build_ensemble,
     check_optimizer,
+    ema_decay,
     require_room,
     seeded_model,
 )
 from vaescope.experiment.exchange import GradientExchange
+from vaescope.learning_rates import Schedule
 from vaescope.minibatch import BatchSlice
 from vaescope.models import LatentModel
-from vaescope.updates import make_calls
+from vaescope.networks.sizes import fitting
+from vaescope.updates import Pace, make_calls
 
 log = logging.getLogger(__name__)
 
 Model = LatentModel | Ensemble
+
+
+def fitting_network(plain: Plain) -> str | None:
+    """The network for images that ``conv64`` does not take; None: it does, or another is chosen."""
+    if plain["network"].get("_target_") != "vaescope.networks.conv64":
+        return None
+    try:
+        names = fitting(build(plain["data"], "data").image_shape)
+    except Exception:  # told where everything is built
+        return None
+    return "conv" if "conv" in names and "conv64" not in names else None
 
 
 def build_data_and_model(plain: Plain, follows: bool) -> tuple[FactorDataModule, Model]:
@@ -51,6 +66,8 @@ def build_data_and_model(plain: Plain, follows: bool) -> tuple[FactorDataModule,
         fixed = [plain["data"]["seed"]] * len(model.seeds)
         data.serve_members(model.seeds if follows else fixed)
     check_optimizer(model)
+    if not model.automatic_optimization:
+        _refuse_pace(model, plain)
     model.logs_updates = False  # `callbacks.progress` does
     return data, model
 
@@ -96,8 +113,28 @@ def build_trainer(
         strategy=strategy,
         plugins=plugins,
     )
-    make_calls(trainer, data, plain["updates_per_call"], plain["compile"], plain["cuda_graph"])
+    pace = Pace(build_schedule(plain), ema_decay(plain))
+    how = plain["updates_per_call"], plain["compile"], plain["cuda_graph"]
+    make_calls(trainer, data, *how, pace)
     return trainer
+
+
+def build_schedule(plain: Plain) -> Schedule | None:
+    """The schedule of the learning rate; None: of a run of before there were such."""
+    node = plain.get("scheduler")
+    schedule: Schedule | None = node and build(node, "scheduler")
+    return schedule
+
+
+def _refuse_pace(model: Model, plain: Plain) -> None:
+    """Refuse what is left out where a method makes its updates itself."""
+    pace = Pace(build_schedule(plain), ema_decay(plain))
+    for key, value in (("scheduler", pace.schedule), ("ema.decay", pace.decay)):
+        if value is not None:
+            raise ConfigError(
+                f"config.{key}: {type(model).__name__} makes its updates itself, in which it has "
+                "no part; leave it out"
+            )
 
 
 def prepare(model: Model, plain: Plain) -> None:

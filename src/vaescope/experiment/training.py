@@ -37,12 +37,15 @@ from vaescope.experiment.resuming import (
 from vaescope.experiment.trainers import (
     Model,
     build_data_and_model,
+    build_schedule,
     build_trainer,
     fit,
+    fitting_network,
     prepare,
     warn_of_slices,
 )
 from vaescope.hardware import set_threads
+from vaescope.learning_rates import Constant
 from vaescope.loggers import MetricsFile, closing, show_objective, show_results, trackers
 from vaescope.minibatch import BatchSlice
 from vaescope.report.run.page import write_report
@@ -62,6 +65,7 @@ def train(
     *,
     again: bool = False,
     chosen: Choices | None = None,
+    open_network: str | None = None,
     watchers: Sequence[pl.Callback] = (),
 ) -> list[dict[str, Any]]:
     """Train, measure and report one model, or an ensemble; or continue to.
@@ -72,6 +76,8 @@ def train(
         config: composed ``train.yaml``.
         again: whether a finished run with the same settings gives its scores instead of an error.
         chosen: what its data set and its method chose, for the log.
+        open_network: if nobody chose the network, so that one that fits the data is taken: the word
+            that chose the data, ``data=arrays``.
         watchers: callbacks that are no part of the run's configuration.
 
     Returns:
@@ -88,6 +94,10 @@ def train(
     plain = {"schedule_steps": None} | resolved(config)
     plain.pop("sweep", None)
     plain["data"] = _found_from_anywhere(plain["data"])
+    if open_network is not None and (name := fitting_network(plain)):
+        plain["network"]["_target_"] = f"vaescope.networks.{name}"
+        others = chosen or {}
+        chosen = {**others, open_network: [f"network={name}", *others.get(open_network, ())]}
     folder = Path(plain["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -178,7 +188,23 @@ def _build(
         plain["schedule_steps"] = stored["schedule_steps"] = number
         model.schedule_steps = number
         _ = model.schedule_end  # refuses a share of an unknown number
+    _check_schedule(plain)
     return trainer, model, data
+
+
+def _check_schedule(plain: Plain) -> None:
+    """Refuse a schedule of the learning rate that fits no such run; say where it ends before it."""
+    schedule, length = build_schedule(plain), plain["schedule_steps"]
+    if schedule is None:
+        return
+    schedule(0, length)
+    last = plain["trainer"]["max_steps"]
+    if length is not None and last > length and not isinstance(schedule, Constant):
+        log.warning(
+            "the learning rate's schedule ends at update %d, from where the run goes on to %d at "
+            "%g times optimizer.lr; schedule_steps=%d stretches it",
+            *(length, last, schedule(length, length), last),
+        )
 
 
 def _number_of_updates(trainer: pl.Trainer, data: FactorDataModule) -> int | None:

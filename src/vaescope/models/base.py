@@ -19,6 +19,7 @@ from vaescope.models.generation import Generation
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.parts import PartsOrData, resolved_parts
 from vaescope.models.schedules import schedule_length, warn_of_unfinished_schedules, weighted_sum
+from vaescope.models.updating import Updating
 from vaescope.models.validation import Validation
 from vaescope.streams import Rewinder, stream
 
@@ -26,7 +27,7 @@ Noise = Mapping[str, Tensor]
 Terms = dict[str, Tensor]
 
 
-class LatentModel(Generation, Validation):
+class LatentModel(Generation, Validation, Updating):
     """An encoder, a decoder and what a method minimises with them.
 
     A method writes ``terms``, the quantities of its paper's equation, and ``weights``, what they
@@ -205,8 +206,8 @@ class LatentModel(Generation, Validation):
         return (self.seed,)
 
     def members(self) -> Iterator["LatentModel"]:
-        """Itself; an ensemble has several."""
-        yield self
+        """Itself, or with averaged weights a copy that has those; an ensemble has several."""
+        yield self.averaged()
 
     def noise_for(self, batch_size: int, batch: int, use: str = "noise") -> dict[str, Tensor]:
         """Random numbers for one batch, ``z [B, D]``: the same on every device.

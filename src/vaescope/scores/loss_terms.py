@@ -37,9 +37,10 @@ LOSSES = (
     *LOSS_TERMS,
 )
 
-# further numbers of training: its speed, and weights and moving targets of terms
+# further numbers of training: its speed and rate, and weights and moving targets of terms
 TRAINING = (
     Score("steps_per_second", "updates a second since the last row"),
+    Score("lr", "learning rate, where it has a schedule; of several groups of weights the first's"),
     Score("weight_*", "weight of the loss term of that name at this step"),
     Score("target_*", "value that the loss term of that name is held to at this step"),
 )

@@ -2,5 +2,6 @@
 
 from vaescope.updates.call_length import CallLength
 from vaescope.updates.loop import make_calls
+from vaescope.updates.pace import Pace
 
-__all__ = ["CallLength", "make_calls"]
+__all__ = ["CallLength", "Pace", "make_calls"]

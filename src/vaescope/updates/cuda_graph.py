@@ -54,6 +54,7 @@ class CallBuffers:
         program: makes one update.
         batches: of a call, ``[U, B, ...]``; later ones have the same shape but for U.
         noise: of the same call, ``[U, ...]``.
+        pace: of the same call, see ``Pace.numbers``.
         repeated: what makes the many runs of an update.
 
     Attributes:
@@ -65,11 +66,12 @@ class CallBuffers:
         program: UpdateProgram,
         batches: Batch,
         noise: Mapping[str, Tensor],
+        pace: Mapping[str, Tensor] | None = None,
         repeated: Callable[[Callable[[], None]], Callable[[], None]] = Replays,
     ) -> None:
         self._program = program
         self._batches = on_tensors(torch.empty_like, batches)
-        self._noise = {name: torch.empty_like(numbers) for name, numbers in noise.items()}
+        self._noise, self._pace = _buffers_for(noise), _buffers_for(pace or {})
         self.room = len(batches.image)
         device = batches.image.device
         self._number = torch.zeros(1, dtype=torch.int64, device=device)  # of the update in the call
@@ -78,7 +80,13 @@ class CallBuffers:
         self._terms: dict[str, Tensor] = {}
         self._repeated = repeated(self._update)
 
-    def make(self, batches: Batch, noise: Mapping[str, Tensor], first: int) -> list[dict[str, Any]]:
+    def make(
+        self,
+        batches: Batch,
+        noise: Mapping[str, Tensor],
+        first: int,
+        pace: Mapping[str, Tensor] | None = None,
+    ) -> list[dict[str, Any]]:
         """Make the updates of a call, the first of them behind step ``first``.
 
         Returns:
@@ -86,8 +94,9 @@ class CallBuffers:
         """
         updates = len(batches.image)
         on_tensors(lambda buffer, column: buffer[:updates].copy_(column), self._batches, batches)
-        for name, numbers in noise.items():
-            self._noise[name][:updates].copy_(numbers)
+        for buffers, given in ((self._noise, noise), (self._pace, pace or {})):
+            for name, numbers in given.items():
+                buffers[name][:updates].copy_(numbers)
         self._number.zero_()
         self._step.fill_(first)
         for _ in range(updates):
@@ -107,8 +116,11 @@ class CallBuffers:
         batch = on_tensors(self._current, self._batches)
         if isinstance(module, Ensemble):
             batch = module.by_member(batch)
-        noise = {name: self._current(numbers) for name, numbers in self._noise.items()}
-        losses, terms = self._program(batch, self._step, noise)
+        noise, pace = (
+            {name: self._current(numbers) for name, numbers in each.items()}
+            for each in (self._noise, self._pace)
+        )
+        losses, terms = self._program(batch, self._step, noise, pace)
         if self._losses is None:
             self._losses = _room_for(losses, self.room)
             self._terms = {name: _room_for(value, self.room) for name, value in terms.items()}
@@ -123,6 +135,10 @@ class CallBuffers:
 
     def _keep(self, column: Tensor, value: Tensor) -> None:
         column.index_copy_(0, self._number, value.detach().unsqueeze(0))
+
+
+def _buffers_for(numbers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: torch.empty_like(values) for name, values in numbers.items()}
 
 
 def _room_for(value: Tensor, updates: int) -> Tensor:

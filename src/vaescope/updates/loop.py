@@ -13,6 +13,8 @@ from vaescope.data import FactorDataModule
 from vaescope.minibatch import Batch, Call, on_tensors
 from vaescope.updates.call_length import CallLength
 from vaescope.updates.making import UpdateMaker
+from vaescope.updates.pace import Pace
+from vaescope.updates.program import named_weights
 
 
 def make_calls(
@@ -21,6 +23,7 @@ def make_calls(
     wanted: int | None,
     compiled: bool | None,
     replayed: bool | None,
+    pace: Pace | None = None,
 ) -> None:
     """Let a trainer make several updates in one call of its loop, compiled or as a CUDA graph.
 
@@ -30,10 +33,11 @@ def make_calls(
         wanted: number of updates; None: by the time that one takes.
         compiled: whether updates are compiled; None: if the run is long enough to gain by it.
         replayed: whether they are replays of a CUDA graph; None: where they can be.
+        pace: learning rates and averaged weights; None: neither changes from update to update.
     """
-    length = CallLength(trainer, wanted)
-    maker = UpdateMaker(trainer, compiled, replayed)
-    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length, maker)
+    length, pace = CallLength(trainer, wanted), pace or Pace()
+    maker = UpdateMaker(trainer, pace, compiled, replayed)
+    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length, maker, pace)
     data.serve_calls(length)
 
 
@@ -44,9 +48,11 @@ class UpdateLoop(_AutomaticOptimization):
     stores in checkpoints, is what it would be if each update were a call.
     """
 
-    def __init__(self, trainer: pl.Trainer, length: CallLength, maker: UpdateMaker) -> None:
+    def __init__(
+        self, trainer: pl.Trainer, length: CallLength, maker: UpdateMaker, pace: Pace
+    ) -> None:
         super().__init__(trainer)
-        self._length, self._maker = length, maker
+        self._length, self._maker, self._pace = length, maker, pace
         self._begun = False
 
     def run(
@@ -59,7 +65,9 @@ class UpdateLoop(_AutomaticOptimization):
             the updates before it.
         """
         if not self._begun:
-            self._maker.begin(self.trainer.lightning_module, self._length.reason)
+            module: Any = self.trainer.lightning_module
+            self._pace.begin(module, optimizer, named_weights(module))
+            self._maker.begin(module, self._length.reason)
             self._begun = True
         began, batch = time.perf_counter(), kwargs["batch"]
         call = batch if isinstance(batch, Call) else Call(batch, 1)
@@ -68,11 +76,24 @@ class UpdateLoop(_AutomaticOptimization):
             self._count(call.updates)
             outputs = last | {"before": before}
         else:
-            outputs = super().run(optimizer, batch_idx, kwargs)
+            outputs = self._run_by_lightning(optimizer, batch_idx, kwargs)
+        if self._pace.schedule is not None:
+            outputs["lr"] = self._pace.rate
         if self._length.measures and self.trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - began
         self._length.took(seconds, call.updates, _num_bytes(call.batch))
+        return outputs
+
+    def _run_by_lightning(
+        self, optimizer: Optimizer, batch_idx: int, kwargs: OrderedDict[str, Any]
+    ) -> dict[str, Any]:
+        """A batch, which need not end in an update."""
+        step = self.trainer.global_step
+        self._pace.set_rates(step)
+        outputs: dict[str, Any] = super().run(optimizer, batch_idx, kwargs)
+        if self.trainer.global_step > step:
+            self._pace.follow(step)
         return outputs
 
     def _count(self, updates: int) -> None:

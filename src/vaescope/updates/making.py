@@ -1,6 +1,7 @@
 """The updates of a call: each as Lightning makes one, or by one program, compiled or captured."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,10 +14,12 @@ from vaescope.errors import first_line
 from vaescope.minibatch import Batch, Call, on_tensors
 from vaescope.models import LatentModel
 from vaescope.models.base import Noise
+from vaescope.models.updating import Clipping
 from vaescope.updates.cuda_graph import CallBuffers
 from vaescope.updates.device_waits import first_wait
 from vaescope.updates.functional_optimizer import why_not_replayed
-from vaescope.updates.program import Model, UpdateProgram, named_weights, why_no_program
+from vaescope.updates.pace import Model, Pace
+from vaescope.updates.program import UpdateProgram, named_weights, why_no_program
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +33,16 @@ class UpdateMaker:
 
     Args:
         trainer: of the run.
+        pace: what an update takes from its number.
         compiled: whether updates are compiled; None: if the run is long enough to gain by it.
         replayed: whether they are replays of a CUDA graph; None: on a CUDA device, where it can be.
     """
 
-    def __init__(self, trainer: Any, compiled: bool | None, replayed: bool | None) -> None:
+    def __init__(
+        self, trainer: Any, pace: Pace, compiled: bool | None, replayed: bool | None
+    ) -> None:
         self.trainer, self._compiled, self._replayed = trainer, compiled, replayed
+        self._pace = pace
         self._program: UpdateProgram | None = None
         self._buffers: CallBuffers | None = None
         self.by_program = False
@@ -75,6 +82,7 @@ class UpdateMaker:
         else:
             made = self._one_by_one(call, first, noise, optimizer)
         if self._program is not None:
+            self._pace.set_rates(first + call.updates - 1)
             if isinstance(module, Ensemble) and not self._replayed:  # it makes the host wait
                 module.keep_frozen()
             settings = module.settings(first + call.updates - 1)
@@ -86,11 +94,15 @@ class UpdateMaker:
     ) -> list[dict[str, Any]]:
         module = self.trainer.lightning_module
         made: list[dict[str, Any]] = []
+        paces = self._pace.numbers(first, call.updates) if self.by_program else {}
         for number, batch in enumerate(call.each()):
             step, own = first + number, {name: rows[number] for name, rows in noise.items()}
+            pace = {name: values[number] for name, values in paces.items()}
             # the first of all makes the optimiser's state
             by_program = (
-                self._by_program(module, batch, step, own) if self.by_program and step else None
+                self._by_program(module, batch, step, own, pace)
+                if self.by_program and step
+                else None
             )
             made.append(by_program or self._update(module, optimizer, batch, step, own))
         return made
@@ -99,12 +111,13 @@ class UpdateMaker:
         """Losses and terms of the updates of a call, by a CUDA graph."""
         assert self._program is not None
         batches = on_tensors(lambda rows: rows.unflatten(0, (call.updates, -1)), call.batch)
+        pace = self._pace.numbers(first, call.updates)
         if self._buffers is None or self._buffers.room < call.updates:
-            self._buffers = CallBuffers(self._program, batches, noise)
-        return self._buffers.make(batches, noise, first)
+            self._buffers = CallBuffers(self._program, batches, noise, pace)
+        return self._buffers.make(batches, noise, first, pace)
 
     def _by_program(
-        self, module: Model, batch: Batch, step: int, noise: Noise
+        self, module: Model, batch: Batch, step: int, noise: Noise, pace: Mapping[str, Tensor]
     ) -> dict[str, Any] | None:
         """Losses and terms of an update that the program makes; None: there cannot be one."""
         rows = module.by_member(batch) if isinstance(module, Ensemble) else batch
@@ -117,7 +130,7 @@ class UpdateMaker:
                 return None
             program = self._make_program(module, used)
         try:
-            losses, terms = program(*arguments)
+            losses, terms = program(*arguments, pace)
         except Exception as error:
             if self._program is not None:
                 raise
@@ -132,7 +145,12 @@ class UpdateMaker:
     def _make_program(self, module: Model, used: set[str]) -> UpdateProgram:
         optimizer, precision = self.trainer.optimizers[0], self.trainer.precision_plugin
         how = {"compiled": bool(self._compiled), "replayed": bool(self._replayed)}
-        return UpdateProgram(module, optimizer, precision, used, **how)
+        self._pace.set_rates(None)  # the program is told what each update has of them
+        return UpdateProgram(module, optimizer, precision, used, self._clipping(module), **how)
+
+    def _clipping(self, module: Model) -> Clipping | None:
+        trainer = self.trainer
+        return module.clipping(trainer.gradient_clip_val, trainer.gradient_clip_algorithm)
 
     def _refuse_waits(self, module: Model, used: set[str], *arguments: Any) -> None:
         """Make no CUDA graph of an update in which the host waits for the device."""
@@ -163,6 +181,7 @@ class UpdateMaker:
     ) -> dict[str, Any]:
         """What Lightning does in an update, without its hooks."""
         trainer = self.trainer
+        self._pace.set_rates(step)
         with trainer.precision_plugin.train_step_context():
             outcome = module.update_outcome(batch, step, noise)
         loss: Tensor = outcome["loss"]
@@ -173,6 +192,7 @@ class UpdateMaker:
                 optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm
             )
         optimizer.step()
+        self._pace.follow(step)
         return outcome | {"loss": loss.detach()}
 
     def _pays(self, module: pl.LightningModule) -> bool:

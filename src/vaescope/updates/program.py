@@ -14,22 +14,19 @@ from torch.optim import Optimizer
 
 from vaescope.ensemble import Ensemble
 from vaescope.minibatch import Batch
-from vaescope.models import LatentModel
+from vaescope.models.updating import Clipping
 from vaescope.updates.functional_optimizer import (
     Columns,
     apply_updates,
     group_updates,
     why_not_functional,
 )
-
-Model = LatentModel | Ensemble
+from vaescope.updates.pace import RATE, SHARE, Model
 
 
 def why_no_program(trainer: Any, module: pl.LightningModule, optimizer: Optimizer) -> str | None:
     """Why an update cannot be one program, in one sentence; None: it can."""
     kind = type(module).__name__
-    if trainer.gradient_clip_val is not None:
-        return "gradients are clipped"
     if type(trainer.precision_plugin) not in (Precision, MixedPrecision):
         return f"precision={trainer.precision} is neither 32-true nor bf16-mixed"
     if any(isinstance(part, _DropoutNd) for part in module.modules()):
@@ -51,6 +48,7 @@ class UpdateProgram:
         optimizer: of the module, with the state of all weights.
         precision: Lightning's, 32-true or bf16-mixed.
         used: names of the weights that the loss depends on; the others stay as they are.
+        clipping: of the gradients; None: they are not clipped.
         compiled: whether torch compiles the function.
         replayed: whether a CUDA graph is made of it.
     """
@@ -61,11 +59,12 @@ class UpdateProgram:
         optimizer: Optimizer,
         precision: Precision,
         used: set[str],
+        clipping: Clipping | None = None,
         *,
         compiled: bool = True,
         replayed: bool = False,
     ) -> None:
-        self.module, self._precision = module, precision
+        self.module, self._precision, self._clipping = module, precision, clipping
         named = named_weights(module)
         self._weights = {name: weight.detach() for name, weight in named.items()}
         moved = {weight: name for name, weight in named.items() if name in used}
@@ -81,25 +80,29 @@ class UpdateProgram:
             self._function = torch.compile(self.update, dynamic=False, fullgraph=True)
 
     def __call__(
-        self, batch: Batch, step: Tensor, noise: Mapping[str, Tensor]
+        self,
+        batch: Batch,
+        step: Tensor,
+        noise: Mapping[str, Tensor],
+        pace: Mapping[str, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Make the update behind ``step``.
+        """Make the update behind ``step``; ``pace``: its part of ``Pace.numbers``.
 
         Returns:
             Losses and terms before it, scalars or ``[S]``.
         """
         with torch.no_grad():
             made: tuple[Tensor, dict[str, Tensor]] = self._function(
-                *self.state, batch, step, dict(noise)
+                *self.state, batch, step, dict(noise), dict(pace or {})
             )
         return made
 
     @property
-    def state(self) -> tuple[dict[str, Tensor], list[Columns], Tensor | None]:
-        """What an update changes: weights, the optimiser's state, and who is frozen."""
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Tensor], list[Columns], Tensor | None]:
+        """What an update changes: weights, averages, the optimiser's state, and who is frozen."""
         columns = [update.columns for update in self._updates]
         frozen = self.module.diverged_at if isinstance(self.module, Ensemble) else None
-        return self._weights, columns, frozen
+        return self._weights, self.module.averages or {}, columns, frozen
 
     def count(self, updates: int) -> None:
         """Count updates of a graph, where the host counts the optimiser's."""
@@ -109,24 +112,34 @@ class UpdateProgram:
     def update(
         self,
         weights: dict[str, Tensor],
+        averages: dict[str, Tensor],
         columns: list[Columns],
         diverged_at: Tensor | None,
         batch: Batch,
         step: Any,  # a tensor, where methods have a number
         noise: dict[str, Tensor],
+        pace: dict[str, Tensor],
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The update as a function of everything that it depends on, which it changes in place."""
         gradients, losses, terms = self.gradients(weights, batch, step, noise)
         moving = {name: weights[name] for name in gradients}
-        if diverged_at is None:
-            apply_updates(self._updates, moving, gradients, columns)
-            return losses, terms
-        before = {name: weight.clone() for name, weight in moving.items()}
+        is_kept = RATE in pace or diverged_at is not None
+        before = {name: weight.clone() for name, weight in moving.items()} if is_kept else {}
+        if self._clipping is not None:
+            for group in self._updates:
+                self._clipping.clip(gradients[name] for name in group.names)
         apply_updates(self._updates, moving, gradients, columns)
-        diverged_at.copy_(torch.where(losses.isfinite() | (diverged_at >= 0), diverged_at, step))
-        for name, weight in moving.items():
-            frozen = (diverged_at >= 0).reshape(-1, *[1] * (weight.ndim - 1))
-            weight.copy_(torch.where(frozen, before[name], weight))
+        if RATE in pace:  # the step of each of these optimisers is in proportion to its rate
+            for name, weight in moving.items():
+                weight.copy_(torch.lerp(before[name], weight, pace[RATE]))
+        if diverged_at is not None:
+            is_held = losses.isfinite() | (diverged_at >= 0)
+            diverged_at.copy_(torch.where(is_held, diverged_at, step))
+            for name, weight in moving.items():
+                frozen = (diverged_at >= 0).reshape(-1, *[1] * (weight.ndim - 1))
+                weight.copy_(torch.where(frozen, before[name], weight))
+        for name, average in averages.items():
+            average.lerp_(weights[name], pace[SHARE])
         return losses, terms
 
     def gradients(

@@ -18,12 +18,16 @@ GROUPS = (
     "likelihood",
     "latent_dim",
     "optimizer",
+    "scheduler",
+    "ema",
     "trainer",
     "data",
     "statistics",
 )
 # updates are counted, not asked for
-OF_THE_TRAINER = ("precision", "gradient_clip_val", "accumulate_grad_batches")
+OF_THE_TRAINER = (
+    *("precision", "gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches"),
+)
 OF_THE_MACHINE = {
     *(f"optimizer.{key}" for key in ("fused", "foreach", "_partial_")),
     *(f"data.{key}" for key in ("data_dir", "cache", "num_workers", "placement")),
@@ -31,13 +35,18 @@ OF_THE_MACHINE = {
 METHOD, DATA, SOURCE = "model._target_", "data._target_", "data.source"
 # what may be averaged over with group_by although it stands in the group ``data``
 NOT_THE_DATA = {"data.batch_size", "data.seed"}
-# runs of before the group ``prior``
-DEFAULT_PRIOR = {"_target_": "vaescope.distributions.priors.StandardNormal"}
+# what runs of before these could be chosen have
+DEFAULTS = {
+    "prior": {"_target_": "vaescope.distributions.priors.StandardNormal"},
+    "scheduler": {"_target_": "vaescope.learning_rates.Constant", "warmup_steps": 0},
+    "ema": {"decay": None},
+}
 
 
 def settings_of(run: FoundRun) -> dict[str, Any]:
     """Settings of a run that change its numbers, by dotted key; the seed is none of them."""
-    config = {"prior": DEFAULT_PRIOR, **run.settings}
+    config = {**DEFAULTS, **run.settings}
+    config["trainer"] = {"gradient_clip_algorithm": None, **(config.get("trainer") or {})}
     chosen = {group: config[group] for group in GROUPS if group in config}
     kept = {k: _frozen(v) for k, v in flat_settings(chosen) if k not in OF_THE_MACHINE}
     kept = {k: v for k, v in kept.items() if k.split(".")[0] != "trainer" or k in OF_THE_TRAINER}

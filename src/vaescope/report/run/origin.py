@@ -41,6 +41,12 @@ class Origin:
         return found if isinstance(found, Mapping) else {}
 
     @property
+    def ema_decay(self) -> float | None:
+        """Decay of the average of the weights, if they are averaged."""
+        decay = (self.settings.get("ema") or {}).get("decay")
+        return decay if isinstance(decay, float | int) else None
+
+    @property
     def num_latents(self) -> int | None:
         """D, if it is known."""
         number = self.settings.get("latent_dim")

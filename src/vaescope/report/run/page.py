@@ -50,7 +50,7 @@ def write_report(folder: Path, origin: Origin | None = None) -> Path:
         "rows": rows,
         "chief": chief_keys(rows),
         "about": scores.about,
-        "sentence": _sentence(rows, scores.about, origin.num_latents),
+        "sentence": _sentence(rows, scores.about, origin),
         "summary": " ".join(filter(None, [_summary(rows), factors_found(latents)])),
         "latents": heat_maps(latents, several=len(rows) > 1),
         "live": live_decoder(folder, latents),
@@ -103,12 +103,13 @@ def _heading(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     return f"Codes of {Path(str(about.get('codes', 'a file'))).name}"
 
 
-def _sentence(rows: Rows, about: Mapping[str, Any], latents: int | None) -> str:
+def _sentence(rows: Rows, about: Mapping[str, Any], origin: Origin) -> str:
     """What was trained, on what, for how long; of codes, where they lie."""
     row = rows[0]
     if "model" not in row:
         return f"{row['num_samples']:,} of {about.get('rows', 0):,} codes in {about.get('codes')}."
     seeds = ", ".join(str(row["seed"]) for row in rows)
+    latents, decay = origin.num_latents, origin.ema_decay
     of_latents = f" of {latents} latents" if latents else ""
     posterior = _POSTERIORS.get(row["posterior"], row["posterior"])
     noise = "codes without noise" if posterior == "Point" else f"{posterior} posterior"
@@ -116,6 +117,7 @@ def _sentence(rows: Rows, about: Mapping[str, Any], latents: int | None) -> str:
         f"{row['model']}{of_latents} with the network {row['network']}, {noise} and "
         f"{row['likelihood']} likelihood, after {row['step']:,} updates on {row['data']}, "
         f"seed{'s' if len(rows) > 1 else ''} {seeds}."
+        + (f" Its weights are averages over the updates, with decay {decay:g}." if decay else "")
     )
 
 

@@ -72,7 +72,8 @@ def _alignment(series: AllSeries) -> Curves | None:
 def _losses(series: AllSeries) -> Curves | None:
     named = {key: key.partition("/")[2] for key in series if key.startswith(("train/", "val/"))}
     trained = [named[key] for key in named if key.startswith("train/")]
-    ours = [n for n in dict.fromkeys(trained) if not n.startswith(("steps_", *_SCHEDULED))]
+    besides = ("steps_", *_SCHEDULED)
+    ours = [n for n in dict.fromkeys(trained) if n != "lr" and not n.startswith(besides)]
     terms = [name for name in ours if name not in _TOTALS]
     charts = _of_both_splits(series, terms, "per observation")
     totals = _of_both_splits(series, [n for n in _TOTALS if n in named.values()], "weighted sum")
@@ -114,6 +115,16 @@ def _schedules(series: AllSeries) -> Curves | None:
         "What the loss multiplies each term by, and the value at which a quantity is held "
         f"(target): {said}.",
         [line_chart(lines, Axis("weight", low=0))],
+    )
+
+
+def _learning_rate(series: AllSeries) -> Curves | None:
+    return _several(
+        series,
+        {"train/lr": "rate"},
+        "Learning rate",
+        "Of each update; where groups of weights have rates of their own, the first's:",
+        Axis("learning rate", low=0),
     )
 
 
@@ -248,6 +259,6 @@ def _latent(key: str) -> str:
 
 
 SECTIONS: tuple[Callable[[AllSeries], Curves | None], ...] = (
-    *(_alignment, _losses, _schedules, _latents, _regime, _variances),
+    *(_alignment, _losses, _schedules, _learning_rate, _latents, _regime, _variances),
     *(_spectrum, _prices, _agreement, _others),
 )
