@@ -1,5 +1,9 @@
 """The list of data sets is kept in a file; it is that of their records."""
 
+import io
+
+from rich.console import Console
+
 from vaescope.commands import data_list
 from vaescope.commands.data_table import rows
 from vaescope.files import read_json, write_json
@@ -10,3 +14,13 @@ def test_the_kept_table_is_made_of_the_records(request):
     if request.config.getoption("--update-tables"):
         write_json(data_list.TABLE, made)
     assert read_json(data_list.TABLE) == made, "pytest tests/commands --update-tables"
+
+
+def test_it_fits_a_narrow_terminal(config, monkeypatch):
+    printed = io.StringIO()
+    narrow = Console(file=printed, width=80, force_terminal=True, no_color=True)
+    monkeypatch.setattr(data_list, "wide_console", lambda width: narrow)
+    data_list.show_list(config("action=list", name="data"))
+    text = printed.getvalue()
+    assert len(text.splitlines()) < 240
+    assert "737,280 images 64 × 64; shape 3" in text

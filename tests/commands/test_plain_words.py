@@ -44,6 +44,7 @@ def test_flags_stand_behind_settings_for_argparse():
         ("train runs/b12", "a run goes on with resume=runs/b12"),
         ("train dsprite", "did you mean data=dsprites"),
         ("train threads", "it needs a value: threads=VALUE"),
+        ("diagnose dsprites beta", "diagnose: beta needs a value: beta=VALUE"),
         ("train vae", "did you mean model=vae"),
         ("data action=list dsprites", "data show dsprites"),
         ("diagnose runs", "data=image_folder data.path=runs"),

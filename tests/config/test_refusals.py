@@ -142,3 +142,17 @@ def test_a_value_where_a_list_belongs_is_told_how_to_write_it():
 )
 def test_an_error_is_told_in_one_line_also_if_it_says_nothing(error, told):
     assert first_line(error) == told
+
+
+@pytest.mark.parametrize(
+    ("command", "word", "told"),
+    [
+        ("evaluate", "data=tiny", "there is no group 'data' here; --help lists what the command"),
+        ("evaluate", "model.beta=4", "config: there is no 'model'; did you mean 'codes'?"),
+        ("report", "trainer.accelerator=gpu", "config: there is no 'trainer'; it takes csv, "),
+    ],
+)
+def test_a_group_of_another_command_is_told_as_such(command, word, told):
+    with pytest.raises(ConfigError) as found:
+        composed(command, [word])
+    assert str(found.value).startswith(told)

@@ -17,19 +17,25 @@ from vaescope.escaping import for_terminal
 from vaescope.files import read_json
 from vaescope.report.terminal import wide_console
 
+NARROW = 120  # columns below which all about a set is told in one cell
 TABLE = Path(vaescope.__file__).parent / "data" / "sets" / "table.json"
 
 
 def show_list(config: DictConfig) -> None:
     """Print every data set of the group ``data`` with its shape and factors."""
+    console = wide_console(160)
     table = Table(title="data sets: vaescope train data=<name>", title_justify="left")
     table.add_column("name", no_wrap=True)
-    for heading in ("observation", "factors (number of values)", "what it is", "source; licence"):
+    headings = ("observation", "factors (number of values)", "what it is", "source; licence")
+    is_narrow = console.width < NARROW
+    for heading in ["; ".join(headings)] if is_narrow else headings:
         table.add_column(heading)
+    table.show_lines = is_narrow
     ours = read_json(TABLE)
-    for cells in (*ours, *_own({cells[0] for cells in ours})):
-        table.add_row(*map(for_terminal, cells))
-    wide_console(160).print(table)
+    for name, *cells in (*ours, *_own({cells[0] for cells in ours})):
+        shown = [f"{cells[0]}; {cells[1]}\n{cells[2]}\n{cells[3]}"] if is_narrow else cells
+        table.add_row(*map(for_terminal, (name, *shown)))
+    console.print(table)
 
 
 def _own(ours: set[str]) -> list[tuple[str, ...]]:

@@ -61,7 +61,7 @@ def _refuse_parted(number: int, words: Sequence[str]) -> None:
     is_end = word.endswith("=") and rest and "=" not in rest[0] and rest[0][:1] != "-"
     if word.startswith("=") or is_end:
         begin = max(0, number - 1) if word.startswith("=") else number
-        if word.startswith("=") and (number == 0 or "=" in words[begin]):
+        if word.startswith("=") and (number == 0 or not _NAME.fullmatch(words[begin])):
             raise RunFolderError(f"{word}: there is no key before =; write key=value")
         written = words[begin : number + (2 if word.endswith("=") else 1)]
         told = f"{' '.join(written)} was given; leave out the spaces around ="

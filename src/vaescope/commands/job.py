@@ -13,6 +13,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from vaescope.commands.terminal_log import be_brief_on_terminals
 from vaescope.config.loading import config_dir, register_schemas, unlinked
 from vaescope.config.overrides import PATHS
 from vaescope.config.refusals import refusal
@@ -65,6 +66,7 @@ def run_job(
         CompactHydraException: for an error that the user can mend, as one message.
         Stopped: if a signal ended it.
     """
+    be_brief_on_terminals()
     _name_files_as_the_command_did(config)
     folder = Path(config.output_dir)
     try:

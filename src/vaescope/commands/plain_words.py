@@ -33,6 +33,8 @@ def with_keys(command: str, words: Sequence[str]) -> list[str]:
         meant = _meant(command, plain[0])
         raise RunFolderError(f"{command}: {plain[0]!r} was given without a key{meant}")
     if len(plain) > 1:
+        if needed := [word for word in plain if _is_setting(command, word)]:
+            raise RunFolderError(f"{command}: {needed[0]} needs a value: {needed[0]}=VALUE")
         raise RunFolderError(f"{command} takes one word without a key, not {' '.join(plain)}")
     return [_about(command, plain[0], rest), *rest]
 
@@ -84,17 +86,21 @@ def flags_last(words: Sequence[str]) -> list[str]:
 
 def _meant(command: str, given: str) -> str:
     """What a word would be with a key: a run to go on with, a setting, an option of a group."""
-    from vaescope.config.command_file import read_command  # imports Hydra: not for --version
-
     if isdir(expanduser(given)):
         return f"; a run goes on with resume={given}"
     known = {option: f"{group}={option}" for group in NAMES for option in _options(group)}
-    if given in (each.name.partition(".")[0] for each in read_command(command).settings):
+    if _is_setting(command, given):
         return f"; it needs a value: {given}=VALUE"
     if given in known:
         return f"; did you mean {known[given]}?"
     near = closest(given, known, 1, otherwise="").partition("'")[2].partition("'")[0]
     return f"; did you mean {known[near]}?" if near else "; settings are given as key=value"
+
+
+def _is_setting(command: str, given: str) -> bool:
+    from vaescope.config.command_file import read_command  # imports Hydra: not for --version
+
+    return given in {each.name.partition(".")[0] for each in read_command(command).settings}
 
 
 def _options(group: str) -> list[str]:

@@ -108,13 +108,18 @@ def _without_key(text: str, cause: BaseException | None) -> str:
     found = re.match(what, text)
     if found is None:
         return ""
+    if "No match in the defaults list" in text:
+        return f"there is no group {found[1]!r} here; --help lists what the command takes"
+    name = found[1] + found[2]
     known, listed = {key.name for schema in SCHEMAS for key in fields(schema)}, "it takes"
     if "delete" in text:
         listed = ""  # the message does not say of which command
     elif found[2]:
         parent: Any = getattr(cause, "parent_node", None)
         known = {str(key) for key in parent} if hasattr(parent, "keys") else set()
+        if known and parent._get_parent() is None:  # not even the section is there
+            name = found[1]
     elif schema := re.search(r"not in '(\w+)'", text):
         known = {key.name for each in SCHEMAS if each.__name__ == schema[1] for key in fields(each)}
-    name, key = found[1] + found[2], (found[1] + found[2]).rpartition(".")[2]
+    key = name.rpartition(".")[2]
     return f"config: there is no {name!r}{closest(key, known, 1, listed)}" if known else ""
