@@ -53,3 +53,17 @@ def test_the_search_for_garbage_goes_on_after_a_failed_import():
         raise ImportError
     assert gc.isenabled()
     gc.unfreeze()
+
+
+def test_scipy_signal_is_loaded_when_it_is_used_and_not_before():
+    program = """
+import sys
+from vaescope.commands.imports import lasting
+with lasting():
+    import torchmetrics, scipy.signal
+    known = "scipy.stats" in sys.modules
+    from scipy.signal import find_peaks
+import scipy.signal
+assert not known and find_peaks is scipy.signal.find_peaks
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -7,6 +7,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 from torch.nn.functional import one_hot
 
+from vaescope.metrics.estimators import boosting
 from vaescope.metrics.estimators.boosting import boost
 from vaescope.metrics.estimators.lasso import fit_linear
 from vaescope.metrics.estimators.probe_data import probe_targets
@@ -87,6 +88,17 @@ def test_equal_latents_share_their_gains_and_the_seed_decides_how():
     assert 0.25 < share[0] < 0.75
     assert torch.equal(fits[0], fits[1])
     assert not torch.equal(fits[0], fits[2])
+
+
+def test_rows_in_blocks_grow_the_same_trees(monkeypatch):
+    codes, factors = rows(5)
+    targets = one_hot(factors[:, 1]).double()
+    given = codes[:300], codes[300:], targets[:300], [slice(0, 5)], [True]
+    whole = boost(*given, rounds=5, rate=0.3)
+    monkeypatch.setattr(boosting, "_BLOCK", 64)
+    found = boost(*given, rounds=5, rate=0.3)
+    torch.testing.assert_close(found.gains, whole.gains, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.test_scores, whole.test_scores, rtol=1e-4, atol=1e-4)
 
 
 def test_wrong_labels_leave_the_scores_finite():

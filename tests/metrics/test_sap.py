@@ -60,7 +60,7 @@ def test_continuous_score_is_golden(case):
 def test_machines_are_those_of_liblinear(classes, scale, shift):
     codes, factors = made_up()
     codes, labels = codes * scale + shift, factors[:, 0] % classes
-    found = fit_one_latent_machines(sort_latents(codes), labels)
+    (found,) = fit_one_latent_machines(sort_latents(codes), labels[:, None])
     for latent in range(codes.shape[1]):
         column = codes[:, latent : latent + 1].numpy()
         machine = LinearSVC(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vaescope.metrics.sorting import sort_runs, stable_order
+from vaescope.metrics.sorting import ascending, sort_runs, stable_order
 
 
 @pytest.mark.parametrize("most", [3, 2**15 - 1, 2**15, 2**40])
@@ -20,3 +20,10 @@ def test_runs_are_sorted_alone_and_the_input_stays():
     assert torch.equal(values, before)
     for own, run in zip(*(part.split(counts.tolist(), 1) for part in (before, found)), strict=True):
         assert torch.equal(own.sort(1).values, run)
+
+
+def test_values_ascend_with_their_places():
+    values = torch.randn(3, 200, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    found, places = ascending(values)
+    assert torch.equal(found, values.sort(dim=1).values)
+    assert torch.equal(values.gather(1, places), found)

@@ -1,11 +1,11 @@
 """Optimal variances and singular values for a decoder, and the IMA contrast of its columns."""
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from vaescope.alignment.decoder_derivatives import column_norms
 from vaescope.alignment.orthogonality import right_singular_vectors
+from vaescope.ranks import mean_ranks
 from vaescope.tensor_checks import check_squares, misfit
 
 
@@ -120,5 +120,4 @@ def order_agreement(variance: Tensor, gram_diagonal: Tensor) -> Tensor:
 
 def _centred_ranks(values: Tensor) -> Tensor:
     """Ranks along the last dimension, ties at their mean, less their mean; [N, D], exact."""
-    ranks = torch.from_numpy(rankdata(values.cpu(), axis=1)).to(values.device)
-    return ranks - (values.shape[1] + 1) / 2
+    return mean_ranks(values, 1) - (values.shape[1] + 1) / 2

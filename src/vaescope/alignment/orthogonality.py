@@ -3,7 +3,6 @@
 from functools import cache
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from vaescope.tensor_checks import check_squares
@@ -45,6 +44,8 @@ def nearest_signed_permutation(vectors: Tensor) -> Tensor:
         >>> nearest_signed_permutation(torch.tensor([[[0.6, -0.8], [0.8, 0.6]]])).tolist()
         [[[0.0, -1.0], [1.0, 0.0]]]
     """
+    from scipy.optimize import linear_sum_assignment
+
     check_squares("vectors", vectors)
     columns = [linear_sum_assignment(v, maximize=True)[1] for v in vectors.abs().cpu().numpy()]
     places = torch.zeros_like(vectors)

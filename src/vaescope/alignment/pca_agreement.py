@@ -1,8 +1,6 @@
 """Agreement with PCA: decoder columns and local principal axes, codes and global components."""
 
 import torch
-from scipy.linalg import eigh
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from vaescope.alignment.linear_vae import unit_columns
@@ -115,6 +113,8 @@ def pca_correlations(codes: Tensor, data: Tensor) -> Tensor:
 
 def _component_scores(data: Tensor, count: int) -> Tensor:
     """Scores [N, K] on the first ``count`` principal components that have variance."""
+    from scipy.linalg import eigh
+
     num, width = data.shape
     centre = data.mean(0, dtype=torch.float64)
     by_sample = num <= width
@@ -159,6 +159,8 @@ def _cosines(products: Tensor, norms: Tensor) -> Tensor:
 
 def _matched_mean(cosines: Tensor) -> Tensor:
     """Mean over the one-to-one match with the largest sum [N] of [N, K, D]."""
+    from scipy.optimize import linear_sum_assignment
+
     means = [
         matrix[linear_sum_assignment(matrix, maximize=True)].mean()
         for matrix in cosines.cpu().numpy()

@@ -6,10 +6,9 @@ Codes ``a`` [N, D] and ``b`` [N, E], or factors in the place of ``b``, are of th
 from collections.abc import Callable
 
 import torch
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 from torch import Tensor
 
+from vaescope.ranks import mean_ranks
 from vaescope.tensor_checks import check_matrix, misfit
 
 Score = Callable[[Tensor, Tensor], float]
@@ -90,6 +89,8 @@ def correlation_match(a: Tensor, b: Tensor, *, rank: bool = False) -> tuple[Tens
 
 def best_pairs(strengths: Tensor) -> tuple[Tensor, Tensor]:
     """Rows and columns of the one-to-one match of a matrix [D, E] with the largest sum."""
+    from scipy.optimize import linear_sum_assignment
+
     pairs = linear_sum_assignment(strengths.cpu().numpy(), maximize=True)
     rows, columns = (torch.from_numpy(places).to(strengths.device) for places in pairs)
     return rows, columns
@@ -231,7 +232,7 @@ def _unit_columns(codes: Tensor) -> Tensor:
 
 def _ranks(codes: Tensor) -> Tensor:
     """Centred ranks of each latent's values [N, D], ties at their mean."""
-    return centred(torch.from_numpy(rankdata(codes.cpu(), axis=0)).to(codes.device))
+    return centred(mean_ranks(codes, 0))
 
 
 def _ratio(part: Tensor, whole: Tensor) -> float:

@@ -23,3 +23,11 @@ def sort_runs(values: Tensor, counts: Tensor) -> Tensor:
     for begin, end in zip([0, *ends[:-1]], ends, strict=True):
         runs[:, begin:end].sort(axis=1)
     return torch.from_numpy(runs).to(values.device)
+
+
+def ascending(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Values in ascending order along the last dimension, and their places; of equals any order."""
+    if values.is_cuda:
+        return values.sort(-1)
+    order = torch.from_numpy(np.argsort(values.numpy(), axis=-1))
+    return values.gather(-1, order), order

@@ -15,6 +15,7 @@ from vaescope.alignment import gaussian_total_correlation, mean_correlation
 from vaescope.errors import NoScoreError
 from vaescope.metrics.estimators.probe_data import Rows, factor_kinds
 from vaescope.metrics.information.posterior import posterior_table
+from vaescope.metrics.prediction.one_vs_rest_auc import explicitness_of_probes
 from vaescope.panel.sample import Sample
 
 # a number, or why there is none although there are others of the same computation
@@ -67,8 +68,8 @@ def sap_continuous(sample: Sample) -> Numbers:
 
 def explicitness(sample: Sample) -> Numbers:
     classes = sample.classes
-    found = metrics.explicitness(*classes.fitted, kinds=classes.kinds, test=classes.scored)
-    return {"explicitness": found.score}
+    probes = metrics.fit_logistic(*classes.fitted, kinds=classes.kinds, strength=1.0)
+    return {"explicitness": explicitness_of_probes(probes, *classes.scored)[0]}
 
 
 def factor_vae(sample: Sample) -> Numbers:

@@ -1,6 +1,6 @@
 """Gradient-boosted trees for all classes of all factors at once, on binned codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from vaescope.streams import stream
 
 _TIE = 1e-4  # gains that differ by less, relatively, are equal: single precision cannot tell
 _LEAST_CURVATURE = 1e-7  # of a leaf: a row that is certain and wrong would have an endless step
+_BLOCK = 2**14  # rows that grow the trees together: what is made of them stays in the cache
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def boost(
 
     The trees of a round grow level by level together: the histograms of all of them are sums of
     rows of one matrix, and so is the routing of the rows. Among equally good latents a split takes
-    one at random.
+    one at random. Time and memory are linear in the rows, which are added block by block.
 
     Args:
         train: finite codes [N, D] to learn from.
@@ -65,21 +66,25 @@ def boost(
         given = f"rounds = {rounds}, rate = {rate}, depth = {depth}, bins = {bins}"
         raise ValueError(f"{given}, but rounds >= 1, rate in (0, 1], depth 1 to 3, bins >= 2")
     rows, others = _binned(train.detach(), test.detach(), bins)
-    histogram = _Histogram(rows, bins)
+    blocks = [_Block(cells, bins) for cells in rows.split(_BLOCK)]
     targets, columns = targets.float(), list(zip(groups, softmax, strict=True))
     start, shrink = _starts(targets, columns)
     train_scores = start.expand_as(targets).clone()
     test_scores = start.expand(len(test), -1).clone()
     gains = start.new_zeros((train.shape[1], len(start)))
     for step in range(rounds):
-        expected, curvature = _expected(train_scores, columns)
-        residual = targets - expected
+        parts = zip(blocks, targets.split(_BLOCK), train_scores.split(_BLOCK), strict=True)
+        for block, truth, scores in parts:
+            expected, curvature = _expected(scores, columns)
+            block.plant(truth - expected, curvature)
         uniform = stream(seed, "boost", step).random((2**depth - 1, *gains.shape), "float32")
-        tree = _Trees(histogram, residual, torch.from_numpy(uniform).to(gains.device), depth)
-        gains += tree.gains
-        values = rate * shrink * tree.leaf_values(residual, curvature)
-        train_scores += _taken(values, tree.leaf_places)
-        test_scores += tree.predict(others, values)
+        trees = _Trees(blocks, torch.from_numpy(uniform).to(gains.device), depth)
+        gains += trees.gains
+        values = rate * shrink * trees.leaf_values()
+        for places, scores in zip(trees.places, train_scores.split(_BLOCK), strict=True):
+            scores += _taken(values, places)
+        for cells, scores in zip(others.split(_BLOCK), test_scores.split(_BLOCK), strict=True):
+            scores += trees.predict(cells, values)
     return Boosted(gains, train_scores, test_scores)
 
 
@@ -140,69 +145,90 @@ def _edges(code: Tensor, bins: int) -> Tensor:
     return (values[ends] + values[ends + 1]) / 2
 
 
-class _Histogram:
-    """Sums of rows of any matrix over the rows in each bin of each latent."""
+class _Block:
+    """Some of the rows, and where the trees of a round have led them."""
+
+    residual: Tensor  # of the rows and columns [n, C]
+    curvature: Tensor  # the same of the loss [n, C]
+    node: Tensor  # of each column's tree, at the present level [n, C]
 
     def __init__(self, cells: Tensor, bins: int) -> None:
         self.cells, self.bins = cells, bins
-        self.num_rows, self.num_latents = cells.shape
+        num_rows, self.num_latents = cells.shape
         flat = cells.T.flatten()
         ordered, order = flat.sort(stable=True)
-        self._rows = order % self.num_rows
+        self._rows = order % num_rows
         every = torch.arange(self.num_latents * bins, device=cells.device)
         self._starts = torch.searchsorted(ordered, every)
         counts = torch.bincount(flat, minlength=len(every)).float()
         self.counts = counts.view(self.num_latents, bins)
 
-    def __call__(self, columns: Tensor) -> Tensor:
-        """Sums [D, B, W] of columns [N, W]."""
+    def plant(self, residual: Tensor, curvature: Tensor) -> None:
+        """Put all rows at the roots of new trees."""
+        self.residual, self.curvature = residual, curvature
+        # of 32 bits, which processors convert and shift much faster than 8 or 64
+        self.node = torch.zeros_like(residual, dtype=torch.int32)
+
+    def descend(self, words: Tensor) -> None:
+        """Go one level down: bit j of the words of a row's cells is where node j sends it."""
+        turns = embedding_bag(self.cells, words, mode="sum").to(torch.int32)
+        turns.bitwise_right_shift_(self.node).bitwise_and_(1)
+        self.node.mul_(2).add_(turns)
+
+    def histogram(self, columns: Tensor) -> Tensor:
+        """Sums [D, B, C] of columns [n, C] over the rows in each bin of each latent."""
         sums = embedding_bag(self._rows, columns, self._starts, mode="sum")
         return sums.view(self.num_latents, self.bins, -1)
 
+    def of_node(self, node: int) -> Tensor:
+        """Residuals and counts [2, D, B, C] of the rows in one node."""
+        own = self.node.clone().eq_(node).float()
+        counts = self.histogram(own)
+        return torch.stack([self.histogram(own.mul_(self.residual)), counts])
+
+    def places(self) -> Tensor:
+        """Places l C + c of the rows' nodes l in a table [L, C]; [n, C]."""
+        columns = torch.arange(self.node.shape[1], device=self.node.device)
+        return self.node.long().mul_(len(columns)).add_(columns)
+
 
 class _Trees:
-    """The trees of one round, one for each column."""
+    """The trees of one round, one for each column, grown on blocks of rows."""
 
-    def __init__(
-        self, histogram: _Histogram, residual: Tensor, uniform: Tensor, depth: int
-    ) -> None:
-        self.depth = depth
-        # of 32 bits, which processors convert and shift much faster than 8 or 64
-        self._columns = torch.arange(residual.shape[1], dtype=torch.int32, device=residual.device)
-        self.gains = residual.new_zeros((histogram.num_latents, residual.shape[1]))
-        self._words = residual.new_zeros(
-            (histogram.num_latents * histogram.bins, len(self._columns))
-        )
-        node = torch.zeros_like(residual, dtype=torch.int32)
-        sums = histogram(residual)[None]
-        counts = histogram.counts[None, :, :, None].expand_as(sums)
+    def __init__(self, blocks: Sequence[_Block], uniform: Tensor, depth: int) -> None:
+        self.blocks, self.depth = blocks, depth
+        num_latents, self.columns = uniform.shape[1:]
+        self.gains = torch.zeros_like(uniform[0])
+        self._words = uniform.new_zeros((num_latents * blocks[0].bins, self.columns))
+        sums = _added(block.histogram(block.residual) for block in blocks)[None]
+        counts = _added(block.counts for block in blocks)[None, :, :, None].expand_as(sums)
         for level in range(depth):
             first = 2**level - 1
             gain, latent, place = _best_splits(sums, counts, uniform[first : first + 2**level])
             self.gains.scatter_add_(0, latent, gain)
-            words = _words(latent, place, gain > 0, histogram)
+            words = _words(latent, place, gain > 0, sums)
             self._words += 2.0**first * words
-            turns = embedding_bag(histogram.cells, words, mode="sum").to(torch.int32)
-            turns.bitwise_right_shift_(node).bitwise_and_(1)
-            node.mul_(2).add_(turns)
+            for block in blocks:
+                block.descend(words)
             if level + 1 < depth:
-                sums, counts = _children(histogram, residual, node, sums, counts)
-        self.leaf_places = node.mul_(len(self._columns)).add_(self._columns).long()
+                sums, counts = _children(blocks, sums, counts)
+        self.places = [block.places() for block in blocks]
 
-    def leaf_values(self, residual: Tensor, curvature: Tensor) -> Tensor:
+    def leaf_values(self) -> Tensor:
         """Newton steps [L, C] of the leaves; 0 for an empty one."""
-        sums = residual.new_zeros((2, 2**self.depth * len(self._columns)))
-        places = self.leaf_places.flatten()
-        for row, values in zip(sums, (residual, curvature), strict=True):
-            row.scatter_add_(0, places, values.flatten())
-        top, bottom = sums.view(2, -1, len(self._columns))
+        sums = self.gains.new_zeros((2, 2**self.depth * self.columns))
+        for block, places in zip(self.blocks, self.places, strict=True):
+            for row, values in zip(sums, (block.residual, block.curvature), strict=True):
+                row.scatter_add_(0, places.flatten(), values.flatten())
+        top, bottom = sums.view(2, -1, self.columns)
         return top / bottom.clamp(min=_LEAST_CURVATURE)
 
     def predict(self, cells: Tensor, values: Tensor) -> Tensor:
         """Values [M, C] of the leaves in which rows with these cells [M, D] end."""
         turns = embedding_bag(cells, self._words, mode="sum").to(torch.int32)
         leaves = _leaf_of_word(self.depth).to(cells.device)
-        return _taken(values[leaves], turns.mul_(len(self._columns)).add_(self._columns))
+        columns = torch.arange(self.columns, dtype=torch.int32, device=cells.device)
+        return _taken(values[leaves], turns.mul_(self.columns).add_(columns))
 
 
 def _leaf_of_word(depth: int) -> Tensor:
@@ -227,25 +253,25 @@ def _best_splits(sums: Tensor, counts: Tensor, uniform: Tensor) -> tuple[Tensor,
     return gain.gather(1, latent)[:, 0], latent[:, 0], place.gather(1, latent)[:, 0]
 
 
-def _words(latent: Tensor, place: Tensor, splits: Tensor, histogram: _Histogram) -> Tensor:
+def _words(latent: Tensor, place: Tensor, splits: Tensor, sums: Tensor) -> Tensor:
     """Per cell and tree [D * B, C]: bit j is set if node j sends rows in that cell right."""
-    bins = torch.arange(histogram.bins, device=latent.device)[:, None]
-    words = torch.zeros((histogram.num_latents, *bins.shape[:1], latent.shape[1])).to(bins.device)
+    words = torch.zeros_like(sums[0])
+    bins = torch.arange(words.shape[1], device=latent.device)[:, None]
     for j in range(len(latent)):
         goes_right = (bins > place[j]) & splits[j]
         words.scatter_add_(0, latent[j].expand(1, len(bins), -1), 2.0**j * goes_right[None])
     return words.flatten(0, 1)
 
 
-def _children(
-    histogram: _Histogram, residual: Tensor, node: Tensor, sums: Tensor, counts: Tensor
-) -> tuple[Tensor, Tensor]:
+def _added(parts: Iterable[Tensor]) -> Tensor:
+    return torch.stack([*parts]).sum(0)
+
+
+def _children(blocks: Sequence[_Block], sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Histograms [2J, D, B, C] of the children: the left one is what the right one leaves."""
     pairs = []
     for j in range(len(sums)):
-        own = node.clone().eq_(2 * j + 1).float()
-        right_counts = histogram(own)
-        right_sums = histogram(own.mul_(residual))
+        right_sums, right_counts = _added(block.of_node(2 * j + 1) for block in blocks)
         pairs.append((sums[j] - right_sums, right_sums, counts[j] - right_counts, right_counts))
     found = [torch.stack([part for pair in pairs for part in pair[i : i + 2]]) for i in (0, 2)]
     return found[0], found[1]

@@ -10,6 +10,7 @@ from vaescope.metrics.estimators.logistic_newton import (
 )
 
 _MOST_PRODUCTS = 100  # with the Hessian in one Newton step
+_MOST_SQUARES = 1 << 22  # products of inputs that are held at a time
 _LEAST_RESIDUAL = 0.1  # of a step's linear equations, relative to the gradient, far from the end
 
 
@@ -30,7 +31,9 @@ class ManyClasses:
         self.inputs, self.labels, self.penalty = inputs, labels[:, None], penalty
         self.row_weights = row_weights[:, None]
         self.first, self.second = torch.triu_indices(*[inputs.shape[1]] * 2, device=inputs.device)
-        self.squares = inputs[:, self.first] * inputs[:, self.second]
+        step = max(1, _MOST_SQUARES // len(self.first))
+        self.parts = [slice(begin, begin + step) for begin in range(0, len(inputs), step)]
+        self.kept = self.squares(self.parts[0]) if len(self.parts) == 1 else None
 
     def loss(self, weights: Tensor) -> tuple[float, Tensor]:
         """The loss and the log-probabilities [N, C] of weights [C, P]."""
@@ -52,14 +55,21 @@ class ManyClasses:
 
     def block_factors(self, p: Tensor, weighted: Tensor) -> Tensor:
         """Cholesky factors [C, P, P] of the Hessian's block of each class alone."""
-        found = (weighted * (1 - p)).T @ self.squares / len(self.inputs)
-        size = self.inputs.shape[1]
+        own, size = (weighted * (1 - p)).T, self.inputs.shape[1]
+        found = own.new_zeros(len(own), len(self.first))
+        for rows in self.parts:
+            found += own[:, rows] @ (self.squares(rows) if self.kept is None else self.kept)
+        found /= len(self.inputs)
         full = found.new_empty(len(found), size, size)
         full[:, self.first, self.second] = full[:, self.second, self.first] = found
         diagonal = full.diagonal(dim1=1, dim2=2)
         diagonal += self.penalty
         diagonal += 1e-6 * diagonal.mean(1, keepdim=True) + torch.finfo(full.dtype).tiny ** 0.5
         return torch.linalg.cholesky(full)
+
+    def squares(self, rows: slice) -> Tensor:
+        """Products of each pair of inputs in some of the rows [n, P (P + 1) / 2]."""
+        return self.inputs[rows, self.first] * self.inputs[rows, self.second]
 
 
 def minimise_each(

@@ -8,7 +8,7 @@ from torch import Tensor
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.information_matrix import continuous_columns
 from vaescope.metrics.kinds import angle_columns
-from vaescope.metrics.sorting import stable_order
+from vaescope.metrics.sorting import ascending, stable_order
 from vaescope.tensor_checks import check_finite, misfit
 
 # What rounding can do to a distance of standardised values; ties are broken far above it.
@@ -66,7 +66,7 @@ def nearest_information(
     check_finite("finite codes are needed", codes=codes)
     generator = torch.Generator().manual_seed(seed)
     values = _standardised(codes.detach().double().T.contiguous(), generator)
-    columns, ordered = [], values.sort(1)
+    columns, ordered = [], ascending(values)
     for column, factor in enumerate(factors.T):
         if not regressed[column]:
             columns.append(_information_of_classes(*ordered, factor, neighbours))
@@ -75,7 +75,7 @@ def nearest_information(
         target = torch.cat([target.cos(), target.sin()]) if angular[column] else target
         columns.append(
             _information_of_numbers(
-                values, ordered.values, _standardised(target, generator), neighbours
+                values, ordered[0], _standardised(target, generator), neighbours
             )
         )
     alive = (values != 0).any(1)
@@ -87,7 +87,7 @@ def _standardised(columns: Tensor, generator: torch.Generator) -> Tensor:
     low, high = columns.aminmax(dim=1, keepdim=True)
     spread, mean = torch.std_mean(columns, 1, correction=0, keepdim=True)
     values = ((columns - mean) / spread.where(high > low, 1.0)).where(high > low, 0.0)
-    ordered = values.sort(1).values
+    ordered = ascending(values)[0]
     tied = (ordered[:, 1:] == ordered[:, :-1]).any(1, keepdim=True) & (high > low)
     noise = torch.randn(values.shape, generator=generator, dtype=torch.float64)
     return torch.where(tied, values + _TIE_BREAK * noise.to(values.device), values)
@@ -109,10 +109,15 @@ def _information_of_classes(
     wanted = (sizes[of_class] - 1).clamp(max=neighbours)
     radius = _radius_in_class(inside, of_class, wanted)
     counts = _count_within(ordered, inside, radius).maximum(wanted)
-    digamma = torch.special.digamma
-    rows = torch.tensor(float(ordered.shape[1]), dtype=torch.float64, device=ordered.device)
-    constant = digamma(rows) + (digamma(wanted.double()) - digamma(sizes[of_class].double())).mean()
-    return constant - digamma(counts.double()).mean(1)
+    digamma = _digammas(ordered)
+    constant = digamma[-1] + (digamma[wanted] - digamma[sizes[of_class]]).mean()
+    return constant - digamma[counts].mean(1)
+
+
+def _digammas(columns: Tensor) -> Tensor:
+    """The digamma function of 0 to N, for columns [D, N]: a look-up is quicker than its sum."""
+    whole = torch.arange(columns.shape[1] + 1, dtype=torch.float64, device=columns.device)
+    return torch.special.digamma(whole)
 
 
 def _radius_in_class(inside: Tensor, of_class: Tensor, wanted: Tensor) -> Tensor:
@@ -159,10 +164,9 @@ def _information_of_numbers(
             for r in radius
         ]
         near_target = torch.stack([torch.from_numpy(n) for n in near]).to(values.device)
-    digamma = torch.special.digamma
-    ends = torch.tensor([values.shape[1], neighbours], dtype=torch.float64, device=values.device)
-    counts = torch.stack([near_code, near_target]).clamp(min=neighbours).double()
-    return digamma(ends).sum() - digamma(counts).sum(0).mean(1)
+    digamma = _digammas(values)
+    counts = torch.stack([near_code, near_target]).clamp(min=neighbours)
+    return digamma[-1] + digamma[neighbours] - digamma[counts].sum(0).mean(1)
 
 
 def _count_within(ordered: Tensor, values: Tensor, radius: Tensor) -> Tensor:

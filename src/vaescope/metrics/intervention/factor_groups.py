@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.information_matrix import continuous_columns
+from vaescope.metrics.sorting import stable_order
 from vaescope.tensor_checks import check_finite, misfit
 
 
@@ -53,12 +54,13 @@ def _taken(table: Tensor, places: Tensor) -> Tensor:
 def group_rows(labels: Tensor) -> SharedValues:
     """Groups of rows with the same label [N, K], for each column on its own."""
     columns = labels.T.contiguous()
-    ordered, order = columns.sort(dim=1, stable=True)
+    order = stable_order(columns)
+    ordered = columns.gather(1, order)
     first = torch.searchsorted(ordered, ordered)
     size = torch.searchsorted(ordered, ordered, right=True) - first
     start = torch.empty_like(order).scatter_(1, order, first)
     count = torch.empty_like(order).scatter_(1, order, size)
-    anchors = (count < 2).to(torch.uint8).argsort(dim=1, stable=True)
+    anchors = stable_order((count < 2).short())
     return SharedValues(order, start, count, anchors, (count >= 2).sum(1))
 
 

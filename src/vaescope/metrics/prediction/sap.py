@@ -103,17 +103,19 @@ def sap_discrete(
     fitted, scored = train_and_test(codes, factors, test=test, test_share=test_share, seed=seed)
     both = torch.cat([fitted[1], scored[1]])
     require_classes(both, kinds, "use sap_continuous, or bin continuous factors first")
-    columns, chance = [], []
-    latents = sort_latents(fitted[0])
-    for factor, truth in zip(fitted[1].T, scored[1].T, strict=True):
-        classes, counts = torch.unique(factor, return_counts=True)
-        chance.append((truth == classes[counts.argmax()]).double().mean())
-        if len(classes) == 1:
-            columns.append(chance[-1].expand(fitted[0].shape[1]))
-            continue
-        machines = fit_one_latent_machines(latents, factor, strength=strength)
-        columns.append(machines.accuracies(scored[0], truth))
-    return sap_from_matrix(torch.stack(columns, 1), varying(fitted[1]), torch.stack(chance))
+    frequent = [_most_frequent(factor) for factor in fitted[1].T]
+    chance = (scored[1] == torch.stack(frequent)).double().mean(0)
+    found, varies = chance.repeat(fitted[0].shape[1], 1), varying(fitted[1])
+    latents, factors = sort_latents(fitted[0]), fitted[1][:, varies]
+    machines = fit_one_latent_machines(latents, factors, strength=strength) if varies.any() else []
+    for place, machine in zip(varies.nonzero().flatten().tolist(), machines, strict=True):
+        found[:, place] = machine.accuracies(scored[0], scored[1][:, place])
+    return sap_from_matrix(found, varies, chance)
+
+
+def _most_frequent(factor: Tensor) -> Tensor:
+    classes, counts = torch.unique(factor, return_counts=True)
+    return classes[counts.argmax()]
 
 
 def sap_continuous(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
+from vaescope.ranks import mean_ranks
 from vaescope.tensor_checks import check_finite, misfit
 
 Similarity = Literal["lasso", "spearman"]
@@ -59,7 +59,7 @@ def udr(
     check_finite("check the encoders before ranking", kl=kl)
     informative = (kl > kl_threshold).to(stacked.device)
     if similarity == "spearman":
-        scaled = _standardised(_ranks(stacked)) * informative[:, None]
+        scaled = _standardised(mean_ranks(stacked, 1)) * informative[:, None]
     elif similarity == "lasso":
         scaled = _standardised(stacked) * informative[:, None]
     else:
@@ -123,11 +123,6 @@ def _lasso(correlations: Tensor, models: Tensor, penalty: float) -> Tensor:
         if float((weights - before).abs().max()) <= _TOLERANCE:
             break
     return weights.view(len(models), dim, num_models, dim).transpose(1, 2)
-
-
-def _ranks(codes: Tensor) -> Tensor:
-    """Ranks of each column's values [S, N, D] within the column; equal values share their mean."""
-    return torch.from_numpy(rankdata(codes.cpu(), axis=1)).to(codes.device)
 
 
 def _standardised(codes: Tensor) -> Tensor:
