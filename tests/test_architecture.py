@@ -81,8 +81,8 @@ ARROWS = {
     "experiment": LEAVES
     | TEXTS
     | {"callbacks", "config", "data", "distributions", "ensemble", "hardware", "learning_rates"}
-    | {"loggers", "models", "networks", "panel", "report", "run_folder", "statistics", "stopping"}
-    | {"updates"},
+    | {"loggers", "models", "networks", "panel", "report", "run_folder", "scores"}
+    | {"statistics", "stopping", "updates"},
     "dashboard": {"errors", "files", "scores"},
     "diagnosis": LEAVES
     | TEXTS

@@ -16,9 +16,9 @@ from vaescope.data import (
     XYSquares,
 )
 from vaescope.data.dataset import RenderedDataset
+from vaescope.data.surroundings import surroundings_of
 from vaescope.diagnosis import diagnose
 from vaescope.diagnosis.overlap import overlap_of
-from vaescope.diagnosis.surroundings import surroundings_of
 from vaescope.diagnosis.widths import grams_at
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.errors import ConfigError

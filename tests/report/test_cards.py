@@ -50,6 +50,10 @@ def test_over_pruned_is_fewer_active_latents_than_factors_that_vary(active, mark
     card = cards(*rows, varying=FACTORS)["Active latents"]
     assert card.mark == mark
     assert card.is_good == mark.startswith("enough")
+    flagged = [
+        {**row, "test/over_pruned": float(n < 3)} for row, n in zip(rows, active, strict=True)
+    ]
+    assert cards(*flagged)["Active latents"].mark == mark  # the flag that was kept, without names
 
 
 def test_what_a_run_does_not_have_is_not_shown():

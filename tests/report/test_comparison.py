@@ -33,7 +33,7 @@ def sweep(tmp_path):
     for seed, (mig, dto) in enumerate([(0.1, 0.5), (0.2, 0.4), (0.6, 0.3)]):
         scores = {"mig": [mig], "mig_chance": [0.01], "mig_ceiling": [0.9], "dto_active": [dto]}
         leave(folder / f"beta{seed}", scores, seed=seed)
-        other = {"mig": [mig / 2], "dto_active": [2 * dto]}
+        other = {"mig": [mig / 2], "dto_active": [2 * dto], "over_pruned": [float(seed == 1)]}
         leave(folder / f"deep/vae{seed}", other, seed=seed, model={"_target_": "m.VAE"})
     return folder
 
@@ -68,13 +68,15 @@ def test_the_files_say_the_same(sweep, tmp_path, capsys):
     assert "test/mig_chance" not in second["scores"]
     table = (tmp_path / "out" / "comparison.md").read_text()
     assert table.splitlines()[:4] == [
-        "| method | data | what differs | updates | seeds | MIG | MIG: chance | MIG: ceiling "
-        "| DtO, active latents |",
-        "|---|---|---|---|---|---|---|---|---|",
-        "| BetaVAE | DSprites | beta=4 | 100 | 3 | 0.30 ± 0.26 (3) | 0.01 | 0.9 "
+        "| method | data | what differs | updates | seeds | over-pruned | MIG | MIG: chance "
+        "| MIG: ceiling | DtO, active latents |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+        "| BetaVAE | DSprites | beta=4 | 100 | 3 |  | 0.30 ± 0.26 (3) | 0.01 | 0.9 "
         "| 0.40 ± 0.10 (3) |",
-        "| VAE | DSprites |  | 100 | 3 | 0.15 ± 0.13 (3) |  |  | 0.80 ± 0.20 (3) |",
+        "| VAE | DSprites |  | 100 | 3 | 1 of 3 | 0.15 ± 0.13 (3) |  |  | 0.80 ± 0.20 (3) |",
     ]
+    assert second["over_pruned"] == [False, True, False]
+    assert first["over_pruned"] == [None] * 3
     assert "on 50 observations" in table
     assert "posterior=DiagonalGaussian" in table  # what all runs share
     assert f"(`test/mig`): {record_of('mig').meaning}" in table

@@ -18,9 +18,9 @@ const told = {}, heads = [...document.querySelectorAll("table.groups th")];
 const column = (at) => [...document.querySelectorAll("table.groups tbody tr")].map((row) =>
   row.cells[at].dataset.value ?? row.cells[at].textContent);
 const sorted = (at) => { heads[at].querySelector("button").click(); return column(at); };
-told.up = sorted(5);
-told.order = heads[5].getAttribute("aria-sort");
-told.down = sorted(5);
+told.up = sorted(6);
+told.order = heads[6].getAttribute("aria-sort");
+told.down = sorted(6);
 told.settings = sorted(2);
 const field = document.querySelector("#filter");
 field.value = "LR=0.0005";

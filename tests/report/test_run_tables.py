@@ -19,7 +19,8 @@ from vaescope.run_folder.runs import find_runs
 def runs(tmp_path):
     """Two values of beta, one with two seeds, and a run that failed."""
     folder = tmp_path / "runs"
-    leave(folder / "a", {"mig": [0.1, 0.3], "sap": [0.5, None]}, model__beta=1.0)
+    pruned = {"over_pruned": [0.0, 1.0]}
+    leave(folder / "a", {"mig": [0.1, 0.3], "sap": [0.5, None], **pruned}, model__beta=1.0)
     leave(folder / "b", {"mig": [0.25]}, seed=7, model__beta=8.0)
     failed = leave(folder / "c", {"mig": [0.0]}, seed=5, model__beta=16.0)
     (failed / "scores.json").unlink()
@@ -61,6 +62,7 @@ def test_a_data_frame_has_the_values(runs):
         {1.0: 0.2, 8.0: 0.25, 16.0: math.nan}, nan_ok=True
     )
     assert len(frame) == 4
+    assert frame["test/over_pruned"].tolist() == pytest.approx([0, 1, *2 * [math.nan]], nan_ok=True)
 
 
 def test_csv_has_every_seed_and_latex_every_group(runs, tmp_path):
@@ -74,8 +76,9 @@ def test_csv_has_every_seed_and_latex_every_group(runs, tmp_path):
         ("7", "8.0", "0.25"),
         ("5", "16.0", ""),
     ]
+    assert [row["test/over_pruned"] for row in rows] == ["0.0", "1.0", "", ""]
     table = (tmp_path / "t.tex").read_text()
-    assert r"BetaVAE & DSprites & beta=1 & 100 & 2 & 0.20 $\pm$ 0.14 (2) \\" in table
+    assert r"BetaVAE & DSprites & beta=1 & 100 & 2 & 1 of 2 & 0.20 $\pm$ 0.14 (2) \\" in table
 
 
 def test_parquet_keeps_kinds(runs, tmp_path):

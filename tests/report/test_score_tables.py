@@ -1,7 +1,7 @@
 """Every score is in a table once: ours, the panel's and a user's own, if not loaded here."""
 
 from vaescope.report.run.score_tables import panel_lines, score_lines
-from vaescope.report.terminal import print_scores
+from vaescope.report.terminal import print_jobs, print_scores
 
 ROW = {
     "seed": 0,
@@ -43,3 +43,15 @@ def test_the_terminal_has_them_too(capsys):
         assert f"test/{name} " in told
     assert "theirs_low" not in told
     assert "kl_latent" not in told
+    assert "Over-pruned" not in told
+
+
+def test_the_terminal_tells_over_pruned_seeds(capsys):
+    rows = [{"seed": seed, "test/over_pruned": flag} for seed, flag in ((3, 1.0), (4, 0.0))]
+    print_scores(rows, "a run")
+    assert "Over-pruned, 1 of 2 seeds (3): fewer active latents" in capsys.readouterr().out
+    print_scores([{"seed": 0, "test/over_pruned": None}], "an autoencoder")
+    assert "not defined without a posterior variance" in capsys.readouterr().out
+    job = {"name": "0", "overrides": [], "state": "finished", "error": ""}
+    print_jobs([job | {"rows": rows}, job | {"rows": rows[1:]}], ["test/mig"], "a sweep")
+    assert capsys.readouterr().out.count("finished, over-pruned") == 1

@@ -120,7 +120,7 @@ def test_modifications_have_to_be_in_the_order_of_epsilon(results):
 
 
 def test_tables_have_a_line_a_set_best_prediction_first_and_compare_all_predictors(results):
-    tables = PAPER.own_tables(results(NAMES, lambda mig: mig))
+    tables = PAPER.own_tables(results(NAMES, lambda mig: mig), {})
     columns, rows = tables["sets"]
     assert [row[0] for row in rows] == NAMES[::-1]
     first = dict(zip(columns, rows[0], strict=True))

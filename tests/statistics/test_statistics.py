@@ -13,6 +13,7 @@ from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Po
 from vaescope.experiment.evaluation import final_scores
 from vaescope.statistics import (
     Agreement,
+    Collapse,
     Drift,
     Gaps,
     Identifiability,
@@ -127,6 +128,24 @@ def test_order_needs_a_diagonal_posterior_and_active_latents(held_out, kept, thr
     assert found["align/norm_spectrum_error"] == near(0)
 
 
+def test_collapse_says_who_dies_first_and_when(held_out):
+    variance, beta = torch.tensor([0.1, 0.5]), 3.0  # the means have variance 1
+    assert Collapse()(held_out(beta=beta, variance=variance)) == {
+        "val/signal_share_00": near(1 / 1.1),
+        "val/signal_share_01": near(1 / 1.5),
+        "val/collapse_beta_00": near(beta * 11),
+        "val/collapse_beta_01": near(beta * 3),
+        "val/collapse_order_00": 2,
+        "val/collapse_order_01": 1,
+        "val/next_collapse_beta": near(beta * 3),
+    }
+    one = Collapse()(held_out(beta=beta, variance=torch.tensor([0.1, 0.9])))
+    assert one["val/next_collapse_beta"] == near(beta * 11)  # the other is off already
+    without = Collapse()(held_out(beta=0.0, variance=variance))
+    assert set(without) == {"val/signal_share_00", "val/signal_share_01"}
+    assert Collapse()(held_out(posterior=Point)) == {}
+
+
 class Exponential(nn.Module):
     """Each output the exponential of one coordinate of the rotated code."""
 
@@ -158,7 +177,13 @@ def test_off_axis_share_of_nothing_is_not_reported(held_out):
 def test_local_pca_finds_a_pca(held_out, posterior):
     found = LocalPCA()(held_out(posterior=posterior))
     chance = found.pop("align/local_pca_cosine_chance")
-    assert found == {"align/local_pca_cosine": near(1), "align/global_pca_correlation": near(1)}
+    assert found == {
+        "align/local_pca_cosine": near(1),
+        "align/global_pca_correlation": near(1),
+        "align/local_axis_direction": near(1),  # a linear decoder is the same everywhere
+        "align/local_axis_direction_chance": pytest.approx(8**0.5 / math.pi, abs=0.03),
+        "align/local_axis_order": 1,
+    }
     turned = LocalPCA()(held_out(HALF_RIGHT, posterior=posterior))
     assert turned["align/global_pca_correlation"] == near(MATCHED)
     # columns (3, 1) and (-3, 1): cosines 3 / sqrt(10) and 1 / sqrt(10)
@@ -348,6 +373,26 @@ def test_a_single_model_has_no_group(held_out):
     add_group_scores(found, [encoded.codes()], statistics)
     assert not [key for key in found[0] if "agreement" in key or "udr" in key]
     assert "test/loss" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("kept", "flag"),
+    [
+        ({"variance": torch.tensor([0.1, 0.79])}, 0),
+        ({"variance": torch.tensor([0.1, 0.8])}, 1),  # one active latent of two factors
+        ({"variance": torch.tensor([0.1, 0.8]), "posterior": Point}, None),
+    ],
+)
+def test_over_pruned_is_a_score_of_every_model(held_out, grid, kept, flag):
+    encoded = held_out(**kept)
+    scores = scores_of_split(encoded, {})
+    assert scores.get("val/over_pruned") == flag
+    one = replace(encoded, factors=encoded.factors * torch.tensor([1, 0]))  # one factor varies
+    assert scores_of_split(one, {}).get("val/over_pruned") == (None if flag is None else 0)
+    none = replace(encoded, factors=encoded.factors * 0)
+    assert "val/over_pruned" not in scores_of_split(none, {})
+    final = final_scores([encoded.model], grid, {}, step=0)
+    assert final[0].get("test/over_pruned") == flag
 
 
 def test_models_are_let_go_before_the_group_is_compared(held_out, grid):

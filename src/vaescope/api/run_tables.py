@@ -24,8 +24,10 @@ def load_runs(*folders: str | Path, settings: Sequence[str] = ()) -> "DataFrame"
 
     Returns:
         Columns ``run`` (its folder), ``seed``, ``step``, ``model``, ``data``, settings in which
-        the runs differ by dotted key (``model.beta``), final scores by log key (``test/mig``), and
-        ``problem``: why a run or a seed has no scores, or what went wrong after them; else missing.
+        the runs differ by dotted key (``model.beta``), final scores by log key (``test/mig``;
+        ``test/over_pruned`` is 1 for fewer active latents than factors that vary, missing where
+        that is not defined), and ``problem``: why a run or a seed has no scores, or what went
+        wrong after them; else missing.
 
     Raises:
         ConfigError: pandas is not installed, a folder holds no runs, or no run has a setting.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vaescope.scores import LOGGED, LOSS_TERMS, PANEL_SCORES, STATISTICS, Score
+from vaescope.scores import LOGGED, LOSS_TERMS, OVER_PRUNED, PANEL_SCORES, STATISTICS, Score
 
 # what ``SaveFigures`` shows of a run, below ``figures/``
 FIGURES = ("traversals_moving", "traversals", "reconstructions", "jacobian", "information")
@@ -62,7 +62,7 @@ def sections() -> list[Section]:
         Section(
             "latents",
             "Which latents carry information, and how much.",
-            _charts(score for score in others if not score.good),
+            _charts([OVER_PRUNED, *(score for score in others if not score.good)]),
         ),
         Section("score panel", "Further scores, by statistics=panel.", _charts(more), False),
     ]

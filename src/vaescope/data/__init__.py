@@ -60,6 +60,7 @@ from vaescope.data.sets.panels import Panels, PanelsDataModule
 from vaescope.data.sets.shapes3d import Shapes3D, Shapes3DDataModule
 from vaescope.data.sets.shapes3d_like.dataset import Shapes3DLike, Shapes3DLikeDataModule
 from vaescope.data.sets.smallnorb import SmallNORB, SmallNORBDataModule
+from vaescope.data.sets.smooth_sprites import SmoothSprites, SmoothSpritesDataModule
 from vaescope.data.sets.synthetic.mixing import (
     SyntheticMixing,
     SyntheticMLP,

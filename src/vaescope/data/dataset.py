@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -145,7 +145,13 @@ class FactorDataset(Dataset[Any]):
 
 
 class RenderedDataset(FactorDataset):
-    """A data set that can make the image of any combination of its factors, be it a row or not."""
+    """A data set that can make the image of any combination of its factors, be it a row or not.
+
+    Attributes:
+        differentiable: whether ``images`` may be differentiated by values of continuous factors.
+    """
+
+    differentiable: ClassVar[bool] = False
 
     def images(self, values: Tensor) -> Tensor:
         """Images float32 `[B, *image_shape]` in [0, 1], or any vectors, of values `[B, K]`."""

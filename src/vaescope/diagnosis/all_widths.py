@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from vaescope.data.dataset import FactorDataset
-from vaescope.diagnosis.surroundings import Surroundings
+from vaescope.data.surroundings import Surroundings
 from vaescope.diagnosis.widths import Grams, Weight, grams_at
 from vaescope.errors import ConfigError
 from vaescope.streams import stream

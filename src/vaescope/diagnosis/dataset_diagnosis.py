@@ -9,11 +9,11 @@ import torch
 
 from vaescope.alignment import haar_chance
 from vaescope.data.dataset import FactorDataset
+from vaescope.data.surroundings import places_of, surroundings_of
 from vaescope.diagnosis.all_widths import grams_by_width, notes_on_widths, require_changes
 from vaescope.diagnosis.image_components import Components, numbers_of, principal_components
 from vaescope.diagnosis.mig_before_training import predicted_mig
 from vaescope.diagnosis.overlap import Overlap, overlap_of
-from vaescope.diagnosis.surroundings import places_of, surroundings_of
 from vaescope.diagnosis.widths import (
     SQUARED_ERROR,
     AtScale,

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaescope.data.dataset import FactorDataset
+from vaescope.data.factor_jacobian import slopes_of
+from vaescope.data.surroundings import Surroundings
 from vaescope.diagnosis.dataset_diagnosis import Diagnosis
-from vaescope.diagnosis.factor_jacobian import slopes_of
 from vaescope.diagnosis.image_components import Spectra
-from vaescope.diagnosis.surroundings import Surroundings
 from vaescope.escaping import for_figure
 from vaescope.report.data.figures import picture_grid
 from vaescope.report.html.render import inline_svg

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from vaescope.data.dataset import FactorDataset
-from vaescope.diagnosis.surroundings import ImagesOf, Surroundings, places_of, shifts_between
+from vaescope.data.surroundings import ImagesOf, Surroundings, places_of, shifts_between
 from vaescope.streams import stream
 
 _BLOCK = 256

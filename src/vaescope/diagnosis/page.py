@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.data.dataset import FactorDataset
+from vaescope.data.surroundings import surroundings_of
 from vaescope.diagnosis import figures, summary
 from vaescope.diagnosis.dataset_diagnosis import Diagnosis
 from vaescope.diagnosis.image_components import Spectra
-from vaescope.diagnosis.surroundings import surroundings_of
 from vaescope.files import write_json, write_text
 from vaescope.report.html.render import rendered
 from vaescope.report.terminal import print_table

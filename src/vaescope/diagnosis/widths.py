@@ -11,7 +11,13 @@ from torch import Tensor
 
 from vaescope.alignment import distance_to_orthogonality, ima_contrast, right_singular_vectors
 from vaescope.data.dataset import FactorDataset
-from vaescope.diagnosis.factor_jacobian import product_of, slopes_of, slopes_of_halves
+from vaescope.data.factor_jacobian import (
+    product_of,
+    slopes_of,
+    slopes_of_halves,
+    with_exact_slopes,
+)
+from vaescope.data.surroundings import Surroundings, surroundings_of
 from vaescope.diagnosis.rotations import (
     UNDECIDED,
     mixed_pairs,
@@ -19,7 +25,6 @@ from vaescope.diagnosis.rotations import (
     rotation_loss,
     turning_costs,
 )
-from vaescope.diagnosis.surroundings import Surroundings, surroundings_of
 from vaescope.errors import ConfigError
 
 # second derivative of the reconstruction loss by the expected image, a number or from that image
@@ -126,6 +131,8 @@ def grams_at(
         centre = dataset.images_at(some, some)[near.enough].flatten(1)
         exact = scale == 0 and surroundings.images is not None
         one = slopes_of(images, shifts, centre) if exact else None
+        if one is not None:
+            one = with_exact_slopes(one, dataset, some[near.enough], surroundings.columns)
         first, second = (one, one) if one is not None else slopes_of_halves(images, shifts)
         shown = centre if scale == 0 else images.mean(1)
         metric = weight(shown) if callable(weight) else weight

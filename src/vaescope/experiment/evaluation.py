@@ -22,8 +22,9 @@ from vaescope.report.run.page import write_report
 from vaescope.report.terminal import print_scores
 from vaescope.run_folder.environment_file import environment
 from vaescope.run_folder.scores import write_scores
+from vaescope.scores import OVER_PRUNED
 from vaescope.statistics import EncodedSplit, PanelScores, Statistics, encode_split
-from vaescope.statistics.members import add_group_scores, scores_of_split
+from vaescope.statistics.members import add_group_scores, over_pruning, scores_of_split
 
 
 def evaluate(config: DictConfig) -> list[dict[str, Any]]:
@@ -53,7 +54,8 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     panel = _panel(plain["metrics"] or DEFAULT_SCORES, plain["num_samples"])
     codes, rows = read_codes(plain["codes"], plain["num_samples"])
     measured = panel.measure(codes)
-    row = {"num_samples": len(codes.mean)} | codes.by_log_key(as_numbers(measured))
+    numbers = over_pruning(codes) | codes.by_log_key(as_numbers(measured))
+    row = {"num_samples": len(codes.mean), f"{codes.split}/{OVER_PRUNED.name}": None} | numbers
     about: dict[str, Any] = {"codes": str(plain["codes"]), "rows": rows}
     about["conventions"] = {name: found.convention for name, found in measured.items()}
     about["left_out"] = panel.tell.messages
@@ -115,6 +117,7 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """Rows of ``scores.json`` from scores by seed, each with what tells it from other runs."""
     about = about_run(dict(plain)) | {"step": step, "split": split}
+    about[f"{split}/{OVER_PRUNED.name}"] = None  # where it is not defined
     return [{**about, "seed": seed, **numbers} for seed, numbers in scores.items()]
 
 

@@ -263,7 +263,7 @@ def _finish(
     rows = rows_of(plain, scores, step, "test")
     if isinstance(model, Ensemble) and not rows:
         raise TrainingDivergedError(f"every member has diverged: {model.diverged} (seed: step)")
-    numbers = {r["seed"]: {k: v for k, v in r.items() if "/" in k} for r in rows}
+    numbers = {s: {k: v for k, v in row.items() if "/" in k} for s, row in scores.items()}
     publish(trainer, numbers, step)
     for logger in trainer.loggers:
         logger.save()

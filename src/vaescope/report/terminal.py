@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vaescope.escaping import for_terminal
-from vaescope.scores import name_of, record_of, table_keys
+from vaescope.scores import flag_of, name_of, over_pruning_note, record_of, table_keys
 
 OF_YOUR_OWN = "a score or statistic of your own"
 
@@ -26,7 +26,8 @@ def print_scores(
         rows: log keys and values, one row a seed; several are shown as mean ± std.
         title: heading above the table.
         published: ``[mean, std]`` that a paper prints, by key.
-        notes: sentences below the table, such as which scores are left out.
+        notes: sentences below the table, such as which scores are left out. Over-pruned rows are
+            told in any case.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("score", no_wrap=True)
@@ -43,7 +44,7 @@ def print_scores(
         cells = (key, shown_mean(rows, key), *printed, chance, meaning)
         table.add_row(*map(for_terminal, cells))
     seeds = f", {len(rows)} seeds: mean ± std" if len(rows) > 1 else ""
-    _print(table, f"{title}{seeds}", notes)
+    _print(table, f"{title}{seeds}", [*filter(None, [over_pruning_note(rows)]), *notes])
 
 
 def shown_mean(rows: Sequence[Mapping[str, Any]], key: str, digits: int = 4) -> str:
@@ -78,7 +79,8 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]], keys: Sequence[str], title: st
     for job in jobs:
         special = " ".join(word for word in job["overrides"] if word not in shared)
         values = [shown_mean(job["rows"], key) for key in keys]
-        table.add_row(*map(for_terminal, (job["name"], special, job["state"], *values)))
+        state = job["state"] + (", over-pruned" if any(map(flag_of, job["rows"])) else "")
+        table.add_row(*map(for_terminal, (job["name"], special, state, *values)))
     _print(table, title, [f"job {job['name']}: {job['error']}" for job in jobs if job["error"]])
 
 

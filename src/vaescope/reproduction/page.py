@@ -39,7 +39,7 @@ def write_page(
         for part in plan["tables"]
         if (lines := list(lines_of(part, plan, results, paper.lines)))
     }
-    own = paper.own_tables({name: r for name, r in results.items() if r.rows})
+    own = paper.own_tables({name: r for name, r in results.items() if r.rows}, measured)
     verdicts = [asdict(verdict) for verdict in judged(paper.claims, results, measured)]
     figures = {part: _saved(figure, folder / f"{part}.png") for part, figure in drawn.items()}
     content = {

@@ -17,7 +17,7 @@ from vaescope.data import FactorDataModule
 from vaescope.experiment.assembly import build_data, load_models
 from vaescope.minibatch import Batch
 from vaescope.models import LatentModel
-from vaescope.reproduction.claims import Claim
+from vaescope.reproduction.claims import Claim, Measured
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.results import Result, Results
 from vaescope.reproduction.tables import FurtherLines, no_lines
@@ -87,7 +87,8 @@ class Paper:
         lines: further lines of a table, behind those of a run: the part, the run and the plan.
         decide: overrides that follow from the sets: trainings, once their modified sets are there,
             and the same with these.
-        own_tables: headings and cells by name, behind the paper's tables.
+        own_tables: headings and cells by name, behind the paper's tables, of the finished runs and
+            of what was measured on their weights.
     """
 
     claims: Sequence[Claim] = ()
@@ -95,4 +96,4 @@ class Paper:
     always: Sequence[Drawing] = ()
     lines: FurtherLines = no_lines
     decide: Decide | None = None
-    own_tables: Callable[[Results], Mapping[str, OwnTable]] = lambda results: {}
+    own_tables: Callable[[Results, Measured], Mapping[str, OwnTable]] = lambda results, of: {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from vaescope.config.loading import read_yaml
 from vaescope.errors import VaescopeError
 from vaescope.reproduction.plan import Run
 from vaescope.run_folder.contents import CONFIG, LAST
-from vaescope.run_folder.metrics import read_metrics
+from vaescope.run_folder.metrics import Metrics, read_metrics
 from vaescope.run_folder.scores import has_scores, read_scores
 
 
@@ -49,10 +50,14 @@ class Result:
     def evaluations(self, key: str) -> dict[int, np.ndarray]:
         """A number of every seed ``[n]`` by step, from the evaluations while it trained."""
         found: dict[int, list[float]] = {}
-        for (step, _), row in read_metrics(self.folder).items():
+        for (step, _), row in self._metrics.items():
             if key in row:
                 found.setdefault(step, []).append(row[key])
         return {step: np.array(values) for step, values in found.items()}
+
+    @cached_property
+    def _metrics(self) -> Metrics:
+        return read_metrics(self.folder)
 
 
 def read_result(run: Run, folder: Path, error: str = "") -> Result:

@@ -9,7 +9,7 @@ import numpy as np
 from vaescope.reproduction.intervals import agreement, interval
 from vaescope.reproduction.plan import runs_of
 from vaescope.reproduction.results import Result, Results
-from vaescope.scores import name_of
+from vaescope.scores import flag_of, name_of, over_pruned_share
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ def setting_of(result: Result) -> str:
     seeds = ", ".join(str(seed) for seed in result.diverged)
     lost = f"diverged: seeds {seeds}" if seeds else ""
     parts = [part for part in (result.run.differs, *result.run.reduced, lost) if part]
-    return "; ".join(parts) or "as published"
+    share = over_pruned_share(result.rows)
+    pruned = f"; over-pruned: {share}" if any(map(flag_of, result.rows)) else ""
+    return ("; ".join(parts) or "as published") + pruned
 
 
 def _printed(mean: float | None = None, spread: float | None = None) -> str:

@@ -19,5 +19,13 @@ from vaescope.scores.lookup import (
     table_keys,
 )
 from vaescope.scores.loss_terms import LOSS_TERMS
+from vaescope.scores.over_pruning import (
+    OVER_PRUNED,
+    OVER_PRUNING,
+    flag_of,
+    is_over_pruned,
+    over_pruned_share,
+    over_pruning_note,
+)
 from vaescope.scores.record import Family, Score, panel_score
 from vaescope.scores.statistics import STATISTICS

@@ -9,6 +9,7 @@ from vaescope.errors import ConfigError
 from vaescope.scores.information import INFORMATION, OF_INFORMATION
 from vaescope.scores.intervention import OF_INTERVENTIONS
 from vaescope.scores.loss_terms import LOSSES, TRAINING
+from vaescope.scores.over_pruning import OVER_PRUNED
 from vaescope.scores.prediction import OF_PREDICTION
 from vaescope.scores.record import Family, Score
 from vaescope.scores.statistics import STATISTICS
@@ -63,9 +64,10 @@ def _context_of(score: Score, context: str, meaning: str) -> Score:
     return replace(score, name=name, meaning=meaning, good=None, symbol="", family=None)
 
 
-# of every run, in the order of tables: losses, and what statistics log
+# of every run, in the order of tables: losses, over-pruning, and what statistics log
 LOGGED: dict[str, Score] = {}
-for _score in (*LOSSES, *(score for scores in STATISTICS.values() for score in scores)):
+_OF_EVERY_RUN = (*LOSSES, OVER_PRUNED)
+for _score in (*_OF_EVERY_RUN, *(score for scores in STATISTICS.values() for score in scores)):
     LOGGED[_score.name] = _score
     for _end, _text in (("chance", _score.chance), ("ceiling", _score.ceiling)):
         if _text:

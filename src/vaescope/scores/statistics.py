@@ -38,6 +38,12 @@ STATISTICS: dict[str, tuple[Score, ...]] = {
         Score("kl_total", "KL(q(z|x) || prior), nats per observation"),
         Score("kl_latent_*", "the same of one latent"),
     ),
+    "collapse": (
+        Score("signal_share_*", "of one latent's variance; 0: collapsed, whatever its scale"),
+        Score("collapse_beta_*", "beta at which that latent dies, by the theory of linear VAEs"),
+        Score("collapse_order_*", "place in which it dies as beta rises; 1: the first"),
+        Score("next_collapse_beta", "the lowest of these betas among active latents"),
+    ),
     "latent_types": (
         Score("latents_active", "latents that carry information at every image"),
         Score("latents_mixed", "latents that carry information at some images"),
@@ -114,6 +120,20 @@ STATISTICS: dict[str, tuple[Score, ...]] = {
             chance="the same of randomly rotated latents",
         ),
         high("global_pca_correlation", "of active latents and principal components; 1 is PCA"),
+        Score(
+            "local_axis_direction",
+            "|cosine| of the decoder's local axes at two images; 1: the same everywhere",
+            chance="the same of axes with random directions",
+        ),
+        Score("local_axis_order", "rank correlation of their strengths; 1: one order everywhere"),
+    ),
+    "factor_axes": _align(
+        high(
+            "factor_axis_cosine",
+            "of Jacobian columns and the factors' own dx/dw; 1: each latent moves one factor",
+            chance="the same of randomly rotated latents",
+        ),
+        high("factor_span_cosine", "of the directions that both span; 1: the same ones"),
     ),
     "drift": _align(
         Score("drift_mcc", "likeness of active latents to the evaluation before; 1: unmoved axes"),

@@ -8,7 +8,9 @@ from vaescope.statistics.disentanglement import (
     Neighbours,
 )
 from vaescope.statistics.encoded_split import Codes, EncodedSplit, encode_split
+from vaescope.statistics.factor_axes import FactorAxes
 from vaescope.statistics.latents import (
+    Collapse,
     IntrinsicDimension,
     Latents,
     LatentTypes,

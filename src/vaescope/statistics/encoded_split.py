@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaescope.alignment import active_by_mean, decoder_grams
+from vaescope.alignment import active_by_mean, active_by_variance, decoder_grams
 from vaescope.data import EvaluationBatches, FactorDataset
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.models import LatentModel
 from vaescope.models.validation import losses_of
 from vaescope.panel import Sample
-from vaescope.scores import record_of
+from vaescope.scores import is_over_pruned, record_of
 
 _NUMBERS_AT_A_TIME = 2**17  # of images; conv64 encodes more of them at 0.6 of this speed
 STANDARD_NORMAL = StandardNormal()
@@ -54,6 +54,18 @@ class Codes:
     def idealised_variance(self) -> Tensor | None:
         """Posterior variances of which the papers' theory speaks, see ``idealised``."""
         return self.variance if self.idealised else None
+
+    @property
+    def over_pruned(self) -> bool | None:
+        """Whether fewer latents are active (ICML 2021) than factors vary among these images.
+
+        None for an autoencoder, which has no posterior variance, and without a factor that varies.
+        """
+        if self.variance is None:
+            return None
+        active = active_by_variance(self.variance / self.prior.variance)
+        varying = (self.factors != self.factors[:1]).any(0)
+        return is_over_pruned(float(active.sum()), int(varying.sum()))
 
     def sample(self, most: int | None = None) -> Sample:
         """The first codes and their factors, as the score panel takes them."""

@@ -8,6 +8,7 @@ from annotated_types import Interval
 from vaescope.alignment import (
     LatentType,
     active_by_variance,
+    collapse_beta,
     gaussian_total_correlation,
     latent_entropies,
     latent_types,
@@ -15,6 +16,7 @@ from vaescope.alignment import (
     polarization_gap,
     polarized_share,
     sampled_total_correlation,
+    signal_share,
 )
 from vaescope.ranges import AtLeastTwo, Count, NonNegative
 from vaescope.statistics.encoded_split import EncodedSplit
@@ -41,6 +43,36 @@ class Latents(Options):
             if encoded.by_latent:
                 per_latent = encoded.kl.mean(0)
                 numbers |= {f"kl_latent_{j:02d}": float(kl) for j, kl in enumerate(per_latent)}
+        return encoded.by_log_key(numbers)
+
+
+class Collapse:
+    """How close each latent is to its collapse, and the beta at which it would come to that.
+
+    Thresholds are those of the linear VAE (https://arxiv.org/abs/1911.02469), in the weight of the
+    KL that this method has, for a diagonal Gaussian posterior and the standard normal prior.
+    """
+
+    def __call__(self, encoded: EncodedSplit) -> dict[str, float]:
+        """By latent ``signal_share`` in [0, 1], ``collapse_beta`` and ``collapse_order``.
+
+        The order is the place in which latents die as beta rises, 1 for the first.
+        ``next_collapse_beta`` is the lowest threshold of a latent that is active (ICML 2021).
+        """
+        if encoded.variance is None:
+            return {}
+        shares = signal_share(encoded.mean, encoded.variance)
+        numbers = {f"signal_share_{j:02d}": float(share) for j, share in enumerate(shares)}
+        beta, variance = encoded.model.beta_at(encoded.step), encoded.idealised_variance
+        if variance is not None and beta:
+            betas = collapse_beta(encoded.mean, variance, beta)
+            places = betas.argsort().argsort() + 1
+            for j, (threshold, place) in enumerate(zip(betas, places, strict=True)):
+                numbers[f"collapse_beta_{j:02d}"] = float(threshold)
+                numbers[f"collapse_order_{j:02d}"] = float(place)
+            active = active_by_variance(variance)
+            if active.any():
+                numbers["next_collapse_beta"] = float(betas[active].min())
         return encoded.by_log_key(numbers)
 
 

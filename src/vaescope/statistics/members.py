@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 
 from vaescope.errors import TrainingDivergedError
+from vaescope.scores import OVER_PRUNED
 from vaescope.statistics.encoded_split import Codes, EncodedSplit
 from vaescope.statistics.protocol import GroupStatistic, Statistics
 
 
 def scores_of_split(encoded: EncodedSplit, statistics: Statistics) -> dict[str, float]:
-    """Loss terms and statistics of one model by log key; those of a group come later.
+    """Loss terms, over-pruning and statistics of one model; those of a group come later.
 
     Raises:
         TrainingDivergedError: if a statistic fails on codes that are no numbers.
     """
     numbers = encoded.by_log_key(encoded.losses)
-    for statistic in statistics.values():
+    for statistic in (over_pruning, *statistics.values()):
         if isinstance(statistic, GroupStatistic):
             continue
         try:
@@ -27,6 +28,12 @@ def scores_of_split(encoded: EncodedSplit, statistics: Statistics) -> dict[str, 
                 f"{encoded.step}. Try a lower optimizer.lr or trainer=float32"
             ) from error
     return numbers
+
+
+def over_pruning(codes: Codes) -> dict[str, float]:
+    """``over_pruned``, 0 or 1; nothing where it is not defined, see `Codes.over_pruned`."""
+    flag = codes.over_pruned
+    return {} if flag is None else codes.by_log_key({OVER_PRUNED.name: float(flag)})
 
 
 def add_group_scores(

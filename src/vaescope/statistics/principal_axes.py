@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vaescope.alignment import (
+    axis_consistency,
     decoder_jacobian,
     local_axis_cosines,
     local_principal_axes,
@@ -41,6 +42,8 @@ class LocalPCA(Options):
         nothing to align with, and both are what a random rotation has. Two latents have a high
         chance level, 0.90 or less. ``global_pca_correlation`` in [0, 1]: of codes with the
         principal components of all images; below 1 for data that are curved in the codes.
+        ``local_axis_direction`` in [0, 1], with ``_chance``, and ``local_axis_order`` in [-1, 1]:
+        whether the decoder's local axes are the same, and as strong beside each other, everywhere.
         """
         images = encoded.images(self.num_samples).flatten(1).cpu()
         mean = encoded.mean[: len(images)]
@@ -62,6 +65,11 @@ class LocalPCA(Options):
             "local_pca_cosine": float(local_axis_cosines(jacobian, local.axes).mean()),
             "local_pca_cosine_chance": float(rotated_axis_cosines(white, local.axes).mean()),
         }
+        if len(white) > 1 and white.shape[2] > 1:
+            found = axis_consistency(white.mT @ white)
+            numbers["local_axis_direction"] = found.direction
+            numbers["local_axis_direction_chance"] = found.direction_chance
+            numbers["local_axis_order"] = found.order
         correlations = pca_correlations(codes, images)
         if len(correlations):
             numbers["global_pca_correlation"] = float(correlations.mean())

@@ -29,9 +29,9 @@ from vaescope.report.terminal import print_table
 from vaescope.run_folder.contents import forget_error
 from vaescope.run_folder.environment_file import environment
 from vaescope.run_folder.runs import FoundRun, find_runs
-from vaescope.scores import heading, name_of, record_of
+from vaescope.scores import OVER_PRUNING, flag_of, heading, name_of, over_pruned_share, record_of
 
-ABOUT = ("method", "data", "what differs", "updates", "seeds")
+ABOUT = ("method", "data", "what differs", "updates", "seeds", "over-pruned")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def _meaning(key: str, otherwise: str) -> str:
 
 
 def _about(group: Group) -> list[str]:
-    return [group.method, group.data, group.label(), f"{group.updates:,}", seeds_of(group)]
+    pruned = over_pruned_share([member.row for member in group.members])
+    return [group.method, group.data, group.label(), f"{group.updates:,}", seeds_of(group), pruned]
 
 
 def seeds_of(group: Group) -> str:
@@ -164,6 +165,7 @@ def _plain(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
         "pooled": dict(group.pooled),
         "seeds": [member.row["seed"] for member in group.members],
         "runs": list(dict.fromkeys(str(member.run.folder) for member in group.members)),
+        "over_pruned": [flag_of(member.row) for member in group.members],
         "scores": {
             column.key: {
                 "mean": measured.mean,
@@ -187,6 +189,7 @@ def _page(
     charts, curves_note = curves(groups, scores)
     return {
         "about": ABOUT,
+        "over_pruned": OVER_PRUNING,
         "rows": _rows(groups, columns, folder),
         "table": Markup("\n".join(markdown_table(head, body))),  # cells are escaped
         "sentences": [
@@ -212,7 +215,8 @@ def _rows(groups: Sequence[Group], columns: Sequence[Column], folder: Path) -> l
             cells.append(
                 (_cell(group, column), column.is_score, _strip(group, column, ranges), mean)
             )
-        numbers = (group.updates, len(group.members))
+        pruned = sum(flag_of(member.row) or False for member in group.members)
+        numbers = (group.updates, len(group.members), pruned)
         links = _links(group, folder)
         rows.append({"about": _about(group), "numbers": numbers, "cells": cells, "links": links})
     return rows

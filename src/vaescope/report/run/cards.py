@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from vaescope.scores import name_of, record_of
+from vaescope.scores import OVER_PRUNED, is_over_pruned, name_of, record_of
 
 POLARIZED = 0.03  # gap below which a run counts as polarized
 
@@ -118,11 +118,14 @@ def _active(numbers: Numbers, num_latents: int | None, varying: Sequence[str]) -
     if not by_variance:
         rule = "whose mean varies by more than 0.5 (CVPR 2019)"
     meaning = f"Latents {rule}, beside the factors that vary."
-    mark, pruned = "", sum(value < wanted for value in values)
-    if wanted and by_variance:
+    flags = [flag > 0 for flag in numbers.get(OVER_PRUNED.name, ())]
+    if not flags and by_variance and wanted:  # of a run from before the flag was kept
+        flags = [bool(is_over_pruned(value, wanted)) for value in values]
+    mark, pruned = "", sum(flags)
+    if flags:
         meaning += " Over-pruned: fewer active latents than such factors."
         mark = "enough for every factor" if not pruned else "over-pruned"
-        mark += f": {pruned} of {len(values)} seeds" if pruned and len(values) > 1 else ""
+        mark += f": {pruned} of {len(flags)} seeds" if pruned and len(flags) > 1 else ""
     bar = None
     if num_latents:
         told = f"{num_latents} latents"

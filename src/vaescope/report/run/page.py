@@ -18,7 +18,7 @@ from vaescope.run_folder.contents import REPORT
 from vaescope.run_folder.latents_file import Latents, read_latents
 from vaescope.run_folder.scores import fingerprint, read_scores
 from vaescope.run_folder.training_factors import varying_factors
-from vaescope.scores import chief_keys
+from vaescope.scores import chief_keys, over_pruned_share, over_pruning_note
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -52,6 +52,8 @@ def write_report(folder: Path, origin: Origin | None = None) -> Path:
         "about": scores.about,
         "sentence": _sentence(rows, scores.about, origin),
         "summary": " ".join(filter(None, [_summary(rows), factors_found(latents)])),
+        "over_pruning": over_pruning_note(rows),
+        "over_pruned": [over_pruned_share([row]) for row in rows],
         "latents": heat_maps(latents, several=len(rows) > 1),
         "live": live_decoder(folder, latents),
         "cards": _cards(folder, rows, origin.num_latents, series, latents),

@@ -8,6 +8,7 @@ import numpy as np
 
 from vaescope.reproduction.diagnosis.beforehand import diagnosis_path, read_diagnosis
 from vaescope.reproduction.results import Results
+from vaescope.scores import over_pruned_share
 
 MEASURED = {"MIG": "test/mig", "DtO / chance": "test/dto_ratio", "DCI": "test/dci_disentanglement"}
 # sets that had no part in the choice of the predictor
@@ -26,12 +27,14 @@ class DiagnosedSet:
         found: numbers of its diagnosis.
         measured: of every seed [n], by name.
         beta: weight of the KL term.
+        over_pruned: seeds with fewer active latents than factors that vary, ``1 of 5``.
     """
 
     name: str
     found: Mapping[str, Any]
     measured: Mapping[str, np.ndarray]
     beta: float
+    over_pruned: str = ""
 
     def mean(self, name: str) -> float:
         """Mean over seeds; nan without any."""
@@ -52,6 +55,7 @@ def diagnosed_sets(results: Results) -> list[DiagnosedSet]:
             read_diagnosis(result.folder.parent, name),
             {label: result.values(key) for label, key in MEASURED.items()},
             float(result.config["model"]["beta"]),
+            over_pruned_share(result.rows),
         )
         for name, result in results.items()
         if result.rows and diagnosis_path(result.folder.parent, name).is_file()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vaescope.reproduction.claims import Measured
 from vaescope.reproduction.diagnosis.correlation import rank_correlation
 from vaescope.reproduction.diagnosis.sets import ASIDE, MEASURED, diagnosed_sets, predictors
 from vaescope.reproduction.results import Results
@@ -11,10 +12,19 @@ from vaescope.reproduction.results import Results
 Table = tuple[Sequence[str], list[list[str]]]
 
 
-def tables_of(results: Results) -> Mapping[str, Table]:
+def tables_of(results: Results, _: Measured) -> Mapping[str, Table]:
     """``sets``, and ``predictors`` where there are sets enough to compare them."""
     sets = diagnosed_sets(results)
-    columns = ("set", "factors", "beta", "predicted MIG", "alignment", *MEASURED, "seeds")
+    columns = (
+        "set",
+        "factors",
+        "beta",
+        "predicted MIG",
+        "alignment",
+        *MEASURED,
+        "seeds",
+        "over-pruned",
+    )
     rows = []
     for one in sorted(sets, key=lambda one: -one.found["mig"]):
         low, high = one.found["mig_interval"]
@@ -27,6 +37,7 @@ def tables_of(results: Results) -> Mapping[str, Table]:
                 f"{one.found['alignment']:.2f}",
                 *(_shown(one.measured[name]) for name in MEASURED),
                 str(len(one.measured["MIG"])),
+                one.over_pruned,
             ]
         )
     found: dict[str, Table] = {"sets": (columns, rows)} if rows else {}

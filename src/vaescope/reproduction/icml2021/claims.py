@@ -7,6 +7,7 @@ import numpy as np
 from vaescope.reproduction.claims import Claim, Measured, Part, bound, less, scores, verdict_of_gap
 from vaescope.reproduction.intervals import difference
 from vaescope.reproduction.results import Result, Results
+from vaescope.scores import is_over_pruned
 
 MIG, ACTIVE = "test/mig", "test/active_by_variance"
 SECONDARY = {
@@ -145,8 +146,9 @@ def _floor(results: Results, _: Measured) -> Iterable[Part]:
 
 
 def not_pruned(result: Result, num_factors: int) -> np.ndarray:
-    """MIG `[n]` of the seeds with at least as many active latents as factors, E sigma^2 < 0.8."""
-    return result.values(MIG)[result.values(ACTIVE) >= num_factors]
+    """MIG `[n]` of the seeds that are not over-pruned."""
+    pruned = [bool(is_over_pruned(active, num_factors)) for active in result.values(ACTIVE)]
+    return result.values(MIG)[~np.array(pruned, dtype=bool)]
 
 
 def _robust(results: Results, _: Measured) -> Iterable[Part]:

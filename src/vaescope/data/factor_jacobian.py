@@ -1,16 +1,19 @@
 """Factor Jacobian: how images change with their factors, at a point or over a posterior's width.
 
 Its columns F = [dx/dw_1 .. dx/dw_K] are in units of one standard deviation of each factor. They
-come from images whose factors lie around those of a point; nothing is trained or differentiated.
+come from images whose factors lie around those of a point; where a set says that its images are
+smooth functions of continuous factors, from differentiating these.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vaescope.data.dataset import FactorDataset, RenderedDataset
 from vaescope.data.factors import Factors
 
 _FINE = 0.02  # step of a continuous factor at scale 0, in its standard deviations
@@ -131,6 +134,29 @@ def slopes_of(images: Tensor, shifts: Tensor, centre: Tensor | None = None) -> T
     else:
         images, shifts = images - images.mean(1, keepdim=True), shifts - shifts.mean(1, True)
     return torch.linalg.pinv(shifts, rtol=1e-9).to(images.dtype) @ images
+
+
+def with_exact_slopes(
+    slopes: Tensor, dataset: FactorDataset, rows: Tensor, columns: Sequence[int]
+) -> Tensor:
+    """The slopes at these rows, those by continuous factors exactly where the set has derivatives.
+
+    Args:
+        slopes: by finite differences, F^T [N, K, X].
+        dataset: any; of one without derivatives the slopes stay.
+        rows: of the points [N].
+        columns: positions of the K factors.
+    """
+    if not (isinstance(dataset, RenderedDataset) and dataset.differentiable):
+        return slopes
+    values, exact = dataset.values(rows.to(dataset.device)), slopes.clone()
+    for k, position in enumerate(columns):
+        if dataset.factors.kinds[position] == "continuous":
+            along = torch.zeros_like(values)
+            along[:, position] = 1 / math.sqrt(12)  # a standard deviation of a number in [0, 1]
+            derivative = torch.func.jvp(dataset.images, (values,), (along,))[1]
+            exact[:, k] = derivative.flatten(1).to(slopes)
+    return exact
 
 
 def slopes_of_halves(images: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vaescope.data import Factors
-from vaescope.diagnosis.factor_jacobian import gram_over_ball, neighbours, slopes_of, step_of
+from vaescope.data.factor_jacobian import gram_over_ball, neighbours, slopes_of, step_of
 
 FACTORS = Factors(
     names=("place", "angle", "kind", "level"),

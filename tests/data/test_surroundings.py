@@ -8,8 +8,8 @@ import torch
 
 from vaescope.data import ColorDSprites, Factors
 from vaescope.data.sets.own.datamodule import OwnVectors
+from vaescope.data.surroundings import shifts_between, surroundings_of
 from vaescope.diagnosis import diagnose
-from vaescope.diagnosis.surroundings import shifts_between, surroundings_of
 from vaescope.errors import ConfigError
 
 LENGTHS = torch.tensor([3.0, 2.0, 1.0])

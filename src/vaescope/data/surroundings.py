@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from vaescope.data.dataset import FactorDataset, RenderedDataset
+from vaescope.data.factor_jacobian import class_shift, neighbours, step_of
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
-from vaescope.diagnosis.factor_jacobian import class_shift, neighbours, step_of
 
 _PROBED = 2000  # combinations looked up to learn how many of them there are
 _LEAST_FOUND = 0.5
@@ -67,7 +67,7 @@ def surroundings_of(dataset: FactorDataset, columns: Sequence[int]) -> Surroundi
     """The surroundings that a data set has.
 
     Args:
-        dataset: on the CPU.
+        dataset: on any device; what comes of it is on the CPU.
         columns: positions of the factors that count; others stay as they are at a point, or vary
             with the rows that there are.
     """
@@ -89,12 +89,13 @@ def surroundings_of(dataset: FactorDataset, columns: Sequence[int]) -> Surroundi
 
 
 def _computed(dataset: RenderedDataset, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    return dataset.images(values), torch.ones(len(values), dtype=torch.bool)
+    images = dataset.images(values.to(dataset.device)).cpu()
+    return images, torch.ones(len(values), dtype=torch.bool)
 
 
 def _of_grid(dataset: FactorDataset, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     index = dataset.factors.index(values)
-    return dataset.images_at(index, rows), torch.ones(len(values), dtype=torch.bool)
+    return _images_at(dataset, index, rows), torch.ones(len(values), dtype=torch.bool)
 
 
 def _of_lookup(
@@ -102,7 +103,11 @@ def _of_lookup(
 ) -> tuple[Tensor, Tensor]:
     index = torch.from_numpy(lookup.find(values.numpy(), np.random.default_rng(0)))
     index = torch.where(index >= 0, index, rows)
-    return dataset.images_at(index, rows), (dataset.values(index) == values).all(1)
+    return _images_at(dataset, index, rows), (dataset.values(index).cpu() == values).all(1)
+
+
+def _images_at(dataset: FactorDataset, index: Tensor, draw: Tensor) -> Tensor:
+    return dataset.images_at(index.to(dataset.device), draw.to(dataset.device)).cpu()
 
 
 def _is_grid(dataset: FactorDataset) -> bool:
@@ -110,7 +115,7 @@ def _is_grid(dataset: FactorDataset) -> bool:
     if len(dataset) != dataset.factors.num_combinations:
         return False
     rows = torch.arange(len(dataset))
-    return torch.equal(dataset.values(rows), dataset.factors.values(rows))
+    return torch.equal(dataset.values(rows).cpu(), dataset.factors.values(rows))
 
 
 @dataclass
@@ -123,7 +128,7 @@ class _Any:
     images: ImagesOf
 
     def around(self, rows: Tensor, scale: float, draws: int, rng: np.random.Generator) -> Around:
-        values, chosen = self.dataset.values(rows), subset(self.dataset.factors, self.columns)
+        values, chosen = self.dataset.values(rows).cpu(), subset(self.dataset.factors, self.columns)
         near = neighbours(chosen, values[:, self.columns], scale, draws, rng)
         every = values[:, None].expand(-1, near.values.shape[1], -1).clone()
         every[..., self.columns] = near.values.to(every)
@@ -152,7 +157,7 @@ class _Nearest:
         for row in rows.tolist():
             moves = self._moves(row)
             picked, is_enough = self._picked(row, moves, scale, draws, rng)
-            images.append(self.dataset.images_at(picked, picked))
+            images.append(_images_at(self.dataset, picked, picked))
             shifts.append(moves[:, picked].T.double())
             enough.append(is_enough)
         moved = torch.stack(shifts)
@@ -221,8 +226,9 @@ def places_of(dataset: FactorDataset, rows: Tensor, columns: Sequence[int]) -> T
     A circular factor's are those of places that occur equally often; a categorical one's are its
     classes as they are.
     """
-    factors, values = dataset.factors, dataset.values(rows)[:, columns].float()
-    spread = dataset.values(torch.arange(len(dataset)))[:, columns].double().std(0, correction=0)
+    factors, values = dataset.factors, dataset.values(rows).cpu()[:, columns].float()
+    everything = dataset.values(torch.arange(len(dataset))).cpu()
+    spread = everything[:, columns].double().std(0, correction=0)
     for k, position in enumerate(columns):
         size, kind = factors.sizes[position], factors.kinds[position]
         scale = {"categorical": 1.0, "circular": step_of(size, kind)}.get(kind)
