@@ -23,7 +23,7 @@ from vaescope.alignment.active_mixed_passive import (
     sampled_total_correlation,
 )
 from vaescope.alignment.any_decoder import DecoderAlignment, dto
-from vaescope.alignment.axis_consistency import AxisConsistency, axis_consistency, span_cosines
+from vaescope.alignment.axes_compared import AxisConsistency, axis_consistency, span_cosines
 from vaescope.alignment.collapse import collapse_beta, signal_share
 from vaescope.alignment.curvature import posterior_curvature
 from vaescope.alignment.decoder_derivatives import (
