@@ -87,6 +87,7 @@ ARROWS = {
     "diagnosis": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "files", "metrics", "report", "run_folder"},
+    "audit": LEAVES | TEXTS | {"metrics", "panel", "report", "run_folder", "scores"},
     "modification": LEAVES
     | TEXTS
     | {"alignment", "config", "data", "diagnosis", "distributions", "files", "hardware"}
@@ -98,6 +99,7 @@ ARROWS = {
     "commands": LEAVES
     | TEXTS
     | {
+        "audit",
         "callbacks",
         "config",
         "dashboard",

@@ -16,6 +16,8 @@ from vaescope.errors import RunFolderError
         ("evaluate runs/a split=val", "checkpoint=runs/a/checkpoints/last.ckpt split=val"),
         ("evaluate a.ckpt", "checkpoint=a.ckpt"),
         ("evaluate codes.npz", "codes=codes.npz"),
+        ("evaluate codes.parquet codes_file=a.npz", "codes=codes.parquet codes_file=a.npz"),
+        ("evaluate runs/set", "codes=runs/set"),
         ("export runs/a --cfg job", "run=runs/a --cfg job"),
         ("train --cfg job seed=1 ~view +x=1", "--cfg job seed=1 ~view +x=1"),
     ],
@@ -23,7 +25,8 @@ from vaescope.errors import RunFolderError
 def test_a_word_without_a_key_gets_it(words, keyed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "a").mkdir(parents=True)
-    for name in ("a.ckpt", "codes.npz"):
+    (tmp_path / "runs" / "set").mkdir()
+    for name in ("a.ckpt", "codes.npz", "codes.parquet", "runs/set/state.json"):
         (tmp_path / name).touch()
     command, *rest = words.split()
     assert with_keys(command, rest) == keyed.split()

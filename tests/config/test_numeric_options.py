@@ -47,6 +47,7 @@ ROOTS = {
     "evaluate": schemas.EvaluateSchema,
     "data": schemas.DataSchema,
     "diagnose": schemas.DiagnoseSchema,
+    "audit": schemas.AuditSchema,
     "report": schemas.ReportSchema,
     "reproduce": schemas.ReproduceSchema,
 }

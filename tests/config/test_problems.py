@@ -337,7 +337,7 @@ def test_a_group_of_many_that_is_no_mapping(config):
     assert "config.callbacks: 3 was given; choose options of the group, or []" in told(composed)
 
 
-@pytest.mark.parametrize("name", ["evaluate", "data", "diagnose", "report", "reproduce"])
+@pytest.mark.parametrize("name", ["evaluate", "data", "diagnose", "audit", "report", "reproduce"])
 def test_every_command_has_a_strict_root(config, name):
     action = ["action=list"] if name == "data" else []
     check(config(*action, name=name))

@@ -168,7 +168,7 @@ def test_many_latents_of_few_images_are_no_mistake(tmp_path):
 def test_missing_and_damaged_files_are_named(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_codes(tmp_path / "none.npz")
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="folder without state"):
         read_codes(tmp_path)
     for content in (b"PK\x03\x04 not an archive", b"", b"codes,factors\n1,2\n"):
         (tmp_path / "bad.npz").write_bytes(content)
@@ -231,7 +231,7 @@ def test_written_codes_are_read_again(tmp_path, config):
     plain = resolved(config("data=synthetic_linear", "data.num_points=1000", "network=linear"))
     data = build_data(plain)
     model = seeded_model(plain, data.image_shape)
-    (path,) = write_codes(tmp_path, [model], data)
+    (path,) = write_codes(tmp_path / "codes.npz", [model], data)
     codes, total = read_codes(path)
     index = data.evaluation_rows("test", len(data.rows["test"]))
     assert total == len(index) == 100
@@ -241,5 +241,5 @@ def test_written_codes_are_read_again(tmp_path, config):
     assert torch.equal(codes.factors, data.dataset.batch(index).factors.to(codes.factors))
     assert list(codes.factor_kinds) == list(data.factors.kinds)
     other = seeded_model(plain | {"seed": 7}, data.image_shape)
-    names = [path.name for path in write_codes(tmp_path, [model, other], data)]
+    names = [path.name for path in write_codes(tmp_path / "codes.npz", [model, other], data)]
     assert names == ["codes_seed_0.npz", "codes_seed_7.npz"]

@@ -4,42 +4,31 @@ The ways are those of Zaidi et al. 2020, https://arxiv.org/abs/2012.09276: noise
 a factor split over latents, dead latents, a non-linear map, factors without a latent.
 """
 
-import math
-
 import pytest
-import torch
 
+from vaescope.audit.known_codes import (
+    add_dead,
+    bend,
+    copy_latents,
+    factor_grid,
+    rotate,
+    split_factors,
+)
 from vaescope.panel import score_panel
 
 SIZES = (3, 4, 5, 8)
-STATES = torch.cartesian_prod(*(torch.arange(size) for size in SIZES)).repeat(4, 1)
-PERFECT = (STATES - STATES.double().mean(0)) / STATES.double().std(0)
+GRID = factor_grid(SIZES, 4 * 3 * 4 * 5 * 8)
+STATES, PERFECT, NOISE = GRID.factors, GRID.perfect, GRID.noise(len(SIZES))
 LOW_IS_GOOD = {"jemmig", "reduced_accuracy_own", "unfairness"}
-
-
-def draws(seed):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(PERFECT.shape, generator=generator, dtype=torch.float64)
-
-
-def rotated(angle):
-    """The first and last two latents turned into each other."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    turn = torch.block_diag(*[torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)] * 2)
-    return PERFECT @ turn.mT
-
-
-DIGITS = ((STATES[:, 3:] >> torch.arange(3)) & 1).double()
-NOISE = draws(0)
 CODES = {
     "perfect": PERFECT,
     "some noise": PERFECT + 0.3 * NOISE,
     "noise": PERFECT + NOISE,
-    "rotation": rotated(math.pi / 4),
-    "copies": torch.cat([PERFECT, PERFECT], 1),
-    "split": torch.cat([PERFECT[:, :3], DIGITS], 1),
-    "dead": torch.cat([PERFECT, torch.zeros(len(PERFECT), 2).double()], 1),
-    "non-linear": PERFECT**3,
+    "rotation": rotate(PERFECT, 45),
+    "copies": copy_latents(PERFECT, len(SIZES)),
+    "split": split_factors(GRID, 1),
+    "dead": add_dead(GRID, 2)[0],
+    "non-linear": bend(PERFECT, 3),
     "partial": PERFECT[:, 2:],
 }
 
@@ -87,6 +76,13 @@ EXPECTED = {
     "shifted_accuracy": "< = = = = < <",
     "reduced_accuracy_own": "= < < < = = =",
     "reduced_accuracy_others": "< < = = = < <",
+    "med_disentanglement": "< < = = = = =",
+    "med_completeness": "< < < < = = <",
+    "edi_modularity": "< < = = = = <",
+    "edi_compactness": "< < < < = = <",
+    "edi_explicitness": "< = = = = = <",
+    "snc": "< < = < = = <",
+    "nk": "< < < < = = <",
 }
 FAMILY = {
     "factor_vae_score": "factor_vae",
@@ -95,6 +91,8 @@ FAMILY = {
     "mcc_rank": "mcc",
     "accuracy_1000_labels": "few_labels",
     "shifted_accuracy": "shifted",
+    **{f"med_{part}": "med" for part in ("disentanglement", "completeness")},
+    **{f"edi_{part}": "edi" for part in ("modularity", "compactness", "explicitness")},
     **{f"info_{part}": "info_mec" for part in ("modularity", "compactness", "explicitness")},
     **{f"reduced_accuracy_{part}": "reduced" for part in ("own", "others")},
 }

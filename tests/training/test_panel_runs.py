@@ -102,6 +102,18 @@ def test_evaluate_takes_codes_of_anyone(config, tmp_path):
     assert f"{row['test/mcc']:.4g}" in page
 
 
+def test_codes_that_were_measured_are_written(config, tmp_path):
+    codes, factors = np.random.default_rng(0).random((60, 2)), np.arange(60)[:, None] % 3
+    np.savez(tmp_path / "codes.npz", codes=codes, factors=factors)
+    words = f"codes='{tmp_path / 'codes.npz'}'", f"codes_file='{tmp_path / 'again.npz'}'"
+    evaluate(config(*words, "metrics=[mcc]", name="evaluate"))
+    again = np.load(tmp_path / "again.npz", allow_pickle=False)
+    assert np.array_equal(again["codes"], codes)
+    assert again["kinds"].tolist() == ["ordinal"]
+    with pytest.raises(ConfigError, match=r"ends in \.npz or \.parquet"):
+        evaluate(config(words[0], "codes_file=a.csv", name="evaluate"))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

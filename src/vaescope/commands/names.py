@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "train a model, measure it while it trains, and write a report",
     "evaluate": "measure a trained model again: evaluate RUN",
     "diagnose": "what a data set will do to a VAE, before any training: diagnose NAME",
+    "audit": "what every score makes of codes that are known",
     "reproduce": "a paper's tables and figures beside the published values: reproduce cvpr2019",
     "modify": "images that a VAE disentangles no more: modify panels epsilon=0.15",
     "sweep": "a sweep as a whole: sweep status|resume|retry|table DIR",
@@ -33,9 +34,10 @@ FIRST_WORDS = {
 # words without a key that a command takes, and what they are
 PLAIN_WORDS = {
     "train": ("", ""),
-    "evaluate": ("RUN", "folder of a run, one of its checkpoints, or an npz file of codes"),
+    "evaluate": ("RUN", "folder of a run, one of its checkpoints, or a file of codes"),
     "diagnose": ("[DATA]", "name of a data set"),
     "reproduce": ("PAPER", ", ".join(PAPERS)),
+    "audit": ("", ""),
     "modify": ("[DATA]", "name of a data set"),
     "report": ("[FOLDER ...]", "of runs, at any depth; outputs/ without one"),
     "export": ("RUN", "folder of a run, or one of its checkpoints"),

@@ -9,6 +9,7 @@ from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 
 _MANY = "report"  # takes several
+_CODES = (".npz", ".parquet", ".pt", ".pth", ".h5", ".hdf5", ".mat")
 
 
 def with_keys(command: str, words: Sequence[str]) -> list[str]:
@@ -52,9 +53,9 @@ def _about(command: str, given: str, rest: Sequence[str]) -> str:
         raise RunFolderError(f"{command}: there is no run or file {given}{_beside(given)}")
     if command == "export":
         return f"run={given}"
-    if isdir(path):
+    if isdir(path) and not isfile(Path(path, "state.json")):  # of a data set of Hugging Face
         return f"checkpoint={Path(path, 'checkpoints', 'last.ckpt')}"
-    return f"{'codes' if path.endswith('.npz') else 'checkpoint'}={given}"
+    return f"{'codes' if isdir(path) or path.endswith(_CODES) else 'checkpoint'}={given}"
 
 
 def _runs(folders: Sequence[str]) -> str:

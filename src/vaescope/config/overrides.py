@@ -25,6 +25,7 @@ PATHS = PATH_LISTS | {
     "run",
     "checkpoint",
     "codes",
+    "codes_file",
     "csv",
     "parquet",
     "latex",

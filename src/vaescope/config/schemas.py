@@ -8,7 +8,16 @@ from annotated_types import Interval, MinLen
 from omegaconf import MISSING
 
 from vaescope.config.groups import GROUPS, Group
-from vaescope.ranges import Count, Decay, Epsilon, NonNegative, Positive, PosteriorWidth, Seed
+from vaescope.ranges import (
+    Count,
+    Decay,
+    Epsilon,
+    FactorSize,
+    NonNegative,
+    Positive,
+    PosteriorWidth,
+    Seed,
+)
 
 Schema = TypeVar("Schema")
 
@@ -105,6 +114,7 @@ class EvaluateSchema(MachineSchema):
     checkpoint: str | None = None
     trust: list[str] = field(default_factory=list)
     codes: str | None = None
+    codes_file: str | None = None
     metrics: Annotated[list[str], MinLen(1)] | None = None
     untrained: bool = False
     split: str = MISSING
@@ -218,6 +228,16 @@ class ExportSchema(MachineSchema):
 
 
 @dataclass
+class AuditSchema(MachineSchema):
+    """Root keys of ``audit.yaml`` and their types."""
+
+    sizes: Annotated[list[FactorSize], MinLen(2)] = MISSING
+    rows: Annotated[int, Interval(ge=100, le=1_000_000)] = MISSING
+    scores: Annotated[list[str], MinLen(1)] | None = None
+    seed: Seed = MISSING
+
+
+@dataclass
 class DashboardSchema(MachineSchema):
     """Root keys of ``dashboard.yaml`` and their types."""
 
@@ -239,5 +259,6 @@ SCHEMAS = (
     ReproduceSchema,
     ReportSchema,
     ExportSchema,
+    AuditSchema,
     DashboardSchema,
 )

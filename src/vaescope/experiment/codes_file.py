@@ -1,7 +1,6 @@
-"""Codes of anyone's model: a file (npz, HDF5 or mat) of codes and factors."""
+"""Codes of anyone's model: a file of codes and factors, read, checked and written."""
 
 import logging
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,13 @@ import numpy as np
 import torch
 
 from vaescope.data import EvaluationBatches, FactorDataModule
-from vaescope.data.files.array_files import headers, is_npy, read_array
 from vaescope.data.files.missing_values import first_missing
+from vaescope.data.files.parquet_files import lacks_arrow
 from vaescope.distributions.posteriors import DiagonalGaussian, Point
-from vaescope.errors import DataError
+from vaescope.errors import ConfigError, DataError
+from vaescope.experiment.codes_formats import WRITTEN, arrays_in, write_arrays
+from vaescope.experiment.codes_refusals import PARQUET, Refusal
 from vaescope.factor_kinds import KINDS, guessed_kind
-from vaescope.files import replacing
 from vaescope.models import LatentModel
 from vaescope.panel import FEWEST, looks_transposed
 from vaescope.statistics import Codes, encode_split
@@ -23,15 +23,16 @@ from vaescope.streams import stream
 
 log = logging.getLogger(__name__)
 
-ARRAYS = ("codes", "factors", "kinds", "variance")
 _TYPES = {"c": "complex numbers", "M": "dates", "m": "durations", "V": "records", "O": "objects"}
 
 
 def read_codes(path: str | Path, num_samples: int = 10_000, seed: int = 0) -> tuple[Codes, int]:
-    """Codes in an npz file, or as many of its rows as wanted, drawn at random.
+    """Codes in a file, or as many of its rows as wanted, drawn at random.
 
     Args:
-        path: file with ``codes`` [N, D], ``factors`` [N, K] (numbers, truth values or text), and if
+        path: npz, HDF5, mat, parquet, tensors of torch, or a folder that ``save_to_disk`` of
+            Hugging Face's data sets has written, with
+            ``codes`` [N, D], ``factors`` [N, K] (numbers, truth values or text), and if
             you like ``kinds`` [K] (``ordinal``, ``circular``, ``categorical``, ``continuous``;
             without it truth values and text are categorical, whole numbers ordinal, others
             continuous) and posterior ``variance`` [N, D], above 0. Other arrays are not read.
@@ -46,8 +47,8 @@ def read_codes(path: str | Path, num_samples: int = 10_000, seed: int = 0) -> tu
             each other, look transposed or have too few rows.
     """
     try:
-        codes = _codes(_arrays(Path(path)))
-    except _Refusal as refusal:
+        codes = _codes(arrays_in(Path(path)))
+    except Refusal as refusal:
         raise DataError(f"codes={path}: {refusal}") from refusal.__cause__
     total = len(codes.mean)
     if total <= num_samples:
@@ -59,69 +60,57 @@ def read_codes(path: str | Path, num_samples: int = 10_000, seed: int = 0) -> tu
 
 
 def write_codes(
-    folder: Path, models: Iterable[LatentModel], data: FactorDataModule, num_samples: int = 10_000
+    path: Path,
+    models: Iterable[LatentModel],
+    data: FactorDataModule,
+    num_samples: int = 10_000,
+    split: str = "test",
 ) -> list[Path]:
-    """Write codes of the test part so that ``vaescope evaluate codes=FILE`` reads them.
+    """Write codes of a part so that ``vaescope evaluate codes=FILE`` reads them.
 
     Args:
-        folder: where they go: ``codes.npz``, or ``codes_seed_S.npz`` of each of several models.
+        path: ``codes.npz`` or ``codes.parquet``; of several models ``codes_seed_S.npz`` each.
         models: one, or the members of an ensemble.
         data: set up data module.
         num_samples: images, at most.
+        split: ``val``, ``test`` or ``held_out``.
 
     Returns:
         The files, each with ``codes`` [N, D], ``factors`` [N, K], ``kinds`` [K] and, of diagonal
         posteriors, ``variance`` [N, D].
     """
-    index = data.evaluation_rows("test", min(num_samples, len(data.rows["test"])))
+    index = data.evaluation_rows(split, min(num_samples, len(data.rows[split])))
     single = EvaluationBatches(data.dataset, None, data.split_seed)
     found = {
-        m.seed: encode_split(m, single, index, split="test", step=0, num_losses=0) for m in models
+        m.seed: encode_split(m, single, index, split=split, step=0, num_losses=0) for m in models
     }
     paths = []
     for seed, codes in found.items():
-        path = folder / (f"codes_seed_{seed}.npz" if len(found) > 1 else "codes.npz")
-        arrays = {"codes": codes.mean.numpy(), "factors": codes.factors.numpy()}
-        arrays["kinds"] = np.array(codes.factor_kinds, dtype=str)
-        if codes.variance is not None and codes.posterior is DiagonalGaussian:
-            arrays["variance"] = codes.variance.numpy()
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        paths.append(path)
+        own = path.with_stem(f"{path.stem}_seed_{seed}") if len(found) > 1 else path
+        write_arrays(own, arrays_of(codes), data.factors.names)
+        paths.append(own)
     return paths
 
 
-class _Refusal(Exception):
-    """What is wrong with a file, without its name."""
+def arrays_of(codes: Codes) -> dict[str, np.ndarray]:
+    """Codes as the arrays that a file has of them."""
+    arrays = {"codes": codes.mean.numpy(), "factors": codes.factors.numpy()}
+    arrays["kinds"] = np.array(codes.factor_kinds, dtype=str)
+    if codes.variance is not None and codes.posterior is DiagonalGaussian:
+        arrays["variance"] = codes.variance.numpy()
+    return arrays
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise _Refusal("no such file; give an npz with codes [N, D], factors [N, K]")
-    found: dict[str, np.ndarray] = {}
-    try:
-        known = headers(path)
-        if is_npy(path):
-            raise _Refusal(
-                f"holds one array {known[path.stem].shape}; save codes [N, D] and factors [N, K] "
-                "together: numpy.savez(path, codes=codes, factors=factors)"
-            )
-        for name in set(ARRAYS) & set(known):
-            if known[name].dtype.hasobject:
-                raise _Refusal(
-                    f"{name} holds Python objects, which are not read; save numbers or text, such "
-                    f"as {name}.astype(float) or, of columns of several types, the number of each "
-                    "class: numpy.unique(column, return_inverse=True)[1]"
-                )
-            found[name] = read_array(path, name)
-    except (DataError, MemoryError) as error:
-        no_archive = isinstance(error.__cause__, zipfile.BadZipFile)
-        reason = "it is no archive of numpy" if no_archive else error.__cause__ or error
-        raise _Refusal(f"cannot be read as npz ({reason})") from error
-    if lacking := [name for name in ("codes", "factors") if name not in found]:
-        hint = "save codes [N, D] and factors [N, K]"
-        raise _Refusal(f"has {sorted(known)}, but not {lacking[0]}; {hint}")
-    return found
+def check_codes_file(path: Path) -> None:
+    """Refuse a file that codes cannot be written to, before anything is measured.
+
+    Raises:
+        ConfigError: another ending, or parquet without its package.
+    """
+    if path.suffix.lower() not in WRITTEN:
+        raise ConfigError(f"codes_file={path}: choose a file that ends in {' or '.join(WRITTEN)}")
+    if path.suffix.lower() == PARQUET and (reason := lacks_arrow()):
+        raise ConfigError(f"codes_file={path}: {reason}")
 
 
 def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:
@@ -132,12 +121,12 @@ def _codes(arrays: Mapping[str, np.ndarray]) -> Codes:
     mean = _finite("codes", codes)
     if variance is not None:
         if variance.shape != codes.shape:
-            raise _Refusal(f"variance {variance.shape}, but codes {codes.shape}")
+            raise Refusal(f"variance {variance.shape}, but codes {codes.shape}")
         variance = _finite("variance", variance)
         if not (variance > 0).all():
             row, column = np.argwhere(variance <= 0)[0]
             given = f"variance is {variance[row, column]:g} in row {row}, column {column}"
-            raise _Refusal(f"{given}, but above 0 is needed: variances, not their logarithm")
+            raise Refusal(f"{given}, but above 0 is needed: variances, not their logarithm")
     kinds = _kinds(factors, arrays.get("kinds"))
     if factors.dtype.kind in "SU":  # text by its place in alphabetical order
         factors = np.stack([np.unique(f, return_inverse=True)[1].ravel() for f in factors.T], 1)
@@ -158,25 +147,25 @@ def _check_shapes(codes: np.ndarray, factors: np.ndarray) -> None:
     shapes = f"codes {codes.shape} and factors {factors.shape}"
     for name, array in (("codes", codes), ("factors", factors)):
         if array.ndim == 1 and len(array):
-            raise _Refusal(f"{shapes}: of one column give {name}[:, None], [{len(array)}, 1]")
+            raise Refusal(f"{shapes}: of one column give {name}[:, None], [{len(array)}, 1]")
     if codes.ndim != 2 or factors.ndim != 2 or 0 in (*codes.shape, *factors.shape):
-        raise _Refusal(f"{shapes}, but [N, D] and [N, K] are needed, at least 1 each")
+        raise Refusal(f"{shapes}, but [N, D] and [N, K] are needed, at least 1 each")
     if len(codes) != len(factors):
         (n, d), (m, k) = codes.shape, factors.shape
         turned = (("both", d == k > 1), ("codes", d == m > 1), ("factors", n == k > 1))
         hint = next((f"; transpose {name}?" for name, fits in turned if fits), "")
-        raise _Refusal(f"{shapes}, but [N, D] and [N, K] of the same N rows are needed{hint}")
+        raise Refusal(f"{shapes}, but [N, D] and [N, K] of the same N rows are needed{hint}")
     if looks_transposed(codes.shape, factors.shape):
         rows = f"{len(codes)} rows of {codes.shape[1]} latents and {factors.shape[1]} factors"
-        raise _Refusal(f"{rows}: transpose? codes are [N, D] and factors [N, K], a row an image")
+        raise Refusal(f"{rows}: transpose? codes are [N, D] and factors [N, K], a row an image")
     if len(codes) < FEWEST:
-        raise _Refusal(f"{len(codes)} rows, but at least {FEWEST} are needed: encode more images")
+        raise Refusal(f"{len(codes)} rows, but at least {FEWEST} are needed: encode more images")
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:
     """The array as float64, without a value that is no finite number."""
     if array.dtype.kind in "SU":
-        raise _Refusal(f"{name} hold text, but numbers are needed: {name}.astype(float)")
+        raise Refusal(f"{name} hold text, but numbers are needed: {name}.astype(float)")
     _check_type(name, array)
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite
         values = array.astype(np.float64)
@@ -185,7 +174,7 @@ def _finite(name: str, array: np.ndarray) -> np.ndarray:
         row, column = bad[0]
         rows = len(np.unique(bad[:, 0]))
         more = f" ({rows} such rows)" if rows > 1 else ""
-        raise _Refusal(
+        raise Refusal(
             f"{name} hold {values[row, column]} in row {row}, column {column}{more}, but finite "
             "numbers are needed: leave such rows out of all arrays"
         )
@@ -194,7 +183,7 @@ def _finite(name: str, array: np.ndarray) -> np.ndarray:
 
 def _check_type(name: str, array: np.ndarray) -> None:
     if array.dtype.kind in _TYPES:
-        raise _Refusal(f"{name} hold {_TYPES[array.dtype.kind]}, but numbers are needed")
+        raise Refusal(f"{name} hold {_TYPES[array.dtype.kind]}, but numbers are needed")
 
 
 def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
@@ -202,10 +191,10 @@ def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
     if not text:
         _finite("factors", factors)
         if factors.dtype.kind == "u" and int(factors.max()) >= 2**63:
-            raise _Refusal(f"factors go up to {factors.max()}, but less than 2**63 is needed")
+            raise Refusal(f"factors go up to {factors.max()}, but less than 2**63 is needed")
     for column, values in enumerate(factors.T) if text else ():
         if (missing := first_missing(values)) is not None:
-            raise _Refusal(
+            raise Refusal(
                 f"factors hold {missing[1]!r} in row {missing[0]}, column {column}, which says "
                 "that a value is not known: leave such rows out of all arrays, or call a class "
                 "otherwise"
@@ -216,9 +205,9 @@ def _kinds(factors: np.ndarray, given: np.ndarray | None) -> Sequence[str]:
     kinds = [k.decode("latin-1") if isinstance(k, bytes) else str(k) for k in listed]
     if len(kinds) != factors.shape[1] or not set(kinds) <= set(KINDS):
         allowed = f"one of {', '.join(KINDS)} for each"
-        raise _Refusal(f"kinds {kinds} for {factors.shape[1]} factors; give {allowed}")
+        raise Refusal(f"kinds {kinds} for {factors.shape[1]} factors; give {allowed}")
     if text and set(kinds) != {"categorical"}:
-        raise _Refusal(
+        raise Refusal(
             f"factors hold text, which has no order: kinds are {kinds}, but categorical is "
             "needed for each; number the values of an ordered factor"
         )

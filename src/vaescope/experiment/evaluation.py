@@ -12,7 +12,13 @@ from vaescope.config.loading import as_yaml, build, resolved, unlinked
 from vaescope.data import EvaluationBatches, FactorDataModule
 from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.assembly import about_run, build_data, load_models, seeded_model
-from vaescope.experiment.codes_file import read_codes
+from vaescope.experiment.codes_file import (
+    arrays_of,
+    check_codes_file,
+    read_codes,
+    write_codes,
+)
+from vaescope.experiment.codes_formats import write_arrays
 from vaescope.experiment.page_files import write_page_files
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
@@ -44,6 +50,8 @@ def evaluate(config: DictConfig) -> list[dict[str, Any]]:
     plain = resolved(config)
     if (plain["checkpoint"] is None) == (plain["codes"] is None):
         raise ConfigError("give checkpoint=RUN/checkpoints/last.ckpt, or codes=FILE.npz, not both")
+    if plain["codes_file"] is not None:
+        check_codes_file(Path(plain["codes_file"]))
     Path(plain["output_dir"]).mkdir(parents=True, exist_ok=True)
     set_threads(plain["threads"])
     return _of_codes(plain) if plain["checkpoint"] is None else _of_checkpoint(plain)
@@ -60,6 +68,8 @@ def _of_codes(plain: dict[str, Any]) -> list[dict[str, Any]]:
     about["conventions"] = {name: found.convention for name, found in measured.items()}
     about["left_out"] = panel.tell.messages
     folder = Path(plain["output_dir"])
+    if plain["codes_file"] is not None:
+        write_arrays(Path(plain["codes_file"]), arrays_of(codes))
     write_scores(folder, [row], about)
     write_report(folder, _origin(plain, {}))
     print_scores([row], f"{plain['codes']}", notes=panel.tell.messages)
@@ -96,6 +106,9 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
         for seed, numbers in final_scores(before, data, statistics, step=0, **where).items():
             numbers.pop("num_samples")
             scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
+    if plain["codes_file"] is not None:
+        which = plain["num_samples"], plain["split"]
+        write_codes(Path(plain["codes_file"]), models, data, *which)
     rows = rows_of(trained, scores, step, plain["split"])
     about: dict[str, Any] = {"data_source": data.dataset.source}
     about |= {"checkpoint": str(plain["checkpoint"]), "left_out": left_out}

@@ -276,7 +276,7 @@ def _finish(
     forget_error(folder)  # of an attempt that was resumed since
     files = {"checkpoints": [folder / LAST, folder / BEST]}
     if any("codes" in tracker.artifacts for tracker in trackers(trainer.loggers)):
-        files["codes"] = write_codes(folder, model.members(), data)
+        files["codes"] = write_codes(folder / "codes.npz", model.members(), data)
     show_objective(trainer.loggers, plain["objective"], rows, history, step)
     show_results(trainer.loggers, rows, report=report, files=files, step=step)
     shown = rows[0]["num_samples"]

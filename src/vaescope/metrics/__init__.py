@@ -24,6 +24,12 @@ it is a ``NoScoreError``.
 
 from vaescope.metrics.collected_codes import CollectedCodes, OnCodes
 from vaescope.metrics.estimators.logistic import LogisticProbes, fit_logistic
+from vaescope.metrics.information.concentration import (
+    ExclusivityScores,
+    edi,
+    exclusivity,
+    med,
+)
 from vaescope.metrics.information.dependent_factors import dlig, dmig, xmig
 from vaescope.metrics.information.family import ScoreInContext, family_of_table, information_family
 from vaescope.metrics.information.gap import (
@@ -98,6 +104,11 @@ from vaescope.metrics.prediction.sap import (
     sap_ceiling,
     sap_continuous,
     sap_discrete,
+)
+from vaescope.metrics.prediction.single_neurons import (
+    MatchedLatents,
+    neuron_knockout,
+    single_neuron_classification,
 )
 from vaescope.metrics.unsupervised.independence import (
     factorised_support,

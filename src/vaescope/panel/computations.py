@@ -118,6 +118,36 @@ def _too_many_classes(sample: Sample) -> NoScoreError | None:
     return None
 
 
+def med(sample: Sample, top: int | None = None) -> Numbers:
+    table = metrics.information_table(*_all(sample), kinds=sample.kinds)
+    found, name = metrics.med(table, top=top), "med" if top is None else "med_top"
+    return {
+        f"{name}_disentanglement": found.disentanglement,
+        f"{name}_completeness": found.completeness,
+    }
+
+
+def edi(sample: Sample) -> Numbers:
+    found = metrics.edi(*sample.fitted, *sample.scored, kinds=sample.kinds, seed=sample.seed)
+    return {
+        "edi_modularity": found.modularity,
+        "edi_compactness": found.compactness,
+        "edi_explicitness": found.explicitness,
+    }
+
+
+def snc(sample: Sample) -> Numbers:
+    classes = sample.classes
+    rows = *classes.fitted, *classes.scored
+    return {"snc": metrics.single_neuron_classification(*rows, kinds=classes.kinds).score}
+
+
+def nk(sample: Sample) -> Numbers:
+    classes = sample.classes
+    rows = *classes.fitted, *classes.scored
+    return {"nk": metrics.neuron_knockout(*rows, kinds=classes.kinds, seed=sample.seed).score}
+
+
 def neighbours(sample: Sample, neighbours: int = 5) -> dict[str, float]:
     found = metrics.neighbour_score(
         *_all(sample), continuous=sample.regressed, neighbours=neighbours

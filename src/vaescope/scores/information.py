@@ -12,6 +12,25 @@ INFORMATION = Family(
 _INFO_MEC = Family(
     "info_mec", "10 neighbours, range above a 20th, entropies as reference", cost="high"
 )
+_EDI = Family("edi", "20 bins; of the whole code by boosted trees, ours", cost="high")
+
+
+def _med(name: str, convention: str, best: str, **options: int) -> tuple[Score, Score]:
+    family = Family(name, convention, "med", options)
+    return (
+        panel_score(
+            family,
+            f"{name}_disentanglement",
+            f"DCI's disentanglement with informations as importances{best}",
+            "falls with rotation and with latents that two factors share; not copies",
+        ),
+        panel_score(
+            family,
+            f"{name}_completeness",
+            f"DCI's completeness with informations as importances{best}",
+            "splits and copies lower it; dead latents raise it",
+        ),
+    )
 
 
 def _of_table(name: str, meaning: str, moved_by: str, **words: Any) -> Score:
@@ -109,5 +128,25 @@ OF_INFORMATION = (
         "info_compactness",
         "is each factor held by one active latent?",
         "splits and copies lower it",
+    ),
+    *_med("med", "20 bins, entropies as they are", ""),
+    *_med("med_top", "the best latent of each factor alone", ", of the best latents", top=1),
+    panel_score(
+        _EDI,
+        "edi_modularity",
+        "are the factors served by latents that inform about nothing else?",
+        "splits and copies are free; a code that knows nothing may have much of it by chance",
+    ),
+    panel_score(
+        _EDI,
+        "edi_compactness",
+        "how far is a factor's best latent ahead of all others?",
+        "copies and splits lower it; more dead latents raise it",
+    ),
+    panel_score(
+        _EDI,
+        "edi_explicitness",
+        "what share of the factors' entropy does the whole code hold?",
+        "not rotation; the trees' rows",
     ),
 )

@@ -150,6 +150,22 @@ OF_PREDICTION = (
         "chance to 1",
     ),
     panel_score(
+        Family("snc", "as many bins as classes, matched one to one"),
+        "snc",
+        "SNC: can single latents classify the factors that they are matched with?",
+        "classes of unequal size: read it beside its ceiling; copies are free",
+        "chance to 1",
+        symbol="SNC",
+    ),
+    panel_score(
+        Family("nk", "boosted trees, ours, with and without the matched latent", cost="high"),
+        "nk",
+        "NK: how much accuracy does a factor lose without its latent?",
+        "copies and splits lower it; what no latent knows cannot be lost",
+        "about 0 (chance) to 1",
+        symbol="NK",
+    ),
+    panel_score(
         Family("unfairness", "dlib's, predictions of boosted trees, ours", cost="high"),
         "unfairness",
         "do predictions of one factor change with another?",

@@ -1,9 +1,11 @@
+import io
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from builders.miniature import shapes3d as miniature
 from builders.minibatches import images_of
@@ -185,3 +187,66 @@ def test_the_module_explains_itself_before_reading_files(folder):
 
 def test_the_miniature_is_the_same_every_time(folder, tmp_path):
     assert miniature.write(tmp_path / "again")["data_source"] == Shapes3D.data_source
+
+
+@pytest.fixture
+def as_parquet(folder):
+    """Factory ``as_parquet(**changed)``: two parquet files instead of the published one."""
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def write(pixels=PIXELS, **changed):
+        (folder / "shapes3d" / "3dshapes.h5").unlink(missing_ok=True)
+        content = []
+        for image in pixels:
+            Image.fromarray(image).save(file := io.BytesIO(), "png")
+            content.append({"bytes": file.getvalue(), "path": None})
+        labels = zip(Shapes3D.factors.names, miniature.numbers().T, strict=True)
+        table = arrow.table({"image": content, **dict(labels)} | changed)
+        for number, part in enumerate((table[:50], table[50:])):
+            path = folder / "shapes3d" / f"train-0000{number}.parquet"
+            parquet.write_table(part, path, row_group_size=20)
+        return folder
+
+    return write
+
+
+def test_parquet_files_are_as_good_as_the_published_one(as_parquet):
+    made = Shapes3D(as_parquet())
+    assert np.array_equal(images_of_rows(made), PIXELS.transpose(0, 3, 1, 2) / np.float32(255))
+    assert "train-00000.parquet (not checked)" in made.source
+
+
+def images_of_rows(made):
+    return made.batch(ROWS).image.numpy()
+
+
+def test_encoded_images_are_read_from_any_row_on(as_parquet):
+    folder = as_parquet(image=[b"" for _ in ROWS])
+    made = object.__new__(Shapes3D)
+    paths = sorted((folder / "shapes3d").glob("*.parquet"))
+    with pytest.raises(DataError, match=r"train-00001\.parquet, row 21 is damaged or no image"):
+        next(made.pieces(paths, 71))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"shape": np.zeros(128, int)}, "labels are not all combinations"),
+        ({"shape": ["cube"] * 128}, "labels are not all combinations"),
+        ({"image": [None] * 128}, "row 0 has no bytes"),
+        ({"image": [b"x" * 2**23] + [b""] * 127}, "row 0 has 8,388,608 bytes"),
+        ({"image": [b"%!PS-Adobe-3.0 EPSF-3.0"] * 128}, "row 0 is damaged or no image"),
+        ({"pixels": PIXELS[:, :32]}, "row 0 is 64 pixels wide and 32 high, expected 64 and 64"),
+    ],
+)
+def test_other_parquet_files_are_refused(as_parquet, changed, told):
+    with pytest.raises(DataError, match=told):
+        Shapes3D(as_parquet(**changed))
+
+
+def test_parquet_files_have_to_be_complete(as_parquet):
+    folder = as_parquet()
+    (folder / "shapes3d" / "train-00001.parquet").unlink()
+    with pytest.raises(DataError, match="has 50 rows of parquet, but 128 are published"):
+        Shapes3D(folder)

@@ -40,17 +40,19 @@ class Axis:
     high: float | None = None
     is_log: bool = False
     levels: Sequence[tuple[float, str]] = field(default_factory=tuple)  # values worth a line
+    steps: str = "updates"  # what the horizontal axis is
 
 
 def line_chart(lines: Sequence[Line], axis: Axis) -> Markup:
     """The chart ``<figure class="chart">``; names of lines may be anybody's."""
     x, y = _horizontal(lines), _vertical(lines, axis)
-    body = [*_grid(x, y, axis.unit), *_levels(y, axis), *(_drawn(line, x, y) for line in lines)]
+    body = [*_grid(x, y, axis), *_levels(y, axis), *(_drawn(line, x, y) for line in lines)]
     body += _labels(lines, y)
     rule = f'<path class="rule" d="M0 {_TOP}V{HEIGHT - _BOTTOM}" visibility="hidden"/>'
     shown = {
         "ends": [x.low, x.high],
         "frame": [_LEFT, WIDTH - _RIGHT, WIDTH],
+        "steps": axis.steps,
         "lines": [
             {
                 "name": printable(line.name),
@@ -117,7 +119,7 @@ def _vertical(lines: Sequence[Line], axis: Axis) -> _Scale:
     return _Scale(low, high, HEIGHT - _BOTTOM, _TOP, is_log)
 
 
-def _grid(x: _Scale, y: _Scale, unit: str) -> list[Markup]:
+def _grid(x: _Scale, y: _Scale, axis: Axis) -> list[Markup]:
     across = Markup(
         '<path class="grid" d="M{} {:.1f}H{}"/>'
         '<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
@@ -127,8 +129,8 @@ def _grid(x: _Scale, y: _Scale, unit: str) -> list[Markup]:
     return [
         *(across.format(_LEFT, y(v), right, _LEFT - 6, y(v) + 4, _tick(v)) for v in y.ticks),
         *(below.format(x(v), foot, "middle", _tick(v)) for v in x.ticks),
-        below.format(right, HEIGHT - 2, "end", "updates"),
-        below.format(0, HEIGHT - 2, "start", unit),
+        below.format(right, HEIGHT - 2, "end", axis.steps),
+        below.format(0, HEIGHT - 2, "start", axis.unit),
     ]
 
 

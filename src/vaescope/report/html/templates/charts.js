@@ -14,7 +14,7 @@ for (const svg of document.querySelectorAll("svg[data-chart]")) {
     const step = steps[at], x = high > low ? left + ((step - low) / (high - low)) * (right - left) : (left + right) / 2;
     rule.setAttribute("transform", `translate(${x} 0)`);
     rule.setAttribute("visibility", "visible");
-    box.replaceChildren(`after ${step.toLocaleString("en")} updates`);
+    box.replaceChildren(chart.steps === "updates" ? `after ${step.toLocaleString("en")} updates` : `${chart.steps} ${step}`);
     for (const line of chart.lines) {
       const i = nearest(line.steps, step), entry = document.createElement("div");
       entry.className = `c${line.colour}`;

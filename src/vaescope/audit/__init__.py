@@ -1,0 +1,1 @@
+"""Score audit: every score on codes of which is known what is wrong with them."""

@@ -1,0 +1,31 @@
+"""``vaescope audit``: what every score makes of codes that are known."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from vaescope.commands.imports import lasting
+from vaescope.commands.job import command
+from vaescope.config.checks import check
+from vaescope.config.loading import resolved
+
+
+@command
+def main(config: DictConfig) -> Any:
+    """Measure the scores on all known codes and write the page."""
+    with lasting():  # not for --help and --cfg
+        from vaescope.audit.findings import audit
+        from vaescope.audit.measuring import measure_codes
+        from vaescope.audit.page import write_audit
+        from vaescope.hardware import set_threads
+
+    check(config)
+    plain = resolved(config)
+    set_threads(plain["threads"])
+    folder = Path(plain["output_dir"])
+    settings = (plain[key] for key in ("sizes", "rows", "scores", "seed"))
+    measured = measure_codes(folder, *settings)
+    path = write_audit(folder, audit(measured), measured, plain)
+    print(path)
+    return path
