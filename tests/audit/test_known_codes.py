@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vaescope.audit.known_codes import (
+from vaescope.audit.codes import (
     CHANGES,
     MEDIUM,
     NEW_NAMES,

@@ -7,7 +7,7 @@ import pytest
 from markupsafe import escape
 
 from vaescope.audit import measuring
-from vaescope.audit.known_codes import factor_grid, known_codes
+from vaescope.audit.codes import factor_grid, known_codes
 from vaescope.audit.measuring import measure, measure_codes
 from vaescope.cli import main
 from vaescope.errors import ConfigError

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from scipy.stats import kendalltau, spearmanr
 
-from vaescope.audit.known_codes import CHANGES, FEW_ROWS, MEDIUM, NEW_NAMES, REFERENCE
+from vaescope.audit.codes import CHANGES, FEW_ROWS, MEDIUM, NEW_NAMES, REFERENCE
 from vaescope.audit.measuring import Measurement
 from vaescope.scores import PANEL_SCORES
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vaescope.audit.known_codes import KnownCode, factor_grid, known_codes
+from vaescope.audit.codes import KnownCode, factor_grid, known_codes
 from vaescope.errors import ConfigError, NoScoreError
 from vaescope.files import read_json, write_json
 from vaescope.metrics.information.family import information_family

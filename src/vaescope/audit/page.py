@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from vaescope.audit.codes import CHANGES, FEW_ROWS, FEW_ROWS_UNIT, NEW_NAMES, SHUFFLES
 from vaescope.audit.findings import MOVED, SEEN, Audit, Audited, Curve, agreement_of
-from vaescope.audit.known_codes import CHANGES, FEW_ROWS, FEW_ROWS_UNIT, NEW_NAMES, SHUFFLES
 from vaescope.audit.measuring import Measurement
 from vaescope.audit.sentences import defaults, of_defaults
 from vaescope.files import replacing, write_json, write_text

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from vaescope.audit.codes import CHANGES, FEW_ROWS
 from vaescope.audit.findings import ALIKE, MOVED, SEEN, Audit, Audited, agreement_of
-from vaescope.audit.known_codes import CHANGES, FEW_ROWS
 from vaescope.scores import DEFAULT_SCORES, PANEL_SCORES
 
 _HIGH_CHANCE = 0.25  # of the way from the worst known code to the perfect one
