@@ -67,7 +67,7 @@ def write_audit(
     }
     in_markdown = {k: Markup("\n".join(markdown_table(*table))) for k, table in tables.items()}
     text = rendered("audit.md", {**content, "units": _UNITS, "tables": in_markdown})
-    write_text(folder / "audit.md", text)
+    write_text(folder / "audit.md", text + "\n")
     page = {**content, "units": _UNITS, "tables": tables, **_drawings(found)}
     write_text(folder / "audit.html", rendered("audit.html", page))
     columns, rows = tables["seen"]
