@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="")
         return
-    if words[0] == "--version":
+    if "--version" in words:
         print(__version__)
         return
     if COMPLETION & {*words}:

@@ -9,6 +9,7 @@ import pytest
 from vaescope.commands.names import COMMANDS
 from vaescope.config.command_file import groups_of, read_command
 from vaescope.config.loading import config_dir
+from vaescope.config.option_docs import about_option
 from vaescope.config.schemas import SCHEMAS
 
 SCHEMA = {schema.__name__.removesuffix("Schema").lower(): schema for schema in SCHEMAS}
@@ -48,6 +49,18 @@ def test_a_group_is_told_option_by_option(command):
     text = command("train", "--help", "data").out
     assert re.search(r"^  tiny +192 drawn squares", text, re.MULTILINE)
     assert "dsprites*" in text
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        *("data", "model", "network", "posterior", "prior", "likelihood", "statistics"),
+        *("callbacks", "logger", "view", "sampling", "hold_out", "experiment", "grid"),
+    ],
+)
+def test_every_option_says_what_it_is(group):
+    names = [path.stem for path in Path(config_dir(), group).glob("*.yaml")]
+    assert [name for name in names if " " not in about_option(group, name)] == []
 
 
 def test_a_section_is_told_setting_by_setting(command):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,7 @@ def test_what_the_machine_really_raises(tmp_path):
         lambda: (tmp_path / ("x" * 300)).mkdir(),
         lambda: (tmp_path / "none" / "x").open("w"),
         lambda: tmp_path.open("w"),
+        lambda: Path("~no_such_user/x").expanduser(),
         lambda: np.zeros(2**60),
         lambda: np.zeros(2**62),
         lambda: torch.zeros(2**50),

@@ -110,6 +110,7 @@ def test_the_folders_of_jobs_are_those_of_the_users_pattern(sweep, tmp_path):
         (("sweep", "status", "s", "t"), "sweep status takes one DIR, not"),
         (("sweep", "status", "csv=x"), "sweep status takes one DIR, not"),
         (("sweep", "table", "nowhere"), "is no sweep"),
+        (("sweep", "resume", "seed=3"), "sweep resume takes no settings"),
     ],
 )
 def test_mistakes_are_told(sweep, tmp_path, words, told):

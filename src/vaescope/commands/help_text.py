@@ -6,14 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from vaescope.commands.names import PLAIN_WORDS
-from vaescope.config.command_file import (
-    CommandFile,
-    Entry,
-    about_option,
-    groups_of,
-    read_command,
-)
+from vaescope.config.command_file import CommandFile, Entry, groups_of, read_command
 from vaescope.config.composing import options_of
+from vaescope.config.option_docs import about_option
 from vaescope.config.plugins import refuse_hidden_files
 
 NARROW, WIDE = 80, 100  # columns of a text that is read

@@ -18,7 +18,7 @@ def print_refusals() -> Iterator[None]:
     """Print what the user can mend as one message; let everything else pass.
 
     Raises:
-        SystemExit: with 1, after a message.
+        SystemExit: with 1, after a message; as SIGPIPE would, if nobody reads it any more.
     """
     if os.environ.get(_RAISES) == "1" and _OURS not in os.environ:  # the user wants tracebacks
         yield
@@ -26,6 +26,9 @@ def print_refusals() -> Iterator[None]:
     os.environ |= {_RAISES: "1", _OURS: "1"}
     try:
         yield
+    except BrokenPipeError:  # who reads what is printed has seen enough: vaescope ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except Exception as error:
         told = refusal(error)
         if told is None or isinstance(error, RunFolderError):  # the command line's own to tell

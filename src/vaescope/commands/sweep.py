@@ -47,6 +47,10 @@ def main() -> list[list[str]]:
     if len(places) > 1 or (files and action != "table"):
         more = " and csv=FILE" if action == "table" else ""
         raise RunFolderError(f"sweep {action} takes one DIR{more}, not {' '.join(rest)}")
+    if places and "=" in places[0] and not Path(places[0]).is_dir():
+        raise RunFolderError(
+            f"sweep {action} takes no settings, as {places[0]}: those of the sweep hold"
+        )
     folder = find_sweep(places[0] if places else "latest")
     if action in ("resume", "retry"):
         return _commands_of(folder, again=action == "retry")

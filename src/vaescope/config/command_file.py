@@ -6,7 +6,6 @@ The comment beside an entry is what the entry means; ``unused`` there hides it f
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 from vaescope.config.loading import config_dir
@@ -85,11 +84,3 @@ def _lines(text: str) -> Iterator[Entry]:
             above = [*above[: len(indent) // 2], key]
             if key != "_target_":
                 yield Entry(".".join(above), value, meaning or "")
-
-
-def about_option(group: str, name: str) -> str:
-    """What the file of an option begins with, as far as it is a comment; else nothing."""
-    path = Path(config_dir(), group, f"{name}.yaml")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    head = takewhile(lambda line: line.startswith("#"), lines)
-    return next((line[1:].strip() for line in head if not line.startswith("# @package")), "")

@@ -44,6 +44,8 @@ def refusal(error: BaseException) -> VaescopeError | None:
             f"there is not enough memory ({first_line(error)}); lower data.batch_size, the sizes "
             "of the network or of the data, or the numbers of samples"
         )
+    if isinstance(error, RuntimeError) and "determine home directory" in said:
+        return ConfigError("a path begins with ~ and the name of no user; write the folder itself")
     if isinstance(error, OSError) and error.errno is not None:
         place, advice = error.filename, ADVICE.get(error.errno)
         told = f"{'the disk' if place is None else place}: {error.strerror}"
