@@ -191,3 +191,13 @@ def test_averages_are_what_members_have_and_checkpoints_hold_both(size):
     for name, weight in trained.items():
         assert torch.equal(again.averages[name], weight + 1)
         assert torch.equal(named_weights(again)[name], weight)
+
+
+def test_a_copy_with_averages_does_not_compute_by_what_was_compiled_for_the_weights():
+    model = made(BetaVAE, DiagonalGaussian)
+    forward = model.encoder.forward
+    model.encoder.forward = lambda image: forward(image)  # as torch.compile leaves it
+    model.averages = {n: torch.zeros_like(w) for n, w in named_weights(model).items()}
+    image = batch_of().image
+    assert model.encode(image).mean.abs().min() > 0
+    assert torch.equal(model.averaged().encode(image).mean, torch.zeros(4, 3).double())
