@@ -151,6 +151,8 @@ def warm():
     torch.set_num_threads(1)
     import matplotlib.pyplot  # noqa: F401
 
+    import vaescope.sweeps.preloaded  # noqa: F401
+
 
 def main():
     """Make the tries and count what came of them."""

@@ -6,9 +6,10 @@ import json
 import math
 import os
 import signal
-import sys
+from collections import Counter
 from pathlib import Path
 
+import optuna
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -104,9 +105,18 @@ def run_search(folder, *words, befalls=lambda number, words: None, **options):
     return launcher
 
 
-def main(folder, number, after):
+def trials(folder, storage=None):
+    storage = storage or f"sqlite:///{folder / 'study.db'}"
+    return optuna.load_study(study_name="vaescope", storage=storage).trials
+
+
+def states(folder):
+    return Counter(trial.state.name for trial in trials(folder))
+
+
+def search_until(folder, number, after):
     """Make ``number`` trials in all; after so many this process is killed, while it makes one."""
-    left = int(after)
+    left = after
 
     def befalls(number, words):
         nonlocal left
@@ -114,8 +124,4 @@ def main(folder, number, after):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run_search(folder, befalls=befalls, n_trials=int(number), n_jobs=2)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_search(folder, befalls=befalls, n_trials=number, n_jobs=2)

@@ -1,10 +1,12 @@
 """A Slurm cluster of one node in a network of its own, where Debian's packages are installed."""
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 NEEDED = (
@@ -97,6 +99,11 @@ class Cluster:
         """A command as one within the network."""
         return ["nsenter", f"--net=/proc/{self.network.pid}/ns/net", *command]
 
+    @property
+    def enter(self) -> partial[None]:
+        """What brings a process into the network."""
+        return partial(_enter, self.network.pid)
+
     def run(self, *command: str, check: bool = True) -> str:
         """What a command prints."""
         environment = os.environ | self.environment
@@ -120,3 +127,9 @@ class Cluster:
                 os.kill(int(file.read_text()), signal.SIGKILL)
         self.network.kill()
         self.network.wait()
+
+
+def _enter(pid: int) -> None:
+    """Go into the network of another process, as ``os.setns`` does from Python 3.12."""
+    with open(f"/proc/{pid}/ns/net") as network:
+        assert ctypes.CDLL(None).setns(network.fileno(), 0) == 0

@@ -36,6 +36,24 @@ def test_without_the_package_a_sentence_says_what_to_install(sweep, monkeypatch)
     assert told.made == []
 
 
+class TwoCores:
+    """Ray, of a cluster with one machine."""
+
+    def cluster_resources(self):
+        return {"CPU": 2.0}
+
+    def nodes(self):
+        return [{"Resources": {"CPU": 2.0}}]
+
+
+def test_a_job_that_fits_no_machine_is_refused_or_waits_for_one(found, caplog):
+    told = r"num_cpus=3: no machine of the cluster has as many"
+    with pytest.raises(ConfigError, match=rf"{told}; it has 2"):
+        RayLauncher(num_cpus=3)._needs(TwoCores())
+    assert RayLauncher(address="auto", num_cpus=3)._needs(TwoCores())["num_gpus"] == 0
+    assert "jobs wait until one does" in caplog.text
+
+
 def test_an_address_where_nothing_listens_is_told_at_once():
     with pytest.raises(ConnectionRefusedError):
         ray_cluster._knock("127.0.0.1:1")

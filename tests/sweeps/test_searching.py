@@ -3,8 +3,6 @@
 import inspect
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,26 +10,15 @@ import numpy as np
 import optuna
 import pytest
 import yaml
-from omegaconf import OmegaConf
-from optuna.exceptions import StorageInternalError
 
 from builders import search_process
-from builders.search_process import run_search, surface
+from builders.search_process import run_search, states, surface, trials
+from builders.warm_processes import WarmProcess
 from vaescope.config.loading import config_dir
 from vaescope.errors import ConfigError, RunsFailedError
-from vaescope.sweeps.reporting import TrialReports
 from vaescope.sweeps.space import space_of
 from vaescope.sweeps.states import State
 from vaescope.sweeps.study_file import print_study
-
-
-def trials(folder, storage=None):
-    storage = storage or f"sqlite:///{folder / 'study.db'}"
-    return optuna.load_study(study_name="vaescope", storage=storage).trials
-
-
-def states(folder):
-    return Counter(trial.state.name for trial in trials(folder))
 
 
 def found(folder):
@@ -47,12 +34,8 @@ def better_half():
 
 def start(folder, number, after):
     """A process of its own that searches; killed at its job of number ``after``."""
-    words = [sys.executable, "-m", "builders.search_process", str(folder), str(number), str(after)]
-    source = str(Path(search_process.__file__).parents[1])
-    paths = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.Popen(
-        words, env=os.environ | {"PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
-    )
+    given = (str(folder), number, after)
+    return WarmProcess(search_process.search_until, *given, cwd=folder, env=os.environ)
 
 
 def test_a_search_that_is_killed_twice_is_one_study_of_30_trials(tmp_path):
@@ -213,6 +196,7 @@ def test_jobs_side_by_side_and_a_storage_of_the_users(tmp_path):
         (("model=vae,beta_vae", "model.beta=interval(0,9)"), {}, "no setting model.beta with mod"),
         (("optimizer.lr=interval(1,0)",), {}, "an interval needs a lower and a higher end"),
         (("objective=[mig,dto]",), {"pruner": "median"}, "pruner needs one objective, of the val"),
+        (("sweep.pack=seed",), {"pruner": "median"}, "one by one, and sweep.pack=seed trains them"),
         (("objective=val/kl_total",), {}, "direction=None: say minimize or maximize"),
     ],
 )
@@ -242,53 +226,6 @@ def test_a_search_without_optuna_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr("vaescope.sweeps.searching.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"needs: pip install 'vaescope\[sweep\]'"):
         run_search(tmp_path)
-
-
-def test_pruning_stops_bad_trials_alone(tmp_path, capsys):
-    options = {"pruner": "median", "pruner_options": {"n_startup_trials": 4}}
-    sweeper = OmegaConf.create({"storage": None, "study_name": "vaescope", **options})
-    stopped = {}
-
-    def befalls(number, words):
-        reports = TrialReports(sweeper, tmp_path, number)
-        for step in range(1, 6):
-            if reports(step, surface(words)["val/mig"] * step):
-                stopped[number] = step
-                return State.PRUNED
-        return None
-
-    run_search(tmp_path, befalls=befalls, n_trials=16, sampler="random", **options)
-    made = trials(tmp_path)
-    assert {trial.number for trial in made if trial.state.name == "PRUNED"} == stopped.keys()
-    assert 3 <= len(stopped) <= 12
-    for number, step in stopped.items():
-        before = [t for t in made[:number] if t.state.name == "COMPLETE"]
-        middle = np.median([trial.intermediate_values[step] for trial in before])
-        assert max(made[number].intermediate_values.values()) < middle
-    assert f"{16 - len(stopped)} of 16 trials finished, {len(stopped)} pruned" in (
-        capsys.readouterr().out
-    )
-    late = TrialReports(sweeper, tmp_path, 0)  # of a job that is run again by hand
-    assert late(9, -99.0) is False
-
-
-def test_a_trial_goes_on_while_its_study_is_out_of_reach(tmp_path, monkeypatch):
-    def befalls(number, words):
-        settings = {"storage": None, "study_name": "vaescope", "pruner": "threshold"}
-        options = {"pruner_options": {"lower": 0.0}}
-        reports = TrialReports(OmegaConf.create(settings | options), tmp_path, number)
-        assert reports(1, 0.5) is False
-        assert reports(1, -9.0) is False  # a step that was told before the job was killed
-        assert reports(2, -9.0) is True
-        with monkeypatch.context() as patch:
-            patch.setattr(reports.trial, "report", _lost)
-            assert reports(3, -9.0) is False
-
-    run_search(tmp_path, befalls=befalls, n_trials=1)
-
-
-def _lost(value, step):
-    raise StorageInternalError("no route to it")
 
 
 def test_the_options_are_those_of_the_constructors():

@@ -1,13 +1,15 @@
 """Small runs, made as a user makes them."""
 
-import subprocess
-import sys
+import os
 import types
+from functools import partial
 
 import pytest
+from filelock import FileLock
 
 from builders.figures import undrawn
 from builders.killed_sweeps import WORDS, run
+from builders.warm_processes import run_vaescope
 from vaescope.config.loading import register_schemas
 
 TINY = (
@@ -48,22 +50,7 @@ def no_figures():
 @pytest.fixture
 def process(tmp_path):
     """Run ``vaescope`` in a process of its own, in an empty folder."""
-
-    def run(*words, code=0, **environment):
-        import os
-
-        done = subprocess.run(
-            [sys.executable, "-m", "vaescope", *words],
-            cwd=tmp_path,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    return run
+    return partial(run_vaescope, tmp_path)
 
 
 @pytest.fixture
@@ -81,7 +68,11 @@ def shell(command, monkeypatch):
 
 @pytest.fixture(scope="session")
 def straight(tmp_path_factory):
-    """The folder of ``WORDS``, run through one job after the other."""
-    folder = tmp_path_factory.mktemp("straight")
-    run(folder, *WORDS, "hydra.sweep.dir=s")
-    return folder / "s"
+    """The folder of ``WORDS``, run through one job after the other, once for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with FileLock(folder / "straight.lock"):
+        if not (folder / "straight" / "scores.json").exists():
+            run(folder, *WORDS, "hydra.sweep.dir=straight")
+    return folder / "straight"

@@ -106,6 +106,7 @@ def test_every_statistic_of_one_model(tiny, tmp_path, words, absent):
     assert found >= {"total_correlation_mean", "entropy_latent_*", "singular_value_*"}
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_resumed_drift_equals_unbroken_drift(tiny, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     words = ("ensemble.size=2", "statistics=[drift,agreement]", "statistics.drift.num_samples=12")
@@ -124,6 +125,7 @@ def test_resumed_drift_equals_unbroken_drift(tiny, tmp_path):
         assert torch.equal(codes, b["kept"][seed])
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_codes_are_kept_for_drift_alone(tiny, tmp_path):
     train(tiny(tmp_path, "trainer.max_steps=5"))
     assert history(tmp_path)["kept"] == {}

@@ -1,29 +1,20 @@
 """Bad input through the real command: one message, an exit code, no traceback, nothing written."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
+from benchmarks import bad_input
+from builders.warm_processes import WarmProcess
 from vaescope.callbacks import Checkpoint
 from vaescope.config.overrides import with_literal_paths
 from vaescope.errors import ConfigError
 from vaescope.experiment.training import train
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-DRIVER = """
-import json, pathlib, sys
-import bad_input
-bad_input.warm()
-found = []
-for number, words in enumerate(json.load(sys.stdin)):
-    folder = pathlib.Path(str(number))
-    code, text, _ = bad_input.one(words, folder, 120)
-    found.append((code, text, bad_input.verdict(code, text, folder)))
-json.dump(found, sys.stdout)
-"""
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 TRAIN = ("train", "experiment=tiny", "network=linear", "logger=[csv]", "threads=1")
 
 # words -> what the message has to hold
@@ -53,23 +44,27 @@ REFUSED = {
 }
 
 
+def try_all(lines):
+    """In children of one process, for a process of its own costs seconds; print what was said."""
+    bad_input.warm()
+    found = []
+    for number, words in enumerate(lines):
+        folder = Path(str(number))
+        code, text, _ = bad_input.one(words, folder, 120)
+        found.append((code, text, bad_input.verdict(code, text, folder)))
+    print(json.dumps(found))
+
+
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory):
-    """All of them in children of one process, for a process of its own costs seconds."""
+    """All of them, by their words."""
     place = tmp_path_factory.mktemp("bad_input")
     (place / "file").touch()
     lines = [[*TRAIN, *words.split(" ")] for words in REFUSED]
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER],
-        cwd=place,
-        env={**__import__("os").environ, "PYTHONPATH": f"{BENCHMARKS}:{':'.join(sys.path)}"},
-        input=json.dumps(lines),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(REFUSED, json.loads(done.stdout), strict=True))
+    process = WarmProcess(try_all, lines, cwd=place, env=os.environ, apart=True)
+    printed, noise = process.communicate(timeout=500)
+    assert process.returncode == 0, noise
+    return dict(zip(REFUSED, json.loads(printed), strict=True))
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from vaescope.experiment.training import train
 from vaescope.report.run.series import Series
 from vaescope.report.run.training_curves import curves
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 FEW = (
     "schedule_steps=null",
     "statistics=[]",

@@ -16,6 +16,8 @@ from vaescope.commands.data_sets import verify
 from vaescope.commands.fetching import fetch
 from vaescope.experiment.training import train
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 FOLDER = Path(miniature.__file__).parent
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.py")) if path.stem != "__init__"]
 MODULES = {name: importlib.import_module(f"builders.miniature.{name}") for name in NAMES}

@@ -9,6 +9,8 @@ import torch
 
 from vaescope.data import ArraysDataModule, write_modified
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 SMALL = (
     *("network=linear", "latent_dim=2", "logger=[csv]", "threads=1", "trainer.accelerator=cpu"),
     *("statistics=[disentanglement]", "trainer.max_steps=2", "callbacks=[checkpoint]"),

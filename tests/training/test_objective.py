@@ -19,6 +19,8 @@ from vaescope.scores import direction_of
 from vaescope.scores.objective import objective_keys, objective_values
 from vaescope.sweeps.search import steer
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 TINY = (
     *(
         "experiment=tiny",

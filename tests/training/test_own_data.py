@@ -9,6 +9,8 @@ from vaescope.errors import ConfigError, DataError
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 QUIET = ("trainer.max_steps=4", "callbacks.evaluation.every_n_steps=4", "data.batch_size=8")
 
 

@@ -1,14 +1,12 @@
 """``vaescope report`` on the command line, on runs made by ``vaescope train``."""
 
 import json
-import os
-import subprocess
-import sys
 from statistics import fmean, stdev
 
 import pytest
 
 from builders.loading import loaded_by
+from builders.warm_processes import run_vaescope
 
 SWEEP = (
     *("train", "-m", "experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]"),
@@ -24,28 +22,15 @@ def here(tmp_path_factory):
     return tmp_path_factory.mktemp("report")
 
 
-def vaescope(here, *words, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "vaescope", *words],
-        cwd=here,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
 @pytest.fixture(scope="module")
 def runs(here):
     """Three seeds of two values of beta; of them one value cannot work."""
-    vaescope(here, *SWEEP, "seed=0,1,2", "model=beta_vae", "model.beta=2,-1", code=1)
+    run_vaescope(here, *SWEEP, "seed=0,1,2", "model=beta_vae", "model.beta=2,-1", code=1)
     return here / "runs"
 
 
 def test_a_sweep_with_failures_is_compared(here, runs):
-    done = vaescope(here, "report", "runs=[runs]", "scores=[loss,mig]", "output_dir=out")
+    done = run_vaescope(here, "report", "runs=[runs]", "scores=[loss,mig]", "output_dir=out")
     content = json.loads((here / "out" / "comparison.json").read_text())
     (group,) = content["groups"]
     rows = [json.loads(path.read_text())["rows"][0] for path in runs.glob("*/scores.json")]
@@ -74,7 +59,7 @@ def test_refusals_are_one_sentence_and_a_run_is_left_alone(here, runs):
         (("runs=[runs]", f"output_dir='{run}'"), "written over; leave output_dir"),
     ):
         code = 2 if len(words) > 1 and "output_dir" in words[1] else 1
-        told = vaescope(here, "report", "output_dir=refused", *words, code=code).stderr
+        told = run_vaescope(here, "report", "output_dir=refused", *words, code=code).stderr
         assert message in told
         assert "Traceback" not in told
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before

@@ -1,11 +1,16 @@
 """A small reproduction from the plan to the page; what is there is taken up, not made anew."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from builders.warm_processes import WarmProcess
+from vaescope.cli import main
 from vaescope.config.loading import config_dir, register_schemas, resolved
 from vaescope.errors import RunsFailedError
 from vaescope.experiment.training import train
@@ -31,7 +36,28 @@ def plain(config, tmp_path):
     return plain
 
 
+class Started:
+    """A run's process as ``subprocess.Popen`` starts it, but forked from a warm one."""
+
+    def __init__(self, command, *, stdout, stderr, env):
+        self.process = WarmProcess(main, command[3:], cwd=os.getcwd(), env=env)
+        self.output = stdout
+
+    def wait(self):
+        told, _ = self.process.communicate(timeout=500)
+        self.output.write(told.encode())
+        return self.process.returncode
+
+
+@pytest.fixture
+def warm(monkeypatch):
+    """Runs begin at once; a test below starts one as users do."""
+    started = SimpleNamespace(Popen=Started, STDOUT=subprocess.STDOUT)
+    monkeypatch.setattr("vaescope.reproduction.runner.subprocess", started)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm")
 def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     begun = tmp_path / "table1_synthetic_linear_full"
     begun.mkdir()
@@ -69,6 +95,7 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm")
 def test_modified_sets_from_the_plan_to_the_page(config, tmp_path):
     register_schemas()
     words = ["paper=icml2021", "scale=quick", "part=[panels,images,codes,mechanism]", "jobs=2"]

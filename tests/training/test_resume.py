@@ -5,9 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,8 @@ import torch
 
 from builders.figures import undrawn
 from builders.thinned import thinned
-from vaescope.config.loading import config_dir
+from builders.warm_processes import WarmProcess
+from vaescope.config.loading import config_dir, register_schemas
 from vaescope.errors import DataError
 from vaescope.experiment.training import train
 
@@ -44,13 +42,19 @@ def equal_states(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    return tmp_path_factory.mktemp("unbroken")
+
+
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("stop", [7, 10, 19])  # between checkpoints, at one, past an epoch (9)
 @pytest.mark.parametrize("method", METHODS)
-def test_resumed_run_equals_unbroken_run(tiny, tmp_path, method, stop):
+def test_resumed_run_equals_unbroken_run(tiny, unbroken, tmp_path, method, stop):
     words = (f"model={method}", *METHODS[method])
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    train(tiny(whole, *words, "trainer.max_steps=23"))
+    whole, broken = unbroken / method, tmp_path / "broken"
+    if not whole.exists():
+        train(tiny(whole, *words, "trainer.max_steps=23"))
     train(tiny(broken, *words, f"trainer.max_steps={stop}"))
     train(tiny(broken, *words, "trainer.max_steps=23", f"resume='{broken}'"))
     a, b = saved(whole), saved(broken)
@@ -106,13 +110,8 @@ def test_resume_on_the_command_line(tiny, tmp_path, shell):
     assert not (broken / "error.txt").exists()
 
 
-KILLED_WHILE_WRITING = """
-    import os, signal, sys, torch
-    from pathlib import Path
-    from omegaconf import OmegaConf
-    from vaescope.config.loading import register_schemas
-    from vaescope.experiment.training import train
-
+def train_until_half_written(config):
+    """Train; this process is killed while it writes its third checkpoint."""
     register_schemas()
     whole, written = torch.save, []
 
@@ -125,22 +124,19 @@ KILLED_WHILE_WRITING = """
         whole(content, file)
 
     torch.save = save
-    train(OmegaConf.load(sys.argv[1]))
-"""
+    train(config)
 
 
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_kill_while_a_checkpoint_is_written_loses_one_interval(tiny, tmp_path):
-    from omegaconf import OmegaConf
-
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = ("trainer.max_steps=23",)
     train(tiny(whole, *words))
-    OmegaConf.save(tiny(killed, *words), tmp_path / "killed.yaml")
-    program = textwrap.dedent(KILLED_WHILE_WRITING)
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "killed.yaml")])
-    assert done.returncode == -signal.SIGKILL
+    config = tiny(killed, *words)
+    process = WarmProcess(train_until_half_written, config, cwd=tmp_path, env=os.environ)
+    told = process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL, told
     assert saved(killed)["global_step"] == 10  # the third writing was to be at 15
     train(tiny(killed, *words, f"resume='{killed}'"))
     assert equal_states(saved(whole)["state_dict"], saved(killed)["state_dict"])

@@ -24,6 +24,8 @@ from vaescope.experiment.training import train
 from vaescope.report.run.page import is_reported
 from vaescope.run_folder import locking as run_folder
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 QUICK = ("statistics=[latents]", "callbacks.checkpoint.every_n_steps=3")
 COMMAND = (
     *("experiment=tiny", "network=mlp_60_40_20", "latent_dim=3", "logger=[csv]", "threads=1"),

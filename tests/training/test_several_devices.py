@@ -3,12 +3,12 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
+from builders.warm_processes import WarmProcess
 from vaescope.callbacks import Evaluation
+from vaescope.cli import main
 from vaescope.errors import ProcessFailedError
 from vaescope.experiment import leading
 from vaescope.experiment.training import train
@@ -74,25 +74,21 @@ def test_a_device_that_fails_ends_the_run_with_one_error(tiny, tmp_path, monkeyp
     assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
 
 
+def lead_in_vain(words):
+    """Run a command whose other device does not answer."""
+    leading.PATIENCE = 0.5
+    leading.PROGRAM = "input(); raise RuntimeError('a cable is loose')"
+    main(words)
+
+
 def test_a_leader_that_waits_for_a_device_in_vain_ends_too(tmp_path):
-    program = (
-        "import sys; from vaescope.experiment import leading; from vaescope.cli import main; "
-        "leading.PATIENCE = 0.5; "
-        "leading.PROGRAM = \"input(); raise RuntimeError('a cable is loose')\"; "
-        "main(sys.argv[1:])"
-    )
-    words = ("train", *SMALL, *TWO, f"hydra.run.dir={tmp_path}/run")
-    done = subprocess.run(
-        [sys.executable, "-c", program, *words],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1
+    words = ["train", *SMALL, *TWO, f"hydra.run.dir={tmp_path}/run"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = WarmProcess(lead_in_vain, words, cwd=tmp_path, env=environment)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
     told = "device 2 of 2 failed: RuntimeError: a cable is loose; start again with the same command"
-    assert done.stderr.count(told) == 1
+    assert printed.count(told) == 1
     assert "a cable is loose" in (tmp_path / "run" / "error.txt").read_text(encoding="utf-8")
 
 

@@ -8,6 +8,8 @@ from vaescope.data import EvaluationBatches
 from vaescope.experiment.training import train
 from vaescope.statistics import encode_split
 
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
+
 
 def test_figures_take_the_encoding_of_the_last_evaluation(tiny, tmp_path, monkeypatch):
     def refuse(*_, **__):

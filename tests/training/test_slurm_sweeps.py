@@ -11,10 +11,10 @@ from builders.killed_sweeps import WORDS, at_work, lines, run, same, start, wait
 from builders.slurm import Cluster, why_not
 from vaescope.sweeps.journal import Journal
 
-CHANGED = ("seed=", "trainer.max_steps=", "callbacks.checkpoint.")
-FOUR = (
+CHANGED = ("trainer.max_steps=", "callbacks.checkpoint.")
+LONGER = (
     *(word for word in WORDS if not word.startswith(CHANGED)),
-    *("seed=0,1", "trainer.max_steps=800", "callbacks.checkpoint.every_n_steps=50"),
+    *("trainer.max_steps=800", "callbacks.checkpoint.every_n_steps=50"),
     "updates_per_call=1",
 )
 SLURM = (
@@ -37,8 +37,8 @@ def cluster(tmp_path, monkeypatch):
 
 
 def test_a_sweep_on_slurm_loses_nothing_whatever_befalls_it(cluster, tmp_path):
-    sweep, within = tmp_path / "s", cluster.words()
-    process = start(tmp_path, *FOUR, *SLURM, "hydra.sweep.dir=s", within=within)
+    sweep, enter = tmp_path / "s", cluster.enter
+    process = start(tmp_path, *LONGER, *SLURM, "hydra.sweep.dir=s", enter=enter)
     pid, job = wait_for(lambda: at_work(sweep), process)
     os.kill(pid, signal.SIGUSR1)  # as Slurm before the end of its time
     name = Journal(sweep).submitted[int(job.name)].name
@@ -47,7 +47,7 @@ def test_a_sweep_on_slurm_loses_nothing_whatever_befalls_it(cluster, tmp_path):
     process.communicate()
     cluster.run("scontrol", "update", f"JobId={name}", "StartTime=now")  # else two minutes later
 
-    process = start(tmp_path, *FOUR, *SLURM, "sweep.resume=s", within=within)
+    process = start(tmp_path, *LONGER, *SLURM, "sweep.resume=s", enter=enter)
     wait_for(lambda: sum("launched" in line for line in lines(sweep)) == 2, process)
     time.sleep(3)  # until it has taken up the others
     pid, lost = wait_for(lambda: at_work(sweep, but=job), process)
@@ -60,13 +60,13 @@ def test_a_sweep_on_slurm_loses_nothing_whatever_befalls_it(cluster, tmp_path):
     logs = "".join(file.read_text() for file in sweep.glob(f".submitit/*/{name}/*.err"))
     assert f"stopped by SIGUSR1; Slurm's job {name} is queued again" in logs
 
-    run(tmp_path, *FOUR, *SLURM, "sweep.resume=s", within=within)
+    run(tmp_path, *LONGER, *SLURM, "sweep.resume=s", enter=enter)
     submitted = Counter(number for line in lines(sweep) for number in line.get("submitted", ()))
     assert submitted == Counter("0123") + Counter([lost.name])
-    run(tmp_path, *FOUR, "hydra.sweep.dir=straight")
-    same(sweep, tmp_path / "straight", jobs=4)
+    run(tmp_path, *LONGER, "hydra.sweep.dir=straight")
+    same(sweep, tmp_path / "straight")
 
     wrong = ("hydra.launcher.partition=nowhere", "hydra.sweep.dir=wrong")
-    told = run(tmp_path, *FOUR, *SLURM, *wrong, within=within, code=1)
+    told = run(tmp_path, *LONGER, *SLURM, *wrong, enter=enter, code=1)
     assert "Slurm takes no job of hydra.launcher: sbatch: error: " in told
     assert "Traceback" not in told

@@ -5,15 +5,15 @@ import os
 import re
 import signal
 import stat
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import torch
 
+from builders.warm_processes import WarmProcess
 from vaescope import stopping
+from vaescope.callbacks import Evaluation
 from vaescope.cli import main
 from vaescope.experiment.training import train
 from vaescope.models import BetaVAE
@@ -64,11 +64,17 @@ def clean(folder):
     assert not [name for name in names if name.endswith(".new") or name.startswith("hpc_ckpt")]
 
 
+@pytest.fixture(scope="module")
+def folder_of_straight(tmp_path_factory):
+    return tmp_path_factory.mktemp("straight") / "run"
+
+
 @pytest.fixture
-def straight(tiny, tmp_path):
+def straight(tiny, folder_of_straight):
     """The run that nothing interrupts."""
-    train(tiny(tmp_path / "straight", *RUN))
-    return tmp_path / "straight"
+    if not folder_of_straight.exists():
+        train(tiny(folder_of_straight, *RUN))
+    return folder_of_straight
 
 
 def send_at(monkeypatch, step, *numbers):
@@ -298,34 +304,32 @@ def test_handlers_of_others_stay():
     assert stopping.requested() is None  # what is trained next does not stop
 
 
+def train_and_evaluate_long(folder):
+    """A run whose evaluations take a minute."""
+    plain = Evaluation.on_update
+
+    def slow(self, trainer, module, outputs=None):
+        plain(self, trainer, module)
+        if trainer.global_step:
+            print("evaluating", flush=True)
+            time.sleep(60)
+
+    Evaluation.on_update = slow
+    main(["train", *RUN, f"hydra.run.dir={folder}"])
+
+
 @pytest.mark.slow
-def test_wait_for_a_look_and_second_ctrl_c(tmp_path):
-    """A process of its own: the first Ctrl-C waits for the look, the second does not."""
-    code = (
-        "import time, sys\n"
-        "from vaescope.callbacks import Evaluation\n"
-        "plain = Evaluation.on_update\n"
-        "def slow(self, trainer, module, outputs=None):\n"
-        "    plain(self, trainer, module)\n"
-        "    if trainer.global_step:\n"
-        "        print('looking', flush=True)\n"
-        "        time.sleep(60)\n"
-        "Evaluation.on_update = slow\n"
-        "from vaescope.cli import main\n"
-        f"main(['train', *{RUN!r}, 'hydra.run.dir={tmp_path}/run'])\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    for line in process.stdout:
-        if line.startswith("looking"):
-            break
+def test_the_first_ctrl_c_waits_for_an_evaluation_and_the_second_does_not(tmp_path):
+    process = WarmProcess(train_and_evaluate_long, tmp_path / "run", cwd=tmp_path, env=os.environ)
+    while "evaluating" not in process.printed():
+        assert process.poll() is None, process.printed()
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    told, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert time.monotonic() - began < 20
     assert re.search("SIGINT: stopping after this update; Ctrl-C ends at once", told)

@@ -10,7 +10,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from builders.thinned import thinned
+from builders.thinned import EXEMPLARS, thinned
 from vaescope.config.loading import config_dir
 from vaescope.ensemble import Ensemble
 from vaescope.experiment.training import train
@@ -19,6 +19,8 @@ from vaescope.stopping import Stopped, stoppable
 from vaescope.updates import making
 from vaescope.updates.cuda_graph import CallBuffers
 from vaescope.updates.making import UpdateMaker
+
+pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
 SMALLER = {"factor_vae": ("model.width=50",)}  # its adversary has five million weights
@@ -60,15 +62,23 @@ def calls(caplog):
     return [r.getMessage() for r in caplog.records if "updates per call" in r.getMessage()]
 
 
-@pytest.mark.parametrize("size", [1, 2])
-@pytest.mark.parametrize("method", thinned(METHODS))
-def test_every_method_has_the_numbers_of_single_updates(tiny, tmp_path, caplog, method, size):
+def check_method(tiny, tmp_path, caplog, method, size):
     every = (f"model={method}", *SMALLER.get(method, ()), *BARE, f"ensemble.size={size}")
     with caplog.at_level(logging.INFO):
         for number in (1, 5):
             train(tiny(tmp_path / str(number), *every, f"updates_per_call={number}"))
     assert [int(line.split()[3]) for line in calls(caplog)] == [1, 5]
     assert_same_state(tmp_path / "1", tmp_path / "5")
+
+
+@pytest.mark.parametrize("method", thinned(METHODS))
+def test_every_method_has_the_numbers_of_single_updates(tiny, tmp_path, caplog, method):
+    check_method(tiny, tmp_path, caplog, method, 2)
+
+
+@pytest.mark.parametrize("method", sorted(EXEMPLARS))
+def test_methods_without_an_ensemble_have_them_too(tiny, tmp_path, caplog, method):
+    check_method(tiny, tmp_path, caplog, method, 1)
 
 
 SETTINGS = {

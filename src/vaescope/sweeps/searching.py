@@ -123,6 +123,11 @@ class OptunaSweeper(Sweeper):
         directions = self._directions()
         if self.pruner is not None and (len(self.keys) > 1 or self.keys[0][:4] != "val/"):
             raise ConfigError("hydra.sweeper.pruner needs one objective, of the validation part")
+        if self.pruner is not None and self.config.sweep.pack:
+            raise ConfigError(
+                "hydra.sweeper.pruner stops trials one by one, and sweep.pack=seed trains them "
+                "together: leave one of them out"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         RecordedLauncher.folder = self.folder  # of which a table is printed at the end
         study = self._open(space, directions)
