@@ -11,11 +11,13 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 
 from vaescope.errors import ConfigError, JobKilledError
+from vaescope.run_folder.contents import write_pruned
 from vaescope.sweeps import forking, queues
 from vaescope.sweeps.joblib_workers import JoblibEngine
 from vaescope.sweeps.journal import JobRecord, Journal, Submitted
 from vaescope.sweeps.packing import Unit
 from vaescope.sweeps.queues import SlurmQueue, ThisMachine
+from vaescope.sweeps.results import outcome_of
 from vaescope.sweeps.submitting import refuse_options
 
 
@@ -82,6 +84,14 @@ def test_a_pool_that_breaks_loses_only_what_was_at_work(sweep, tmp_path, monkeyp
     assert "OMP_NUM_THREADS" not in os.environ
     assert [one.status is JobStatus.COMPLETED for one in returned] == [False, False, True, True]
     assert all(isinstance(one._return_value, JobKilledError) for one in returned[:2])
+
+
+def test_a_job_that_its_search_has_stopped_is_not_lost(sweep, tmp_path):
+    journal, units = sweep
+    (tmp_path / "0").mkdir()
+    write_pruned(tmp_path / "0", 3, 0.5)
+    results = [outcome_of(journal, units[n].records[0], None, "it was lost") for n in (0, 1)]
+    assert [one.status is JobStatus.COMPLETED for one in results] == [True, False]
 
 
 def test_a_pool_that_breaks_at_once_is_not_tried_for_ever(sweep):

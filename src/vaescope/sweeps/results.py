@@ -47,10 +47,9 @@ def outcome_of(journal: Journal, record: JobRecord, objective: Any, how: str) ->
     try:
         if state_of(journal, record) is State.FINISHED:
             result.return_value = None if record.pack else value_of(job, objective)
-        elif job.state is State.FAILED and not job.killed:
-            raise RunsFailedError(job.error)
-        else:
-            raise JobKilledError(how)
+        elif job.state is not State.PRUNED:
+            failed = job.state is State.FAILED and not job.killed
+            raise RunsFailedError(job.error) if failed else JobKilledError(how)
     except VaescopeError as error:
         result.status, result.return_value = JobStatus.FAILED, error
     return result

@@ -100,7 +100,8 @@ class SubmititEngine:
         if not self.queue.is_late:
             return there
         states = {number: state_of(journal, journal.records[number]) for number in there}
-        return {n: job for n, job in there.items() if states[n] is not State.FINISHED}
+        ended = (State.FINISHED, State.PRUNED)
+        return {n: job for n, job in there.items() if states[n] not in ended}
 
     def _submit(self, journal: Journal, part: Part) -> dict[int, Submitted]:
         """Submit jobs and put on record under which names they are queued."""
