@@ -1,10 +1,10 @@
 """One sweep on every engine that is installed: time, overhead a job, and what a kill costs.
 
-Two data sets, three methods and four seeds: 24 short trainings. With ``--kill`` a worker and then
-the launcher get SIGKILL half-way, and the same command completes the sweep; its weights and scores
-have to equal those of ``basic`` to the bit. Each result is added to ``FOLDER/engines.json`` as soon
-as it is there, and what is there is not measured again, so that the engines may be run one by one;
-those that ``--engines`` names are.
+Two data sets, three methods and four seeds: 24 short trainings. Of the kind ``killed`` a worker and
+then the launcher get SIGKILL half-way, and the same command completes the sweep; its weights and
+scores have to equal those of ``basic``, straight, to the bit. Each result is added to
+``FOLDER/engines.json`` as soon as it is there, and what is there is not measured again, so that the
+engines may be run one by one; those that ``--engines`` names are.
 """
 
 import argparse
@@ -37,7 +37,7 @@ WORDS = (
     *("train", "-m", "experiment=tiny", "network=mlp_60_40_20", "latent_dim=4", "logger=[csv]"),
     *("data=tiny,digits", "model=vae,beta_vae,factor_vae", "seed=0,1,2,3", "statistics=[latents]"),
     *("callbacks=[evaluation,checkpoint]", "callbacks.evaluation.every_n_steps=200"),
-    *("callbacks.checkpoint.every_n_steps=20", "trainer.max_steps=200", "updates_per_call=1"),
+    *("callbacks.checkpoint.every_n_steps=20", "updates_per_call=1"),
     *("trainer.accelerator=cpu", "trainer.precision=32-true"),
 )
 
@@ -89,17 +89,19 @@ class Engine:
         name: of the engine.
         words: that choose it.
         before: words before the command: of the network in which it runs.
+        steps: updates of a job.
     """
 
     def __init__(
-        self, folder: Path, name: str, words: Sequence[str], before: Sequence[str]
+        self, folder: Path, name: str, words: Sequence[str], before: Sequence[str], steps: int
     ) -> None:
-        self.folder, self.name, self.words, self.before = folder, name, words, before
+        self.folder, self.name, self.before = folder, name, before
+        self.words = (*WORDS, f"trainer.max_steps={steps}", *words)
 
     def start(self, sweep: str, resume: bool = False) -> subprocess.Popen[bytes]:
         """Start the command; what it prints goes to ``SWEEP.log``."""
         place = f"sweep.resume={sweep}" if resume else f"hydra.sweep.dir={sweep}"
-        command = [*self.before, sys.executable, "-m", "vaescope", *WORDS, *self.words, place]
+        command = [*self.before, sys.executable, "-m", "vaescope", *self.words, place]
         with (self.folder / f"{sweep}.log").open("ab") as log:
             return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
 
@@ -200,7 +202,8 @@ def print_table(results: dict[str, Any]) -> None:
         cells = [one.get(k, "") for k in ("seconds", "work a job", "overhead a job")]
         equal = f"{one['equal to basic']} of {JOBS}" if "equal to basic" in one else ""
         killed = (
-            f"{two['finished']} of {JOBS} finished, {two['made again']} made again, "
+            f"{two['finished before the kill']} of {JOBS} before, {two['finished']} at the end, "
+            f"{two['made again']} made again, "
             f"{two.get('equal to basic', 0)} equal, {two['seconds']} s"
             if two
             else ""
@@ -213,23 +216,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("outputs/engines"))
     parser.add_argument("--engines", help="some of them, with commas; measured anew")
-    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--kinds", default="straight", help="straight, killed, or both, by a comma")
+    parser.add_argument("--steps", type=int, default=200, help="of a job, more than 40")
     parser.add_argument("--at-a-time", type=int, default=2)
     given = parser.parse_args()
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    head("one sweep on every engine", {"jobs": JOBS, "at a time": given.at_a_time})
+    settings = {"jobs": JOBS, "at a time": given.at_a_time, "updates": given.steps}
+    head("one sweep on every engine", settings)
     file = folder / "engines.json"
     results: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     known = engines(given.at_a_time)
     for name in given.engines.split(",") if given.engines else known:
         if name not in known:
             raise SystemExit(f"{name} cannot run here; there are {', '.join(known)}")
-        kinds = ["straight", *(["killed"] if given.kill else [])]
         there = {} if given.engines else results.get(name, {})
-        for kind in (kind for kind in kinds if kind not in there):
+        for kind in (kind for kind in given.kinds.split(",") if kind not in there):
             with cluster(name, folder / "cluster") as before:
-                engine = Engine(folder, name, known[name], before)
+                engine = Engine(folder, name, known[name], before, given.steps)
                 made = engine.killed() if kind == "killed" else engine.straight(given.at_a_time)
             results.setdefault(name, {})[kind] = made
             file.write_text(json.dumps(results, indent=1))
