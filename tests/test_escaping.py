@@ -20,6 +20,7 @@ from vaescope.escaping import for_figure, for_markdown, for_terminal, markdown_c
 from vaescope.report.html.render import rendered, save_figure
 from vaescope.report.html.tables import markdown_table
 from vaescope.report.run.cards import Bar, Card
+from vaescope.report.run.score_tables import ScoreGroup, ScoreLine
 
 SIGNS = "\\'\"${}=,[]()%#: ~`*_|!<>&-+.@?/0aé日"
 TEXTS = st.text(
@@ -172,9 +173,11 @@ def test_every_template_escapes(template):
     }
     if template == "report.html":
         card = Card(evil, evil, evil, evil, Bar(1.0, evil, evil), evil, evil)
-        line = dict.fromkeys(("key", "value", "published", "chance", "ceiling", "meaning"), evil)
-        content |= {"sentence": evil, "cards": [card], "scores": [line], "published": True}
-        content |= {"panel": [line], "commands": [(evil, evil)], "figures": []}
+        line = ScoreLine(evil, evil, evil, evil, evil, None, evil, evil, evil, evil)
+        content |= {"sentence": evil, "cards": [card], "scores": [ScoreGroup(evil, [line])]}
+        content |= {"published": True, "commands": [(evil, evil)], "figures": []}
+        strips = {"shown": [(evil, evil)], "columns": [evil], "given": evil, "rebuilt": evil}
+        content |= {"pictures": strips}
     if template == "comparison.html":
         effect = {"option": evil, "value": evil, "models": 2, "cells": [evil]}
         content |= {"effects": [{"panel": evil, "rows": [effect]}], "keys": [evil]}

@@ -431,9 +431,9 @@ class TestPage:
 
     def test_of_vectors(self, tmp_path):
         page, numbers = page_of(SyntheticLinearDataModule(num_points=100, view=Pairs()), tmp_path)
-        assert page.count('alt="scatter matrix"') == 2
+        assert page.count('aria-label="scatter matrix"') == 2
         assert "Random samples" not in page
-        assert "vectors that belong together" in page
+        assert "what belongs together" in page
         assert len(numbers["statistics"]["mean"]) == 3
 
     def test_of_vectors_without_factors(self, tmp_path):
@@ -451,7 +451,7 @@ class TestPage:
                 return self.points[index]
 
         page, numbers = page_of(Module(given=Cloud()), tmp_path)
-        assert page.count('alt="scatter matrix"') == 1
+        assert page.count('aria-label="scatter matrix"') == 1
         assert numbers["statistics"]["maximum"] == pytest.approx(Cloud.points.amax(0).tolist())
 
     def test_of_missing_combinations_says_so(self, tmp_path):

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from vaescope.report.run.latent_meanings import factors_found, heat_rows, latent_name
-from vaescope.report.run.latent_pages import heat_maps, live_decoder
+from vaescope.report.run.latent_pages import heat_maps, live_decoder, picture_strips
 from vaescope.run_folder.latents_file import NAME, Latent, Latents, read_latents, write_latents
+from vaescope.run_folder.pictures_file import NAME as PICTURES
+from vaescope.run_folder.pictures_file import Pictures, Strip, read_pictures, write_pictures
 
 CHANCE, NOISE = (0.1, 0.1), (0.01, 0.01)
 
@@ -78,7 +80,41 @@ def test_the_file_is_read_back_and_a_damaged_one_is_none(tmp_path):
     assert read_latents(tmp_path) is None
 
 
+def test_traversals_are_named_and_what_is_switched_off_is_folded(tmp_path):
+    strips = tuple(Strip(j, change, "AAAA") for j, change in ((2, 0.21), (0, 0.3), (1, 0.004)))
+    found = Pictures((-2.0, 0.0, 2.0), strips, "AAAA", "BBBB", (0.1, 0.02))
+    write_pictures(tmp_path, found)
+    shown = picture_strips(read_pictures(tmp_path), FOUND, False)
+    assert shown == picture_strips(found, FOUND, False)
+    assert next(name for name, _ in shown["shown"]) == "z2: position y, 90 %"
+    assert [name for name, _ in shown["folded"]] == ["z1"]
+    assert shown["columns"] == ["−2", "0", "2"]
+    assert "z0 0.3, z2 0.21, those switched off at most 0.004." in shown["note"]
+    assert "off by 0.02 to 0.1" in shown["rebuilt_note"]
+    for key, value in (("values", []), ("errors", [float("nan")]), ("given", 3), ("strips", [1])):
+        content = json.loads((tmp_path / PICTURES).read_text()) | {key: value}
+        (tmp_path / PICTURES).write_text(json.dumps(content))
+        assert read_pictures(tmp_path) is None, key
+        write_pictures(tmp_path, found)
+    assert picture_strips(None, FOUND, False) is None
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_note_says_what_is_exact_and_whose_decoder_it_is(tmp_path, several):
+    rows = {"shape": [1, 1, 1], "sliders": [0], "reach": [2.0], "codes": [[0.0]], "images": ["A"]}
+    rows |= {"directions": [[[1.0]]], "stretches": [[1.0]]}
+    before = {"starts": [{"plain": "A", "moved": "A"}], "values": [-2.0, 2.0], "error": 0.03}
+    (tmp_path / "decoder.json").write_text(json.dumps(rows | before))
+    note = live_decoder(tmp_path, FOUND, several)["note"]
+    assert note.startswith("The model of seed 0. ") == several
+    assert "to 2 values from −2 to 2; such images are exact" in note
+    assert "off by 0.03" in note
+    here = {"layers": [], "weights": "", "scales": ""}
+    (tmp_path / "decoder.json").write_text(json.dumps(rows | here))
+    assert "runs in this page" in live_decoder(tmp_path, FOUND, several)["note"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"shape": [1, 2, 2]}', "null"])
 def test_no_decoder_no_slider(tmp_path, text):
     (tmp_path / "decoder.json").write_text(text)
-    assert live_decoder(tmp_path, None) is None
+    assert live_decoder(tmp_path, None, False) is None

@@ -107,6 +107,7 @@ def test_names_of_factors_are_text_for_the_script_of_the_page(tmp_path):
     (tmp_path / "latents.json").write_text(json.dumps(latents))
     rows = {"shape": [1, 1, 1], "sliders": [0], "reach": [3.0], "codes": [[0.0]], "images": [evil]}
     decoder = rows | {"directions": [[[1.0]]], "stretches": [[1.0]], "layers": [], "weights": evil}
+    decoder["scales"] = evil
     (tmp_path / "decoder.json").write_text(json.dumps(decoder))
     page = write_report(tmp_path).read_text()
     assert "alert(1)" in page

@@ -1,7 +1,10 @@
 """Every score is in a table once: ours, the panel's and a user's own, if not loaded here."""
 
-from vaescope.report.run.score_tables import panel_lines, score_lines
+import pytest
+
+from vaescope.report.run.score_tables import score_groups, scores_note
 from vaescope.report.terminal import print_jobs, print_scores
+from vaescope.scores import GROUPS, LOGGED, PANEL_SCORES, group_of
 
 ROW = {
     "seed": 0,
@@ -21,19 +24,49 @@ ROW = {
 }
 
 
-def test_each_score_has_one_line():
-    lines = {line["key"]: line for line in score_lines([ROW], {"test/mig": [0.25, 0.1]})}
-    panel = {line["key"]: line for line in panel_lines([ROW])}
-    assert list(lines) == ["test/loss", "test/mig", "test/ours"]
-    assert list(panel) == ["test/sap", "test/theirs"]
-    mig = lines["test/mig"]
-    shown = (mig["value"], mig["published"], mig["chance"], mig["ceiling"])
-    assert shown == ("0.2", "0.25 ± 0.1", "0.1", "0.9")
-    assert (panel["test/theirs"]["interval"], panel["test/theirs"]["chance"]) == (
-        "0.35 to 0.45",
-        "0.05",
-    )
-    assert panel["test/theirs"]["measures"] == lines["test/ours"]["meaning"] != ""
+def lines_of(groups):
+    return {line.key: line for group in groups for line in group.lines}
+
+
+def test_each_score_has_one_line_in_its_group():
+    chief, further = score_groups([ROW], {"test/mig": [0.25, 0.1]})
+    assert [group.title for group in chief] == [
+        "Disentanglement: information",
+        "Disentanglement: prediction",
+        "Your own",
+    ]
+    assert [*lines_of(chief)] == ["test/mig", "test/sap", "test/ours", "test/theirs"]
+    assert [*lines_of(further)] == ["test/loss"]
+    mig, theirs = lines_of(chief)["test/mig"], lines_of(chief)["test/theirs"]
+    shown = (mig.name, mig.value, mig.published, mig.beside)
+    assert shown == ("MIG", "0.2", "0.25 ± 0.1", "chance 0.1, ceiling 0.9")
+    assert (theirs.interval, theirs.beside) == ("0.35 to 0.45", "chance 0.05")
+    assert theirs.meaning == lines_of(chief)["test/ours"].meaning != ""
+
+
+def test_bars_begin_at_0_and_have_chance_ceiling_and_the_range_of_seeds():
+    rows = [{"seed": 0, "test/mig": 0.2, "test/mig_chance": 0.1, "test/mig_ceiling": 0.9}]
+    rows += [rows[0] | {"seed": 1, "test/mig": 0.4}]
+    rows[0] |= {"test/dto": 1.0, "test/dto_chance": 4.0, "test/variance_relation": 1.1}
+    (lines,) = [lines_of([*chief, *further]) for chief, further in [score_groups(rows, {})]]
+    bar = lines["test/mig"].bar
+    assert (bar.share, bar.ticks, bar.spread) == (30.0, [10.0, 90.0], (20.0, 20.0))
+    assert (lines["test/dto"].bar.share, lines["test/dto"].bar.ticks) == (25.0, [100.0])
+    assert lines["test/variance_relation"].bar is None  # neither a share nor with a chance level
+
+
+def test_every_score_of_ours_has_a_group_and_no_other_has():
+    names = {*LOGGED, *PANEL_SCORES}
+    lines = {name for name in names if not name.endswith(("_chance", "_ceiling"))}
+    assert {name for name in lines if group_of(f"test/{name}") == GROUPS[-1]} == set()
+    assert group_of("test/ours") == GROUPS[-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"), [(1, "one seed; the thin line is the 95 %"), (2, "over 2 seeds")]
+)
+def test_the_note_says_what_a_number_is(rows, told):
+    assert told in scores_note([ROW | {"split": "test", "num_samples": 100}] * rows)
 
 
 def test_the_terminal_has_them_too(capsys):

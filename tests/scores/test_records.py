@@ -61,5 +61,5 @@ def test_lists_of_scores_name_records():
 def test_headings_are_the_papers_symbols():
     assert heading("test/mig") == "MIG"
     assert heading("test/dto_active") == "DtO, active latents"
-    assert heading("test/dto_active_chance") == "dto active chance"
+    assert heading("test/dto_active_chance") == "DtO active chance"
     assert record_of("val/nothing_of_ours") is None

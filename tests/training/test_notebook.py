@@ -1,5 +1,6 @@
 """From Python: a plain trainer makes the updates of ``vaescope train``, and its callbacks work."""
 
+import re
 import runpy
 from functools import partial
 from pathlib import Path
@@ -200,11 +201,47 @@ def test_settings_that_cannot_work_are_told(call, told, tmp_path, monkeypatch):
         call()
 
 
-def test_the_first_notebook_runs(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def example(tmp_path, monkeypatch, capsys):
+    """What an example of the documents has named, and what it has printed."""
     monkeypatch.chdir(tmp_path)
-    example = Path(__file__).parents[2] / "docs" / "examples" / "notebook_start.py"
-    names = runpy.run_path(str(example))
-    told = capsys.readouterr().out
+
+    def run(name):
+        names = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "examples" / f"{name}.py"))
+        return names, capsys.readouterr().out
+
+    return run
+
+
+def test_the_first_notebook_runs(example):
+    names, told = example("notebook_start")
     assert "mig" in told
     assert "DtO" in told
     assert names["trainer"].global_step > 0
+
+
+def test_a_decoder_of_ones_own_is_measured(example):
+    _, told = example("own_decoder")
+    trained, turned = map(float, re.findall(r"DtO (\S+)", told))
+    assert trained < turned / 2
+
+
+def test_a_folder_of_images_becomes_a_model_and_a_page(example, tmp_path):
+    names, told = example("own_images")
+    assert names["run"].data.image_shape == (3, 24, 32)
+    assert (tmp_path / "outputs" / "photographs" / "report.html").is_file()
+    assert "samples torch.Size([2, 3, 24, 32])" in told
+
+
+def test_a_set_is_diagnosed_and_runs_are_compared(example):
+    pytest.importorskip("pandas")
+    names, told = example("diagnose_and_compare")
+    assert sorted(names["runs"]["model.beta"]) == [0.5, 0.5, 4, 4]
+    assert "alignment" in told
+
+
+def test_the_documents_name_every_example():
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "how-to" / "python.md").read_text()
+    for path in (docs / "examples").glob("*.py"):
+        assert f"(../examples/{path.name})" in page

@@ -12,7 +12,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
+from vaescope.experiment import decoder_in_page
 from vaescope.experiment.assembly import load_model
+from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -20,36 +22,45 @@ WIDTHS = (400, 1280)
 HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"><body><script>
 (async () => {
   const told = {}, wait = (ms) => new Promise((done) => setTimeout(done, ms));
-  for (const width of WIDTHS) {
+  for (const name of ["run", "before"]) for (const width of WIDTHS) {
     const frame = document.createElement("iframe");
     frame.style = `width:${width}px;height:800px;border:0`;
-    frame.src = "run/report.html";
+    frame.src = `${name}/report.html`;
     document.body.append(frame);
     await new Promise((done) => frame.addEventListener("load", done));
     await wait(2000);
     const page = frame.contentDocument, canvas = page.querySelector("#live canvas");
     const sliders = [...page.querySelectorAll("#live input")], before = canvas.toDataURL();
-    sliders[0].value = 2.5;
-    sliders[0].dispatchEvent(new Event("input"));
-    await wait(2000);
-    const after = canvas.toDataURL();
+    const text = (selector) => page.querySelector(selector).textContent;
+    const move = async (slider, value) => {
+      slider.value = value;
+      slider.dispatchEvent(new Event("input"));
+      await wait(2000);
+    };
+    await move(sliders[0], 2.5);
+    const after = canvas.toDataURL(), moved = text("#live figure:last-child figcaption");
+    const where = text("#live .directions p");
+    if (sliders.length > 1) await move(sliders[1], -1.5);
+    const both = text("#live figure:last-child figcaption");
     page.querySelector("#live .seen > button").click();
     await wait(2000);
     const back = canvas.toDataURL();
-    page.querySelector("#live .direction button").click();
+    page.querySelector("#live .direction button")?.click();
     await wait(2000);
     const chart = page.querySelector("svg[data-chart]");
-    chart.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
-    told[width] = {
+    chart?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+    told[`${name} ${width}`] = {
       wide: page.documentElement.scrollWidth, sliders: sliders.length,
+      captions: [moved, both], where,
       moved: before !== after, returned: before === back, stepped: canvas.toDataURL() !== back,
-      values: page.querySelector(".chart .values").textContent,
+      values: chart && text(".chart .values"),
       requests: frame.contentWindow.performance.getEntriesByType("resource").map((e) => e.name),
     };
+    if (name === "before") continue;
     const live = JSON.parse(page.getElementById("live-data").textContent);
-    const page_ = frame.contentWindow;
-    told.images = live.codes.map((code) =>
-      Array.from(page_.decode(live.layers, page_.weightsOf(live.weights), code).values));
+    const script = frame.contentWindow, weights = script.weightsOf(live);
+    const decoded = (code) => Array.from(script.decode(live.layers, weights, code).values);
+    told.images = live.codes.map(decoded);
     told.codes = live.codes;
   }
   const result = document.createElement("pre");
@@ -58,6 +69,7 @@ HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"
   document.body.replaceChildren(result);
 })();
 </script>"""
+WINDOWS = [f"{name} {width}" for name in ("run", "before") for width in WIDTHS]
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,12 +92,18 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture
-def told(root, tiny):
-    """What the page says of itself at each width, and all that the browser wrote to its log."""
+def told(root, tiny, config, monkeypatch):
+    """What each page says of itself at each width, and all that the browser wrote to its log.
+
+    The page ``run`` runs its decoder; that of ``before`` has images that were decoded beforehand.
+    """
     kept = root / "told.json"
     if not kept.exists():
         words = ("network=conv64", "model=autoencoder", "optimizer.lr=3e-3")
         train(tiny(root / "run", *words, "trainer.max_steps=40"))
+        monkeypatch.setattr(decoder_in_page, "_network", lambda model: None)
+        checkpoint = f"checkpoint='{root / 'run' / 'checkpoints' / 'last.ckpt'}'"
+        evaluate(config(checkpoint, f"output_dir='{root / 'before'}'", name="evaluate"))
         (root / "harness.html").write_text(HARNESS.replace("WIDTHS", json.dumps(WIDTHS)))
         kept.write_text(json.dumps(browsed(root)))
     return json.loads(kept.read_text())
@@ -107,34 +125,48 @@ def browsed(root):
     return {**json.loads(html.unescape(found)), "console": console, "asked": Silent.asked}
 
 
-def test_the_page_asks_for_nothing_and_says_nothing(told, root):
+def test_the_pages_ask_for_nothing_and_say_nothing(told, root):
     assert (root / "run" / "report.html").stat().st_size < 3_000_000
     assert told["console"] == []
-    assert sorted(told["asked"]) == ["/harness.html", "/run/report.html", "/run/report.html"]
-    for width in WIDTHS:
-        assert [r for r in told[str(width)]["requests"] if not r.startswith("data:")] == []
+    pages = [f"/{name}/report.html" for name in ("before", "before", "run", "run")]
+    assert sorted(told["asked"]) == sorted(["/harness.html", *pages])
+    for window in WINDOWS:
+        assert [r for r in told[window]["requests"] if not r.startswith("data:")] == []
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_sliders_and_steps_move_the_image_and_a_button_brings_it_back(told, width):
-    found = told[str(width)]
-    assert found["sliders"] >= 1
+@pytest.mark.parametrize("window", WINDOWS)
+def test_sliders_move_the_image_and_a_button_brings_it_back(told, window):
+    found = told[window]
+    assert found["sliders"] >= 2
     assert found["moved"]
     assert found["returned"]
-    assert found["stepped"]
-    assert re.match(r"after [\d,]+ updates\S", found["values"])
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wider_than_the_screen(told, width):
-    assert told[str(width)]["wide"] <= width
+@pytest.mark.parametrize("window", WINDOWS[:2])
+def test_directions_are_those_where_the_sliders_stand(told, window):
+    assert told[window]["where"] == "At this code, the strongest first:"
+    assert told[window]["stepped"]
+    assert re.match(r"after [\d,]+ updates\S", told[window]["values"])
+
+
+@pytest.mark.parametrize("window", WINDOWS[2:])
+def test_images_decoded_beforehand_say_where_they_are_a_sum(told, window):
+    one, both = told[window]["captions"]
+    assert re.match(r"decoded beforehand: z\d = 2\.0", one)
+    assert both == "the sum of 2 changes that were decoded beforehand, one by one"
+    assert told[window]["where"] == "At the image's code, the strongest first:"
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_nothing_is_wider_than_the_screen(told, window):
+    assert told[window]["wide"] <= int(window.split()[1])
 
 
 def test_the_browser_decodes_as_torch(told, root):
-    """Within 5e-3 on the scale from 0 to 1, of a dozen images."""
+    """Within 1e-3 on the scale from 0 to 1, of a dozen images."""
     model, _ = load_model(root / "run" / "checkpoints" / "last.ckpt")
     codes, images = torch.tensor(told["codes"]), torch.tensor(told["images"])
     assert len(images) == 12
     with torch.no_grad():
         expected = model.decode_mean(codes).flatten(1)
-    assert float((images - expected).abs().max()) < 5e-3
+    assert float((images - expected).abs().max()) < 1e-3

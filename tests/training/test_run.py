@@ -37,7 +37,9 @@ def test_files(run):
 def test_report_needs_no_network(run):
     page = (run / "report.html").read_text()
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)""", page)
-    assert page.count('src="data:image/png;base64,') == 2
+    latents = json.loads((run / "latents.json").read_text())["latents"]
+    pictures = page.count('src="data:image/png;base64,')
+    assert pictures == len(latents) + 2  # a traversal each, images given and rebuilt
     assert page.count("<svg") >= 4
     row = json.loads((run / "scores.json").read_text())["rows"][0]
     assert f"{row['test/mig']:.4g}" in page
@@ -54,7 +56,7 @@ def test_checkpoint_alone_rebuilds_the_model_and_its_scores(run, config, tmp_pat
     page = (tmp_path / "report.html").read_text()
     assert f"{row['test/mig']:.4g}" in page
     assert "Move through the latents" in page
-    for name in ("traversals.png", "reconstructions.png", "information.png", "latents.json"):
+    for name in ("traversals.png", "reconstructions.png", "information.png", "pictures.json"):
         assert (tmp_path / name).is_file(), name
 
 

@@ -44,7 +44,7 @@ def curves(found: Diagnosis) -> Markup:
     for axis in (first, second, third):
         axis.set_xlabel("posterior's width, std of the factors")
         axis.spines[["top", "right"]].set_visible(False)
-    return Markup(inline_svg(figure))
+    return inline_svg(figure, "alignment, distance to orthogonality and norms by width")
 
 
 def spectrum(found: Spectra) -> Markup:
@@ -61,7 +61,7 @@ def spectrum(found: Spectra) -> Markup:
     axis.set(xlabel="principal component", ylabel="share of variance", yscale="log")
     axis.legend(frameon=False, fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
-    return Markup(inline_svg(figure))
+    return inline_svg(figure, "shares of variance of principal components")
 
 
 def direction_images(

@@ -8,6 +8,7 @@ from typing import IO
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +18,9 @@ from vaescope.models import LatentModel
 _MOST = 4  # channels shown of an image
 _MOST_WRITTEN = 400  # fields of a heat map whose numbers can be read
 _GIF_ZOOM = 2
+_GAP = 2  # pixels between the images of a sheet
+_FRAME = (208, 73, 55)  # red
+_INK = "#7b858f"  # is read on white and on a dark page
 
 
 @torch.no_grad()
@@ -59,7 +63,7 @@ def traversal_figure(rows: Tensor, labels: Sequence[str], title: str, *, extent:
         axis.set(title=for_figure(label), xlabel="latent value")
     axes[0].set_ylabel("entries of the decoder's output")
     figure.suptitle(for_figure(title))
-    return figure
+    return _on_any_ground(figure)
 
 
 @torch.no_grad()
@@ -80,7 +84,7 @@ def reconstruction_figure(model: LatentModel, images: Tensor) -> Figure:
         axis.scatter(x, y, marker=marker, s=14, label=label)
     axis.set(title=title, xlabel="first principal axis", ylabel="second")
     axis.legend()
-    return figure
+    return _on_any_ground(figure)
 
 
 def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
@@ -94,6 +98,21 @@ def sheet_figure(images: Tensor, title: str, *, columns: int = 16) -> Figure:
     axis = figure.subplots()
     axis.scatter(images[:, 0], images[:, 1], s=6)
     axis.set(title=for_figure(title), xlabel="x1", ylabel="x2")
+    return figure
+
+
+def _on_any_ground(figure: Figure) -> Figure:
+    """The same without a ground, in an ink for light and dark pages."""
+    figure.patch.set_alpha(0)
+    for axis in figure.axes:
+        axis.patch.set_alpha(0)
+        axis.tick_params(colors=_INK)
+        axis.spines[:].set_edgecolor(_INK)
+        legend = axis.get_legend()
+        if legend:
+            legend.get_frame().set_alpha(0)
+    for text in figure.findobj(Text):
+        text.set_color(_INK)
     return figure
 
 
@@ -157,6 +176,33 @@ def png_bytes(image: Tensor) -> bytes:
     shown = drawable(image).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
     Image.fromarray(shown.squeeze(-1) if shown.shape[-1] == 1 else shown).save(file, "PNG")
+    return file.getvalue()
+
+
+def sheet_png(images: Tensor, zoom: int = 1, framed: np.ndarray | None = None) -> bytes:
+    """Images `[R, S, C, H, W]` in [0, 1] side by side as a png file; what is between is clear.
+
+    Args:
+        images: of any number of channels, as ``drawable`` shows them.
+        zoom: pixels of the file a pixel.
+        framed: which get a red frame, bool `[R, S]`.
+    """
+    images = drawable(images)
+    if framed is not None:
+        images = images.expand(-1, -1, 3, -1, -1)
+    pixels = images.clamp(0, 1).mul(255).round().byte().permute(0, 1, 3, 4, 2).numpy()
+    pixels = pixels.repeat(zoom, axis=2).repeat(zoom, axis=3)
+    num_rows, num_columns, height, width, channels = pixels.shape
+    if framed is not None:
+        edge = np.ones((height, width), dtype=bool)
+        edge[_GAP:-_GAP, _GAP:-_GAP] = False
+        pixels[framed[:, :, None, None] & edge] = _FRAME
+    tall, wide = height + _GAP, width + _GAP
+    sheet = np.zeros((num_rows, num_columns, tall, wide, channels + 1), dtype=np.uint8)
+    sheet[:, :, :-_GAP, :-_GAP, :-1], sheet[:, :, :-_GAP, :-_GAP, -1] = pixels, 255
+    bitmap = sheet.transpose(0, 2, 1, 3, 4).reshape(num_rows * tall, num_columns * wide, -1)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(bitmap[:-_GAP, :-_GAP])).save(file, "PNG")
     return file.getvalue()
 
 

@@ -1,6 +1,5 @@
 """A reproduction's tables, figures and verdicts as files: ``report.html``, ``results.md``, JSON."""
 
-import base64
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -11,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from vaescope.files import replacing, write_json, write_text
-from vaescope.report.html.render import rendered, save_figure
+from vaescope.report.html.render import inline_svg, rendered, save_figure
 from vaescope.report.html.tables import markdown_table
 from vaescope.report.terminal import print_table
 from vaescope.reproduction.claims import Measured, judged
@@ -41,7 +40,7 @@ def write_page(
     }
     own = paper.own_tables({name: r for name, r in results.items() if r.rows}, measured)
     verdicts = [asdict(verdict) for verdict in judged(paper.claims, results, measured)]
-    figures = {part: _saved(figure, folder / f"{part}.png") for part, figure in drawn.items()}
+    figures = {part: _drawn(figure, folder / f"{part}.png") for part, figure in drawn.items()}
     content = {
         "title": plan["title"],
         "source": plan["source"],
@@ -69,11 +68,11 @@ def write_page(
     return folder / "report.html"
 
 
-def _saved(figure: Figure, path: Path) -> str:
-    """Write a figure; the file as text."""
+def _drawn(figure: Figure, path: Path) -> Markup:
+    """Write a figure as a file; the drawing for the page."""
     with replacing(path) as temporary:
         save_figure(figure, temporary, "png", dpi=120)
-    return base64.b64encode(path.read_bytes()).decode("ascii")
+    return inline_svg(figure, path.stem)
 
 
 def _texts(

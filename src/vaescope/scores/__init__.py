@@ -1,5 +1,6 @@
 """Scores: one record for every number that is logged; no torch."""
 
+from vaescope.scores.groups import GROUPS, YOUR_OWN, group_of
 from vaescope.scores.information import INFORMATION
 from vaescope.scores.lookup import (
     CHIEF_SCORES,

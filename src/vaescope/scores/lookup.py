@@ -77,6 +77,9 @@ RECORDS = {**PANEL_SCORES, **LOGGED, **{score.name: score for score in TRAINING}
 
 OURS = frozenset({*RECORDS, *FAMILIES})
 
+_CAPITALS = ("CKA", "DCI", "IMA", "IRS", "JEMMIG", "KL", "MCC", "MIG", "MMD", "PCA", "RMIG", "SAP")
+_SHORT_FORMS = {name.lower(): name for name in (*_CAPITALS, "UDR", "VAE", "DtO")} | {"r2": "R²"}
+
 
 def add_score(score: Score) -> None:
     """Make a score of the user's one of the panel: found by its name, as ours are, from now on.
@@ -134,9 +137,15 @@ def direction_of(key: str) -> str | None:
 
 
 def heading(key: str) -> str:
-    """A column's heading: ``test/dto_active`` -> ``DtO, active latents``."""
+    """A score as people read it: its symbol, or the words of its name.
+
+    Example:
+        >>> heading("test/dto_active"), heading("test/dci_completeness")
+        ('DtO, active latents', 'DCI completeness')
+    """
     record = record_of(key)
-    return (record and record.symbol) or name_of(key).replace("_", " ")
+    words = (_SHORT_FORMS.get(word, word) for word in name_of(key).split("_"))
+    return (record and record.symbol) or " ".join(words)
 
 
 def chief_keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:

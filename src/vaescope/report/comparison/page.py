@@ -196,7 +196,7 @@ def _page(
             f"{line['runs']}: MIG and {line['name']} correlate with {shown(line['r'], line['n'])}."
             for line in content["correlations"]
         ],
-        "scatter": inline_svg(figure) if figure else None,
+        "scatter": inline_svg(figure, "MIG against distance to orthogonality") if figure else None,
         "effects": effects(groups, scores),
         "curves": charts,
         "curves_note": curves_note,

@@ -1,6 +1,5 @@
-"""Pictures and plots of a data set, as png files in text."""
+"""Pictures of a data set, as png files in text, and plots."""
 
-import io
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -16,12 +14,9 @@ from vaescope.data.factors import Factors
 from vaescope.escaping import for_figure
 from vaescope.report.data.factor_traversals import Traversal
 from vaescope.report.data.numbers import NUISANCE, FactorDistance, PixelStatistics
-from vaescope.report.figures import drawable
-from vaescope.report.html.render import png_uri, save_figure
+from vaescope.report.figures import sheet_png
+from vaescope.report.html.render import png_uri
 
-_GAP = 2
-_GAP_LEVEL = 225
-_REPLACED = (208, 73, 55)
 _MAPS = {"circular": "twilight_shifted", "categorical": "tab10"}
 _NUM_DIMENSIONS, _NUM_POINTS, _NUM_ENTRIES = 5, 2000, 8
 _COLOURS = (("tab:red", "red"), ("tab:green", "green"), ("tab:blue", "blue"))
@@ -37,30 +32,7 @@ def picture_grid(images: Tensor, replaced: np.ndarray | None = None) -> str:
     Returns:
         A data URI.
     """
-    factor = math.ceil(64 / max(images.shape[-2:]))
-    images = drawable(images)
-    num_rows, num_columns, _, height, width = images.shape
-    images = images.expand(-1, -1, 3, -1, -1)
-    pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 1, 3, 4, 2).numpy()
-    pixels = pixels.repeat(factor, axis=2).repeat(factor, axis=3)
-    if replaced is not None:  # a red edge inside
-        edge = np.ones(pixels.shape[2:4], dtype=bool)
-        edge[_GAP:-_GAP, _GAP:-_GAP] = False
-        pixels[replaced[:, :, None, None] & edge] = _REPLACED
-    tall, wide = height * factor + _GAP, width * factor + _GAP
-    sheet = np.full((num_rows, num_columns, tall, wide, 3), _GAP_LEVEL, dtype=np.uint8)
-    sheet[:, :, :-_GAP, :-_GAP] = pixels
-    bitmap = sheet.transpose(0, 2, 1, 3, 4).reshape(num_rows * tall, num_columns * wide, 3)
-    file = io.BytesIO()
-    imsave(file, bitmap[:-_GAP, :-_GAP], format="png")
-    return png_uri(file.getvalue())
-
-
-def plot(figure: Figure) -> str:
-    """A figure as a data URI."""
-    file = io.BytesIO()
-    save_figure(figure, file, "png")
-    return png_uri(file.getvalue())
+    return png_uri(sheet_png(images, math.ceil(64 / max(images.shape[-2:])), replaced))
 
 
 def moments_figure(statistics: PixelStatistics) -> Figure:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from markupsafe import Markup
 
 from vaescope.data.datamodule import FactorDataModule
 from vaescope.files import write_json, write_text
@@ -27,7 +28,7 @@ from vaescope.report.data.numbers import (
     factor_lines,
     pixel_statistics,
 )
-from vaescope.report.html.render import rendered
+from vaescope.report.html.render import inline_svg, rendered
 from vaescope.run_folder.environment_file import environment
 from vaescope.streams import stream
 
@@ -67,10 +68,11 @@ def write_data_page(
     }
     write_json(folder / "data.json", numbers)
     found = numbers["dependence"]
+    joint = figures.joint_figure(found, dataset.factors) if found else None
     content = {
         **numbers,
         **_pictures(module, lookup, plain, statistics, distances),
-        "joint": figures.plot(figures.joint_figure(found, dataset.factors)) if found else None,
+        "joint": inline_svg(joint, "joint frequency of two factors") if joint else None,
         **_view(module),
         "about": dataset.about(),
         "summary": summary(distances, statistics.random_pair),
@@ -121,7 +123,7 @@ def _pictures(
     statistics: PixelStatistics,
     distances: Mapping[str, FactorDistance],
 ) -> dict[str, Any]:
-    """All that is drawn, as data URIs."""
+    """All that is drawn: pictures as data URIs, plots as SVG."""
     dataset, seed = module.dataset, plain["seed"]
     bases = chosen_rows(len(dataset), _NUM_BASES, seed, "bases")
     made = [*traverse_factors(lookup, bases), nuisance_traversal(lookup, bases)]
@@ -134,9 +136,17 @@ def _pictures(
         "traversals": [_shown_traversal(lookup, t) for t in made if t is not None],
         "samples": _samples(lookup, plain["num_images"]) if is_image else None,
         "scatters": [] if is_image else _scatters(lookup),
-        "moments": figures.plot(figures.moments_figure(statistics)) if is_image else None,
-        "histogram": figures.plot(figures.histogram_figure(statistics)) if is_image else None,
-        "distance": figures.plot(drawn) if drawn else None,
+        **(_of_pixels(statistics) if is_image else {}),
+        "distance": inline_svg(drawn, "distance of images by factor") if drawn else None,
+    }
+
+
+def _of_pixels(statistics: PixelStatistics) -> dict[str, Any]:
+    """Moments of each pixel and the histogram of all, drawn."""
+    moments, histogram = figures.moments_figure(statistics), figures.histogram_figure(statistics)
+    return {
+        "moments": inline_svg(moments, "mean and standard deviation of each pixel"),
+        "histogram": inline_svg(histogram, "histogram of pixel values"),
     }
 
 
@@ -148,7 +158,7 @@ def _shown_traversal(lookup: Lookup, traversal: Traversal) -> dict[str, Any]:
     if is_image:
         picture = figures.picture_grid(traversal.images, replaced)
     else:
-        picture = figures.plot(figures.traversal_figure(traversal))
+        picture = inline_svg(figures.traversal_figure(traversal), f"along {traversal.name}")
     notes = []
     if replaced is not None and replaced.any():
         notes.append(
@@ -175,7 +185,7 @@ def _samples(lookup: Lookup, count: int) -> str:
     return figures.picture_grid(filled.unflatten(0, (-1, columns)))
 
 
-def _scatters(lookup: Lookup) -> list[str]:
+def _scatters(lookup: Lookup) -> list[Markup]:
     """Scatter matrices of vectors, coloured by each factor, by the class, or by nothing."""
     dataset = lookup.dataset
     rows = chosen_rows(len(dataset), 2000, lookup.seed, "scatter")
@@ -187,7 +197,9 @@ def _scatters(lookup: Lookup) -> list[str]:
     if not colours and dataset.labels is not None:
         colours = [("class", "categorical", dataset.labels[rows].numpy())]
     return [
-        figures.plot(figures.scatter_figure(vectors, colour, f"coloured by {name}", kind))
+        inline_svg(
+            figures.scatter_figure(vectors, colour, f"coloured by {name}", kind), "scatter matrix"
+        )
         for name, kind, colour in colours or [("nothing", "", None)]
     ]
 
@@ -199,6 +211,6 @@ def _view(module: FactorDataModule) -> dict[str, Any]:
     batch = module.dataset.gather(module.epoch_batches().plan(0))
     images, captions = tuples(batch, module.dataset.factors, _NUM_TUPLES)
     if images.ndim == 3:
-        return {"joined": figures.plot(figures.tuples_figure(images))}
+        return {"joined": inline_svg(figures.tuples_figure(images), "what belongs together")}
     pictures = [figures.picture_grid(row[None]) for row in images]
     return {"tuples": list(zip(pictures, captions, strict=True))}

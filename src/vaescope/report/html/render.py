@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from vaescope.escaping import for_markdown, markdown_code, printable
+
+_MOST_POINTS = 300  # of a scatter that is drawn one by one; more are a bitmap inside the drawing
 
 
 def rendered(
@@ -47,10 +51,14 @@ def _raw(pages: Environment, name: str) -> str:
 
 
 def save_figure(figure: Figure, file: IO[Any] | Path, form: str, dpi: int = 130) -> None:
-    """Draw a figure; signs that the font lacks, as in names of factors, become boxes in silence."""
-    with warnings.catch_warnings():
+    """Draw a figure; signs that the font lacks, as in names of factors, become boxes in silence.
+
+    Equal figures give equal files, SVG among them.
+    """
+    undated: dict[str, Any] | None = {"Date": None} if form == "svg" else None
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "vaescope"}):
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(file, format=form, dpi=dpi)
+        figure.savefig(file, format=form, dpi=dpi, metadata=undated)
 
 
 def png_uri(content: bytes) -> str:
@@ -58,12 +66,23 @@ def png_uri(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
-def inline_svg(figure: Figure) -> Markup:
-    """A figure as SVG for a page; its ground is the page's, and what is black the page's ink."""
-    for patch in (figure.patch, *(axis.patch for axis in figure.axes)):
+def inline_svg(figure: Figure, about: str = "") -> Markup:
+    """A figure as SVG for a page; its ground is the page's, and what is black the page's ink.
+
+    Args:
+        figure: is changed by it: to keep it as a file, too, save that first.
+        about: what it shows, for those who cannot see it.
+    """
+    axes = figure.axes
+    for patch in (figure.patch, *(p.patch for p in figure.subfigs), *(a.patch for a in axes)):
         patch.set_alpha(0)
+    for points in (points for axis in axes for points in axis.collections):
+        points.set_rasterized(np.asarray(points.get_offsets()).shape[0] > _MOST_POINTS)
+    for legend in filter(None, (axis.get_legend() for axis in axes)):
+        legend.get_frame().set_alpha(0)
     text = io.StringIO()
     save_figure(figure, text, "svg")
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :].replace("<svg ", '<svg class="plot" ', 1)
+    head = Markup('<svg class="plot" role="img" aria-label="{}" ').format(about)
+    svg = svg[svg.index("<svg") :].replace("<svg ", head, 1)
     return Markup(svg.replace("#000000", "currentColor"))

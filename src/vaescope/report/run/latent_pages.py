@@ -1,6 +1,6 @@
-"""What a run's page shows of its latents: heat maps, and the decoder that runs in the page."""
+"""What a run's page shows of its latents: heat maps, traversals, and the live decoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,11 @@ from vaescope.escaping import printable
 from vaescope.report.run.latent_meanings import heat_rows, latent_name
 from vaescope.run_folder.decoder_file import read_decoder
 from vaescope.run_folder.latents_file import Latents
+from vaescope.run_folder.pictures_file import Pictures, Strip
 
 _NEEDED = {"shape", "sliders", "reach", "codes", "directions", "stretches", "images"}
+_FORMS = ({"layers", "weights", "scales"}, {"starts", "values", "error"})
+_NAMED = 6  # latents whose change is told
 
 
 def heat_maps(found: Latents | None, several: bool) -> dict[str, Any] | None:
@@ -28,7 +31,7 @@ def heat_maps(found: Latents | None, several: bool) -> dict[str, Any] | None:
     if used and used[0].sigma is None:
         by = "the one that varies most first"
     about_factors = (
-        "Left: how much a latent knows of each factor, in percent: 0 no more than of shuffled "
+        "First: how much a latent knows of each factor, in percent: 0 no more than of shuffled "
         "ones, 100 as a latent that is equal to the factor (information in 20 bins of equal "
         f"width, over {found.num_samples:,} images of the {found.split} part). Then: "
         if found.factors
@@ -45,35 +48,91 @@ def heat_maps(found: Latents | None, several: bool) -> dict[str, Any] | None:
     }
 
 
-def live_decoder(folder: Path, found: Latents | None) -> dict[str, Any] | None:
+def picture_strips(
+    found: Pictures | None, latents: Latents | None, several: bool
+) -> dict[str, Any] | None:
+    """Traversals, named as in the heat map, and reconstructions; None without ``pictures.json``."""
+    if found is None:
+        return None
+    which = f"Seed {latents.seed}. " if several and latents else ""
+    off = {each.number for each in latents.latents if not each.is_used} if latents else set()
+    names = _names(latents)
+    rows = [(names.get(s.latent, f"z{s.latent}"), s) for s in found.strips]
+    low, high = _signed(found.values[0]), _signed(found.values[-1])
+    return {
+        "note": f"{which}The first held-out image; in each row one latent takes the values above, "
+        f"from {low} to {high}, the others stay as encoded. {_changes(found.strips, off)}",
+        "columns": [_signed(value) for value in found.values],
+        "shown": [(name, strip.picture) for name, strip in rows if strip.latent not in off],
+        "folded": [(name, strip.picture) for name, strip in rows if strip.latent in off],
+        "given": found.given,
+        "rebuilt": found.rebuilt,
+        "rebuilt_note": f"{which}{len(found.errors)} held-out images, and what the decoder makes "
+        f"of their codes: off by {min(found.errors):.2g} to {max(found.errors):.2g}, root mean "
+        "square over the pixels from 0 to 1.",
+        "count": len(found.errors),
+    }
+
+
+def _changes(strips: Sequence[Strip], off: Container[int]) -> str:
+    """How far the ends of the rows are apart; of latents that are switched off, at most."""
+    moving = sorted((s for s in strips if s.latent not in off), key=lambda strip: -strip.change)
+    still = [strip.change for strip in strips if strip.latent in off]
+    told = [f"z{strip.latent} {strip.change:.2g}" for strip in moving[:_NAMED]]
+    told += [f"{len(moving) - _NAMED} more less"] if len(moving) > _NAMED else []
+    told += [f"those switched off at most {max(still):.2g}"] if still else []
+    return f"Pixels differ from end to end by (root mean square): {', '.join(told)}."
+
+
+def _signed(value: float) -> str:
+    return f"{value + 0.0:g}".replace("-", "−")  # of −0 as of 0
+
+
+def _names(found: Latents | None) -> dict[int, str]:
+    return {each.number: latent_name(found, each) for each in found.latents} if found else {}
+
+
+def live_decoder(folder: Path, found: Latents | None, several: bool) -> dict[str, Any] | None:
     """What the script of the page is given, and a note; None of a run that left no decoder."""
     content = read_decoder(folder)
-    if content is None or not content.keys() >= _NEEDED:
+    if content is None or not any(content.keys() >= {*_NEEDED, *form} for form in _FORMS):
         return None
-    names = [f"z{j}" for j in range(len(content["reach"]))]
-    for each in found.latents if found else ():
-        if each.number < len(names) and found:
-            names[each.number] = printable(latent_name(found, each))
-    return {"note": _note(content), "data": {**content, "names": names}}
+    names = _names(found)
+    told = [printable(names.get(j, f"z{j}")) for j in range(len(content["reach"]))]
+    note = _runs_here(content) if "layers" in content else _decoded_before(content)
+    if several and found:
+        note = f"The model of seed {found.seed}. {note}"
+    return {"note": note, "data": {**content, "names": told}}
 
 
-def _note(content: Mapping[str, Any]) -> str:
-    images: Sequence[Any] = content["images"]
-    band = (
-        " The orange line under a slider is ±2 σ of the image's posterior."
-        if content.get("sigmas")
-        else ""
-    )
-    if "layers" not in content:
-        return (
-            "One slider a latent; this network is too large or too unusual to run in a page, so "
-            f"its images were decoded beforehand, one latent moved at a time.{band} Angles: "
-            "between a local principal direction of the decoder and the nearest latent axis."
-        )
+def _runs_here(content: Mapping[str, Any]) -> str:
     return (
-        "One slider a latent; the decoder runs in this page, in 16-bit weights. Start from any of "
-        f"{len(images)} images that training has not seen.{band} Beside: the local principal "
-        "directions of the decoder at that image, the strongest first, with the angle to the "
-        "nearest latent axis; + and − go a quarter of a unit along one, and the orange arrows at "
-        "the sliders show its parts along the latents."
+        "One slider a latent, all at once; the decoder itself runs in this page, its weights in 16 "
+        f"bits. Start from any of {len(content['images'])} images that training has not seen."
+        f"{_band(content)} Beside: the local principal directions of the decoder where the sliders "
+        "stand, with the angle to the nearest latent axis; + and − go a quarter of a unit along "
+        "one, and the orange arrows at the sliders show its parts along the latents. At 0° the "
+        "latents are the principal directions."
     )
+
+
+def _decoded_before(content: Mapping[str, Any]) -> str:
+    count, values = len(content["starts"]), content["values"]
+    error = content["error"]
+    which = f"any of {count} images" if count > 1 else "one image"
+    return (
+        "This decoder is too large or too unusual to run in a page. Its images were decoded "
+        f"beforehand: from {which} that training has not seen, one latent moved at a time, to "
+        f"{len(values)} values from {_signed(values[0])} to {_signed(values[-1])}; such images are "
+        "exact. Of several latents the page adds the changes of each, which is no image of the "
+        f"decoder: off by {error:g} (root mean square over the pixels from 0 to 1) where all go to "
+        f"another image's code.{_band(content)} Angles: between a local principal direction of the "
+        "decoder at the image's own code and the nearest latent axis."
+    )
+
+
+def _band(content: Mapping[str, Any]) -> str:
+    """What the line under a slider is, where there is one."""
+    if not content.get("sigmas"):
+        return ""
+    return " The orange line under a slider is ±2 σ of the image's posterior."

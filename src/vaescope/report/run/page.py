@@ -9,16 +9,17 @@ from vaescope.files import write_text
 from vaescope.report.html.render import png_uri, rendered
 from vaescope.report.run.cards import Card, cards_of, numbers_by_name
 from vaescope.report.run.latent_meanings import factors_found
-from vaescope.report.run.latent_pages import heat_maps, live_decoder
+from vaescope.report.run.latent_pages import heat_maps, live_decoder, picture_strips
 from vaescope.report.run.origin import Origin
-from vaescope.report.run.score_tables import panel_lines, score_lines
+from vaescope.report.run.score_tables import score_groups, scores_note
 from vaescope.report.run.series import Series, read_series
 from vaescope.report.run.training_curves import curves
 from vaescope.run_folder.contents import REPORT
 from vaescope.run_folder.latents_file import Latents, read_latents
+from vaescope.run_folder.pictures_file import read_pictures
 from vaescope.run_folder.scores import fingerprint, read_scores
 from vaescope.run_folder.training_factors import varying_factors
-from vaescope.scores import chief_keys, over_pruned_share, over_pruning_note
+from vaescope.scores import chief_keys, heading, over_pruned_share, over_pruning_note
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -35,37 +36,38 @@ def write_report(folder: Path, origin: Origin | None = None) -> Path:
     """Write ``report.html`` from what a run or an evaluation has left in its folder.
 
     Args:
-        folder: with ``scores.json``; ``metrics.csv``, the figures, ``latents.json`` and
-            ``decoder.json`` are shown if they are there.
+        folder: with ``scores.json``; ``metrics.csv``, the figures, ``latents.json``,
+            ``pictures.json`` and ``decoder.json`` are shown if they are there.
         origin: where the numbers come from; None: as the folder of a run says.
     """
     mark, scores = fingerprint(folder), read_scores(folder)
     rows, series, latents = scores.rows, read_series(folder), read_latents(folder)
+    pictures = read_pictures(folder)
     origin = origin or Origin.of_run(folder, rows[0]["step"])
+    chief, further = score_groups(rows, origin.published)
     content = {
         "title": folder.name,
         "mark": mark,
         "heading": _heading(rows[0], scores.about),
         "row": rows[0],
         "rows": rows,
-        "chief": chief_keys(rows),
+        "columns": [(heading(key), key) for key in chief_keys(rows)],
         "about": scores.about,
         "sentence": _sentence(rows, scores.about, origin),
         "summary": " ".join(filter(None, [_summary(rows), factors_found(latents)])),
         "over_pruning": over_pruning_note(rows),
         "over_pruned": [over_pruned_share([row]) for row in rows],
         "latents": heat_maps(latents, several=len(rows) > 1),
-        "live": live_decoder(folder, latents),
+        "pictures": picture_strips(pictures, latents, several=len(rows) > 1),
+        "live": live_decoder(folder, latents, several=len(rows) > 1),
         "cards": _cards(folder, rows, origin.num_latents, series, latents),
         "published": origin.published,
-        "scores": score_lines(rows, origin.published),
-        "panel": panel_lines(rows),
+        "scores_note": scores_note(rows),
+        "scores": chief,
+        "further": further,
+        "number_of_further": sum(len(group.lines) for group in further),
         "curves": curves(series),
-        "figures": [
-            (name, png_uri(path.read_bytes()) if path.is_file() else None)
-            for name in _FIGURES
-            for path in [folder / f"{name}.png"]
-        ],
+        "figures": [] if pictures else _figures(folder),
         "commands": origin.commands,
         "config": origin.config,
         "environment": origin.environment,
@@ -73,6 +75,12 @@ def write_report(folder: Path, origin: Origin | None = None) -> Path:
     path = folder / REPORT
     write_text(path, rendered("report.html", content))
     return path
+
+
+def _figures(folder: Path) -> list[tuple[str, str]]:
+    """Those of vectors, and of runs of an earlier version."""
+    files = {name: folder / f"{name}.png" for name in _FIGURES}
+    return [(name, png_uri(path.read_bytes())) for name, path in files.items() if path.is_file()]
 
 
 def is_reported(folder: Path) -> bool:

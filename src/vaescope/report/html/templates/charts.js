@@ -1,7 +1,21 @@
 "use strict";
 // Values of a chart's lines at the step under the pointer, or at one chosen by arrow keys.
+// On a phone the labels at the right make room for a legend below.
+const narrow = window.matchMedia("(max-width: 42rem)");
 for (const svg of document.querySelectorAll("svg[data-chart]")) {
-  const chart = JSON.parse(svg.dataset.chart), [left, right, whole] = chart.frame, [low, high] = chart.ends;
+  const chart = JSON.parse(svg.dataset.chart), [left, right] = chart.frame, [low, high] = chart.ends;
+  const named = [...svg.querySelectorAll(".name")].map((label) => [label.getAttribute("class"), label.textContent]);
+  const legend = document.createElement("ul");
+  let whole = chart.frame[2];
+  legend.className = "legend";
+  legend.append(...named.map(([kind, text]) => Object.assign(document.createElement("li"), { className: kind, textContent: text })));
+  svg.parentNode.append(legend);
+  function fit() {
+    whole = narrow.matches ? right + 8 : chart.frame[2];
+    svg.setAttribute("viewBox", `0 0 ${whole} ${svg.viewBox.baseVal.height}`);
+  }
+  narrow.addEventListener("change", fit);
+  fit();
   const steps = [...new Set(chart.lines.flatMap((line) => line.steps))].sort((a, b) => a - b);
   const rule = svg.querySelector(".rule"), box = document.createElement("div");
   box.className = "values";

@@ -1,16 +1,15 @@
 "use strict";
 // A decoder of plain layers (vaescope.networks.layers_as_data) for one code at a time.
 
-// Weights from base64 of 16-bit floats, the low byte first.
-function weightsOf(text) {
-  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-  const halves = new Uint16Array(bytes.buffer);
-  const weights = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) {
-    const exponent = (halves[i] >> 10) & 31, fraction = halves[i] & 1023;
-    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
-    weights[i] = halves[i] >> 15 ? -size : size;
-  }
+function bytesOf(text) {
+  return Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer;
+}
+
+// Weights from whole numbers of 16 bits and a scale for each 64 of them, the low byte first.
+function weightsOf(packed) {
+  const whole = new Int16Array(bytesOf(packed.weights)), scales = new Float32Array(bytesOf(packed.scales));
+  const weights = new Float32Array(whole.length);
+  for (let i = 0; i < whole.length; i++) weights[i] = whole[i] * scales[i >> 6];
   return weights;
 }
 
@@ -154,4 +153,32 @@ function run(layers, w, x) {
 // The expected image of a code: its values, and its shape [C, H, W].
 function decode(layers, weights, code) {
   return run(layers, weights, { values: Float32Array.from(code), shape: [code.length] });
+}
+
+// How the expected image changes per unit of one latent: a column of the Jacobian, by differences.
+function columnAt(layers, weights, code, latent, image) {
+  const step = 4e-3, moved = code.slice();
+  moved[latent] += step;
+  return decode(layers, weights, moved).values.map((value, i) => (value - image[i]) / step);
+}
+
+// Right singular vectors of a matrix given by its columns, each with its singular value, the largest first.
+function singularVectors(columns) {
+  const product = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
+  const gram = columns.map((x) => columns.map((y) => product(x, y))), size = gram.length;
+  const vectors = gram.map((_, i) => gram.map((_, j) => Number(i === j)));
+  const turn = (rows, p, q, c, s) => rows.forEach((row) => { [row[p], row[q]] = [c * row[p] - s * row[q], s * row[p] + c * row[q]]; });
+  for (let sweep = 0; sweep < 12; sweep++)  // Jacobi's rotations; they converge quadratically
+    for (let p = 0; p < size; p++)
+      for (let q = p + 1; q < size; q++) {
+        if (Math.abs(gram[p][q]) <= 1e-12 * Math.sqrt(Math.max(0, gram[p][p] * gram[q][q]))) continue;
+        const ratio = (gram[q][q] - gram[p][p]) / (2 * gram[p][q]);
+        const tangent = (ratio < 0 ? -1 : 1) / (Math.abs(ratio) + Math.hypot(ratio, 1));
+        const c = 1 / Math.hypot(tangent, 1), s = tangent * c, [x, y] = [gram[p], gram[q]];
+        [gram[p], gram[q]] = [x.map((value, i) => c * value - s * y[i]), x.map((value, i) => s * value + c * y[i])];
+        turn(gram, p, q, c, s);
+        turn(vectors, p, q, c, s);
+      }
+  return gram.map((row, k) => ({ value: Math.sqrt(Math.max(0, row[k])), vector: vectors.map((entries) => entries[k]) }))
+    .sort((a, b) => b.value - a.value);
 }

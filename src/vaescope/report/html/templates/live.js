@@ -4,9 +4,10 @@
   const live = JSON.parse(document.getElementById("live-data").textContent);
   const root = document.getElementById("live");
   const [channels, height, width] = live.shape;
-  const weights = live.weights ? weightsOf(live.weights) : null;
-  const STEP = 0.25, PNG = "data:image/png;base64,";
-  let image = 0, code = live.codes[0].slice(), direction = 0, waiting = false;
+  const weights = live.weights ? weightsOf(live) : null;
+  const STEP = 0.25, SETTLED = 150, PNG = "data:image/png;base64,";  // SETTLED: milliseconds
+  let image = 0, code = live.codes[0].slice(), direction = 0, waiting = false, changes = 0;
+  let local = [];  // principal directions at the code, each a vector over all latents and what it does
 
   function made(tag, attributes, ...children) {
     const svg = ["svg", "line", "path", "circle"].includes(tag);
@@ -38,53 +39,66 @@
     waiting = true;
     setTimeout(() => {  // once for all that happens meanwhile
       waiting = false;
-      if (weights) {
-        const start = performance.now();
-        paint(decode(live.layers, weights, code).values);
-        told.textContent = `decoded here, in ${Math.round(performance.now() - start)} ms`;
-      } else cut();
+      if (!weights) return sum();
+      const start = performance.now(), { values } = decode(live.layers, weights, code);
+      paint(values);
+      told.textContent = `decoded here, in ${Math.round(performance.now() - start)} ms`;
+      turn(values);
     }, 0);
   }
 
-  // a network that does not run here: images that were decoded beforehand
-  const sheet = live.sprites ? new Image() : null;
-  function cut() {
-    if (!sheet.complete) return;
-    const moved = live.sliders.findIndex((j) => code[j] !== live.codes[0][j]);
-    const row = Math.max(0, moved), j = live.sliders[row];
-    const nearest = (best, value, k) => (Math.abs(value - code[j]) < Math.abs(live.values[best] - code[j]) ? k : best);
-    const column = live.values.reduce(nearest, 0);
-    const wide = sheet.width / live.values.length, tall = sheet.height / live.sliders.length;
-    canvas.getContext("2d").drawImage(sheet, column * wide, row * tall, wide, tall, 0, 0, canvas.width, canvas.height);
-    told.textContent = `decoded beforehand: z${j} = ${live.values[column].toFixed(1)}, the others as encoded`;
+  // a network that does not run here: images decoded beforehand, of several latents the sum of their changes
+  const sheets = (live.starts || []).map(() => null);
+  async function pixelsOf(content) {
+    const picture = new Image();
+    picture.src = PNG + content;
+    await picture.decode();
+    const context = made("canvas", { width: picture.width, height: picture.height }).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(0, 0, picture.width, picture.height);
   }
-  if (sheet) {
-    sheet.onload = show;
-    sheet.src = PNG + live.sprites;
+  async function sum() {
+    const number = image, start = live.starts[number];
+    sheets[number] ??= await Promise.all([pixelsOf(start.plain), pixelsOf(start.moved)]);
+    if (number !== image) return;
+    const [plain, sheet] = sheets[number], wide = plain.width, tall = plain.height;
+    const pixels = Float32Array.from(plain.data), moved = live.sliders.filter((j) => code[j] !== live.codes[number][j]);
+    for (const j of moved) {
+      const across = nearest(code[j]) * wide, down = live.sliders.indexOf(j) * tall;
+      for (let r = 0; r < tall; r++)
+        for (let k = 0; k < 4 * wide; k++)
+          pixels[4 * r * wide + k] += sheet.data[4 * ((down + r) * sheet.width + across) + k] - plain.data[4 * r * wide + k];
+    }
+    canvas.getContext("2d").putImageData(new ImageData(Uint8ClampedArray.from(pixels), wide, tall), 0, 0);
+    told.textContent = moved.length > 1 ? `the sum of ${moved.length} changes that were decoded beforehand, one by one`
+      : moved.length ? `decoded beforehand: z${moved[0]} = ${code[moved[0]].toFixed(1)}, the others as encoded`
+      : "decoded beforehand: the image's code";
+  }
+  function nearest(value) {
+    return live.values.reduce((best, each, k) => (Math.abs(each - value) < Math.abs(live.values[best] - value) ? k : best), 0);
   }
 
   // sliders ----------------------------------------------------------------------------------
   function slider(j) {
-    const reach = live.reach[j];
+    const reach = live.reach[j], step = weights ? reach / 30 : (2 * reach) / (live.values.length - 1);
     const input = made("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": live.names[j] });
     const number = made("output", {}), band = made("i", {}), arrow = made("svg", { viewBox: "-30 -7 60 14", width: 60, height: 14, "aria-hidden": "true" });
     input.addEventListener("input", () => {
-      if (!weights) code = live.codes[0].slice();
-      code[j] = Number(input.value);
+      code[j] = weights ? Number(input.value) : live.values[nearest(Number(input.value))];
       show();
     });
     input.addEventListener("keydown", (event) => {
       const sign = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       if (!sign) return;
       event.preventDefault();
-      input.value = Number(input.value) + (sign * reach) / 30;
+      input.value = Number(input.value) + sign * step;
       input.dispatchEvent(new Event("input"));
     });
     return {
       node: made("div", { class: "slider" }, made("label", {}, live.names[j]), made("div", { class: "track" }, band, input), number, arrow),
       place(value) {
         input.value = value;
-        number.textContent = value.toFixed(2);
+        number.textContent = value.toFixed(2).replace("-", "−");
       },
       mark() {  // where the posterior of the image lies, two standard deviations to each side
         if (!live.sigmas) return;
@@ -94,7 +108,7 @@
         band.style.width = `${Math.max(1, share(middle + spread) - share(middle - spread))}%`;
       },
       point() {
-        const part = 26 * live.directions[image][direction][j], head = 4 * Math.sign(part);
+        const part = 26 * local[direction].vector[j], head = 4 * Math.sign(part);
         arrow.replaceChildren(made("line", { x1: 0, x2: 0, y1: -7, y2: 7, class: "axis" }));
         if (Math.abs(part) > 1.5) arrow.append(made("path", { class: "arrow", d: `M0 0H${part}m${-head} -3l${head} 3l${-head} 3` }));
       },
@@ -103,6 +117,35 @@
   const sliders = live.sliders.map(slider);
 
   // local principal directions -----------------------------------------------------------------
+  const where = made("p", {}), panel = made("div", { class: "directions" }, where);
+
+  function have(found, text) {
+    local = found;
+    where.textContent = text;
+    panel.classList.remove("outdated");
+    directions.forEach((each) => each.draw());
+    sliders.forEach((each) => each.point());
+  }
+  // Those of the decoder at the code, a decode at a time once the code stands still, so that the page stays quick.
+  function turn(values) {
+    const mine = ++changes, at = code.slice(), columns = [];
+    if (at.every((value, j) => value === live.codes[image][j])) return have(atImage(), "At the image's code, the strongest first:");
+    panel.classList.add("outdated");
+    function next() {
+      if (mine !== changes) return;
+      columns.push(columnAt(live.layers, weights, at, live.sliders[columns.length], values));
+      if (columns.length < live.sliders.length) { setTimeout(next, 0); return; }
+      have(singularVectors(columns).map(({ value, vector }) => {
+        const largest = vector.reduce((best, entry) => (Math.abs(entry) > Math.abs(best) ? entry : best), 0), spread = at.map(() => 0);
+        live.sliders.forEach((j, i) => { spread[j] = vector[i] * (Math.sign(largest) || 1); });
+        return { value, vector: spread };
+      }), "At this code, the strongest first:");
+    }
+    setTimeout(next, SETTLED);
+  }
+  function atImage() {
+    return live.directions[image].map((vector, k) => ({ vector, value: live.stretches[image][k] }));
+  }
   function along(k) {
     const minus = made("button", { type: "button", "aria-label": `a step back along direction ${k + 1}` }, "−");
     const plus = made("button", { type: "button", "aria-label": `a step along direction ${k + 1}` }, "+");
@@ -114,7 +157,7 @@
     };
     const step = (sign) => () => {
       choose();
-      code = code.map((value, j) => value + sign * STEP * live.directions[image][k][j]);
+      code = code.map((value, j) => value + sign * STEP * local[k].vector[j]);
       show();
     };
     minus.addEventListener("click", step(-1));
@@ -126,31 +169,33 @@
     return {
       node, choose,
       draw() {
-        const parts = live.directions[image][k].map(Math.abs), j = parts.indexOf(Math.max(...parts));
+        const parts = local[k].vector.map(Math.abs), j = parts.indexOf(Math.max(...parts));
         const angle = Math.acos(Math.min(1, parts[j])), x = 34 * Math.cos(angle), y = -34 * Math.sin(angle);
         drawing.replaceChildren(
           made("line", { x1: 0, y1: 0, x2: 36, y2: 0, class: "axis" }),
           made("path", { d: `M14 0A14 14 0 0 0 ${14 * Math.cos(angle)} ${-14 * Math.sin(angle)}`, class: "arc" }),
           made("line", { x1: 0, y1: 0, x2: x, y2: y, class: "arrow" }), made("circle", { cx: x, cy: y, r: 2.5, class: "head" }));
         text.textContent = `${k + 1}: ${Math.round((180 * angle) / Math.PI)}° from z${j}`;
-        node.title = `Along this direction the image changes by ${live.stretches[image][k].toPrecision(3)} per unit`;
+        node.title = `Along this direction the image changes by ${local[k].value.toPrecision(3)} per unit`;
       },
     };
   }
   const directions = live.directions[0].map((_, k) => along(k));
+  panel.append(...directions.map((each) => each.node));
 
   // images to start from -----------------------------------------------------------------------
   function start(number) {
-    image = weights ? number : 0;
+    image = number;
     code = live.codes[image].slice();
     given.src = PNG + live.images[image];
     thumbnails.forEach((node, i) => node.setAttribute("aria-pressed", String(i === image)));
     sliders.forEach((each) => each.mark());
-    directions.forEach((each) => each.draw());
+    changes++;
+    have(atImage(), "At the image's code, the strongest first:");
     directions[0].choose();
     show();
   }
-  const thumbnails = (weights ? live.images : live.images.slice(0, 1)).map((content, number) => {
+  const thumbnails = live.images.slice(0, weights ? live.images.length : live.starts.length).map((content, number) => {
     const picture = made("img", { class: "pixels", alt: "" });
     picture.src = PNG + content;
     const node = made("button", { type: "button", "aria-label": `start from image ${number + 1}` }, picture);
@@ -164,7 +209,6 @@
     made("div", { class: "seen" },
       made("div", { class: "pair" }, made("figure", {}, given, made("figcaption", {}, "given")), made("figure", {}, canvas, told)),
       made("div", { class: "thumbnails" }, ...thumbnails), back),
-    made("div", { class: "sliders" }, ...sliders.map((each) => each.node)),
-    made("div", { class: "directions" }, ...directions.map((each) => each.node)));
+    made("div", { class: "sliders" }, ...sliders.map((each) => each.node)), panel);
   start(0);
 })();
