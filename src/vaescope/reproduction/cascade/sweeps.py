@@ -18,6 +18,7 @@ IMAGES = 10_000
 # E sigma^2 < 0.8; theory has it cross that line at 0.8 of its threshold, ahead of the point itself,
 # near which nothing moves in finite time.
 DEAD = 0.2
+SETTLED = 0.7  # of the lowest threshold: where a model has turned to its axes, and none is dead yet
 BEGINNING = 0.05  # of a run, in which a model has not yet come to its first beta
 
 
@@ -28,13 +29,13 @@ class Sweep:
     Attributes:
         betas: weight of the KL at each evaluation [T], rising (of a run downward: reversed).
         shares: what share of each latent is signal there [S, T, D].
-        predicted: beta at which each latent of S seeds dies, predicted at the lowest beta [S, D].
+        predictions: the beta at which each latent dies, as the statistic says it then [S, T, D].
         eigenvalues: of the data's covariance, the largest first [X].
     """
 
     betas: np.ndarray
     shares: np.ndarray
-    predicted: np.ndarray
+    predictions: np.ndarray
     eigenvalues: np.ndarray
 
     @property
@@ -54,6 +55,12 @@ class Sweep:
         """Whether theory has a latent alive at the lowest beta, in the order of death [D]."""
         reached: np.ndarray = (1 - DEAD) * self.thresholds > self.betas[0]
         return reached
+
+    @property
+    def before_the_first(self) -> int:
+        """The last evaluation at less than 0.7 of the lowest threshold: all latents are alive."""
+        lowest = self.thresholds[self.in_reach].min(initial=np.inf)
+        return max(0, int(np.searchsorted(self.betas, SETTLED * lowest)) - 1)
 
     def law(self) -> np.ndarray:
         """The shares that theory has at each beta, the latents in the order of death [T, D]."""
@@ -96,12 +103,12 @@ def sweep_of(result: Result, eigenvalues: np.ndarray) -> Sweep:
     if found[steps[0]][0] > found[steps[-1]][0]:
         steps.reverse()
     latents = range(int(result.config["latent_dim"]))
-    shares, predicted = (  # [T, D, S]
-        np.stack([_values(result, f"val/{name}_{j:02d}", steps) for j in latents], axis=1)
+    shares, predictions = (  # [S, T, D]
+        np.stack([_values(result, f"val/{name}_{j:02d}", steps).T for j in latents], axis=2)
         for name in ("signal_share", "collapse_beta")
     )
     betas = np.array([found[step][0] for step in steps])
-    return Sweep(betas, shares.transpose(2, 0, 1), predicted[0].T, eigenvalues)
+    return Sweep(betas, shares, predictions, eigenvalues)
 
 
 def _values(result: Result, key: str, steps: Sequence[int]) -> np.ndarray:
