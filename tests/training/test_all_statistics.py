@@ -21,7 +21,10 @@ ALL = (
     "statistics.local.reach=0.3",  # factors of 8 values
     "statistics.local.least=8",
     *(f"statistics.{n}.mean_threshold=0" for n in ("spectrum", "gaps", "off_axis", "local_pca")),
-    *(f"statistics.{name}.mean_threshold=0" for name in ("drift", "agreement", "alignment")),
+    *(
+        f"statistics.{n}.mean_threshold=0"
+        for n in ("drift", "agreement", "alignment", "factor_axes")
+    ),
 )
 # keys that only some runs have
 GROUP = {"agreement_mcc", "agreement_rank_mcc", "agreement_procrustes", "agreement_linear"}
