@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_CELLS = 1 << 17  # products of probabilities held at a time: they stay in the cache
+_CELLS = 1 << 21  # products of probabilities, or of inputs, held at a time
+_TRIED_ROWS = 2048  # about as many rows tell which scale is tried as start
 _STALE = 0.3  # a Hessian is used again as long as each step leaves less than this of the gap
 _NEAR = 1e-4  # gap in nats above which a Hessian of single precision is good enough
+_SEPARABLE = 0.2  # gap, relative to the loss, above which longer steps are tried
+_DOUBLINGS = 4
 _SCALES = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0)  # of the discriminant that is tried as start
 
 
@@ -86,6 +89,11 @@ class LogisticProblem:
         """The problems with these numbers."""
         return LogisticProblem(self.inputs, self.labels[rows], self.row_weights[rows], self.penalty)
 
+    def every(self, step: int) -> "LogisticProblem":
+        """The same problems on every so many-th row."""
+        labels, weights = self.labels[:, ::step], self.row_weights[:, ::step]
+        return LogisticProblem(self.inputs[::step], labels, weights, self.penalty)
+
     def log_probabilities(self, weights: Tensor) -> Tensor:
         """Of every class in every row [B, C, N]."""
         return (weights @ self.inputs.T).log_softmax(1)
@@ -108,17 +116,16 @@ class LogisticProblem:
         Products are made in a precision, ``dtype``; the answer is of double precision.
         """
         num_classes, num_inputs = p.shape[1], self.inputs.shape[1]
-        inputs, row_weights, p = (x.to(dtype) for x in (self.inputs, self.row_weights, p))
+        inputs, row_weights, p = (x.to(dtype) for x in (self.inputs.T, self.row_weights, p))
         first, second = torch.triu_indices(num_classes, num_classes, device=p.device)
         one, other = torch.triu_indices(num_inputs, num_inputs, device=p.device)
         products = p.new_zeros(len(p), len(first), len(one))
         shares = p.new_zeros(len(p), num_classes, len(one))
-        size = max(1, _CELLS // (len(p) * len(first)))
-        for begin in range(0, len(inputs), size):
-            chunk = slice(begin, begin + size)
-            squares = inputs[chunk, one] * inputs[chunk, other]
-            weighted = p[:, :, chunk] * row_weights[:, None, chunk]
-            products += (weighted[:, first] * p[:, second, chunk]) @ squares
+        size = max(1, _CELLS // max(len(p) * len(first), len(one)))
+        parts = zip(*(x.split(size, -1) for x in (inputs, row_weights[:, None], p)), strict=True)
+        for own, row_weight, of_class in parts:
+            squares, weighted = _pair_products(own, own).mT, of_class * row_weight
+            products += _pair_products(weighted, of_class) @ squares
             shares += weighted @ squares
         pairs = _square_index(num_classes, first, second)
         blocks = -products.double()[:, pairs]
@@ -128,6 +135,17 @@ class LogisticProblem:
         full.diagonal(dim1=1, dim2=2).add_(self.penalty.repeat(num_classes))
         shift = torch.eye(num_inputs).to(full).repeat(num_classes, num_classes) / num_classes
         return full + shift * full.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
+
+
+def _pair_products(one: Tensor, other: Tensor) -> Tensor:
+    """Products of rows i <= j of two matrices [..., C, n], in the order of `triu_indices`."""
+    count, begin = one.shape[-2], 0
+    found = one.new_empty(*one.shape[:-2], count * (count + 1) // 2, one.shape[-1])
+    for i in range(count):
+        part = found[..., begin : begin + count - i, :]
+        torch.mul(one[..., i : i + 1, :], other[..., i:, :], out=part)
+        begin += count - i
+    return found
 
 
 def _square_index(size: int, first: Tensor, second: Tensor) -> Tensor:
@@ -150,10 +168,11 @@ def discriminant(problem: LogisticProblem, num_classes: int) -> Tensor:
     slopes = torch.linalg.solve(within, means.mT).mT
     offsets = -0.5 * (slopes * means).sum(2, keepdim=True)
     found = torch.cat([torch.zeros_like(slopes), shares.log()[..., None]], 2)
-    least = problem.loss(found, problem.log_probabilities(found))
+    some = problem.every(max(1, len(inputs) // _TRIED_ROWS))
+    least = some.loss(found, some.log_probabilities(found))
     for scale in _SCALES:
         scaled = torch.cat([scale * slopes, scale * offsets + shares.log()[..., None]], 2)
-        loss = problem.loss(scaled, problem.log_probabilities(scaled))
+        loss = some.loss(scaled, some.log_probabilities(scaled))
         found = torch.where((loss < least)[:, None, None], scaled, found)
         least = torch.minimum(loss, least)
     return found - found.mean(1, keepdim=True)
@@ -174,7 +193,21 @@ def _line_search(
         if bool(falls.all()):
             break
         length = torch.where(falls, length, length / 2)
-    return moved, log_p, length < 1
+    halved = length < 1
+    # Where classes can be separated the whole loss falls nearly as exp(-length).
+    far = ~halved & (gap > _SEPARABLE * loss)
+    for _ in range(_DOUBLINGS):
+        if not bool(far.any()):
+            break
+        length = torch.where(far, 2 * length, length)
+        further = weights + length[:, None, None] * direction
+        log_q = problem.log_probabilities(further)
+        least = problem.loss(further, log_q)
+        far = far & (least < after)
+        moved = torch.where(far[:, None, None], further, moved)
+        log_p = torch.where(far[:, None, None], log_q, log_p)
+        after = torch.where(far, least, after)
+    return moved, log_p, halved
 
 
 def _solve(factor: Tensor, gradient: Tensor) -> Tensor:
