@@ -17,12 +17,17 @@ of the ratio within a round: above 1 vaescope is faster. CPU time is that of all
 process, without wandb's own; it is steadier on a busy machine. ``--network linear`` shows the
 loop's own cost.
 
+The last column is the share of the machine's peak: the time of large matrix products in the same
+precision, with as many multiplications and additions as the updates' layers have forward and
+backward (torch's `FlopCounterMode`), over the time of the updates.
+
 Run: python tests/benchmarks/training_speed.py --threads 1 --steps 500 --rounds 5 2>/dev/null
 """
 
 import argparse
 import logging
 import tempfile
+from collections.abc import Callable
 from itertools import product
 
 import torch
@@ -30,15 +35,17 @@ import torch.nn.functional as F
 import wandb
 from common import Clock, elapsed, head, interleaved, now, plain_config, ratios, ready_to_fit, table
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from vaescope.data import DSprites
 from vaescope.experiment import trainers
 from vaescope.experiment.assembly import build_model
 
+SIZE = 2048  # of the matrices that show the peak
+PEAK = "matrix products"
 
-def plain_loop(
-    settings: argparse.Namespace, overrides: list[str], images: Tensor
-) -> tuple[float, float]:
+
+def plain_update(overrides: list[str], images: Tensor) -> Callable[[], None]:
     plain = plain_config("/unused", *overrides)
     torch.manual_seed(0)
     device, low = images.device, plain["trainer"]["precision"] == "bf16-mixed"
@@ -47,9 +54,8 @@ def plain_loop(
         model.to(memory_format=torch.channels_last)
     encoder, decoder = model.encoder, model.decoder
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    for step in range(settings.warmup + settings.steps):
-        if step == settings.warmup:
-            start = now()
+
+    def update() -> None:
         x = images.index_select(0, torch.randint(len(images), (64,), device=device)).float()
         noise = torch.randn(64, 10, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=low):
@@ -61,7 +67,32 @@ def plain_loop(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+    return update
+
+
+def plain_loop(
+    settings: argparse.Namespace, overrides: list[str], images: Tensor
+) -> tuple[float, float]:
+    update = plain_update(overrides, images)
+    for step in range(settings.warmup + settings.steps):
+        if step == settings.warmup:
+            start = now()
+        update()
     return elapsed(start)
+
+
+def matrix_products(operations: float, precision: str, device: str) -> tuple[float, float]:
+    """Seconds that so many operations take, from a tenth of them."""
+    kind = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
+    a, each = torch.randn(SIZE, SIZE, device=device, dtype=kind), 2 * SIZE**3
+    a @ a
+    count = max(1, round(operations / 10 / each))
+    start = now()
+    for _ in range(count):
+        a @ a
+    wall, cpu = (seconds * operations / (count * each) for seconds in elapsed(start))
+    return wall, cpu
 
 
 def vaescope_loop(settings: argparse.Namespace, overrides: list[str]) -> tuple[float, float]:
@@ -85,7 +116,11 @@ def measure(settings: argparse.Namespace, precision: str, layout: str, images: T
         f"trainer.accelerator={settings.device}",
     ]
     bare = [*overrides, "callbacks=[]", "logger=[]"]
+    with FlopCounterMode(display=False) as counter:
+        plain_update(overrides, images)()
+    operations = counter.get_total_flops()
     cases = {
+        PEAK: lambda: matrix_products(operations * settings.steps, precision, settings.device),
         "plain": lambda: plain_loop(settings, overrides, images),
         "vaescope, bare": lambda: vaescope_loop(settings, bare),
         "vaescope, default": lambda: vaescope_loop(settings, overrides),
@@ -97,9 +132,13 @@ def measure(settings: argparse.Namespace, precision: str, layout: str, images: T
         wall, cpu = (settings.steps / min(t[clock] for t in times) for clock in (0, 1))
         speeds = [wall, 1e3 / wall, cpu, 1e3 / cpu]
         compared = [*ratios(taken, name, "plain", 0), *ratios(taken, name, "plain", 1)]
-        rows.append([f"{precision} {layout} {name}", *speeds, *compared])
+        share = ratios(taken, name, PEAK, 1 if settings.device == "cpu" else 0)
+        rows.append([f"{precision} {layout} {name}", *speeds, *compared, *share])
+    print(f"\n{operations / 1e9:.2f} G operations in the layers of an update")
     speeds = ["steps/s", "ms", "steps/CPU s", "CPU ms"]
-    table(["variant", *speeds, "ratio", "range", "CPU ratio", "range"], rows)
+    table(
+        ["variant", *speeds, "ratio", "range", "CPU ratio", "range", "of the peak", "range"], rows
+    )
 
 
 def main() -> None:
