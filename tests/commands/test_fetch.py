@@ -16,9 +16,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from vaescope.cli import DATA_ACTIONS
 from vaescope.commands import data as command
 from vaescope.commands import data_list, data_sets, fetching
+from vaescope.commands.names import DATA_ACTIONS
 from vaescope.data import MNIST, DSprites, DSpritesRenderer, FashionMNIST
 from vaescope.data.converted import ConvertedDataset
 from vaescope.data.datamodule import FactorDataModule
