@@ -61,7 +61,7 @@ def test_copies_digits_and_shared_latents_hold_what_they_say():
 
 def test_bending_keeps_the_order_of_each_latents_values():
     assert torch.equal(values(bend(GRID.perfect, 5)), GRID.factors)
-    assert torch.equal(values(CODES["monotone map"].codes), values(CODES[MEDIUM].codes))
+    assert torch.equal(values(CODES["a monotone map"].codes), values(CODES[MEDIUM].codes))
 
 
 def test_every_change_is_there_by_growing_amounts():
@@ -83,7 +83,7 @@ def test_noise_has_the_standard_deviation_that_its_posterior_knows():
 
 def test_new_names_and_shuffles_change_no_value_and_break_what_they_say():
     medium = CODES[MEDIUM]
-    assert torch.equal(CODES["other order"].codes.sort(1).values, medium.codes.sort(1).values)
+    assert torch.equal(CODES["another order"].codes.sort(1).values, medium.codes.sort(1).values)
     assert torch.equal(CODES["other signs"].codes.abs(), medium.codes.abs())
     ratio = CODES["other scales"].codes / medium.codes
     assert ratio.std(0).max() < 1e-9

@@ -148,8 +148,9 @@ class Change:
 
     name: str
     unit: str  # what an amount is
-    amounts: Callable[[FactorGrid], Sequence[float]]  # above 0, growing
+    amounts: Callable[[FactorGrid], Sequence[float]]  # growing, above `unchanged`
     make: Callable[[FactorGrid, float], Made]
+    unchanged: float = 0.0  # the amount that changes nothing
 
 
 def _up_to(most: Callable[[FactorGrid], int]) -> Callable[[FactorGrid], Sequence[float]]:
@@ -213,6 +214,7 @@ CHANGES = (
         "power of each latent's value",
         lambda grid: (2, 3, 5),
         lambda grid, power: (bend(grid.perfect, power), VARIANCE),
+        unchanged=1.0,
     ),
 )
 FEW_ROWS = "few rows"
@@ -220,7 +222,7 @@ FEW_ROWS_UNIT = "times as few rows, of the medium code"
 _FEWER = (2, 4, 8, 16)
 SHUFFLES = 3
 # what changes no meaning, of the medium code: what each does to it, and to its variances
-NEW_NAMES = ("other order", "other signs", "other scales", "monotone map")
+NEW_NAMES = ("another order", "other signs", "other scales", "a monotone map")
 
 
 def known_codes(grid: FactorGrid) -> Iterator[KnownCode]:

@@ -118,11 +118,12 @@ def _audited(name: str, measured: Sequence[Measurement]) -> Audited:
         return max(-9.99, min(9.99, _sign(name) * (before - value) / span))
 
     curves = {}
-    for change in (*(change.name for change in CHANGES), FEW_ROWS):
+    unchanged = {change.name: change.unchanged for change in CHANGES}
+    for change, least in {**unchanged, FEW_ROWS: 1.0}.items():
         before = start if change == FEW_ROWS else perfect
         some = [each for each in measured if each.change == change and name in each.scores]
         if some:
-            amounts = [1.0 if change == FEW_ROWS else 0.0, *(each.amount for each in some)]
+            amounts = [least, *(each.amount for each in some)]
             line = [before, *(each.scores[name] for each in some)]
             losses = [loss(before, value) for value in line]
             curves[change] = Curve(amounts, line, losses, _verdict(losses))

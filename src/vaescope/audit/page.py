@@ -24,6 +24,7 @@ from vaescope.scores import PANEL_SCORES
 _ALL = (*(change.name for change in CHANGES), FEW_ROWS)
 _UNITS = {**{change.name: change.unit for change in CHANGES}, FEW_ROWS: FEW_ROWS_UNIT}
 _WIDTH, _HEIGHT = 56, 16  # of a small curve, pixels
+_COLOURS = 8  # of charts; further lines are dotted
 _SHOWN_LOSS = 1.2  # losses beyond it are drawn at the edge
 
 
@@ -138,7 +139,7 @@ def _loss(curve: Curve | None) -> str:
     """Loss at the largest amount; a tilde where the curve turns on its way."""
     if curve is None:
         return ""
-    return f"{curve.last + 0.0:.2f}{' ~' if curve.verdict == 'falls and rises' else ''}"
+    return f"{round(curve.last, 2) + 0.0:.2f}{' ~' if curve.verdict == 'falls and rises' else ''}"
 
 
 def _moved_table(found: Audit) -> Table:
@@ -157,7 +158,7 @@ def _agreement_table(found: Audit) -> Table:
 
 
 def _tau(value: float | None) -> str:
-    return "" if value is None else f"{value + 0.0:.2f}"
+    return "" if value is None else f"{round(value, 2) + 0.0:.2f}"
 
 
 def _drawings(found: Audit) -> dict[str, Any]:
@@ -239,7 +240,8 @@ def _charts(chosen: Sequence[Audited]) -> dict[str, Markup]:
                 continue
             way = each.perfect - each.chance
             values = [(value - each.chance) / way for value in curve.values]
-            lines.append(Line(each.name, curve.amounts, values, colour=number))
+            style = "dotted" if number >= _COLOURS else "solid"
+            lines.append(Line(each.name, curve.amounts, values, colour=number, style=style))
         if lines:
             levels = ((1.0, "perfect"), (0.0, "shuffled"))
             axis = Axis("share of the way from shuffled to perfect", levels=levels, steps=change)

@@ -89,10 +89,8 @@ def _moved(chosen: Sequence[Audited]) -> Iterator[str]:
             for each in chosen
             if each.moved.get(new, 0) >= MOVED
         ]
-        if moved:
-            yield f"{new.capitalize()} of the latents moves {_listed(moved)}."
-        else:
-            yield f"{new.capitalize()} of the latents moves no default score."
+        told = _listed(moved) if moved else "none"
+        yield f"Default scores that change under {new} of the latents: {told}."
 
 
 def _chance(chosen: Sequence[Audited]) -> Iterator[str]:
