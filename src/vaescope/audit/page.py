@@ -240,8 +240,14 @@ def _charts(chosen: Sequence[Audited]) -> dict[str, Markup]:
                 continue
             way = each.perfect - each.chance
             values = [(value - each.chance) / way for value in curve.values]
-            style = "dotted" if number >= _COLOURS else "solid"
-            lines.append(Line(each.name, curve.amounts, values, colour=number, style=style))
+            line = Line(
+                each.name,
+                curve.amounts,
+                values,
+                colour=number,
+                style="dotted" if number >= _COLOURS else "solid",
+            )
+            lines.append(line)
         if lines:
             levels = ((1.0, "perfect"), (0.0, "shuffled"))
             axis = Axis("share of the way from shuffled to perfect", levels=levels, steps=change)
