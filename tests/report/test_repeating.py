@@ -27,3 +27,8 @@ def test_a_job_of_a_sweep_is_repeated_by_its_own_words(tmp_path):
     found = dict(commands(run, ["vaescope", "train", "-m", "seed=1,3"], {}, 40))
     assert found["The run again"] == "vaescope train model=vae seed=3"
     assert "Twice as long, from where it ended" not in found
+
+
+def test_a_command_that_is_kept_as_one_word_is_typed_as_two(tmp_path):
+    found = dict(commands(tmp_path, ["vaescope train", "seed=3"], {}, 40))
+    assert found["The run again"] == "vaescope train seed=3"

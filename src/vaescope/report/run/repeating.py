@@ -49,6 +49,8 @@ def typed_as(command: Sequence[str]) -> str:
     if not command:
         return ""
     program, *words = command
+    if program.startswith("vaescope "):  # the words of a command as one, for its own help
+        return shlex.join([*program.split(), *words])
     return shlex.join(["vaescope" if Path(program).stem in _OURS else program, *words])
 
 

@@ -133,13 +133,13 @@ def _latents(series: AllSeries) -> Curves | None:
     if not keys:
         return None
     ranked = sorted(keys, key=lambda key: -series[key].values[-1])
-    colours = {key: i if i < _GREY else i + 1 for i, key in enumerate(ranked[:_NAMED])}
+    used = [key for key in ranked if series[key].values[-1] >= _USED]
+    colours = {key: i if i < _GREY else i + 1 for i, key in enumerate(used[:_NAMED])}
     lines = [
         series[key].line(_latent(key), colours.get(key, _GREY), is_labelled=key in colours)
         for key in reversed(ranked)
     ]
-    used = [_latent(key) for key in ranked if series[key].values[-1] >= _USED]
-    which = f": {', '.join(used)}" if used else ""
+    which = f": {', '.join(map(_latent, used))}" if used else ""
     note = f"{len(used)} of {len(keys)} latents end at {_USED} nats or more{which}."
     return Curves("KL of each latent", note, [line_chart(lines, Axis("nats", low=0))])
 

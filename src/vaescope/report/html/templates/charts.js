@@ -11,7 +11,7 @@ for (const svg of document.querySelectorAll("svg[data-chart]")) {
   legend.append(...named.map(([kind, text]) => Object.assign(document.createElement("li"), { className: kind, textContent: text })));
   svg.parentNode.append(legend);
   function fit() {
-    whole = narrow.matches ? right + 8 : chart.frame[2];
+    whole = narrow.matches ? right + 22 : chart.frame[2];
     svg.setAttribute("viewBox", `0 0 ${whole} ${svg.viewBox.baseVal.height}`);
   }
   narrow.addEventListener("change", fit);
