@@ -216,5 +216,5 @@ def test_on_the_command_line(shell):
     assert (
         "part=table9: there are table1" in shell("reproduce", "cvpr2019", "table=9", code=1).stderr
     )
-    assert "there are cvpr2019" in shell("reproduce", "cvpr", code=2).stderr
+    assert "there are cascade, cvpr2019" in shell("reproduce", "cvpr", code=2).stderr
     assert "scale: quick" in shell("reproduce", "cvpr2019", "scale=quick", "--cfg", "job").stdout

@@ -169,12 +169,12 @@ def _reconstruction(numbers: Numbers, untrained: float | None, unit: str) -> Car
         return None
     bar, beside = None, ""
     if untrained is not None and untrained > 0:
-        bar = _bar(values, 0, untrained, "0", f"untrained {untrained:.4g}")
+        bar = _bar(values, 0, untrained, "0", f"untrained {_amount(untrained)}")
         change = 100 * (1 - fmean(values) / untrained)
         beside = f"{abs(change):.0f} % {'below' if change >= 0 else 'above'} the untrained model"
     return Card(
         "Reconstruction",
-        f"{fmean(values):.4g}",
+        _amount(fmean(values)),
         f"{_meaning('reconstruction')} Low is good.",
         " ".join(filter(None, (unit, _range(values)))),
         bar,
@@ -201,6 +201,11 @@ def _bar(
 
 def _range(values: Sequence[float]) -> str:
     return f"{min(values):.3g} to {max(values):.3g}" if len(values) > 1 else ""
+
+
+def _amount(value: float) -> str:
+    """Four digits; of what is large, whole numbers."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def _percent(share: float) -> str:

@@ -33,12 +33,12 @@ def heat_maps(found: Latents | None, several: bool) -> dict[str, Any] | None:
     about_factors = (
         "First: how much a latent knows of each factor, in percent: 0 no more than of shuffled "
         "ones, 100 as a latent that is equal to the factor (information in 20 bins of equal "
-        f"width, over {found.num_samples:,} images of the {found.split} part). Then: "
+        f"width, over {found.num_samples:,} images of the {found.split} part). Then: mean"
         if found.factors
-        else ""
+        else "Mean"
     )
     return {
-        "note": f"{which}Latents, {by}. {about_factors}mean |cosine| of the angles between the "
+        "note": f"{which}Latents, {by}. {about_factors} |cosine| of the angles between the "
         f"columns of the decoder's Jacobian at {found.num_jacobians} images; 0 is orthogonal. On "
         "the diagonal: the length of the column, by how much an image changes per unit.",
         "factors": [name.replace("_", " ") for name in found.factors],

@@ -98,7 +98,7 @@
       node: made("div", { class: "slider" }, made("label", {}, live.names[j]), made("div", { class: "track" }, band, input), number, arrow),
       place(value) {
         input.value = value;
-        number.textContent = value.toFixed(2).replace("-", "−");
+        number.textContent = value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
       },
       mark() {  // where the posterior of the image lies, two standard deviations to each side
         if (!live.sigmas) return;
