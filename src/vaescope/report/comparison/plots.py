@@ -35,10 +35,12 @@ def name_of_group(group: Group) -> str:
     return " ".join(part for part in (group.method, group.label()) if part)
 
 
-def _short_name(group: Group, is_of_several: bool) -> str:
-    """At the end of a line there is little room."""
-    own = [f"{key.rpartition('.')[2]}={value}" for key, value in group.differs.items()]
-    return " ".join([group.method] * (is_of_several or not own) + own)
+def _short_name(group: Group, several_methods: bool, several_data: bool) -> str:
+    """At the end of a line there is little room; of other data their name says enough."""
+    differs = {k: v for k, v in group.differs.items() if not (several_data and is_data(k))}
+    own = [f"{key.rpartition('.')[2]}={value}" for key, value in differs.items()]
+    own = [group.data] * several_data + own
+    return " ".join([group.method] * (several_methods or not own) + own)
 
 
 def dots(groups: Sequence[Group]) -> dict[str, Any]:
@@ -73,10 +75,11 @@ def curves(groups: Sequence[Group], keys: Sequence[str]) -> tuple[list[Markup], 
         left = MOST_RUNS - sum(len(metrics) for _, metrics in read)
         if left > 0:
             read.append((group, [_metrics(folder) for folder in folders[:left]]))
-    charts, several = [], len({group.method for group in groups}) > 1
+    several = (len({g.method for g in groups}) > 1, len({g.data for g in groups}) > 1)
+    charts = []
     for key in keys[:MOST_CHARTS]:
         drawn = [
-            series.line(_short_name(group, several), colour)
+            series.line(_short_name(group, *several), colour)
             for colour, (group, found) in enumerate(read)
             if (series := _series(found, key.replace("test/", "val/", 1)))
         ]
