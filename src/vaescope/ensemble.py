@@ -12,9 +12,10 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from vaescope.minibatch import Batch, on_tensors
 from vaescope.models import LatentModel
-from vaescope.models.base import batches_before, num_images_of
 from vaescope.models.drawn_numbers import stack_numbers, tensors_like
 from vaescope.models.schedules import warn_of_unfinished_schedules
+from vaescope.models.states import move_states
+from vaescope.models.trainer_facts import batches_before, num_images_of
 from vaescope.models.updating import Updating
 from vaescope.networks.matrix_convolution import use_matrix_products
 from vaescope.streams import Rewinder
@@ -187,6 +188,7 @@ class Ensemble(Updating):
         outcome = self.stacked.outcome(terms, step)
         if self.device.type == "cpu" or step % _LOOK_EVERY == 0:
             self._freeze(~outcome["losses"].isfinite(), step)
+        move_states(self.stacked, terms, step)
         return outcome
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

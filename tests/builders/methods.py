@@ -9,7 +9,15 @@ import torch
 from vaescope import models, networks
 from vaescope.distributions.likelihoods import Gaussian, Likelihood
 from vaescope.minibatch import Batch, Known
-from vaescope.models import BetaVAE, FactorVAE, LatentModel, Parts, SemiSupervised
+from vaescope.models import (
+    BetaVAE,
+    FactorQVAE,
+    FactorVAE,
+    LatentModel,
+    Parts,
+    SemiSupervised,
+    WeaklySupervisedGAN,
+)
 
 for _module in pkgutil.walk_packages(models.__path__, "vaescope.models."):
     import_module(_module.name)
@@ -35,7 +43,12 @@ NETWORKS = {
 }
 STEP = 3
 # arguments without a default, and an adversary that has not five million weights
-GIVEN = {SemiSupervised: {"unsupervised": BetaVAE}, FactorVAE: {"width": 50}}
+GIVEN = {
+    SemiSupervised: {"unsupervised": BetaVAE},
+    FactorVAE: {"width": 50},
+    FactorQVAE: {"width": 12, "num_values": 5},
+    WeaklySupervisedGAN: {"width": 9},
+}
 
 
 def made(method, posterior, likelihood=Gaussian, network="mlp", seed=0, latent_dim=3, **symbols):

@@ -2,8 +2,10 @@
 
 import pytest
 
-# methods, one of each kind: schedule, plain, adversary, pairs, quantised codes, few labels
-EXEMPLARS = {"beta_vae_annealed", "vae", "factor_vae", "ada_gvae", "qlae", "s2_beta_vae"}
+# methods, one of each kind: schedule, plain, adversary, pairs, quantised codes, few labels, state
+EXEMPLARS = {
+    *("beta_vae_annealed", "vae", "factor_vae", "ada_gvae", "qlae", "s2_beta_vae", "control_vae"),
+}
 
 
 def thinned(cases, kept=EXEMPLARS):

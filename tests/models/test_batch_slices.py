@@ -8,6 +8,7 @@ from vaescope.minibatch import BatchSlice, on_tensors
 from vaescope.models import (
     AnnealedVAE,
     BetaVAE,
+    ControlVAE,
     FactorVAE,
     HessianVAE,
     InfoVAE,
@@ -48,6 +49,8 @@ def test_a_loss_that_is_no_mean_over_images_says_so(method, options):
     noise = model.noise_for(8, 0)
     if isinstance(model, AnnealedVAE):  # between the mean KLs of the halves
         model.anneal_steps, model.max_capacity = 0, model.terms(batch, 0, noise)["kl"].item()
+    if isinstance(model, ControlVAE):  # between the bounds of its weight
+        model.target, model.initial_target, model.k_p = 0.0, 0.0, 100.0
     whole, halves = model.terms(batch, STEP, noise), mean_of_halves(model, batch, noise)
     same = all(torch.allclose(whole[name], halves[name], rtol=1e-9) for name in whole)
     assert same is (model.of_whole_batch == "")

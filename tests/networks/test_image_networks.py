@@ -25,7 +25,8 @@ from vaescope.networks.wide_resnet import ResidualBlock
 FACTORIES = {
     name: value
     for name, value in vars(networks).items()
-    if inspect.isfunction(value) and "image_shape" in inspect.signature(value).parameters
+    if inspect.isfunction(value)
+    and {"image_shape", "initialisation"} <= inspect.signature(value).parameters.keys()
 }
 SMALL = {"channels": 4, "width": 16, "num_blocks": 1}
 

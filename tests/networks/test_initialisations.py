@@ -12,7 +12,8 @@ from vaescope.networks import initialise
 FACTORIES = {
     name: value
     for name, value in vars(networks).items()
-    if inspect.isfunction(value) and "image_shape" in inspect.signature(value).parameters
+    if inspect.isfunction(value)
+    and {"image_shape", "initialisation"} <= inspect.signature(value).parameters.keys()
 }
 LINEAR_OR_CONVOLUTIONAL = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 

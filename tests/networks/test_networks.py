@@ -13,7 +13,8 @@ from vaescope.networks import conv64, initialise, linear, mlp
 FACTORIES = {
     name: value
     for name, value in vars(networks).items()
-    if inspect.isfunction(value) and "image_shape" in inspect.signature(value).parameters
+    if inspect.isfunction(value)
+    and {"image_shape", "initialisation"} <= inspect.signature(value).parameters.keys()
 }
 SHAPES = [(1, 64, 64), (3, 64, 64), (6,)]
 

@@ -20,6 +20,7 @@ ALL = (
     "statistics.intrinsic_dimension.neighbours=4",  # of 19 images
     "statistics.local.reach=0.3",  # factors of 8 values
     "statistics.local.least=8",
+    "statistics.pipe.updates=10",
     *(f"statistics.{n}.mean_threshold=0" for n in ("spectrum", "gaps", "off_axis", "local_pca")),
     *(
         f"statistics.{n}.mean_threshold=0"

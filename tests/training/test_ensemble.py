@@ -24,7 +24,14 @@ from vaescope.statistics import EncodedSplit
 pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
-SMALLER = {"factor_vae": ("model.width=50",)}  # its adversary has five million weights
+# their adversaries have millions of weights
+SMALLER = {
+    "factor_vae": ("model.width=50",),
+    "factor_qvae": ("model.width=50",),
+    "weakly_supervised_gan": ("model.width=16",),
+}
+# second differences lose ten digits, and Adam divides by the small slopes that are left
+ROUGHER = {"tripod": {"rtol": 1e-4, "atol": 1e-7}}
 QUIET = ("callbacks.evaluation.every_n_steps=1000", "callbacks.checkpoint.every_n_steps=1000")
 UNMEASURED = ("statistics=[latents]", "~callbacks.pictures")
 FULL = "vae posterior=full"
@@ -42,6 +49,7 @@ def scores(folder):
 def check_a_member(tiny, folder, case, words, of_ensemble, tolerance):
     """Train an ensemble, and its second member alone: their weights are the same."""
     method, *more = (*case.split(), *SMALLER.get(case, ()))
+    tolerance = ROUGHER.get(case, tolerance)
     every = (f"model={method}", *more, *QUIET, *words, "network=mlp_60_40_20")
     train(tiny(folder / "all", *every, *of_ensemble, "seed=3", "ensemble.size=2"))
     members, _ = load_models(folder / "all" / "checkpoints" / "last.ckpt")

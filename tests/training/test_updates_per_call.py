@@ -23,7 +23,12 @@ from vaescope.updates.making import UpdateMaker
 pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
-SMALLER = {"factor_vae": ("model.width=50",)}  # its adversary has five million weights
+# their adversaries have millions of weights
+SMALLER = {
+    "factor_vae": ("model.width=50",),
+    "factor_qvae": ("model.width=50",),
+    "weakly_supervised_gan": ("model.width=16",),
+}
 BARE = (
     *("trainer=float32", "trainer.max_steps=12", "statistics=[latents]", "~callbacks.pictures"),
     *("callbacks.progress.every_n_steps=100", "callbacks.finite.every_n_steps=100"),

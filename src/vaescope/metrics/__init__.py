@@ -115,6 +115,7 @@ from vaescope.metrics.unsupervised.independence import (
     gaussian_wasserstein_correlation,
     support_distances,
 )
+from vaescope.metrics.unsupervised.indifference import pipe_score
 from vaescope.metrics.unsupervised.model_ranking import udr
 from vaescope.metrics.unsupervised.sepin import Separability, separability
 from vaescope.metrics.unsupervised.traversals import traversal_monotonicity, traversal_smoothness

@@ -6,13 +6,17 @@ from vaescope.models.autoencoder import Autoencoder
 from vaescope.models.base import LatentModel
 from vaescope.models.beta_tc_vae import BetaTCVAE
 from vaescope.models.beta_vae import VAE, BetaVAE
+from vaescope.models.control_vae import ControlVAE
+from vaescope.models.dava import DAVA
 from vaescope.models.dip_vae import DIPVAE
+from vaescope.models.factor_qvae import FactorQVAE
 from vaescope.models.factor_vae import FactorVAE
 from vaescope.models.group_vae import GroupVAE
 from vaescope.models.hausdorff_vae import HausdorffVAE
 from vaescope.models.hessian_vae import HessianVAE
 from vaescope.models.info_nce import InfoNCE
 from vaescope.models.info_vae import InfoVAE
+from vaescope.models.isometric_vae import IsometricVAE
 from vaescope.models.ivae import IVAE
 from vaescope.models.jl1_vae import JL1VAE
 from vaescope.models.orthogonal_autoencoder import OrthogonalAutoencoder
@@ -25,3 +29,5 @@ from vaescope.models.sigma_vae import SigmaVAE
 from vaescope.models.slow_vae import SlowVAE
 from vaescope.models.tcl import TCL
 from vaescope.models.triplet_vae import TripletVAE
+from vaescope.models.tripod import Tripod
+from vaescope.models.weakly_supervised_gan import WeaklySupervisedGAN

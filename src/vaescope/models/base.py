@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.func import functional_call
@@ -19,6 +18,8 @@ from vaescope.models.generation import Generation
 from vaescope.models.optimizers import optimizer_for
 from vaescope.models.parts import PartsOrData, resolved_parts
 from vaescope.models.schedules import schedule_length, warn_of_unfinished_schedules, weighted_sum
+from vaescope.models.states import move_states
+from vaescope.models.trainer_facts import batches_before, num_images_of
 from vaescope.models.updating import Updating
 from vaescope.models.validation import Validation
 from vaescope.streams import Rewinder, stream
@@ -51,6 +52,7 @@ class LatentModel(Generation, Validation, Updating):
     needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
     normals: ClassVar[tuple[str, ...]] = ("z",)  # noise ``[B, D]`` that is standard normal
     of_whole_batch: str = ""  # what its loss is of all images together; empty: a mean over images
+    states: tuple[str, ...] = ()  # weights that `states_after` moves, and no gradient does
 
     def __init__(self, parts: PartsOrData) -> None:
         super().__init__()
@@ -125,6 +127,10 @@ class LatentModel(Generation, Validation, Updating):
     def elbo_terms(self, q: NoisyPosterior, z: Tensor, image: Tensor) -> Terms:
         """-log p(x|z) and KL(q(z|x) || p(z)) of codes z drawn from q, means over the batch."""
         return {"reconstruction": self.nll(z, image), "kl": self.kl(q).sum(-1).mean()}
+
+    def states_after(self, states: Mapping[str, Tensor], terms: Terms, step: int) -> Terms:
+        """Values of ``states`` behind an update of these terms, all scalars, or ``[S]``."""
+        return {}
 
     def loss(self, terms: Mapping[str, Tensor], step: int) -> Tensor:
         """Sum of weight times term, of the terms' shape: a scalar, or ``[S]`` of an ensemble."""
@@ -248,7 +254,9 @@ class LatentModel(Generation, Validation, Updating):
 
     def update_outcome(self, batch: Batch, step: int, noise: Noise) -> dict[str, Any]:
         """The ``outcome`` of the update behind ``step``, with everything that it depends on."""
-        return self.outcome(self.terms(batch, step, noise), step)
+        terms = self.terms(batch, step, noise)
+        move_states(self, terms, step)
+        return self.outcome(terms, step)
 
     def outcome(self, terms: Terms, step: int) -> dict[str, Any]:
         """What trainer and callbacks are given of an update; terms are scalars or ``[S]``."""
@@ -286,15 +294,3 @@ def require_label(column: Tensor | None, view: str) -> Tensor:
     if column is None:
         raise ConfigError(f"the method needs labelled images; choose view={view}")
     return column
-
-
-def batches_before(module: pl.LightningModule, batch_idx: int) -> int:
-    """How many batches a run has trained on; without accumulated gradients, its updates."""
-    accumulated = module.trainer.accumulate_grad_batches
-    return module.global_step * accumulated + batch_idx % accumulated
-
-
-def num_images_of(trainer: pl.Trainer) -> int | None:
-    """Size of the training set; None: the trainer has no data module of ours."""
-    rows: Any = getattr(getattr(trainer, "datamodule", None), "rows", None)
-    return None if rows is None else len(rows["train"])

@@ -4,11 +4,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call
 
 from vaescope.minibatch import Batch, BatchSlice
+from vaescope.models.adversary import (
+    draw_permutations,
+    log_odds_terms,
+    permuted_within,
+    player_groups,
+)
 from vaescope.models.base import LatentModel, Noise, PartsOrData, Terms
 from vaescope.networks import discriminator
 from vaescope.ranges import Decay, Depth, NonNegative, Width, in_range
@@ -49,7 +53,10 @@ class FactorVAE(LatentModel):
         super().__init__(parts)
         self.gamma = gamma
         self.discriminator = discriminator(self.latent_dim, num_layers=num_layers, width=width)
-        self.of_discriminator = {"lr": discriminator_lr, "betas": tuple(discriminator_betas)}
+        self.of_discriminator: dict[str, Any] = {
+            "lr": discriminator_lr,
+            "betas": tuple(discriminator_betas),
+        }
 
     def weights(self, step: int) -> dict[str, float]:
         return {"aggregate_total_correlation": self.gamma}
@@ -58,34 +65,20 @@ class FactorVAE(LatentModel):
         """-log p(x|z), KL and TC for the VAE, and the adversary's cross-entropy."""
         q = self.encode(batch.image)
         z = q.rsample(noise["z"])
-        fixed = {name: w.detach() for name, w in self.discriminator.named_parameters()}
-        logits = functional_call(self.discriminator, fixed, (z,)).float()
-        total_correlation = (logits[:, 0] - logits[:, 1]).mean()
-        return self.elbo_terms(q, z, batch.image) | {
-            "aggregate_total_correlation": total_correlation,
-            "discriminator": self._adversary(z.detach(), noise["permutation"]),
-        }
-
-    def _adversary(self, z: Tensor, permutation: Tensor) -> Tensor:
-        """Cross-entropy of telling codes from codes whose latents are permuted over the batch."""
-        permuted = z.gather(0, permutation.long())
-        true, false = (self.discriminator(codes).float() for codes in (z, permuted))
-        return -0.5 * (F.log_softmax(true, 1)[:, 0] + F.log_softmax(false, 1)[:, 1]).mean()
+        permuted = z.detach().gather(0, noise["permutation"].long())
+        terms = self.elbo_terms(q, z, batch.image)
+        return terms | log_odds_terms(self.discriminator, z, permuted)
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``z`` and, for each latent, a permutation of the batch ``[B, D]``."""
         drawn = super().draw_noise(rng, batch_size)
-        order = rng.permuted(np.tile(np.arange(batch_size)[:, None], (1, self.latent_dim)), axis=0)
-        return drawn | {"permutation": order.astype(np.float32)}
+        return drawn | {"permutation": draw_permutations(rng, batch_size, self.latent_dim)}
 
     def slice_noise(self, noise: Noise, own: BatchSlice) -> dict[str, Tensor]:
         """Permutations of these rows among themselves."""
         sliced = super().slice_noise(noise, own)
-        return sliced | {"permutation": sliced["permutation"].argsort(0).argsort(0)}
+        return sliced | {"permutation": permuted_within(sliced["permutation"])}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One optimiser; the discriminator's weights are a group with settings of their own."""
-        own = dict(self.discriminator.named_parameters(prefix="discriminator"))
-        rest = [p for name, p in self.named_parameters() if name not in own]
-        discriminator: dict[str, Any] = {"params": list(own.values()), **self.of_discriminator}
-        return self.make_optimizer([{"params": rest}, discriminator])
+        return self.make_optimizer(player_groups(self, self.discriminator, **self.of_discriminator))

@@ -1,5 +1,6 @@
 """Hessian penalty: a VAE with a decoder whose latents do not interact."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -81,26 +82,15 @@ class HessianVAE(LatentModel):
         directions = noise["signs"]
         if self.normalised:  # signs and then normals, in units of the codes
             directions = z.detach().std(0, correction=0) * torch.cat([directions, noise["normals"]])
-        curvature = self._curvature(z.detach(), directions)
+        curvature = second_differences(self.decode, z.detach(), directions, self.epsilon)
         return self.elbo_terms(q, z, batch.image) | {"hessian": self._penalty(curvature)}
-
-    def _curvature(self, z: Tensor, directions: Tensor) -> Tensor:
-        """v^T H v of each output at ``z [B, D]`` along ``directions [K, B, D]``, ``[K, B, X]``."""
-        moves = self.epsilon * directions
-        codes = torch.cat([z.unsqueeze(0), z + moves, z - moves])
-        # a difference of two differences of outputs is lost in bfloat16
-        with torch.autocast(z.device.type, enabled=False):
-            outputs = self.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
-        centre, ahead, behind = outputs.flatten(2).split([1, len(moves), len(moves)])
-        return (ahead - 2 * centre + behind) / self.epsilon**2
 
     def _penalty(self, curvature: Tensor) -> Tensor:
         """Penalty, a scalar, of v^T H v ``[K, B, X]`` along signs and, if normalised, normals."""
-        variances = [draws.var(0) for draws in curvature.split(self.num_draws)]
         if self.normalised:
-            off_diagonal, whole = (variance.mean() for variance in variances)
-            return off_diagonal / (whole + 1e-10)
-        return variances[0].amax(1).mean() if self.reduction == "max" else variances[0].mean()
+            return interaction_share(curvature)
+        variance = curvature.var(0)
+        return variance.amax(1).mean() if self.reduction == "max" else variance.mean()
 
     def draw_noise(self, rng: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
         """``z``, random ``signs`` and, if they are needed, ``normals``, ``[num_draws, B, D]``."""
@@ -115,3 +105,29 @@ class HessianVAE(LatentModel):
         """Of the directions, too, those of these rows."""
         directions = {k: own.of(v, axis=1) for k, v in noise.items() if k != "z"}
         return {"z": own.of(noise["z"])} | directions
+
+
+def second_differences(
+    decode: Callable[[Tensor], Tensor], z: Tensor, directions: Tensor, epsilon: float
+) -> Tensor:
+    """v^T H v of each output at ``z [B, D]`` along ``directions [K, B, D]``, ``[K, B, X]``."""
+    moves = epsilon * directions
+    codes = torch.cat([z.unsqueeze(0), z + moves, z - moves])
+    # a difference of two differences of outputs is lost in bfloat16
+    with torch.autocast(z.device.type, enabled=False):
+        outputs = decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+    centre, ahead, behind = outputs.flatten(2).split([1, len(moves), len(moves)])
+    return (ahead - 2 * centre + behind) / epsilon**2
+
+
+def interaction_share(curvature: Tensor) -> Tensor:
+    """Share of interactions in the Hessians, of v^T H v along signs and then as many normals.
+
+    Args:
+        curvature: ``[2 K, B, X]``, v in units of the latents' deviations.
+
+    Returns:
+        Scalar; in expectation from 0, no interaction, to 1, nothing else.
+    """
+    signs, normals = curvature.chunk(2)
+    return signs.var(0).mean() / (normals.var(0).mean() + 1e-10)

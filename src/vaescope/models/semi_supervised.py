@@ -1,6 +1,6 @@
 """Semi-supervised methods: any method with one more term for the labels of a few images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,7 @@ class SemiSupervised(LatentModel):
         self.make_optimizer = partial(optimizer_for, parts.optimizer)
         self.gamma_sup, self.anneal, self.anneal_steps = gamma_sup, anneal, anneal_steps
         self.unsupervised = unsupervised(parts)
+        self.states = tuple(f"unsupervised.{name}" for name in self.unsupervised.states)
         self.supervision = Supervision(regulariser, factor_sizes)
         wholes = (self.unsupervised.of_whole_batch, self.supervision.of_whole_batch)
         self.of_whole_batch = " and ".join(filter(None, wholes))
@@ -97,6 +98,11 @@ class SemiSupervised(LatentModel):
 
     def targets(self, step: int) -> dict[str, float]:
         return self.unsupervised.targets(step)
+
+    def states_after(self, states: Mapping[str, Tensor], terms: Terms, step: int) -> Terms:
+        inner = {name.partition(".")[2]: value for name, value in states.items()}
+        after = self.unsupervised.states_after(inner, terms, step)
+        return {f"unsupervised.{name}": value for name, value in after.items()}
 
     def encode(self, image: Tensor) -> Any:
         return self.unsupervised.encode(image)

@@ -27,6 +27,13 @@ STATISTICS: dict[str, tuple[Score, ...]] = {
             ceiling="the same of a perfect code with these bins",
         ),
     ),
+    "pipe": (
+        high(
+            "pipe",
+            "are images of mixed latents told from reconstructions? 1: no; 0: every one",
+            symbol="PIPE",
+        ),
+    ),
     "identifiability": (
         _PANEL["mcc"],
         _PANEL["mcc_rank"],

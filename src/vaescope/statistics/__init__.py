@@ -9,6 +9,7 @@ from vaescope.statistics.disentanglement import (
 )
 from vaescope.statistics.encoded_split import Codes, EncodedSplit, encode_split
 from vaescope.statistics.factor_axes import FactorAxes
+from vaescope.statistics.indifference import PIPE
 from vaescope.statistics.latents import (
     Collapse,
     IntrinsicDimension,

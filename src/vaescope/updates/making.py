@@ -124,7 +124,7 @@ class UpdateMaker:
         arguments = rows, torch.tensor(step, device=module.device), dict(noise)
         program = self._program
         if program is None:
-            used = self._used_weights(module, batch, step, noise)
+            used = self._used_weights(module, rows, step, noise)
             self._refuse_waits(module, used, *arguments)
             if not self.by_program:
                 return None
@@ -168,9 +168,9 @@ class UpdateMaker:
 
     @torch.enable_grad()
     def _used_weights(self, module: Model, batch: Batch, step: int, noise: Noise) -> set[str]:
-        """Names of the weights that the loss depends on."""
+        """Names of the weights that the loss depends on; ``batch`` with its members in front."""
         with self.trainer.precision_plugin.train_step_context():
-            loss = module.update_outcome(batch, step, noise)["loss"]
+            loss = module.loss(module.terms(batch, step, noise), step).sum()
         weights = {n: w for n, w in named_weights(module).items() if w.requires_grad}
         gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
         return {n for n, gradient in zip(weights, gradients, strict=True) if gradient is not None}

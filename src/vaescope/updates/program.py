@@ -65,6 +65,7 @@ class UpdateProgram:
         replayed: bool = False,
     ) -> None:
         self.module, self._precision, self._clipping = module, precision, clipping
+        self._method = module.stacked if isinstance(module, Ensemble) else module
         named = named_weights(module)
         self._weights = {name: weight.detach() for name, weight in named.items()}
         moved = {weight: name for name, weight in named.items() if name in used}
@@ -122,15 +123,20 @@ class UpdateProgram:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The update as a function of everything that it depends on, which it changes in place."""
         gradients, losses, terms = self.gradients(weights, batch, step, noise)
-        moving = {name: weights[name] for name in gradients}
+        states = {name: weights[name] for name in self._method.states}
+        after = self._method.states_after(states, terms, step)
+        moving = {name: weights[name] for name in (*gradients, *after)}
         is_kept = RATE in pace or diverged_at is not None
         before = {name: weight.clone() for name, weight in moving.items()} if is_kept else {}
         if self._clipping is not None:
             for group in self._updates:
                 self._clipping.clip(gradients[name] for name in group.names)
         apply_updates(self._updates, moving, gradients, columns)
+        for name, value in after.items():
+            weights[name].copy_(value)
         if RATE in pace:  # the step of each of these optimisers is in proportion to its rate
-            for name, weight in moving.items():
+            for name in gradients:
+                weight = moving[name]
                 weight.copy_(torch.lerp(before[name], weight, pace[RATE]))
         if diverged_at is not None:
             is_held = losses.isfinite() | (diverged_at >= 0)

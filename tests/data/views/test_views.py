@@ -100,7 +100,9 @@ def test_pairs_have_the_distribution_of_their_policy_given_the_rows(rng, policy,
     assert fits(np.bincount(plan.partners[0].rows.numpy(), minlength=60), chance / chance.sum())
 
 
-@pytest.mark.parametrize("view", [Pairs(), Pairs(2, "uniform"), Pairs(2, "strict")])
+@pytest.mark.parametrize(
+    "view", [Pairs(), Pairs(2, "uniform"), Pairs(2, "strict"), Pairs(policy="share_one")]
+)
 def test_what_changed_is_what_differs_and_the_rest_is_shared(rng, lookup, view):
     index = some_rows(rng)
     plan = view(index, lookup, rng)
@@ -111,7 +113,7 @@ def test_what_changed_is_what_differs_and_the_rest_is_shared(rng, lookup, view):
     assert not plan.known.changed[:, 2].any()  # it has one value
     count = plan.known.changed.sum(1)
     assert int(count.max()) == 2
-    if view.policy == "strict":
+    if view.policy in ("strict", "share_one"):  # of three factors that vary
         assert (count == 2).all()
     else:
         assert (count == 0).any()

@@ -26,12 +26,15 @@ class Pairs:
             the factors with more than one value.
         policy: ``locatello``: with even odds 1 or k factors are drawn anew, so that most pairs
             share all but one; ``uniform``: k factors are; in both a new value may by chance equal
-            the old one. ``strict``: k factors change to another value.
+            the old one. ``strict``: k factors change to another value. ``share_one``: all factors
+            but one do, and k is not given.
 
     Source: Locatello et al. 2020, "Weakly-Supervised Disentanglement Without Compromises",
     https://arxiv.org/abs/2002.02886; ``locatello`` is what its published code does, ``uniform``
-    what the paper says. Differs: factors of one value are never among the k; pairs whose second
-    image is no training image are drawn anew.
+    what the paper says; ``share_one`` is the share pairing of Shu et al. 2020,
+    https://arxiv.org/abs/1910.09772. Differs: factors of one value are never among the k; pairs
+    whose second image is no training image are drawn anew; factors that are not shared may keep
+    their values by chance in Shu et al.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("a second image",)
@@ -40,8 +43,10 @@ class Pairs:
     def __init__(
         self,
         k: Count | None = None,
-        policy: Literal["locatello", "uniform", "strict"] = "locatello",
+        policy: Literal["locatello", "uniform", "strict", "share_one"] = "locatello",
     ) -> None:
+        if policy == "share_one" and k is not None:
+            raise ConfigError(f"k={k}: with policy='share_one' leave it null, or choose strict")
         self.k, self.policy = k, policy
 
     def check(self, factors: Factors, batch_size: int) -> None:
@@ -60,7 +65,7 @@ class Pairs:
         def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
             count = self._count(len(values), len(require_factors(factors)), rng)
             chosen = choose_factors(count, factors, rng)
-            if self.policy != "strict":
+            if self.policy in ("locatello", "uniform"):
                 fresh = factors.sample(len(values), rng).numpy()
                 return np.where(chosen, fresh, values)[:, None], np.ones(len(values), dtype=bool)
             other = np.where(chosen, other_values(values, factors, rng), values)
@@ -70,6 +75,8 @@ class Pairs:
 
     def _count(self, n: int, num_factors: int, rng: np.random.Generator) -> np.ndarray:
         """Number of factors that are drawn anew `[n]`."""
+        if self.policy == "share_one":
+            return np.full(n, num_factors - 1)
         count = rng.integers(1, num_factors, n) if self.k is None else np.full(n, self.k)
         if self.policy == "locatello":
             count = np.where(rng.random(n) < 0.5, 1, count)

@@ -24,6 +24,7 @@ TITLES = {
     "beta_tc_vae": "beta-TCVAE",
     "slow_vae": "SlowVAE",
     "pcl": "PCL",
+    "weakly_supervised_gan": "weakly supervised GAN",
 }
 FEWEST_SEEDS = 10
 
