@@ -66,7 +66,7 @@ def test_a_longer_run_ends_the_schedule_that_was_begun(tiny, tmp_path, caplog):
 def test_averaging_ends_where_a_resumed_run_leaves_it_out(tiny, tmp_path):
     train(tiny(tmp_path, *PACED, *QUIET, "trainer.max_steps=4"))
     before = saved(tmp_path)[UNAVERAGED]
-    frozen = ("ema.decay=null", "optimizer.lr=0", "trainer.max_steps=5")
+    frozen = ("ema.decay=null", "optimizer.lr=0", "trainer.max_steps=5", "trainer.max_epochs=9")
     train(tiny(tmp_path, *PACED, *QUIET, *frozen, f"resume='{tmp_path}'"))
     after = saved(tmp_path)
     assert UNAVERAGED not in after

@@ -188,18 +188,18 @@ def _build(
         plain["schedule_steps"] = stored["schedule_steps"] = number
         model.schedule_steps = number
         _ = model.schedule_end  # refuses a share of an unknown number
-    _check_schedule(plain)
+    _check_schedule(plain, trainer, data)
     return trainer, model, data
 
 
-def _check_schedule(plain: Plain) -> None:
+def _check_schedule(plain: Plain, trainer: pl.Trainer, data: FactorDataModule) -> None:
     """Refuse a schedule of the learning rate that fits no such run; say where it ends before it."""
     schedule, length = build_schedule(plain), plain["schedule_steps"]
     if schedule is None:
         return
     schedule(0, length)
-    last = plain["trainer"]["max_steps"]
-    if length is not None and last > length and not isinstance(schedule, Constant):
+    last = None if isinstance(schedule, Constant) else _number_of_updates(trainer, data)
+    if last is not None and last > length:
         log.warning(
             "the learning rate's schedule ends at update %d, from where the run goes on to %d at "
             "%g times optimizer.lr; schedule_steps=%d stretches it",
