@@ -16,7 +16,8 @@ from vaescope.cli import main
 from vaescope.sweeps.job_processes import PRELOADED, _without_main
 
 STARTING = threading.Lock()
-SMALL = {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}  # a thread, and a wide terminal
+# a thread, a wide terminal, and jobs of Ray that do not wait for what else the machine does
+SMALL = {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "RAY_worker_niceness": "0"}
 
 
 class WarmProcess:

@@ -46,6 +46,7 @@ def address(tmp_path_factory):
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", "0" * 64)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", SMALL["RAY_worker_niceness"])
         head = subprocess.Popen(
             [Path(sys.executable).with_name("ray"), *words],
             cwd=tmp_path_factory.mktemp("head"),
