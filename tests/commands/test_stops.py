@@ -24,6 +24,7 @@ def interrupt(*args, **given):
         ("evaluate run", "vaescope.experiment.evaluation.load_models"),
         ("report run", "vaescope.report.run.finishing.finish_reports"),
         ("reproduce cvpr2019", "vaescope.reproduction.reproduce"),
+        ("audit seed=1", "vaescope.audit.measuring.measure_codes"),
         ("dashboard", "vaescope.dashboard.wandb_views.write_views"),
         ("sweep status", "vaescope.commands.sweep.find_sweep"),
         ("train data=tiny seed=3", "vaescope.experiment.training.train"),

@@ -1,14 +1,18 @@
 """``vaescope audit``: what every score makes of codes that are known."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import resolved
+from vaescope.config.overrides import as_typed, word
+from vaescope.stopping import Stopped
 
 
 @command
@@ -16,7 +20,7 @@ def main(config: DictConfig) -> Any:
     """Measure the scores on all known codes and write the page."""
     with lasting():  # not for --help and --cfg
         from vaescope.audit.findings import audit
-        from vaescope.audit.measuring import measure_codes
+        from vaescope.audit.measuring import NAME, measure_codes
         from vaescope.audit.page import write_audit
         from vaescope.hardware import set_threads
 
@@ -25,7 +29,14 @@ def main(config: DictConfig) -> Any:
     set_threads(plain["threads"])
     folder = Path(plain["output_dir"])
     settings = (plain[key] for key in ("sizes", "rows", "scores", "seed"))
-    measured = measure_codes(folder, *settings)
+    try:
+        measured = measure_codes(folder, *settings)
+    except Stopped as stop:
+        if (folder / NAME).is_file():
+            same = as_typed(HydraConfig.get().overrides.task)
+            words = ["vaescope", "audit", *same, word("hydra.run.dir", folder)]
+            stop.go_on = f"what is measured is kept; go on with: {shlex.join(words)}"
+        raise
     path = write_audit(folder, audit(measured), measured, plain)
     print(path)
     return path
