@@ -11,7 +11,7 @@ from vaescope.commands.imports import lasting
 from vaescope.commands.job import command
 from vaescope.config.checks import check
 from vaescope.config.loading import resolved
-from vaescope.config.overrides import as_typed, word
+from vaescope.config.overrides import as_typed
 from vaescope.stopping import Stopped
 
 
@@ -34,7 +34,7 @@ def main(config: DictConfig) -> Any:
     except Stopped as stop:
         if (folder / NAME).is_file():
             same = as_typed(HydraConfig.get().overrides.task)
-            words = ["vaescope", "audit", *same, word("hydra.run.dir", folder)]
+            words = ["vaescope", "audit", *same, f"hydra.run.dir={folder}"]
             stop.go_on = f"what is measured is kept; go on with: {shlex.join(words)}"
         raise
     path = write_audit(folder, audit(measured), measured, plain)
