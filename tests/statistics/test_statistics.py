@@ -12,6 +12,7 @@ from torch import nn
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point
 from vaescope.experiment.evaluation import final_scores
 from vaescope.statistics import (
+    PIPE,
     Agreement,
     Collapse,
     Drift,
@@ -431,3 +432,16 @@ def test_models_are_let_go_before_the_group_is_compared(held_out, grid):
 def test_refusals(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_pipe_is_of_a_classifier_of_its_own(held_out):
+    """A share, the same again, and neither the model nor the global generator is touched."""
+    encoded = held_out()
+    before = {name: weight.clone() for name, weight in encoded.model.state_dict().items()}
+    state = torch.get_rng_state()
+    found = PIPE(updates=5)(encoded)
+    assert found == PIPE(updates=5)(encoded)
+    assert 0 <= found["val/pipe"] <= 1
+    assert torch.equal(torch.get_rng_state(), state)
+    after = encoded.model.state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
