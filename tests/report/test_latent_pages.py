@@ -103,11 +103,11 @@ def test_traversals_are_named_and_what_is_switched_off_is_folded(tmp_path):
 def test_the_note_says_what_is_exact_and_whose_decoder_it_is(tmp_path, several):
     rows = {"shape": [1, 1, 1], "sliders": [0], "reach": [2.0], "codes": [[0.0]], "images": ["A"]}
     rows |= {"directions": [[[1.0]]], "stretches": [[1.0]]}
-    before = {"starts": [{"plain": "A", "moved": "A"}], "values": [-2.0, 2.0], "error": 0.03}
+    before = {"starts": [{"plain": "A", "moved": "A"}], "shares": [-1.0, 1.0], "error": 0.03}
     (tmp_path / "decoder.json").write_text(json.dumps(rows | before))
     note = live_decoder(tmp_path, FOUND, several)["note"]
     assert note.startswith("The model of seed 0. ") == several
-    assert "to 2 values from −2 to 2; such images are exact" in note
+    assert "to 2 values across its range; such images are exact" in note
     assert "off by 0.03" in note
     here = {"layers": [], "weights": "", "scales": ""}
     (tmp_path / "decoder.json").write_text(json.dumps(rows | here))

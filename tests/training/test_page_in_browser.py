@@ -152,7 +152,7 @@ def test_directions_are_those_where_the_sliders_stand(told, window):
 @pytest.mark.parametrize("window", WINDOWS[2:])
 def test_images_decoded_beforehand_say_where_they_are_a_sum(told, window):
     one, both = told[window]["captions"]
-    assert re.match(r"decoded beforehand: z\d = 2\.0", one)
+    assert re.match(r"decoded beforehand: z\d+ = \d", one)
     assert both == "the sum of 2 changes that were decoded beforehand, one by one"
     assert told[window]["where"] == "At the image's code, the strongest first:"
 

@@ -9,14 +9,14 @@ from torch import Tensor
 from vaescope.distributions.likelihoods import Bernoulli, Gaussian
 from vaescope.models import LatentModel
 from vaescope.networks.layers_as_data import packed_weights, plain_layers
-from vaescope.report.figures import drawable, png_bytes, traversals
+from vaescope.report.figures import drawable, png_bytes
 from vaescope.statistics.encoded_split import EncodedSplit
 from vaescope.statistics.heat_maps import principal_directions, used_latents
 
 _NUM_IMAGES = 12
 _MOST = 1_500_000  # characters of weights, or of decoded images, in a page
 _MOST_SLIDERS = 32
-_NUM_STEPS, _EXTENT = 11, 2.0  # of images that are decoded beforehand
+_NUM_STEPS = 11  # of a latent, of images that are decoded beforehand
 
 
 def decoder_content(encoded: EncodedSplit, order: list[int]) -> dict[str, Any] | None:
@@ -37,7 +37,7 @@ def decoder_content(encoded: EncodedSplit, order: list[int]) -> dict[str, Any] |
         encoded.mean.abs().amax(0), torch.tensor(3.0 * encoded.prior.variance**0.5)
     )
     widths = None if encoded.variance is None else _plain(encoded.variance[:count].sqrt())
-    form = _network(encoded.model) or _decoded_before(encoded, sliders, count)
+    form = _network(encoded.model) or _decoded_before(encoded, sliders, reach, count)
     return form and {
         "shape": list(images.shape[1:]),
         "sliders": sliders,
@@ -66,7 +66,9 @@ def _network(model: LatentModel) -> dict[str, Any] | None:
 
 
 @torch.no_grad()
-def _decoded_before(encoded: EncodedSplit, sliders: list[int], count: int) -> dict[str, Any] | None:
+def _decoded_before(
+    encoded: EncodedSplit, sliders: list[int], reach: Tensor, count: int
+) -> dict[str, Any] | None:
     """Of each of the first images: its code decoded, and a sheet with one latent moved in a row.
 
     As many images as fit; None if not even one does. ``error`` is what the page is off by where it
@@ -74,10 +76,15 @@ def _decoded_before(encoded: EncodedSplit, sliders: list[int], count: int) -> di
     next one's.
     """
     model, starts, left, errors = encoded.model, [], float(_MOST), []
-    values = torch.linspace(-_EXTENT, _EXTENT, _NUM_STEPS)
+    shares = torch.linspace(-1, 1, _NUM_STEPS)
+    values = shares[:, None] * reach[sliders]  # [S, sliders]
     codes = encoded.mean[:count].to(next(model.parameters()))
     for code, other in zip(codes, codes.roll(-1, 0), strict=True):
-        moved = traversals(model, code.cpu(), sliders, extent=_EXTENT, num_steps=_NUM_STEPS)
+        rows = code.expand(len(sliders), _NUM_STEPS, -1).clone()
+        for row, latent in enumerate(sliders):
+            rows[row, :, latent] = values[:, row].to(code)
+        moved = model.decode_mean(rows.flatten(0, 1)).float().cpu()
+        moved = moved.unflatten(0, (len(sliders), _NUM_STEPS))
         plain = model.decode_mean(code[None]).float().cpu()
         sheet = drawable(moved).permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
         start = {"plain": _text(png_bytes(plain[0])), "moved": _text(png_bytes(sheet))}
@@ -85,10 +92,11 @@ def _decoded_before(encoded: EncodedSplit, sliders: list[int], count: int) -> di
         if left < 0:
             break
         starts.append(start)
-        places = (values[:, None] - other[sliders].cpu()).abs().argmin(0)  # of the sliders
+        places = (values - other[sliders].float().cpu()).abs().argmin(0)  # of the sliders
+        each = torch.arange(len(sliders))
         target = code.clone()
-        target[sliders] = values[places].to(code)
-        added = plain[0] + (moved[torch.arange(len(sliders)), places] - plain).sum(0)
+        target[sliders] = values[places, each].to(code)
+        added = plain[0] + (moved[each, places] - plain).sum(0)
         exact = model.decode_mean(target[None])[0].float().cpu()
         errors.append((added.clamp(0, 1) - exact.clamp(0, 1)).square().mean())
     if not starts:
@@ -96,8 +104,7 @@ def _decoded_before(encoded: EncodedSplit, sliders: list[int], count: int) -> di
     error = float(torch.stack(errors).mean().sqrt())
     return {
         "starts": starts,
-        "values": _plain(values),
-        "reach": [_EXTENT] * encoded.mean.shape[1],
+        "shares": _plain(shares),
         "error": float(f"{error:.3g}"),
     }
 

@@ -11,7 +11,7 @@ from vaescope.run_folder.latents_file import Latents
 from vaescope.run_folder.pictures_file import Pictures, Strip
 
 _NEEDED = {"shape", "sliders", "reach", "codes", "directions", "stretches", "images"}
-_FORMS = ({"layers", "weights", "scales"}, {"starts", "values", "error"})
+_FORMS = ({"layers", "weights", "scales"}, {"starts", "shares", "error"})
 _NAMED = 6  # latents whose change is told
 
 
@@ -117,15 +117,15 @@ def _runs_here(content: Mapping[str, Any]) -> str:
 
 
 def _decoded_before(content: Mapping[str, Any]) -> str:
-    count, values = len(content["starts"]), content["values"]
+    count, steps = len(content["starts"]), len(content["shares"])
     error = content["error"]
     which = f"any of {count} images" if count > 1 else "one image"
     return (
         "This decoder is too large or too unusual to run in a page. Its images were decoded "
         f"beforehand: from {which} that training has not seen, one latent moved at a time, to "
-        f"{len(values)} values from {_signed(values[0])} to {_signed(values[-1])}; such images are "
-        "exact. Of several latents the page adds the changes of each, which is no image of the "
-        f"decoder: off by {error:g} (root mean square over the pixels from 0 to 1) where all go to "
+        f"{steps} values across its range; such images are exact. Of several latents the page adds "
+        "the changes of each, which is no image of the decoder: off by "
+        f"{error:g} (root mean square over the pixels from 0 to 1) where all go to "
         f"another image's code.{_band(content)} Angles: between a local principal direction of the "
         "decoder at the image's own code and the nearest latent axis."
     )

@@ -64,7 +64,7 @@
     const [plain, sheet] = sheets[number], wide = plain.width, tall = plain.height;
     const pixels = Float32Array.from(plain.data), moved = live.sliders.filter((j) => code[j] !== live.codes[number][j]);
     for (const j of moved) {
-      const across = nearest(code[j]) * wide, down = live.sliders.indexOf(j) * tall;
+      const across = nearest(j, code[j]) * wide, down = live.sliders.indexOf(j) * tall;
       for (let r = 0; r < tall; r++)
         for (let k = 0; k < 4 * wide; k++)
           pixels[4 * r * wide + k] += sheet.data[4 * ((down + r) * sheet.width + across) + k] - plain.data[4 * r * wide + k];
@@ -74,17 +74,18 @@
       : moved.length ? `decoded beforehand: z${moved[0]} = ${code[moved[0]].toFixed(1)}, the others as encoded`
       : "decoded beforehand: the image's code";
   }
-  function nearest(value) {
-    return live.values.reduce((best, each, k) => (Math.abs(each - value) < Math.abs(live.values[best] - value) ? k : best), 0);
+  function nearest(j, value) {
+    const share = value / live.reach[j];
+    return live.shares.reduce((best, each, k) => (Math.abs(each - share) < Math.abs(live.shares[best] - share) ? k : best), 0);
   }
 
   // sliders ----------------------------------------------------------------------------------
   function slider(j) {
-    const reach = live.reach[j], step = weights ? reach / 30 : (2 * reach) / (live.values.length - 1);
+    const reach = live.reach[j], step = weights ? reach / 30 : (2 * reach) / (live.shares.length - 1);
     const input = made("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": live.names[j] });
     const number = made("output", {}), band = made("i", {}), arrow = made("svg", { viewBox: "-30 -7 60 14", width: 60, height: 14, "aria-hidden": "true" });
     input.addEventListener("input", () => {
-      code[j] = weights ? Number(input.value) : live.values[nearest(Number(input.value))];
+      code[j] = weights ? Number(input.value) : reach * live.shares[nearest(j, Number(input.value))];
       show();
     });
     input.addEventListener("keydown", (event) => {
