@@ -28,6 +28,12 @@ HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"
     frame.src = `${name}/report.html`;
     document.body.append(frame);
     await new Promise((done) => frame.addEventListener("load", done));
+    const live = JSON.parse(frame.contentDocument.getElementById("live-data").textContent);
+    for (const text of Object.values(live.starts?.[0] ?? {})) {  // behind those of the page
+      const picture = new Image();
+      picture.src = `data:image/png;base64,${text}`;
+      await picture.decode();
+    }
     await wait(2000);
     const page = frame.contentDocument, canvas = page.querySelector("#live canvas");
     const sliders = [...page.querySelectorAll("#live input")], before = canvas.toDataURL();
@@ -57,7 +63,6 @@ HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"
       requests: frame.contentWindow.performance.getEntriesByType("resource").map((e) => e.name),
     };
     if (name === "before") continue;
-    const live = JSON.parse(page.getElementById("live-data").textContent);
     const script = frame.contentWindow, weights = script.weightsOf(live);
     const decoded = (code) => Array.from(script.decode(live.layers, weights, code).values);
     told.images = live.codes.map(decoded);
@@ -128,8 +133,8 @@ def browsed(root):
 def test_the_pages_ask_for_nothing_and_say_nothing(told, root):
     assert (root / "run" / "report.html").stat().st_size < 3_000_000
     assert told["console"] == []
-    pages = [f"/{name}/report.html" for name in ("before", "before", "run", "run")]
-    assert sorted(told["asked"]) == sorted(["/harness.html", *pages])
+    pages = {"/run/report.html", "/before/report.html"}
+    assert {*told["asked"]} == {"/harness.html", *pages}
     for window in WINDOWS:
         assert [r for r in told[window]["requests"] if not r.startswith("data:")] == []
 
