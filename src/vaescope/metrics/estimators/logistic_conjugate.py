@@ -7,6 +7,7 @@ from vaescope.metrics.estimators.logistic_newton import (
     LogisticMinimum,
     LogisticProblem,
     discriminant,
+    pair_products,
 )
 
 _MOST_PRODUCTS = 100  # with the Hessian in one Newton step
@@ -69,7 +70,8 @@ class ManyClasses:
 
     def squares(self, rows: slice) -> Tensor:
         """Products of each pair of inputs in some of the rows [n, P (P + 1) / 2]."""
-        return self.inputs[rows, self.first] * self.inputs[rows, self.second]
+        inputs = self.inputs[rows].T
+        return pair_products(inputs, inputs).mT
 
 
 def minimise_each(

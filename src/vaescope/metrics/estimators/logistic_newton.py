@@ -124,8 +124,8 @@ class LogisticProblem:
         size = max(1, _CELLS // max(len(p) * len(first), len(one)))
         parts = zip(*(x.split(size, -1) for x in (inputs, row_weights[:, None], p)), strict=True)
         for own, row_weight, of_class in parts:
-            squares, weighted = _pair_products(own, own).mT, of_class * row_weight
-            products += _pair_products(weighted, of_class) @ squares
+            squares, weighted = pair_products(own, own).mT, of_class * row_weight
+            products += pair_products(weighted, of_class) @ squares
             shares += weighted @ squares
         pairs = _square_index(num_classes, first, second)
         blocks = -products.double()[:, pairs]
@@ -137,7 +137,7 @@ class LogisticProblem:
         return full + shift * full.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
 
 
-def _pair_products(one: Tensor, other: Tensor) -> Tensor:
+def pair_products(one: Tensor, other: Tensor) -> Tensor:
     """Products of rows i <= j of two matrices [..., C, n], in the order of `triu_indices`."""
     count, begin = one.shape[-2], 0
     found = one.new_empty(*one.shape[:-2], count * (count + 1) // 2, one.shape[-1])
