@@ -21,7 +21,10 @@ def _logged_by(*statistics: str) -> list[Score]:
 
 # by heading, in the order of tables; a score belongs to the first group that has it
 _SCORES: dict[str, Iterable[Score]] = {
-    "Disentanglement: information": (*OF_INFORMATION, *_logged_by("disentanglement", "local")),
+    "Disentanglement: information": (
+        *OF_INFORMATION,
+        *_logged_by("disentanglement", "local", "pipe"),
+    ),
     "Disentanglement: prediction": (*OF_PREDICTION, *_logged_by("neighbours", "identifiability")),
     "Disentanglement: interventions": OF_INTERVENTIONS,
     "Codes without factors": WITHOUT_FACTORS,
