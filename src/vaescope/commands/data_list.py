@@ -12,6 +12,7 @@ from rich.table import Table
 
 import vaescope
 from vaescope.commands.imports import lasting
+from vaescope.config.checks import check_keys
 from vaescope.config.overrides import as_typed
 from vaescope.escaping import for_terminal
 from vaescope.files import read_json
@@ -23,6 +24,7 @@ TABLE = Path(vaescope.__file__).parent / "data" / "sets" / "table.json"
 
 def show_list(config: DictConfig) -> None:
     """Print every data set of the group ``data`` with its shape and factors."""
+    check_keys(config)
     console = wide_console(160)
     table = Table(title="data sets: vaescope train data=<name>", title_justify="left")
     table.add_column("name", no_wrap=True)

@@ -45,7 +45,19 @@ def check(config: DictConfig) -> None:
     Raises:
         ConfigError: listing every mistake found.
     """
-    found = [*problems(config), *_group_problems(config), *_root_problems(config)]
+    _refuse([*problems(config), *_group_problems(config), *_root_problems(config)])
+
+
+def check_keys(config: DictConfig) -> None:
+    """Refuse root keys that the command does not have, and values out of range; imports no class.
+
+    Raises:
+        ConfigError: listing every mistake found.
+    """
+    _refuse([*_schema_problems(config, OmegaConf.get_type(config), "config")])
+
+
+def _refuse(found: list[str]) -> None:
     if found:
         count = f"{len(found)} mistakes" if len(found) > 1 else "1 mistake"
         lines = [f"{count} in the configuration:", *(f"  - {problem}" for problem in found)]
