@@ -2,10 +2,12 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from vaescope.commands import data_list
 from vaescope.commands.data_table import rows
+from vaescope.errors import ConfigError
 from vaescope.files import read_json, write_json
 
 
@@ -24,3 +26,9 @@ def test_it_fits_a_narrow_terminal(config, monkeypatch):
     text = printed.getvalue()
     assert len(text.splitlines()) < 240
     assert "737,280 images 64 × 64; shape 3" in text
+
+
+def test_keys_that_it_does_not_have_are_refused(config):
+    for word, said in (("+foo=3", "no 'foo'"), ("num_images=-3", "num_images: -3")):
+        with pytest.raises(ConfigError, match=said):
+            data_list.show_list(config("action=list", word, name="data"))
