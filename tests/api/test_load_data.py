@@ -99,7 +99,7 @@ def test_images_in_memory_do_not_stand_for_files_of_ones_own():
         (lambda: vaescope.load_data("dsprits"), ConfigError, "did you mean 'dsprites'"),
         (lambda: vaescope.load_data("tiny", batchsize=3), ConfigError, "mean 'batch_size'"),
         (lambda: vaescope.load_data("tiny", batch_size=0), ConfigError, "batch_size: 0 is not"),
-        (lambda: vaescope.load_data("tiny", view="pairs"), ConfigError, "'pairs_locatello'"),
+        (lambda: vaescope.load_data("tiny", view="pairs"), ConfigError, "'pairs_strict'"),
         (lambda: vaescope.load_data("tiny", factors=[1]), ConfigError, "which has its own"),
         (lambda: vaescope.load_data("tiny", seed=object()), InputError, "give plain values"),
         (lambda: vaescope.load_data(None), InputError, "NoneType"),

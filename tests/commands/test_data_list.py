@@ -29,6 +29,5 @@ def test_it_fits_a_narrow_terminal(config, monkeypatch):
 
 
 def test_keys_that_it_does_not_have_are_refused(config):
-    for word, said in (("+foo=3", "no 'foo'"), ("num_images=-3", "num_images: -3")):
-        with pytest.raises(ConfigError, match=said):
-            data_list.show_list(config("action=list", word, name="data"))
+    with pytest.raises(ConfigError, match="no 'foo'"):
+        data_list.show_list(config("action=list", "+foo=3", name="data"))

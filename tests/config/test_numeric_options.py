@@ -55,6 +55,7 @@ ROOTS = {
 FREE = {
     "factor": "a position in the data set's factors, or a name: looked up there",
     "factors": "the same of several",
+    "static": "the same of several",
     "pairs": "the same of pairs",
     "devices": "vaescope.config.devices has a sentence for each value",
     "max_time": "numbers of days, hours, ...: Lightning refuses others, build() says so",

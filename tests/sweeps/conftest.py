@@ -16,7 +16,7 @@ def sweep(command, monkeypatch):
     """Run ``vaescope train -m`` in ``tmp_path`` with a stub; ``made`` lists its jobs' settings."""
     made = []
 
-    def train(config, *, again=False, chosen=None, watchers=()):
+    def train(config, *, again=False, chosen=None, watchers=(), open_network=False):
         made.append((config.seed, config.latent_dim))
         if run.fails(config):
             raise DataError(f"seed {config.seed} went wrong")

@@ -96,11 +96,14 @@ def test_a_table_on_a_terminal_and_lines_elsewhere(journal, monkeypatch, capsys,
     standing = Standing(journal, [*journal.records.values()], None)
     (journal.folder / "1").mkdir()
     with locked(journal.folder / "1"), Watch(standing, live=True, every=0.01):
-        time.sleep(0.2)
         finish(journal, 0, 0.5)
-        time.sleep(0.5)
-    told = re.sub(r"\x1b\[[\d;?]*\w", "", capsys.readouterr().out)
-    assert "1 of 5 jobs finished, 1 running, about" in told
+        told, until = "", time.monotonic() + 20
+        while "1 of 5 jobs finished, 1 running, about" not in told:
+            assert time.monotonic() < until, told
+            time.sleep(0.05)
+            told += re.sub(r"\x1b\[[\d;?]*\w", "", capsys.readouterr().out)
+        time.sleep(0.2)
+    told += re.sub(r"\x1b\[[\d;?]*\w", "", capsys.readouterr().out)
     assert ("running for" in told) == tty
     assert ("seed=1 a=b" in told) == tty
     if not tty:

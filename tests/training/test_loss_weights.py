@@ -40,7 +40,7 @@ def split_of(row, split):
     own = {k.removeprefix(f"{split}/"): v for k, v in row.items() if k.startswith(f"{split}/")}
     weights = {k.removeprefix("weight_"): own.pop(k) for k in list(own) if k.startswith("weight_")}
     targets = {k.removeprefix("target_"): own.pop(k) for k in list(own) if k.startswith("target_")}
-    others = ("steps_per_second", "loss_final_weights")
+    others = ("steps_per_second", "loss_final_weights", "over_pruned")
     loss = own.pop("loss")
     return loss, {k: v for k, v in own.items() if k not in others}, weights, targets
 

@@ -35,5 +35,6 @@ def _wrapped(line: str, width: int) -> list[str]:
 def be_brief_on_terminals() -> None:
     """From now on, until Hydra sets the log up for the next job."""
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream.isatty():
+        stream = getattr(handler, "stream", None)
+        if stream is not None and not stream.closed and stream.isatty():
             handler.setFormatter(BriefLines())

@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any, get_type_hints
 
@@ -49,12 +49,13 @@ def check(config: DictConfig) -> None:
 
 
 def check_keys(config: DictConfig) -> None:
-    """Refuse root keys that the command does not have, and values out of range; imports no class.
+    """Refuse root keys that the command does not have; reads no value, so imports nothing.
 
     Raises:
         ConfigError: listing every mistake found.
     """
-    _refuse([*_schema_problems(config, OmegaConf.get_type(config), "config")])
+    schema: Any = OmegaConf.get_type(config)
+    _refuse([*_unknown_keys(config, get_type_hints(schema), "config")])
 
 
 def _refuse(found: list[str]) -> None:
@@ -176,10 +177,15 @@ def _schema_problems(node: DictConfig, schema: Any, path: str) -> Iterator[str]:
     if is_dataclass(OmegaConf.get_type(node)):  # a run's own file may be older than a key
         there = {*node.keys()}  # also those that have no value, which `in` does not see
         yield from (f"{path}.{key}: was taken out by ~{key}" for key in hints if key not in there)
-    for key in map(str, node):
-        if key not in hints:
-            yield f"{path}: there is no '{key}'{closest(key, hints, 1, 'it takes')}"
-        elif is_dataclass(hints[key]) and isinstance(get(node, key), DictConfig):
+    yield from _unknown_keys(node, hints, path)
+    for key in (key for key in map(str, node) if key in hints):
+        if is_dataclass(hints[key]) and isinstance(get(node, key), DictConfig):
             yield from _schema_problems(node[key], hints[key], f"{path}.{key}")
         else:
             yield from _value_problems(node, key, hints[key], f"{path}.{key}")
+
+
+def _unknown_keys(node: DictConfig, hints: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key in map(str, node):
+        if key not in hints:
+            yield f"{path}: there is no '{key}'{closest(key, hints, 1, 'it takes')}"
