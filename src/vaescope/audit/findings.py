@@ -160,7 +160,7 @@ def _verdict(losses: Sequence[float]) -> str:
 
 def _agreement(one: Sequence[float], other: Sequence[float], measure: object) -> float | None:
     pairs = [(a, b) for a, b in zip(one, other, strict=True) if not math.isnan(a + b)]
-    rounded = [[float(f"{value:.9g}") for value in column] for column in zip(*pairs, strict=True)]
+    rounded = [[float(f"{value:.6g}") for value in column] for column in zip(*pairs, strict=True)]
     if len(pairs) < 3 or min(len({*column}) for column in rounded) < 2:
         return None
     with warnings.catch_warnings():
