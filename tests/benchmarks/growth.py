@@ -106,7 +106,7 @@ def score(name: str, latents: int = 10, factors: int = 5, rows: int = SEEN_ROWS)
     return measure
 
 
-def distance(latents: int = 10, pixels: int = 64) -> Any:
+def distance(latents: int = 10, pixels: int | None = None) -> Any:
     """DtO of 16 codes and its chance level."""
     plain = _plain(latents, pixels)
     _, model, _ = ready_to_fit(plain)
@@ -121,7 +121,7 @@ def distance(latents: int = 10, pixels: int = 64) -> Any:
     return measure
 
 
-def update(latents: int = 10, pixels: int = 64, members: int = 1, **changed: Any) -> Any:
+def update(latents: int = 10, pixels: int | None = None, members: int = 1, **changed: Any) -> Any:
     """One update, as the mean of five."""
     sizes = [f"ensemble.size={members}"] if members > 1 else []
     plain = _plain(latents, pixels, "callbacks=[]", "trainer.max_steps=8", *sizes)
@@ -135,7 +135,7 @@ def update(latents: int = 10, pixels: int = 64, members: int = 1, **changed: Any
     return measure
 
 
-def evaluation(latents: int = 10, pixels: int = 64, members: int = 1) -> Any:
+def evaluation(latents: int = 10, pixels: int | None = None, members: int = 1) -> Any:
     """One evaluation with the default statistics, of 500 rows and 16 Jacobians."""
     sizes = [f"ensemble.size={members}"] if members > 1 else []
     plain = _plain(latents, pixels, "callbacks=[evaluation]", "trainer.max_steps=1", *sizes)
@@ -158,16 +158,16 @@ def evaluation(latents: int = 10, pixels: int = 64, members: int = 1) -> Any:
     return measure
 
 
-def _plain(latents: int, pixels: int, *words: str) -> dict[str, Any]:
-    """A run on random images in an array; of other sizes with a network that takes all."""
-    folder = Path(tempfile.mkdtemp(dir=_FOLDER))
+def _plain(latents: int, pixels: int | None, *words: str) -> dict[str, Any]:
+    """A run on random images; where ``pixels`` are given by the network for any size."""
+    folder, side = Path(tempfile.mkdtemp(dir=_FOLDER)), pixels or 64
     random = np.random.default_rng(0)
     np.savez(
         folder / "data.npz",
-        images=random.integers(0, 256, (2000, pixels, pixels), np.uint8),
+        images=random.integers(0, 256, (2000, side, side), np.uint8),
         latents_values=random.integers(0, 10, (2000, 5)),
     )
-    network = "mlp_400_500" if pixels == 64 else "spatial_broadcast"
+    network = "conv" if pixels else "mlp_400_500"
     data = ["data=arrays", f"data.path='{folder}/data.npz'", f"network={network}"]
     plain = plain_config(folder, *data, f"latent_dim={latents}", "logger=[]", "threads=1", *words)
     plain["data"]["batch_size"] = 4

@@ -160,13 +160,20 @@ def _verdict(losses: Sequence[float]) -> str:
 
 def _agreement(one: Sequence[float], other: Sequence[float], measure: object) -> float | None:
     pairs = [(a, b) for a, b in zip(one, other, strict=True) if not math.isnan(a + b)]
-    rounded = [[float(f"{value:.6g}") for value in column] for column in zip(*pairs, strict=True)]
+    rounded = [_thousandths(column) for column in zip(*pairs, strict=True)]
     if len(pairs) < 3 or min(len({*column}) for column in rounded) < 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         value = float(measure(*rounded).statistic)  # type: ignore[operator]
     return None if math.isnan(value) else value
+
+
+def _thousandths(values: Sequence[float]) -> list[float]:
+    """Values to a thousandth of their range: what differs by less is a tie, not an order."""
+    finite = [value for value in values if math.isfinite(value)]
+    span = max(finite, default=0.0) - min(finite, default=0.0) or 1.0
+    return [round(value / span, 3) for value in values]
 
 
 def agreement_of(found: Audit, one: str, other: str) -> float | None:
