@@ -69,7 +69,7 @@ SCORES = {
     "explained_variance": (2, 1, 1),
     "few_labels": (2, 1, 1),
     "shifted": (2, 2, 1),  # all factors, each fixed in turn
-    "reduced": (2, 1, 1),
+    "reduced": (2, 2, 1),  # all factors, without the latents of each
     "unfairness": (1, 2, 1),  # of each factor with each other
     "factor_vae": (1, 0, 0),  # as many votes for any rows
     "beta_vae": (1, 0, 0),
