@@ -70,5 +70,5 @@ def over_pruning_note(rows: Sequence[Row]) -> str:
     which = f", {share} seeds ({', '.join(seeds)})" if len(rows) > 1 else ""
     return (
         f"Over-pruned{which}: fewer active latents (posterior variance below 0.8 on average, ICML "
-        "2021) than factors that vary. Such scores compare with none of a run that is not."
+        "2021) than factors that vary. Do not compare its scores with those of a run that is not."
     )
