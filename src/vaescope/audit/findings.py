@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -105,8 +105,7 @@ def _goodness(name: str, each: Measurement) -> float:
 def _audited(name: str, measured: Sequence[Measurement]) -> Audited:
     by_name = {each.name: each for each in measured}
     values = [each.scores[name] for each in measured if name in each.scores and _is_changed(each)]
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    low, high = _range(values)
     span = high - low
     perfect = by_name[REFERENCE].scores[name]
     medium = by_name.get(MEDIUM)
@@ -117,16 +116,13 @@ def _audited(name: str, measured: Sequence[Measurement]) -> Audited:
             return 0.0
         return max(-9.99, min(9.99, _sign(name) * (before - value) / span))
 
+    unchanged = {change.name: (change.unchanged, perfect) for change in CHANGES}
     curves = {}
-    unchanged = {change.name: change.unchanged for change in CHANGES}
-    for change, least in {**unchanged, FEW_ROWS: 1.0}.items():
-        before = start if change == FEW_ROWS else perfect
+    for change, (least, before) in {**unchanged, FEW_ROWS: (1.0, start)}.items():
         some = [each for each in measured if each.change == change and name in each.scores]
         if some:
-            amounts = [least, *(each.amount for each in some)]
             line = [before, *(each.scores[name] for each in some)]
-            losses = [loss(before, value) for value in line]
-            curves[change] = Curve(amounts, line, losses, _verdict(losses))
+            curves[change] = _curve([least, *(each.amount for each in some)], line, loss)
     moved = {
         new: abs(loss(start, by_name[new].scores[name]))
         for new in NEW_NAMES
@@ -146,6 +142,13 @@ def _audited(name: str, measured: Sequence[Measurement]) -> Audited:
         curves,
         moved,
     )
+
+
+def _curve(
+    amounts: Sequence[float], values: Sequence[float], loss: Callable[[float, float], float]
+) -> Curve:
+    losses = [loss(values[0], value) for value in values]
+    return Curve(amounts, values, losses, _verdict(losses))
 
 
 def _verdict(losses: Sequence[float]) -> str:
@@ -171,9 +174,15 @@ def _agreement(one: Sequence[float], other: Sequence[float], measure: object) ->
 
 def _thousandths(values: Sequence[float]) -> list[float]:
     """Values to a thousandth of their range: what differs by less is a tie, not an order."""
-    finite = [value for value in values if math.isfinite(value)]
-    span = max(finite, default=0.0) - min(finite, default=0.0) or 1.0
+    low, high = _range(values)
+    span = high - low or 1.0
     return [round(value / span, 3) for value in values]
+
+
+def _range(values: Iterable[float]) -> tuple[float, float]:
+    """Least and largest of the values that are finite; 0 and 0 without any."""
+    finite = [value for value in values if math.isfinite(value)]
+    return min(finite, default=0.0), max(finite, default=0.0)
 
 
 def agreement_of(found: Audit, one: str, other: str) -> float | None:
