@@ -1,6 +1,6 @@
 """What a GPU gives: whether training there is right, how fast it is, and a table of CVPR 2019.
 
-Made for a GPU that is at hand for ten minutes: parts run in order of what they decide, each writes
+Made for a GPU that is at hand for some minutes: parts run in order of what they decide, each writes
 `results.json` whole when it ends, none begins after `--budget` seconds, and a part or a case that
 fails is recorded and does not stop the others. `--rehearse` runs the same calls on a CPU at small
 sizes in a minute or two. It needs no package that vaescope does not need.
@@ -13,8 +13,10 @@ sizes in a minute or two. It needs no package that vaescope does not need.
   train`'s own objects, as a CUDA graph and as before, beside a plain loop and the same loop as a
   CUDA graph, with the share of what issue and README want; `speed.json` after each case.
 * `kernels`: where the device's time goes in an update of one and of 16 conv64.
-* `table1`, only if asked for: the dSprites rows of table 1, five seeds each as one program, for
-  `--row-seconds` each.
+* only if asked for, each within eight minutes or `--row-seconds` a row: `table1`, the dSprites rows
+  of CVPR 2019's table 1, five seeds each as one program; `modified`, ICML 2021's beta-VAE on
+  original, modified and noisy `shapes3d_like`; `standard`, the beta-VAE on dSprites at the field's
+  length.
 
 Run: python tests/benchmarks/gpu.py --out FOLDER [--parts equal speed ...] [--budget 540]
 """
@@ -25,7 +27,6 @@ import csv
 import io
 import json
 import logging
-import statistics
 import tempfile
 import time
 import traceback
@@ -34,6 +35,7 @@ from typing import Any
 
 import torch
 from common import head, table
+from gpu_papers import modified, standard, table1
 from gpu_speed import QUIET, free, kernels, speed
 from hydra import compose, initialize_config_dir
 
@@ -41,8 +43,6 @@ from vaescope.config.loading import config_dir, register_schemas
 from vaescope.experiment import training
 from vaescope.files import write_json
 from vaescope.run_folder.environment_file import environment
-
-ROWS = ("beta_vae", "vae", "autoencoder", "full")
 
 
 def train(folder: Path, *words: str) -> list[dict[str, Any]]:
@@ -127,41 +127,6 @@ def ensemble(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     return found
 
 
-def table1(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """Table 1's dSprites rows, as far as their seconds go."""
-    found: dict[str, Any] = {}
-    for row in ROWS:
-        began = time.perf_counter()
-        minutes, seconds = divmod(settings.row_seconds, 60)
-        limit = [f"trainer.max_time='00:00:{minutes:02d}:{seconds:02d}'"]
-        if settings.rehearse:
-            limit = ["trainer.max_epochs=-1", "trainer.max_steps=2", *_smaller(settings)]
-        rows = train(
-            *(scratch / row, f"experiment=cvpr2019_table1_dsprites_{row}", "ensemble.size=5"),
-            *("data.batch_size=256", "trainer.precision=32-true", *limit),
-            "callbacks=[progress,finite,evaluation,checkpoint]",
-        )
-        keys = [key for key in rows[0] if key.startswith("test/")]
-        scores = {key: [row.get(key) for row in rows] for key in keys}
-        found[row] = {
-            "updates": rows[0]["step"],
-            "seeds": len(rows),
-            "seconds": round(time.perf_counter() - began, 1),
-            "scores": scores,
-        }
-        write_json(settings.out / "table1.json", found)
-        dto = [value for value in scores.get("test/dto", []) if value is not None]
-        spread = statistics.stdev(dto) if len(dto) > 1 else 0.0
-        print(
-            f"  {row}: {rows[0]['step']} updates, {len(rows)} seeds, DtO "
-            f"{statistics.fmean(dto or [float('nan')]):.3f} ± {spread:.3f}, "
-            f"{found[row]['seconds']} s",
-            flush=True,
-        )
-        free()
-    return found
-
-
 def _smaller(settings: argparse.Namespace) -> list[str]:
     """What a rehearsal does less of."""
     fewer = ["callbacks.evaluation.num_samples=500", "data.batch_size=8", "statistics=[latents]"]
@@ -174,17 +139,19 @@ PARTS = {
     "speed": speed,
     "kernels": kernels,
     "table1": table1,
+    "modified": modified,
+    "standard": standard,
 }
+FIRST = ("equal", "ensemble", "speed", "kernels")  # unless others are asked for
 
 
 def main() -> None:
     """Run the parts for which there is time."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--out", type=Path, required=True)
-    first = [part for part in PARTS if part != "table1"]
-    options.add_argument("--parts", nargs="+", default=first, choices=list(PARTS))
+    options.add_argument("--parts", nargs="+", default=FIRST, choices=list(PARTS))
     options.add_argument("--budget", type=int, default=540, help="seconds; nothing begins later")
-    options.add_argument("--row-seconds", type=int, default=75)
+    options.add_argument("--row-seconds", type=int, help="of training; else a share")
     options.add_argument("--rehearse", action="store_true")
     settings = options.parse_args()
     logging.disable(logging.WARNING)

@@ -126,6 +126,31 @@ def test_the_sweep_prunes_where_predicted():
     assert verdict(11, *sweep(dict.fromkeys(dto, 0.0), [2, 2, 2, 1, 0])).verdict == "fails"
 
 
+def test_latents_of_sprites_die_where_the_run_at_beta_1_says():
+    """Of its five latents one dies below beta = 3, another below 5."""
+
+    def swept(active):
+        died_at = {f"collapse_beta_{j:02d}": [b] for j, b in enumerate((2.0, 4.0, 20, 30, 40))}
+        return [
+            with_scores(
+                f"figure5_dsprites_beta_{beta:g}",
+                {"model": {"beta": beta}, "latent_dim": 5},
+                dto=[dto],
+                active_by_variance=[a],
+                **died_at,
+            )
+            for (beta, dto), a in zip(
+                {0.1: 1.6, 1.0: 1.1, 3.0: 0.8, 5.0: 0.9}.items(), active, strict=True
+            )
+        ]
+
+    found = verdict(11, *swept([5, 5, 4, 3]))
+    assert found.verdict == "holds"
+    assert "dSprites: DtO is lowest at beta = 3 (0.80; 1.60 at 0.1)" in found.numbers
+    assert "dSprites, beta = 5: 3 active, predicted 3" in found.numbers
+    assert verdict(11, *swept([5, 5, 5, 5])).verdict == "fails"
+
+
 def test_closed_forms_of_checkpoints():
     good = {"axis_cosine": [0.999, 0.998], "variance_ratio": [1.01, 0.99]}
     name = "table1_synthetic_linear_beta_vae"

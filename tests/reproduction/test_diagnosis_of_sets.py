@@ -12,7 +12,7 @@ from vaescope.reproduction.claims import judged
 from vaescope.reproduction.diagnosis import PAPER
 from vaescope.reproduction.diagnosis.beforehand import diagnosis_path, with_diagnosed_beta
 from vaescope.reproduction.diagnosis.correlation import rank_correlation
-from vaescope.reproduction.diagnosis.sets import ASIDE
+from vaescope.reproduction.diagnosis.sets import ASIDE, found_beforehand
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.results import Result
 
@@ -92,7 +92,9 @@ def results(tmp_path):
                 for e in (-0.01, 0.01)
             ]
             config = {"model": {"beta": 0.1}}
-            made[run.name] = Result(run, tmp_path / run.name, rows, config=config)
+            beside = found_beforehand(tmp_path, run.name)
+            folder = tmp_path / run.name
+            made[run.name] = Result(run, folder, rows, config=config, beside=beside)
         return made
 
     return make

@@ -74,8 +74,9 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     assert page == tmp_path / "report.html"
     assert (tmp_path / "rotation.png").is_file()
     results = json.loads((tmp_path / "results.json").read_text())
+    (made,) = results["reproductions"]
     for method in ("autoencoder", "full"):
-        rises = results["measured"][f"table1_synthetic_linear_{method}"]["rotation_rise"]
+        rises = made["runs"][f"table1_synthetic_linear_{method}"]["measured"]["rotation_rise"]
         assert len(rises) == 3
         assert max(map(abs, rises)) < 1e-9
     assert "nats, predicted" in results["judged"][15]["numbers"]
@@ -84,14 +85,21 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     assert (line["published"], line["n"]) == ("0.34 ± 0.35", 3)
     assert line["setting"] == "a test; over-pruned: 3 of 3"
     assert lines["synthetic_linear, random decoder", "dto"]["published"] == "0.79 ± 0.21"
-    assert results["unfinished"]["table1_synthetic_nonlinear_full"] == "a test"
+    assert made["left_out"]["table1_synthetic_nonlinear_full"] == "a test"
     assert "0.34 ± 0.35" in (tmp_path / "results.md").read_text()
     assert len(json.loads((begun / "environment.json").read_text())) == 2  # taken up
     assert "Synth. Lin." in capsys.readouterr().out
 
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/scores.json")}
     assert len(times) == 3
-    reproduce(plain, "cvpr2019", Path(config_dir()))
+    texts = (tmp_path / "results.md").read_text()
+    reproduce(plain | {"make": False}, "cvpr2019", Path(config_dir()))
+    assert (tmp_path / "results.md").read_text() == texts
+    again = tmp_path.with_name("again")
+    file = {"results": str(tmp_path / "results.json"), "output_dir": str(again)}
+    reproduce(plain | file, "cvpr2019", Path(config_dir()))
+    without_figures = [line for line in texts.splitlines() if not line.startswith("![")]
+    assert (again / "results.md").read_text().rstrip().splitlines() == without_figures
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/scores.json")}
 
 
@@ -113,10 +121,11 @@ def test_modified_sets_from_the_plan_to_the_page(config, tmp_path):
     ]
     reproduce(plain, "icml2021", Path(config_dir()))
     results = json.loads((tmp_path / "results.json").read_text())
-    modified = results["measured"]["panels_beta_vae_modified"]
+    runs = results["reproductions"][0]["runs"]
+    modified = runs["panels_beta_vae_modified"]["measured"]
     assert 0 < modified["largest_change"][0] <= modified["epsilon"][0] == 0.15
     assert len(modified["margin_original"]) == len(modified["margin_modified"]) == 1
-    assert len(results["measured"]["panels_beta_vae_original"]["probe_r2"]) == 3
+    assert len(runs["panels_beta_vae_original"]["measured"]["probe_r2"]) == 3
     judged = {verdict["number"]: verdict["verdict"] for verdict in results["judged"]}
     assert (judged[1], judged[4], judged[6]) == ("open", "not tested", "holds")
     assert [line["n"] for line in results["tables"]["panels"]] == [2, 2]

@@ -185,6 +185,8 @@ class PaperSchema:
     differs: dict[str, str] = field(default_factory=dict)
     tables: dict[str, list[str]] = field(default_factory=dict)
     printed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    images: dict[str, int] = field(default_factory=dict)
+    speeds: list[dict[str, Any]] = field(default_factory=list)
     scales: dict[str, Any] = field(default_factory=dict)
 
 
@@ -198,6 +200,8 @@ class ReproduceSchema(MachineSchema):
     scale: str = MISSING
     jobs: Annotated[int, Interval(ge=1, le=1024)] | None = None
     only: str | None = None
+    make: bool = True
+    results: Any = None
 
 
 @dataclass

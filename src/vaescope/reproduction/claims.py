@@ -15,6 +15,7 @@ from vaescope.reproduction.results import Results
 
 Measured = Mapping[str, Mapping[str, Sequence[float]]]  # run -> number -> one value a seed
 Part = tuple[str, str]  # verdict and numbers of one part of a claim
+NOT_TESTED = "not tested"
 Claim = tuple[str, Callable[[Results, Measured], Iterable[Part]]]
 
 
@@ -45,7 +46,7 @@ def verdict_of_gap(low: float, high: float) -> str:
 
 def worst_of(verdicts: Sequence[str]) -> str:
     """``fails`` before ``open`` before ``holds``; ``not tested`` of none."""
-    return next((v for v in ("fails", "open", "holds") if v in verdicts), "not tested")
+    return next((v for v in ("fails", "open", "holds") if v in verdicts), NOT_TESTED)
 
 
 def scores(results: Results, name: str, key: str) -> np.ndarray:

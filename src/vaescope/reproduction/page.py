@@ -1,65 +1,134 @@
 """A reproduction's tables, figures and verdicts as files: ``report.html``, ``results.md``, JSON."""
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from vaescope.files import replacing, write_json, write_text
+from vaescope.files import replacing, write_text
 from vaescope.report.html.render import inline_svg, rendered, save_figure
 from vaescope.report.html.tables import markdown_table
 from vaescope.report.terminal import print_table
-from vaescope.reproduction.claims import Measured, judged
-from vaescope.reproduction.paper import Paper
-from vaescope.reproduction.results import Results
+from vaescope.reproduction.claims import NOT_TESTED, judged
+from vaescope.reproduction.collected import Evidence
+from vaescope.reproduction.paper import OwnTable, Paper
+from vaescope.reproduction.results_file import write_results
 from vaescope.reproduction.tables import Line, lines_of
-from vaescope.run_folder.environment_file import environment
 
 COLUMNS = tuple(field.name for field in fields(Line))
 OF_CLAIMS = ("#", "claim", "verdict", "numbers")
+NO_RUNS = "from a page, its runs are no longer at hand"
+
+Texts = Sequence[Mapping[str, Any]]  # rows of a table by heading
+
+
+@dataclass(frozen=True)
+class PageTables:
+    """All tables of a page, as texts.
+
+    Attributes:
+        printed: the paper's, by part: the fields of `Line`.
+        own: those that a paper's package adds, by name.
+        judged: the fields of `Verdict`.
+    """
+
+    printed: Mapping[str, Texts]
+    own: Mapping[str, OwnTable]
+    judged: Texts
+
+    def every(self) -> dict[str, OwnTable]:
+        """Headings and cells of each, that of the claims behind the others."""
+        heads = dict.fromkeys(self.printed, COLUMNS) | {"claims": OF_CLAIMS}
+        shown = {**self.printed, "claims": self.judged}
+        return {**self.own} | {
+            name: (heads[name], [list(map(str, row.values())) for row in rows])
+            for name, rows in shown.items()
+        }
+
+
+def tables_of(plan: Mapping[str, Any], paper: Paper, every: Sequence[Evidence]) -> PageTables:
+    """PageTables and verdicts of what was measured; of several scales each line says its own."""
+    told = {e.scale: f"scale {e.scale}: " if len(every) > 1 else "" for e in every}
+    printed = {
+        part: [line for e in every for line in _lines(part, plan, paper, e, told[e.scale])]
+        for part in plan["tables"]
+    }
+    own = {
+        f"{name}, scale {e.scale}" if told[e.scale] else name: table
+        for e in every
+        for name, table in paper.own_tables(e.finished, e.measured).items()
+    }
+    verdicts = [v for e in every for v in _verdicts(paper, e, told[e.scale])]
+    tested = {v["number"] for v in verdicts if v["verdict"] != NOT_TESTED}
+    kept = [v for v in verdicts if v["verdict"] != NOT_TESTED]
+    for verdict in verdicts:  # once, if no scale has tested it
+        if verdict["number"] not in tested:
+            tested.add(verdict["number"])
+            kept.append(verdict)
+    kept.sort(key=lambda verdict: verdict["number"])
+    return PageTables({part: lines for part, lines in printed.items() if lines}, own, kept)
+
+
+def _lines(
+    part: str, plan: Mapping[str, Any], paper: Paper, evidence: Evidence, label: str
+) -> Iterator[dict[str, Any]]:
+    measured = list(lines_of(part, plan, evidence.results, paper.lines))
+    for line in measured:
+        yield asdict(line) | {"setting": f"{label}{line.setting}"}
+    there = {(line.run, line.score) for line in measured}
+    for copied in evidence.from_page.tables.get(part, ()):
+        if (copied["run"], copied["score"]) not in there:
+            yield {**copied, "setting": f"{label}{copied['setting']}; {NO_RUNS}"}
+
+
+def _verdicts(paper: Paper, evidence: Evidence, label: str) -> Iterator[dict[str, Any]]:
+    """Verdicts on the runs at hand, and those of a page on what they do not test."""
+    found = [asdict(v) for v in judged(paper.claims, evidence.results, evidence.measured)]
+    copied = {v["number"]: v for v in evidence.from_page.judged}
+    for verdict in found:
+        numbers, page = verdict["numbers"], copied.get(verdict["number"])
+        if verdict["verdict"] == NOT_TESTED and page is not None:
+            verdict["verdict"], numbers = page["verdict"], f"{page['numbers']} ({NO_RUNS})"
+        yield {**verdict, "numbers": f"{label}{numbers}" if numbers else ""}
 
 
 def write_page(
     folder: Path,
-    plain: Mapping[str, Any],
+    name: str,
+    plan: Mapping[str, Any],
     paper: Paper,
-    results: Results,
+    every: Sequence[Evidence],
     drawn: Mapping[str, Figure],
-    measured: Measured,
 ) -> Path:
-    """Write all files and print the tables."""
-    plan = plain["paper"]
-    tables = {
-        part: [asdict(line) for line in lines]
-        for part in plan["tables"]
-        if (lines := list(lines_of(part, plan, results, paper.lines)))
-    }
-    own = paper.own_tables({name: r for name, r in results.items() if r.rows}, measured)
-    verdicts = [asdict(verdict) for verdict in judged(paper.claims, results, measured)]
+    """Write all files and print the tables.
+
+    Args:
+        folder: that is written to.
+        name: of the paper.
+        plan: content of ``conf/paper/<name>.yaml``.
+        paper: what its package adds.
+        every: what was measured, one a scale.
+        drawn: figures by the part of the plan, with the scale behind it where there are several.
+    """
+    tables = tables_of(plan, paper, every)
     figures = {part: _drawn(figure, folder / f"{part}.png") for part, figure in drawn.items()}
-    content = {
-        "title": plan["title"],
-        "source": plan["source"],
-        "about": plan["about"],
-        "scale": plain["scale"],
-        "command": " ".join([*sys.argv[0].split(), *sys.argv[1:]]).replace("paper=", ""),
+    head = {key: plan[key] for key in ("title", "source", "about")}
+    texts = {"tables": tables.printed, "own_tables": tables.own, "judged": tables.judged}
+    write_results(folder / "results.json", name, every, head | texts)
+    shown = tables.every()
+    page = {
+        **head,
+        **texts,
+        "made": [(e.scale, e.command, e.date, e.machine.get("processor", "")) for e in every],
         "columns": COLUMNS,
-        "tables": tables,
-        "own_tables": own,
-        "judged": verdicts,
-        "measured": measured,
-        "unfinished": {r.run.name: r.error for r in results.values() if not r.rows},
-        "environment": environment(plain["threads"] or 0),
+        "figures": figures,
+        "captions": {part: paper.drawings[part.partition("-")[0]].caption for part in figures},
+        "left_out": _left_out(every),
+        "in_markdown": {n: Markup("\n".join(markdown_table(*t))) for n, t in shown.items()},
     }
-    write_json(folder / "results.json", content)
-    shown = {**own, **_texts(tables, verdicts)}
-    in_markdown = {name: Markup("\n".join(markdown_table(*table))) for name, table in shown.items()}
-    captions = {part: paper.drawings[part].caption for part in figures}
-    page = {**content, "figures": figures, "captions": captions, "in_markdown": in_markdown}
     write_text(folder / "results.md", rendered("reproduction.md", page) + "\n")
     write_text(folder / "report.html", rendered("reproduction.html", page))
     for part, (columns, rows) in shown.items():
@@ -68,20 +137,15 @@ def write_page(
     return folder / "report.html"
 
 
+def _left_out(every: Sequence[Evidence]) -> dict[str, str]:
+    """Runs that have finished at no scale, and why they have not at the first."""
+    finished = {name for evidence in every for name in evidence.finished}
+    reasons = {n: why for evidence in every[::-1] for n, why in evidence.left_out.items()}
+    return {n: why for n, why in sorted(reasons.items()) if n not in finished}
+
+
 def _drawn(figure: Figure, path: Path) -> Markup:
     """Write a figure as a file; the drawing for the page."""
     with replacing(path) as temporary:
         save_figure(figure, temporary, "png", dpi=120)
     return inline_svg(figure, path.stem)
-
-
-def _texts(
-    tables: Mapping[str, Sequence[Mapping[str, Any]]], verdicts: Sequence[Mapping[str, Any]]
-) -> dict[str, tuple[Sequence[str], list[list[str]]]]:
-    """Headings and cells of each table, that of the claims behind the paper's."""
-    heads = dict.fromkeys(tables, COLUMNS) | {"claims": OF_CLAIMS}
-    every = {**tables, "claims": verdicts}
-    return {
-        name: (heads[name], [list(map(str, row.values())) for row in rows])
-        for name, rows in every.items()
-    }

@@ -63,6 +63,8 @@ class Drawing:
         take: what it takes from an opened run.
         numbers: of what was taken, for claims.
         caption: what there is to see.
+        of_numbers: whether the numbers are all that it draws of what was taken, so that a
+            ``results.json`` will do.
     """
 
     draw: Callable[[Results, Mapping[str, Any]], Figure | None] = lambda results, taken: None
@@ -70,6 +72,7 @@ class Drawing:
     take: Callable[[Opened], Any] = lambda run: None
     numbers: Callable[[Any], Numbers] = lambda taken: {}
     caption: str = ""
+    of_numbers: bool = False
 
     def needs(self, name: str) -> bool:
         """Whether it takes something from this run."""
@@ -87,6 +90,7 @@ class Paper:
         lines: further lines of a table, behind those of a run: the part, the run and the plan.
         decide: overrides that follow from the sets: trainings, once their modified sets are there,
             and the same with these.
+        beside: what else is known of a run, from the reproduction's folder and the run's name.
         own_tables: headings and cells by name, behind the paper's tables, of the finished runs and
             of what was measured on their weights.
     """
@@ -96,4 +100,5 @@ class Paper:
     always: Sequence[Drawing] = ()
     lines: FurtherLines = no_lines
     decide: Decide | None = None
+    beside: Callable[[Path, str], Mapping[str, Any]] = lambda folder, name: {}
     own_tables: Callable[[Results, Measured], Mapping[str, OwnTable]] = lambda results, of: {}

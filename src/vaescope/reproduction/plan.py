@@ -24,6 +24,7 @@ class Run:
         differs: how the experiment itself differs from the paper's; empty if it does not.
         skipped: why this scale leaves the run out; empty if it does not.
         minutes: of one processor core that it takes, about; 0: unknown.
+        h100_minutes: that it takes on an H100, about; 0: unknown.
         swept: the option that the plan sweeps; no scale changes its value.
         command: of ``vaescope`` that makes it.
     """
@@ -35,6 +36,7 @@ class Run:
     differs: str = ""
     skipped: str = ""
     minutes: float = 0.0
+    h100_minutes: float = 0.0
     swept: str = ""
     command: Literal["train", "modify"] = "train"
 

@@ -14,6 +14,7 @@ from vaescope.config.groups import NAMES
 from vaescope.config.loading import read_overrides, read_value, read_yaml
 from vaescope.config.overrides import word
 from vaescope.errors import first_line
+from vaescope.reproduction.machine_time import in_all
 from vaescope.reproduction.plan import PATH, Run
 from vaescope.run_folder.contents import (
     CONFIG,
@@ -81,7 +82,7 @@ def make_runs(
     """
     folder = folder.resolve()
     kept = [run for run in runs if not run.skipped]
-    others = {run.name: other for run in kept if (other := other_settings(run, folder / run.name))}
+    others = made_otherwise(kept, folder)
     wanted = [r for r in kept if r.name not in others and not is_done(r, folder / r.name)]
     if wanted:
         log.info(
@@ -111,13 +112,15 @@ def make_runs(
     return others | failed
 
 
+def made_otherwise(runs: Sequence[Run], folder: Path) -> dict[str, str]:
+    """Why what lies in the folders of runs is not what was planned, by name."""
+    return {run.name: other for run in runs if (other := other_settings(run, folder / run.name))}
+
+
 def _estimate(runs: Sequence[Run], jobs: int) -> str:
-    """How long they take, where the plan says it of all of them."""
-    if not all(run.minutes for run in runs):
-        return ""
-    minutes = max(sum(run.minutes for run in runs) / jobs, max(run.minutes for run in runs))
-    told = f"{minutes / 60:,.0f} hours" if minutes > 90 else f"{minutes:.2g} minutes"
-    return f": about {told} where each has a core of its own"
+    """How long they take, where speeds say it."""
+    told = in_all(runs, jobs)
+    return f": about {told}" if told else ""
 
 
 def other_settings(run: Run, folder: Path) -> str:

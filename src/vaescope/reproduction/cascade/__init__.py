@@ -10,7 +10,12 @@ PAPER = Paper(
     claims=CLAIMS,
     drawings={
         "cascade": Drawing(
-            cascade_figure, ["*"], data_eigenvalues, lambda found: found, caption=CAPTION
+            cascade_figure,
+            ["*"],
+            data_eigenvalues,
+            numbers=lambda found: found,
+            caption=CAPTION,
+            of_numbers=True,
         )
     },
     own_tables=tables_of,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from vaescope.alignment import haar_chance
 from vaescope.escaping import for_figure
-from vaescope.reproduction.cvpr2019.claims import VARIANCES
+from vaescope.reproduction.cvpr2019.beta_sweep import SWEPT, predicted_thresholds, sweep_of
 from vaescope.reproduction.results import Result, Results
 
 Taken = Mapping[str, Any]  # of the weights of opened runs, by the run's name
@@ -93,12 +93,8 @@ def epochs_figure(results: Results, _: Taken) -> Figure | None:
 
 
 def beta_figure(results: Results, _: Taken) -> Figure | None:
-    """Figure 5: DtO, score and active latents against beta."""
-    sweeps: dict[str, dict[float, Result]] = {}
-    for name, result in results.items():
-        if name.startswith("figure5_"):
-            data = name.removeprefix("figure5_").rpartition("_beta_")[0]
-            sweeps.setdefault(data, {})[float(result.config["model"]["beta"])] = result
+    """Figure 5: DtO, score and active latents against beta; dotted where a latent is to die."""
+    sweeps = {data: sweep for data in SWEPT if (sweep := sweep_of(results, data))}
     if not sweeps:
         return None
     keys = {
@@ -108,17 +104,16 @@ def beta_figure(results: Results, _: Taken) -> Figure | None:
     }
     figure = Figure(figsize=(9, 2.9 * len(sweeps)), layout="constrained")
     rows = figure.subplots(len(sweeps), len(keys), squeeze=False)
-    for row, (data, by_beta) in zip(rows, sweeps.items(), strict=True):
-        betas = sorted(by_beta)
+    for row, (data, sweep) in zip(rows, sweeps.items(), strict=True):
         for axis, (key, label) in zip(row, keys.items(), strict=True):
-            values = [by_beta[beta].values(key) for beta in betas]
+            values = [result.values(key) for result in sweep.values()]
             axis.errorbar(
-                betas, [v.mean() for v in values], [v.std() for v in values], marker=".", capsize=2
+                [*sweep], [v.mean() for v in values], [v.std() for v in values], fmt=".-", capsize=2
             )
-            axis.set(xscale="log", xlabel="beta", ylabel=label, title=for_figure(data))
-            if data == "synthetic_linear":  # where closed forms have a latent pruned
-                for variance in VARIANCES:
-                    axis.axvline(2 * variance, color="black", linestyle=":", linewidth=1)
+            axis.set(xscale="log", xlabel="beta", ylabel=label, title=for_figure(SWEPT[data]))
+            ordered = np.sort(predicted_thresholds(sweep, data), axis=1)
+            for threshold in ordered.mean(0) if len(ordered) else ():
+                axis.axvline(threshold, color="black", linestyle=":", linewidth=1)
     return figure
 
 

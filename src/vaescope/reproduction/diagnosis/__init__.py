@@ -3,6 +3,7 @@
 from vaescope.reproduction.diagnosis.beforehand import with_diagnosed_beta
 from vaescope.reproduction.diagnosis.claims import CLAIMS
 from vaescope.reproduction.diagnosis.scatter import CAPTION, scatter_figure
+from vaescope.reproduction.diagnosis.sets import found_beforehand
 from vaescope.reproduction.diagnosis.tables import tables_of
 from vaescope.reproduction.paper import Drawing, Paper
 
@@ -10,5 +11,6 @@ PAPER = Paper(
     claims=CLAIMS,
     drawings={"scatter": Drawing(scatter_figure, caption=CAPTION)},
     decide=with_diagnosed_beta,
+    beside=found_beforehand,
     own_tables=tables_of,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from vaescope.reproduction.results import Results
 from vaescope.scores import over_pruned_share
 
 MEASURED = {"MIG": "test/mig", "DtO / chance": "test/dto_ratio", "DCI": "test/dci_disentanglement"}
+OF_A_SET = ("mig", "mig_interval", "alignment", "factors", "dto_chance")  # numbers of a diagnosis
+OF_A_WIDTH = ("scale", "alignment", "margin", "dto", "ima_contrast", "order_agreement")
 # sets that had no part in the choice of the predictor
 ASIDE = (
     *("xy_squares_8", "xy_squares_4", "xy_squares_1", "dsprites", "shapes3d_like"),
@@ -47,18 +50,28 @@ class DiagnosedSet:
         return found
 
 
+def found_beforehand(folder: Path, name: str) -> dict[str, Any]:
+    """What the claims need of the diagnosis of a run's set; nothing of one that was not made."""
+    if not diagnosis_path(folder, name).is_file():
+        return {}
+    found = read_diagnosis(folder, name)
+    overlap = {"rank_correlation": found["overlap"]["rank_correlation"]}
+    scales = [{key: at[key] for key in OF_A_WIDTH} for at in found["scales"]]
+    return {key: found[key] for key in OF_A_SET} | {"overlap": overlap, "scales": scales}
+
+
 def diagnosed_sets(results: Results) -> list[DiagnosedSet]:
     """All sets that were diagnosed and trained on."""
     return [
         DiagnosedSet(
             name.removeprefix("beta_vae_"),
-            read_diagnosis(result.folder.parent, name),
+            result.beside,
             {label: result.values(key) for label, key in MEASURED.items()},
             float(result.config["model"]["beta"]),
             over_pruned_share(result.rows),
         )
         for name, result in results.items()
-        if result.rows and diagnosis_path(result.folder.parent, name).is_file()
+        if result.rows and result.beside
     ]
 
 
