@@ -2,52 +2,31 @@
 
 import json
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from vaescope.data import Panels
 from vaescope.diagnosis import diagnose
 from vaescope.reproduction.claims import judged
 from vaescope.reproduction.diagnosis import PAPER
 from vaescope.reproduction.diagnosis.beforehand import diagnosis_path, with_diagnosed_beta
-from vaescope.reproduction.diagnosis.correlation import rank_correlation
 from vaescope.reproduction.diagnosis.sets import ASIDE, found_beforehand
+from vaescope.reproduction.paper import Workplace
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.results import Result
-
-
-class TestRankCorrelation:
-    def test_it_is_spearmans_whatever_the_units(self):
-        rng = np.random.default_rng(0)
-        x = rng.normal(size=20)
-        y = x + rng.normal(size=20)
-        found = rank_correlation(np.exp(x), y)
-        assert found.value == pytest.approx(stats.spearmanr(x, y).statistic)
-        assert -1 <= found.low < found.value < found.high <= 1
-
-    def test_the_interval_of_unrelated_numbers_holds_zero(self):
-        rng = np.random.default_rng(1)
-        found = rank_correlation(rng.normal(size=25), rng.normal(size=25))
-        assert found.low < 0 < found.high
-
-    def test_sets_without_a_number_are_left_out(self):
-        predicted = np.array([0.0, 1.0, 2.0, np.nan, 4.0])
-        found = rank_correlation(predicted, np.array([0.0, 1.0, 2.0, 9.0, np.nan]))
-        assert (found.value, found.n) == (1.0, 3)
 
 
 @pytest.mark.slow
 def test_beta_follows_from_the_diagnosis_which_is_kept(tmp_path):
     run = Run("beta_vae_panels", "diagnosis_beta_vae", ("data=panels", "data.second=32"))
-    (decided,) = with_diagnosed_beta([run], tmp_path, 1, ["threads=1"])
+    workplace = Workplace({}, "full", tmp_path)
+    (decided,) = with_diagnosed_beta([run], workplace)
     # 32 pixels of amplitude 0.2: a squared error's 2 * 32 * 0.04, of which a tenth
     assert decided.words == (*run.words, "model.beta=0.256", "latent_dim=2")
     path = diagnosis_path(tmp_path, run.name)
     expected = diagnose(Panels(second=32), predicted_at=1.0)
     assert json.loads(path.read_text())["diagnosis"]["mig"] == pytest.approx(expected.mig)
     written = path.stat().st_mtime_ns
-    assert with_diagnosed_beta([run], tmp_path, 1, ["threads=1"]) == [decided]
+    assert with_diagnosed_beta([run], workplace) == [decided]
     assert path.stat().st_mtime_ns == written
 
 

@@ -12,6 +12,7 @@ from vaescope.scores import LOGGED, name_of, record_of
 
 CONF = Path(config_dir())
 PAPERS = sorted(path.stem for path in (CONF / "paper").glob("*.yaml"))
+MANY = 60  # runs, of which a fifth is composed
 PLANS = {paper: yaml.safe_load((CONF / "paper" / f"{paper}.yaml").read_text()) for paper in PAPERS}
 
 
@@ -53,8 +54,11 @@ class TestShippedPlans:
     def test_every_run_composes_without_problems(self, paper, config):
         from vaescope.config.checks import check
 
-        for scale in PLANS[paper]["scales"]:
-            for run in planned_runs(paper, PLANS[paper], scale, CONF):
+        for number, scale in enumerate(PLANS[paper]["scales"]):
+            runs = planned_runs(paper, PLANS[paper], scale, CONF)
+            if len(runs) > MANY:  # other ones at each scale
+                runs = runs[number::5]
+            for run in runs:
                 if run.command == "modify":
                     check(config(*run.words, name="modify"))
                 elif scale == "full" or (run.reduced and not run.skipped):

@@ -187,6 +187,8 @@ class PaperSchema:
     printed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
     speeds: list[dict[str, Any]] = field(default_factory=list)
+    weights: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+    pilots: dict[str, list[str]] = field(default_factory=dict)
     scales: dict[str, Any] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from vaescope.networks.initial_weights import Initialisation, initialise
 from vaescope.networks.sizes import takes
+from vaescope.ranges import Width, in_range
 
 _IMAGES = "images [C, 64, 64]"
 _SMALLEST, _LARGEST = 16, 256  # sides that conv takes, in pixels
@@ -71,11 +72,13 @@ def _is_16_to_256(image_shape: tuple[int, ...]) -> bool:
 
 
 @takes(f"images [C, H, W] with H and W from {_SMALLEST} to {_LARGEST}", _is_16_to_256)
+@in_range
 def conv(
     image_shape: tuple[int, ...],
     num_parameters: int,
     latent_dim: int,
     *,
+    width: Width = 64,
     initialisation: Initialisation = "glorot",
 ) -> tuple[nn.Module, nn.Module]:
     """The family of conv64 for images of 16 to 256 pixels a side, of any ratio.
@@ -84,6 +87,10 @@ def conv(
     that is there already keeps its size (kernel 3, stride 1). The decoder goes back through the
     same sizes. Feature maps have 64, 64, 32, 32, 16 and 8 channels from the smallest on, so that
     each of the outer layers costs the same.
+
+    Args:
+        width: channels of the smallest map; the others change in proportion, the dense layers'
+            256 units do not.
 
     Source: none; at 64 x 64 the decoder is that of conv64, whose encoder has two kernels of 2.
 
@@ -94,7 +101,8 @@ def conv(
         torch.Size([2, 3, 96, 129])
     """
     sizes = _halved(image_shape[1:])
-    channels = (*_CHANNELS[: len(sizes) - 1], image_shape[0])
+    inner = (max(1, width * count // _CHANNELS[0]) for count in _CHANNELS[: len(sizes) - 1])
+    channels = (*inner, image_shape[0])
     features = channels[0] * sizes[0][0] * sizes[0][1]
     steps = list(zip(pairwise(channels), pairwise(sizes), strict=True))
     encoder = nn.Sequential(

@@ -23,9 +23,34 @@ from vaescope.reproduction.results import Result, Results
 from vaescope.reproduction.tables import FurtherLines, no_lines
 
 Numbers = dict[str, list[float]]  # one value a seed, by name
-# trainings, the folder, jobs at a time and overrides that all runs have -> these with further ones
-Decide = Callable[[Sequence[Run], Path, int, Sequence[str]], Sequence[Run]]
 OwnTable = tuple[Sequence[str], list[list[str]]]  # headings, and cells of each row
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where and how a reproduction makes what it needs.
+
+    Attributes:
+        plan: content of ``conf/paper/NAME.yaml``.
+        scale: a key of its ``scales``.
+        folder: of the reproduction.
+        jobs: processes at a time.
+        threads: torch threads of each; None: as many as it chooses.
+        data_dir: where data sets lie; None: the user's cache folder.
+        make: whether what is missing is made.
+    """
+
+    plan: Mapping[str, Any]
+    scale: str
+    folder: Path
+    jobs: int = 1
+    threads: int | None = 1
+    data_dir: str | None = None
+    make: bool = True
+
+
+# trainings -> the same with overrides that follow from what was made before them
+Decide = Callable[[Sequence[Run], Workplace], Sequence[Run]]
 
 
 @dataclass(frozen=True)
@@ -88,8 +113,8 @@ class Paper:
         drawings: by the part of the plan that asks for them.
         always: measured on weights whatever parts are asked for.
         lines: further lines of a table, behind those of a run: the part, the run and the plan.
-        decide: overrides that follow from the sets: trainings, once their modified sets are there,
-            and the same with these.
+        decide: overrides that follow from the sets or from pilots: trainings, once their modified
+            sets are there, and the same with these.
         beside: what else is known of a run, from the reproduction's folder and the run's name.
         own_tables: headings and cells by name, behind the paper's tables, of the finished runs and
             of what was measured on their weights.

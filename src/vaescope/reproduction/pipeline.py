@@ -19,11 +19,11 @@ from vaescope.reproduction.claims import Measured
 from vaescope.reproduction.collected import Evidence, merged
 from vaescope.reproduction.machine_time import with_times
 from vaescope.reproduction.page import write_page
-from vaescope.reproduction.paper import Numbers, Paper, opened
+from vaescope.reproduction.paper import Numbers, Paper, Workplace, opened
 from vaescope.reproduction.plan import Run, chosen_parts, chosen_runs, planned_runs, runs_of
 from vaescope.reproduction.results import NOT_RUN, Results, read_result, significant
 from vaescope.reproduction.results_file import read_evidence
-from vaescope.reproduction.runner import made_otherwise, make_runs, shared_words
+from vaescope.reproduction.runner import made_otherwise, make_runs
 from vaescope.run_folder.contents import forget_error
 from vaescope.run_folder.environment_file import environment
 from vaescope.run_folder.scores import has_scores
@@ -98,9 +98,12 @@ def _make_missing(
             for run in wanted
             if run.command == "train" and not run.skipped and run.modification not in lacking
         ]
-        decided = additions.decide(able, folder, jobs, shared_words(threads, data_dir))
+        place = (folder, jobs, threads, data_dir, plain["make"])
+        decided = additions.decide(able, Workplace(plain["paper"], plain["scale"], *place))
         by_name = {run.name: run for run in decided}
         wanted = [by_name.get(run.name, run) for run in wanted]
+        undecided = {run.name: run.skipped for run in decided if run.skipped}
+        return make([run for run in wanted if run.name not in undecided]) | undecided
     return make(wanted)
 
 

@@ -15,7 +15,9 @@ from vaescope.config.loading import read_overrides
 from vaescope.config.overrides import word
 from vaescope.errors import RunsFailedError
 from vaescope.files import read_json
+from vaescope.reproduction.paper import Workplace
 from vaescope.reproduction.plan import PATH, Run
+from vaescope.reproduction.runner import shared_words
 from vaescope.run_folder.contents import HYDRAS, last_error
 from vaescope.run_folder.modification import SET
 
@@ -38,9 +40,7 @@ def read_diagnosis(folder: Path, name: str) -> dict[str, Any]:
     return numbers
 
 
-def with_diagnosed_beta(
-    runs: Sequence[Run], folder: Path, jobs: int, shared: Sequence[str]
-) -> list[Run]:
+def with_diagnosed_beta(runs: Sequence[Run], workplace: Workplace) -> list[Run]:
     """Runs with the beta and the number of latents that the diagnosis of their set gives.
 
     One rule for all: a latent for every factor, and a tenth of the beta that would prune the first
@@ -48,14 +48,13 @@ def with_diagnosed_beta(
 
     Args:
         runs: trainings; the modified sets that they need are there.
-        folder: of the reproduction.
-        jobs: diagnoses at a time.
-        shared: overrides that all commands have.
+        workplace: where diagnoses are made, and how.
 
     Raises:
         RunsFailedError: a set could not be diagnosed; what could is kept.
     """
-    with ThreadPoolExecutor(jobs) as pool:
+    folder, shared = workplace.folder, shared_words(workplace.threads, workplace.data_dir)
+    with ThreadPoolExecutor(workplace.jobs) as pool:
         errors = list(pool.map(lambda run: _diagnose(run, folder, shared), runs))
     if failed := {run.name: error for run, error in zip(runs, errors, strict=True) if error}:
         lines = [f"{len(failed)} of {len(runs)} sets could not be diagnosed:"]

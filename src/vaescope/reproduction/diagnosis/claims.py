@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from vaescope.reproduction.claims import Claim, Measured, Part, verdict_of_gap, worst_of
-from vaescope.reproduction.diagnosis.correlation import rank_correlation
+from vaescope.reproduction.correlation import rank_correlation
 from vaescope.reproduction.diagnosis.sets import ASIDE, DiagnosedSet, diagnosed_sets
 from vaescope.reproduction.intervals import difference
 from vaescope.reproduction.results import Results

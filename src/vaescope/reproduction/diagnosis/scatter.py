@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from vaescope.reproduction.diagnosis.correlation import rank_correlation
+from vaescope.reproduction.correlation import rank_correlation
 from vaescope.reproduction.diagnosis.sets import ASIDE, DiagnosedSet, diagnosed_sets
 from vaescope.reproduction.results import Results
 

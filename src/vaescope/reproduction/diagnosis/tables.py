@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vaescope.reproduction.claims import Measured
-from vaescope.reproduction.diagnosis.correlation import rank_correlation
+from vaescope.reproduction.correlation import rank_correlation
 from vaescope.reproduction.diagnosis.sets import ASIDE, MEASURED, diagnosed_sets, predictors
 from vaescope.reproduction.results import Results
 

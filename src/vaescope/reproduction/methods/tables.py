@@ -1,0 +1,113 @@
+"""Tables: methods on each set, what goes with MIG, choices without labels, weights of pilots."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from vaescope.report.html.tables import mean_and_std
+from vaescope.reproduction.claims import Measured
+from vaescope.reproduction.methods.correlations import OTHERS, above, taken, with_mig
+from vaescope.reproduction.methods.measured import DTO, MIG, Finished, finished, pooled
+from vaescope.reproduction.methods.names import SETS
+from vaescope.reproduction.methods.weights import Pilot, choice_of
+from vaescope.reproduction.paper import OwnTable
+from vaescope.reproduction.results import Results
+from vaescope.scores import over_pruned_share
+
+SHOWN = (MIG, "DCI", DTO, "Δ_KL", "active latents", "reconstruction", "UDR")
+COLUMNS = ("method", "weight", *SHOWN, "s a seed", "seeds", "over-pruned", "diverged")
+OF_WEIGHTS = ("method", "set", "option", "weakest to strongest", "pilots", "chosen")
+
+
+def tables_of(results: Results, _: Measured) -> Mapping[str, OwnTable]:
+    """One of methods for each set; ``correlations``, ``chosen without labels``, ``weights``."""
+    every = list(finished(results))
+    if not every:
+        return {}
+    found: dict[str, OwnTable] = {}
+    for data, title in SETS.items():
+        here = sorted((one for one in every if one.of.data == data), key=lambda one: -one.mean(MIG))
+        if here:
+            found[title] = COLUMNS, [_row(one) for one in here]
+    found["correlation with MIG"] = _correlations(every)
+    found["taken without labels"] = _taken(every)
+    if weights := list(_weights(every)):
+        found["weights"] = OF_WEIGHTS, weights
+    return found
+
+
+def _row(one: Finished) -> list[str]:
+    choice = choice_of(one.result.beside)
+    seconds = f"{one.seconds:.0f}" if np.isfinite(one.seconds) else ""
+    return [
+        one.of.title,
+        f"{choice.option.rpartition('.')[2]} {choice.weight:g}" if choice else "",
+        *(_shown(one.values(score)) for score in SHOWN),
+        seconds,
+        str(len(one.result.rows)),
+        over_pruned_share(one.result.rows),
+        str(len(one.result.diverged)),
+    ]
+
+
+def _shown(values: np.ndarray) -> str:
+    """Mean ± standard deviation of the seeds that have it, with their count if not all have."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return ""
+    spread = float(known.std(ddof=1)) if len(known) > 1 else None
+    count = f" (n = {len(known)})" if len(known) < len(values) else ""
+    return mean_and_std(float(known.mean()), spread) + count
+
+
+def _correlations(every: Sequence[Finished]) -> OwnTable:
+    """Of each score with MIG: on each set, on both, and without over-pruned runs."""
+    sets = {SETS[data]: [o for o in every if o.of.data == data] for data in SETS}
+    sets = {title: here for title, here in sets.items() if here}
+    columns = ("score", *sets, "all sets", "all sets, not over-pruned")
+    rows = [
+        [
+            score,
+            *(str(with_mig(here, score)) for here in sets.values()),
+            str(with_mig(every, score)),
+            str(with_mig(every, score, over_pruned=False)),
+        ]
+        for score in OTHERS
+    ]
+    return columns, rows
+
+
+def _taken(every: Sequence[Finished]) -> OwnTable:
+    """The run of each set that a label-free score takes, its MIG, and that of the best and mean."""
+    columns = ("set", "taken by", "run", MIG, "share of runs not above")
+    rows = []
+    for data, title in SETS.items():
+        here = [one for one in every if one.of.data == data]
+        if not here:
+            continue
+        runs = pooled(here)
+        migs = runs.values[MIG]
+        best = int(np.nanargmax(migs))
+        rows.append([title, "MIG itself", runs.labels[best], f"{migs[best]:.2f}", "100%"])
+        for score, run in taken(runs):
+            share = f"{above(runs, run):.0%}"
+            rows.append([title, score, runs.labels[run], f"{migs[run]:.2f}", share])
+        rows.append([title, "chance", f"mean of {len(migs)}", f"{np.nanmean(migs):.2f}", ""])
+    return columns, rows
+
+
+def _weights(every: Sequence[Finished]) -> Iterator[list[str]]:
+    for one in every:
+        choice, of = choice_of(one.result.beside), one.of
+        if choice is None:
+            continue
+        grid = ", ".join(f"{weight:g}" for weight in choice.grid)
+        pilots = "; ".join(map(_told, choice.pilots))
+        yield [of.title, SETS[of.data], choice.option, grid, pilots, f"{choice.weight:g}"]
+
+
+def _told(pilot: Pilot) -> str:
+    if pilot.active is None:
+        return f"{pilot.weight:g}: diverged"
+    mig = "" if pilot.mig is None else f", MIG {pilot.mig:.2f}"
+    return f"{pilot.weight:g}: {pilot.active:.0f} active{mig}"
