@@ -15,7 +15,7 @@ from vaescope.config.schemas import SCHEMAS
 SCHEMA = {schema.__name__.removesuffix("Schema").lower(): schema for schema in SCHEMAS}
 CONFIGURED = [name for name in COMMANDS if name != "sweep"]
 WRITTEN = {"changes"}  # by vaescope, not by a user
-MOST, MOST_OF_TRAIN = 60, 80  # lines, on 80 columns
+MOST, MOST_OF_TRAIN = 60, 75  # lines, on 80 columns
 
 
 @pytest.mark.parametrize("name", CONFIGURED)
@@ -41,8 +41,7 @@ def test_it_is_short_and_has_all_options(name, command, monkeypatch):
         for path in Path(config_dir(), group.name).glob("*.yaml"):
             assert re.search(rf"\b{path.stem}\b|\b{path.stem.partition('_')[0]}_\* \(", text)
     for each in read_command(name).settings:
-        section = each.name.partition(".")[0]
-        assert re.search(rf"^  ({re.escape(each.name)}\b|{section}.KEY=VALUE)", text, re.MULTILINE)
+        assert re.search(rf"\b{each.name.rpartition('.')[2]}\b", text)
 
 
 def test_a_group_is_told_option_by_option(command):
@@ -67,6 +66,7 @@ def test_a_section_is_told_setting_by_setting(command):
     text = command("modify", "schedule", "--help").out
     assert re.search(r"^  schedule.minutes=null +of training", text, re.MULTILINE)
     assert "epsilon" not in text
+    assert "cuda_graph=null " in command("train", "speed", "--help").out
 
 
 def test_sections_are_dotted_and_unused_entries_hidden():

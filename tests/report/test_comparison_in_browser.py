@@ -1,4 +1,4 @@
-"""The comparison in headless Chromium: silent, sorted, filtered, no wider than the screen."""
+"""The comparison in headless Chromium: silent, sorted, filtered, no wider than screen or paper."""
 
 import html
 import json
@@ -10,10 +10,17 @@ import pytest
 from scipy.stats import spearmanr
 
 from builders.finished_runs import leave, plain
-from vaescope.report.comparison.page import compare
+from vaescope.report.comparison.page import ABOUT, compare
+from vaescope.scores import CHIEF_SCORES
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-PROBE = """<script>
+TELL = """
+const result = document.createElement("pre");
+result.id = "told";
+result.textContent = JSON.stringify(told);
+document.body.append(result);
+"""
+SORTED = """
 const told = {}, heads = [...document.querySelectorAll("table.groups th")];
 const column = (at) => [...document.querySelectorAll("table.groups tbody tr")].map((row) =>
   row.cells[at].dataset.value ?? row.cells[at].textContent);
@@ -30,11 +37,29 @@ told.r = rankCorrelation([1, 2, 3, 4, 5, 6], [1, 3, 2, 4, 6, 6]);
 told.constant = rankCorrelation([1, 1, 1, 1, 1], [1, 2, 3, 4, 5]);
 told.dots = document.querySelectorAll("#dots circle").length;
 told.wide = document.documentElement.scrollWidth - window.innerWidth;
-const result = document.createElement("pre");
-result.id = "told";
-result.textContent = JSON.stringify(told);
-document.body.append(result);
-</script></body>"""
+"""
+
+COLUMNS = """
+const told = {}, table = document.querySelector("table.groups"), box = table.parentElement;
+const chooser = document.querySelector("#columns"), boxes = [...chooser.querySelectorAll("input")];
+const heads = () => [...table.tHead.rows[0].cells].filter((each) => each.offsetWidth)
+  .map((each) => each.textContent.trim());
+told.first = heads();
+told.fits = box.scrollWidth <= box.clientWidth;
+boxes[0].click();
+told.without = heads();
+chooser.querySelector("[value=all]").click();
+told.all = heads();
+told.summary = chooser.querySelector("summary").textContent;
+told.wide = document.documentElement.scrollWidth - window.innerWidth;
+told.focusable = boxes.every((each) => each.tabIndex === 0);
+"""
+PAPER = """
+const told = { wide: document.documentElement.scrollWidth - window.innerWidth,
+  filter: document.querySelector(".filter").offsetHeight,
+  chooser: document.querySelector("#columns").offsetHeight };
+"""
+LANDSCAPE = 1032  # pixels between the margins of A4
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,18 +67,26 @@ pytestmark = [
 ]
 
 
+def told_by(page, probe, width, on="screen"):
+    """What a script finds at the end of the page, in a window of this width."""
+    text = page.read_text().replace("</body>", f"<script>{probe}{TELL}</script></body>")
+    if on == "paper":
+        text = text.replace("@media print", "@media all")
+    probed = page.with_name("probed.html")
+    probed.write_text(text)
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    flags += ["--virtual-time-budget=4000", f"--window-size={width},900", "--dump-dom"]
+    words = [BROWSER, *flags, f"--user-data-dir={page.parent / 'profile'}", f"file://{probed}"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=True)
+    assert "CONSOLE" not in done.stderr
+    return json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', done.stdout)[1]))
+
+
 def test_the_table_sorts_and_filters_and_scores_are_drawn(tmp_path):
     for number, (lr, mig) in enumerate([(0.001, 0.3), (0.0005, 0.1), (0.02, 0.2)]):
         scores = {"mig": [mig, mig], "dto_active": [1 - mig, 0.5]}
         leave(tmp_path / f"runs/{number}", scores, optimizer__lr=lr)
-    page = compare(plain(tmp_path / "runs", tmp_path / "out"))
-    page.write_text(page.read_text().replace("</body>", PROBE))
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
-    flags += ["--virtual-time-budget=4000", "--window-size=500,900", "--dump-dom"]
-    words = [BROWSER, *flags, f"--user-data-dir={tmp_path / 'profile'}", f"file://{page}"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=True)
-    told = json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', done.stdout)[1]))
-    assert "CONSOLE" not in done.stderr
+    told = told_by(compare(plain(tmp_path / "runs", tmp_path / "out")), SORTED, 500)
     assert told["up"] == ["0.1", "0.2", "0.3"] == told["down"][::-1]
     assert told["order"] == "ascending"
     assert told["settings"] == [f"optimizer.lr={lr}" for lr in ("0.0005", "0.001", "0.02")]
@@ -63,3 +96,25 @@ def test_the_table_sorts_and_filters_and_scores_are_drawn(tmp_path):
     assert told["r"]["low"] < expected < told["r"]["high"]
     assert told["constant"] is None
     assert told["wide"] <= 0
+
+
+def test_columns_that_fit_are_shown_and_others_chosen(tmp_path):
+    names = [key.removeprefix("test/") for key in CHIEF_SCORES]
+    for number in range(2):
+        scores = {name: [0.1 * number, 0.2] for name in names}
+        scores |= {f"{name}_chance": [0.0, 0.0] for name in names}
+        leave(tmp_path / f"runs/{number}", scores, optimizer__lr=10.0**-number)
+    page = compare(plain(tmp_path / "runs", tmp_path / "out"))
+    told = told_by(page, COLUMNS, 1280)
+    count = len(told["all"])
+    assert told["fits"]
+    assert told["first"][:6] == told["all"][:6] == list(ABOUT)
+    assert 8 <= len(told["first"]) < count
+    assert not [name for name in told["first"] if "chance" in name]
+    assert [name for name in told["first"] if name not in told["without"]] == ["updates"]
+    assert told["summary"] == f"Columns: {count} of {count}"
+    assert told["focusable"]
+    assert told["wide"] <= 0  # all of them scroll in their own box
+    on_paper = told_by(page, PAPER, LANDSCAPE, on="paper")
+    assert on_paper["wide"] <= 0
+    assert on_paper["filter"] == on_paper["chooser"] == 0

@@ -7,7 +7,15 @@ import pytest
 
 from vaescope.report.run.latent_meanings import factors_found, heat_rows, latent_name
 from vaescope.report.run.latent_pages import heat_maps, live_decoder, picture_strips
-from vaescope.run_folder.latents_file import NAME, Latent, Latents, read_latents, write_latents
+from vaescope.run_folder.decoder_file import write_decoders
+from vaescope.run_folder.latents_file import (
+    NAME,
+    Latent,
+    Latents,
+    plain_latents,
+    read_latents,
+    write_latents,
+)
 from vaescope.run_folder.pictures_file import NAME as PICTURES
 from vaescope.run_folder.pictures_file import Pictures, Strip, read_pictures, write_pictures
 
@@ -99,22 +107,42 @@ def test_traversals_are_named_and_what_is_switched_off_is_folded(tmp_path):
     assert picture_strips(None, FOUND, False) is None
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_the_note_says_what_is_exact_and_whose_decoder_it_is(tmp_path, several):
-    rows = {"shape": [1, 1, 1], "sliders": [0], "reach": [2.0], "codes": [[0.0]], "images": ["A"]}
-    rows |= {"directions": [[[1.0]]], "stretches": [[1.0]]}
-    before = {"starts": [{"plain": "A", "moved": "A"}], "shares": [-1.0, 1.0], "error": 0.03}
-    (tmp_path / "decoder.json").write_text(json.dumps(rows | before))
-    note = live_decoder(tmp_path, FOUND, several)["note"]
-    assert note.startswith("The model of seed 0. ") == several
+ROWS = {"shape": [1, 1, 1], "sliders": [0], "reach": [2.0], "codes": [[0.0]], "images": ["A"]}
+ROWS |= {"directions": [[[1.0]]], "stretches": [[1.0]]}
+BEFORE = {"starts": [{"plain": "A", "moved": "A"}], "shares": [-1.0, 1.0], "error": 0.03}
+HERE = {"layers": [], "weights": "", "scales": ""}
+
+
+def test_the_note_says_what_is_exact(tmp_path):
+    (tmp_path / "decoder.json").write_text(json.dumps(ROWS | BEFORE))  # of an earlier version
+    note = live_decoder(tmp_path, FOUND, [0])["note"]
     assert "to 2 values across its range; such images are exact" in note
     assert "off by 0.03" in note
-    here = {"layers": [], "weights": "", "scales": ""}
-    (tmp_path / "decoder.json").write_text(json.dumps(rows | here))
-    assert "runs in this page" in live_decoder(tmp_path, FOUND, several)["note"]
+    write_decoders(tmp_path, [ROWS | HERE])
+    assert "runs in this page" in live_decoder(tmp_path, FOUND, [0])["note"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"shape": [1, 2, 2]}', "null"])
+@pytest.mark.parametrize(
+    ("inside", "seeds", "chosen", "told"),
+    [
+        ([0], [0], [], ""),
+        ([0], [0, 1], [], "Of 2 seeds, this page has the decoder of seed 0: it carries at most"),
+        ([0, 1], [0, 1, 2], [0, 1], "Of 3 seeds, this page has the decoders of seeds 0, 1: it"),
+        ([0, 1], [0, 1], [0, 1], ""),
+    ],
+)
+def test_the_page_says_which_members_it_has(tmp_path, inside, seeds, chosen, told):
+    members = [{"latents": plain_latents(replace(FOUND, seed=seed))} for seed in inside]
+    write_decoders(tmp_path, [each | ROWS | HERE for each in members])
+    found = live_decoder(tmp_path, None, seeds)
+    assert found["seeds"] == chosen
+    assert found["left_out"].startswith(told)
+    assert bool(found["left_out"]) == bool(told)
+    names = [each["names"] for each in found["data"]["members"]]
+    assert names == [["z0: position y, 50 % and size, 40 %"]] * len(inside)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"shape": [1, 2, 2]}', '{"members": 3}', "null"])
 def test_no_decoder_no_slider(tmp_path, text):
     (tmp_path / "decoder.json").write_text(text)
-    assert live_decoder(tmp_path, None, False) is None
+    assert live_decoder(tmp_path, None, [0]) is None

@@ -113,4 +113,4 @@ def test_names_of_factors_are_text_for_the_script_of_the_page(tmp_path):
     assert "alert(1)" in page
     assert evil not in page
     (data,) = re.findall('id="live-data">(.*?)</script>', page, flags=re.S)
-    assert json.loads(data)["names"] == [f"z0: {evil}, 90 %"]
+    assert json.loads(data)["members"][0]["names"] == [f"z0: {evil}, 90 %"]

@@ -14,11 +14,13 @@ from builders.thinned import EXEMPLARS, thinned
 from vaescope.config.loading import config_dir, resolved
 from vaescope.ensemble import Ensemble
 from vaescope.errors import ConfigError, DataError, RunFolderError, TrainingDivergedError
+from vaescope.experiment import page_files
 from vaescope.experiment.assembly import build_ensemble, load_model, load_models, seeded_model
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
 from vaescope.minibatch import Batch, on_tensors
 from vaescope.networks import mlp
+from vaescope.run_folder.decoder_file import read_decoders
 from vaescope.statistics import EncodedSplit
 
 pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
@@ -119,12 +121,18 @@ def test_results_read_like_those_of_single_runs(tiny, tmp_path):
                     assert float(a[key]) == pytest.approx(float(b[key]), rel=1e-6), key
 
 
-def test_a_checkpoint_of_an_ensemble_is_evaluated_member_by_member(tiny, config, tmp_path):
+def test_a_checkpoint_of_an_ensemble_is_evaluated_member_by_member(
+    tiny, config, tmp_path, monkeypatch
+):
     train(tiny(tmp_path / "run", "ensemble.size=2", "trainer.max_steps=6"))
+    shown = [each["latents"]["seed"] for each in read_decoders(tmp_path / "run")]
+    assert shown == [0, 1]
+    monkeypatch.setattr(page_files, "_TOGETHER", 1)  # no second decoder fits
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     words = (f"checkpoint='{path}'", "split=test", f"output_dir='{tmp_path}/again'")
     again = evaluate(config(*words, name="evaluate"))
     assert [row["seed"] for row in again] == [0, 1]
+    assert [each["latents"]["seed"] for each in read_decoders(tmp_path / "again")] == [0]
     for row, before in zip(again, scores(tmp_path / "run")["rows"], strict=True):
         assert row["test/loss"] == pytest.approx(before["test/loss"])
         assert row["test/dto"] == pytest.approx(before["test/dto"])

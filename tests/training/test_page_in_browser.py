@@ -1,4 +1,4 @@
-"""The page of a run in headless Chromium: silent, alone, movable, no wider than the screen."""
+"""The page of a run in headless Chromium: silent, alone, movable, no wider than screen or paper."""
 
 import html
 import json
@@ -16,6 +16,8 @@ from vaescope.experiment import decoder_in_page
 from vaescope.experiment.assembly import load_model
 from vaescope.experiment.evaluation import evaluate
 from vaescope.experiment.training import train
+from vaescope.report.run.page import write_report
+from vaescope.run_folder.decoder_file import read_decoders, write_decoders
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 WIDTHS = (400, 1280)
@@ -28,7 +30,8 @@ HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"
     frame.src = `${name}/report.html`;
     document.body.append(frame);
     await new Promise((done) => frame.addEventListener("load", done));
-    const live = JSON.parse(frame.contentDocument.getElementById("live-data").textContent);
+    const content = frame.contentDocument.getElementById("live-data").textContent;
+    const [live] = JSON.parse(content).members;
     for (const text of Object.values(live.starts?.[0] ?? {})) {  // behind those of the page
       const picture = new Image();
       picture.src = `data:image/png;base64,${text}`;
@@ -53,13 +56,24 @@ HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"
     const back = canvas.toDataURL();
     page.querySelector("#live .direction button")?.click();
     await wait(2000);
+    const stepped = canvas.toDataURL() !== back;
+    const chooser = page.querySelector("#live-seed"), chosen = [];
+    for (const number of chooser ? [1, 0] : []) {
+      page.querySelectorAll("#live .thumbnails button")[2].click();
+      chooser.selectedIndex = number;
+      chooser.dispatchEvent(new Event("change"));
+      await wait(2000);
+      const place = page.querySelectorAll('#live .thumbnails [aria-pressed="true"]');
+      chosen.push({ image: page.querySelector("#live canvas").toDataURL(),
+        sliders: page.querySelectorAll("#live input").length, pressed: place.length });
+    }
     const chart = page.querySelector("svg[data-chart]");
     chart?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
     told[`${name} ${width}`] = {
       wide: page.documentElement.scrollWidth, sliders: sliders.length,
       captions: [moved, both], where,
-      moved: before !== after, returned: before === back, stepped: canvas.toDataURL() !== back,
-      values: chart && text(".chart .values"),
+      moved: before !== after, returned: before === back, stepped,
+      values: chart && text(".chart .values"), chosen,
       requests: frame.contentWindow.performance.getEntriesByType("resource").map((e) => e.name),
     };
     if (name === "before") continue;
@@ -68,6 +82,16 @@ HARNESS = """<!doctype html><title>harness</title><link rel="icon" href="data:,"
     told.images = live.codes.map(decoded);
     told.codes = live.codes;
   }
+  const paper = document.createElement("iframe");
+  paper.style = "width:703px;height:800px;border:0";  // between the margins of A4
+  paper.src = "paper.html";
+  document.body.append(paper);
+  await new Promise((done) => paper.addEventListener("load", done));
+  await wait(2000);
+  const page = paper.contentDocument, heights = (selector) =>
+    [...page.querySelectorAll(selector)].map((each) => each.offsetHeight);
+  told.paper = { wide: page.documentElement.scrollWidth, live: heights("#live, .only-screen"),
+    folded: heights("details:not(.only-screen) > :not(summary)"), meanings: heights(".meaning") };
   const result = document.createElement("pre");
   result.id = "told";
   result.textContent = JSON.stringify(told);
@@ -106,12 +130,23 @@ def told(root, tiny, config, monkeypatch):
     if not kept.exists():
         words = ("network=conv64", "model=autoencoder", "optimizer.lr=3e-3")
         train(tiny(root / "run", *words, "trainer.max_steps=40"))
+        leave_another_member(root / "run")
         monkeypatch.setattr(decoder_in_page, "_network", lambda model: None)
         checkpoint = f"checkpoint='{root / 'run' / 'checkpoints' / 'last.ckpt'}'"
         evaluate(config(checkpoint, f"output_dir='{root / 'before'}'", name="evaluate"))
+        page = (root / "run" / "report.html").read_text()
+        (root / "paper.html").write_text(page.replace("@media print", "@media all"))
         (root / "harness.html").write_text(HARNESS.replace("WIDTHS", json.dumps(WIDTHS)))
         kept.write_text(json.dumps(browsed(root)))
     return json.loads(kept.read_text())
+
+
+def leave_another_member(run):
+    """As an ensemble would: the same decoder once more, whose images have each other's codes."""
+    (first,) = read_decoders(run)
+    other = first | {"codes": first["codes"][::-1], "latents": first["latents"] | {"seed": 1}}
+    write_decoders(run, [first, other])
+    write_report(run)
 
 
 def browsed(root):
@@ -134,7 +169,7 @@ def test_the_pages_ask_for_nothing_and_say_nothing(told, root):
     assert (root / "run" / "report.html").stat().st_size < 3_000_000
     assert told["console"] == []
     pages = {"/run/report.html", "/before/report.html"}
-    assert {*told["asked"]} == {"/harness.html", *pages}
+    assert {*told["asked"]} == {"/harness.html", "/paper.html", *pages}
     for window in WINDOWS:
         assert [r for r in told[window]["requests"] if not r.startswith("data:")] == []
 
@@ -154,6 +189,13 @@ def test_directions_are_those_where_the_sliders_stand(told, window):
     assert re.match(r"after [\d,]+ updates\S", told[window]["values"])
 
 
+@pytest.mark.parametrize("window", WINDOWS[:2])
+def test_another_member_is_chosen_at_the_same_image(told, window):
+    other, first = told[window]["chosen"]
+    assert other["image"] != first["image"]
+    assert (other["sliders"], other["pressed"]) == (first["sliders"], 1)
+
+
 @pytest.mark.parametrize("window", WINDOWS[2:])
 def test_images_decoded_beforehand_say_where_they_are_a_sum(told, window):
     one, both = told[window]["captions"]
@@ -165,6 +207,16 @@ def test_images_decoded_beforehand_say_where_they_are_a_sum(told, window):
 @pytest.mark.parametrize("window", WINDOWS)
 def test_nothing_is_wider_than_the_screen(told, window):
     assert told[window]["wide"] <= int(window.split()[1])
+
+
+def test_on_paper_nothing_is_cut_or_folded_and_no_slider_is_left(told):
+    found = told["paper"]
+    assert found["wide"] <= 703
+    assert found["live"]
+    assert not any(found["live"])
+    assert found["folded"]
+    assert all(found["folded"])
+    assert all(found["meanings"])
 
 
 def test_the_browser_decodes_as_torch(told, root):

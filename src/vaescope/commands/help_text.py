@@ -15,7 +15,16 @@ NARROW, WIDE = 80, 100  # columns of a text that is read
 COLUMN = 14  # where the options of a group begin
 KEY_COLUMN = 26  # where the meaning of a setting begins
 FAMILY = 5  # options of one beginning that are told by it and their number
-SECTION = 5  # settings of one section that are told by it and their number
+SECTION = 3  # settings of one section that are told by it alone
+# settings of how fast a run is, not of what comes of it
+SPEED = [
+    "ensemble.batched",
+    "threads",
+    "channels_last",
+    "updates_per_call",
+    "compile",
+    "cuda_graph",
+]
 FIRST = ("data", "model")  # groups that one chooses first
 
 
@@ -29,7 +38,8 @@ def print_help(command: str, words: Sequence[str]) -> None:
     refuse_hidden_files(words)
     file = read_command(command)
     groups = {each.name: each for each in groups_of(command)}
-    asked = [word for word in words if word in groups or word in file.sections]
+    sections = _sections(file)
+    asked = [word for word in words if word in groups or word in sections]
     options = options_of(command, [name for name in groups if not asked or name in asked], words)
     lines: Iterable[str]
     if not asked:
@@ -37,8 +47,7 @@ def print_help(command: str, words: Sequence[str]) -> None:
     elif asked[0] in groups:
         lines = _of_group(groups[asked[0]], options[asked[0]])
     else:
-        inner = [each for each in file.settings if each.name.startswith(f"{asked[0]}.")]
-        lines = (line for each in inner for line in _of_setting(each))
+        lines = (line for each in sections[asked[0]] for line in _of_setting(each))
     print("\n".join(lines))
 
 
@@ -69,17 +78,26 @@ def _of_command(
     yield from _row("vaescope -sc install=bash", "tab completion; also zsh, fish", 36)
 
 
-def _settings(file: CommandFile) -> Iterator[str]:
-    sizes = Counter(each.name.partition(".")[0] for each in file.settings)
-    shown = set()
+def _sections(file: CommandFile) -> dict[str, list[Entry]]:
+    """Settings that belong together, by the word that ``--help`` takes for them."""
+    found: dict[str, list[Entry]] = {"speed": [], **{name: [] for name in file.sections}}
     for each in file.settings:
-        section = each.name.partition(".")[0]
-        if sizes[section] < SECTION:
+        section = "speed" if each.name in SPEED else each.name.partition(".")[0]
+        if section in found:
+            found[section].append(each)
+    return {name: inner for name, inner in found.items() if inner}
+
+
+def _settings(file: CommandFile) -> Iterator[str]:
+    folded = {n: inner for n, inner in _sections(file).items() if len(inner) >= SECTION}
+    for each in file.settings:
+        if not any(each in inner for inner in folded.values()):
             yield from _of_setting(each)
-        elif section not in shown:
-            shown.add(section)
-            told = f"{file.sections[section]}: --help {section}"
-            yield from _row(f"{section}.KEY=VALUE", told, KEY_COLUMN)
+    for name, inner in folded.items():
+        about = f"{file.sections.get(name, 'how fast it is')}, --help {name}"
+        names = ", ".join(each.name.removeprefix(f"{name}.") for each in inner)
+        left = f"{name}.KEY=VALUE" if name in file.sections else name
+        yield from _row(left, f"{about}: {names}", KEY_COLUMN)
 
 
 def _of_setting(each: Entry) -> list[str]:

@@ -4,6 +4,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
 
 from vaescope.config.refusals import refusal
 from vaescope.errors import RunFolderError
@@ -25,7 +28,8 @@ def print_refusals() -> Iterator[None]:
         return
     os.environ |= {_RAISES: "1", _OURS: "1"}
     try:
-        yield
+        with _no_line_before_errors():
+            yield
     except BrokenPipeError:  # who reads what is printed has seen enough: vaescope ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
@@ -38,3 +42,21 @@ def print_refusals() -> Iterator[None]:
     finally:
         for name in (_RAISES, _OURS):
             os.environ.pop(name, None)
+
+
+@contextmanager
+def _no_line_before_errors() -> Iterator[None]:
+    """Without ``Error executing job with overrides``, which Hydra writes before a job's error."""
+    written = JobReturn.return_value
+
+    def value(result: JobReturn) -> Any:
+        if result.status is JobStatus.FAILED:
+            raise result._return_value
+        return written.__get__(result)
+
+    kind: Any = JobReturn
+    kind.return_value = property(value, written.fset)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        kind.return_value = written

@@ -36,7 +36,6 @@ def write_diagnosis(
     Returns:
         Path of the page.
     """
-    has_factors = isinstance(found, Diagnosis)
     numbers = {
         "title": dataset.title,
         "source": dataset.source,
@@ -47,29 +46,30 @@ def write_diagnosis(
         "seconds": round(seconds, 1),
         "environment": environment(plain["threads"] or 0),
     }
-    is_image, axes = len(dataset.image_shape) == 3, found.components.axes
-    content = {
-        **numbers,
-        "config": config,
-        "is_image": is_image,
-        "components": figures.component_images(axes) if is_image and len(axes) else None,
-        "has_factors": has_factors,
-    }
     if isinstance(found, Diagnosis):
         said, table = summary.sentences(found), summary.factor_table(found)
-        content |= _of_factors(dataset, found, plain["seed"])
+        content = _of_factors(dataset, found, plain["seed"])
     else:
         said = summary.spectrum_sentences(found, plain["beta"])
         table = summary.spectrum_table(found)
-        content |= {"spectrum": figures.spectrum(found)}
+        content = {"spectrum": figures.spectrum(found)}
+    content |= {"has_factors": isinstance(found, Diagnosis), "config": config}
+    content |= {"components": _components(dataset, found), "said": said, "table": table}
     path = folder / "diagnosis.html"
-    page = rendered("diagnosis.html", {**content, "said": said, "table": table})
+    page = rendered("diagnosis.html", numbers | content)
     write_json(folder / "diagnosis.json", numbers)
     write_text(path, page)
     print_table(*table, f"{dataset.title}: {dataset.source}", said)
     if isinstance(found, Diagnosis):
         print_table(*summary.width_table(found, found.scales), "by the posterior's width", [])
     return path
+
+
+def _components(dataset: FactorDataset, found: Diagnosis | Spectra) -> str | None:
+    """The first principal components as images; None of vectors, or if there are none."""
+    axes = found.components.axes
+    are_images = len(dataset.image_shape) == 3 and len(axes)
+    return figures.component_images(axes) if are_images else None
 
 
 def _of_factors(dataset: FactorDataset, found: Diagnosis, seed: int) -> dict[str, Any]:

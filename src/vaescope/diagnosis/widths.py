@@ -202,13 +202,6 @@ def at_scale(
     cosines = (gram / lengths[:, :, None] / lengths[:, None]).mean(0).clamp(-1, 1)
     thresholds = (rotation.T @ gram.mean(0) @ rotation).diagonal()
     norms, singular = (mean / 2).sqrt(), (values.square().mean(0) / 2).sqrt()
-    costs = turning_costs(gram, rotation, beta)
-    used = thresholds > beta
-    open_pairs = [
-        (names[i], names[j], float(costs[i, j]))
-        for i, j in torch.combinations(torch.arange(dim)).tolist()
-        if costs[i, j] < UNDECIDED and (used[i] or used[j])
-    ]
     return AtScale(
         scale=scale,
         width=grams.width,
@@ -230,8 +223,17 @@ def at_scale(
         variances=(thresholds / beta).tolist(),
         pruning_betas=thresholds.tolist(),
         mixed=[(names[i], names[j], angle) for i, j, angle in mixed_pairs(rotation)],
-        undecided=open_pairs,
+        undecided=_undecided(turning_costs(gram, rotation, beta), thresholds > beta, names),
     )
+
+
+def _undecided(costs: Tensor, used: Tensor, names: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Pairs of which a latent is used, and that cost next to nothing to turn."""
+    return [
+        (names[i], names[j], float(costs[i, j]))
+        for i, j in torch.combinations(torch.arange(len(names))).tolist()
+        if costs[i, j] < UNDECIDED and (used[i] or used[j])
+    ]
 
 
 def axis_agreement(directions: Tensor, rotation: Tensor) -> Tensor:

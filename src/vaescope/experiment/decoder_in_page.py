@@ -14,13 +14,13 @@ from vaescope.statistics.encoded_split import EncodedSplit
 from vaescope.statistics.heat_maps import principal_directions, used_latents
 
 _NUM_IMAGES = 12
-_MOST = 1_500_000  # characters of weights, or of decoded images, in a page
+_MOST = 1_500_000  # characters of weights, or of decoded images, of one decoder
 _MOST_SLIDERS = 32
 _NUM_STEPS = 11  # of a latent, of images that are decoded beforehand
 
 
 def decoder_content(encoded: EncodedSplit, order: list[int]) -> dict[str, Any] | None:
-    """What ``decoder.json`` holds: the decoder, and a dozen images to start from.
+    """What ``decoder.json`` holds of a model: its decoder, and a dozen images to start from.
 
     Args:
         encoded: of images.

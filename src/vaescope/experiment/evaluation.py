@@ -19,7 +19,7 @@ from vaescope.experiment.codes_file import (
     write_codes,
 )
 from vaescope.experiment.codes_formats import write_arrays
-from vaescope.experiment.page_files import write_page_files
+from vaescope.experiment.page_files import PageFiles
 from vaescope.hardware import set_threads
 from vaescope.models import LatentModel
 from vaescope.panel import DEFAULT_SCORES, as_numbers
@@ -92,20 +92,20 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     where = {key: plain[key] for key in ("split", "num_samples", "num_losses", "num_jacobians")}
     step, history = saved["global_step"], saved["callbacks"].get("Evaluation", {}).get("history")
     folder = Path(plain["output_dir"])
+    page_files = PageFiles(folder)
 
     def keep(encoded: EncodedSplit) -> None:
-        write_page_files(folder, encoded)
-        SaveFigures(str(folder)).draw(encoded)
+        page_files.write(encoded)
+        if encoded.model is models[0]:
+            SaveFigures(str(folder)).draw(encoded)
 
     about_split = {"step": step, "history": history or (), "keep": keep}
     scores = final_scores(models, data, statistics, **about_split, **where)
     if plain["untrained"]:
-        before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
         if plain["metrics"]:  # chance and intervals are those of the trained model's scores
             statistics = {"panel": _panel(plain["metrics"], plain["num_samples"], repeats=0)}
-        for seed, numbers in final_scores(before, data, statistics, step=0, **where).items():
-            numbers.pop("num_samples")
-            scores[seed] |= {f"{key}_untrained": number for key, number in numbers.items()}
+        before = [seeded_model(trained | {"seed": m.seed}, data.image_shape) for m in models]
+        _add_untrained(scores, final_scores(before, data, statistics, step=0, **where))
     if plain["codes_file"] is not None:
         which = plain["num_samples"], plain["split"]
         write_codes(Path(plain["codes_file"]), models, data, *which)
@@ -117,6 +117,15 @@ def _of_checkpoint(plain: dict[str, Any]) -> list[dict[str, Any]]:
     title = f"{plain['checkpoint']}: {plain['split']} part"
     print_scores(rows, title, trained["published"], left_out)
     return rows
+
+
+def _add_untrained(
+    scores: Mapping[int, dict[str, float]], before: Mapping[int, Mapping[str, float]]
+) -> None:
+    """Put the scores of untrained models beside those of the same seeds."""
+    for seed, numbers in before.items():
+        own = {key: number for key, number in numbers.items() if key != "num_samples"}
+        scores[seed].update({f"{key}_untrained": number for key, number in own.items()})
 
 
 def _origin(plain: Mapping[str, Any], trained: Mapping[str, Any]) -> Origin:
@@ -187,7 +196,7 @@ def final_scores(
         num_losses: about how many of them for the mean loss terms.
         num_jacobians: of them, how many for statistics of the decoder.
         history: evaluations during training, for shares of training.
-        keep: is given the part as the first model encodes it.
+        keep: is given the part as each model encodes it.
 
     Returns:
         Log keys and values by seed, with ``num_samples`` as used.
@@ -215,8 +224,7 @@ def final_scores(
             history=[row for row in history if row["seed"] == model.seed],
         )
         numbers = scores_of_split(encoded, statistics)
-        if not scores:
-            keep(encoded)
+        keep(encoded)
         scores[model.seed] = {"num_samples": num_samples, **numbers}
         codes.append(encoded.codes())
     add_group_scores(scores, codes, statistics)

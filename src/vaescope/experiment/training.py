@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from vaescope.experiment.assembly import Plain
 from vaescope.experiment.codes_file import write_codes
 from vaescope.experiment.evaluation import final_scores, rows_of
 from vaescope.experiment.leading import further_devices
-from vaescope.experiment.page_files import write_page_files
+from vaescope.experiment.page_files import PageFiles
 from vaescope.experiment.resuming import (
     changes,
     check_fits,
@@ -256,7 +255,7 @@ def _finish(
     history = evaluation.history if evaluation else ()
     statistics = {k: build(v, f"statistics.{k}") for k, v in (plain["statistics"] or {}).items()}
     with spent_on("evaluations"):
-        keep = partial(write_page_files, folder)
+        keep = PageFiles(folder).write
         scores = final_scores(
             model.members(), data, statistics, step=step, history=history, keep=keep
         )

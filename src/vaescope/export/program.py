@@ -48,28 +48,17 @@ def export(config: DictConfig) -> Path:
     path = _checkpoint_of(Path(plain["run"]).expanduser())
     models, saved = load_models(path, plain["trust"])
     model = _chosen(models, plain["seed"], path)
-    settings = saved["vaescope"]["config"]
-    own = settings | {"seed": model.seed, "ensemble": settings["ensemble"] | {"size": 1}}
-    data = build_data(settings, plain["data_dir"])
+    stored = _of_one_member(saved, model.seed)
+    data = build_data(saved["vaescope"]["config"], plain["data_dir"])
     count = min(plain["num_images"], len(data.rows["test"]))
     images = data.dataset.batch(data.evaluation_rows("test", count)).image
-    shape = list(saved["vaescope"]["image_shape"])
-    exported = Exported(
-        model,
-        {
-            "vaescope": {"config": own, "image_shape": shape},
-            "global_step": saved["global_step"],
-            "callbacks": {},
-        },
-        images.to(next(model.parameters())),
-        plain["tolerance"],
-    )
+    exported = Exported(model, stored, images.to(next(model.parameters())), plain["tolerance"])
     folder = Path(plain["output_dir"])
     differences = write_model(plain["format"], exported, folder)
     card = model_card(
         model,
         data.data_source,
-        own,
+        stored["vaescope"]["config"],
         _scores_of(path, model.seed),
         format=plain["format"],
         differences=differences,
@@ -83,6 +72,18 @@ def export(config: DictConfig) -> Path:
         names = [*differences, CARD, *(["config.json"] if plain["format"] == "safetensors" else ())]
         log.info("%s", push_folder(folder, plain["push_to_hub"], names, plain["private"]))
     return folder
+
+
+def _of_one_member(saved: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """What a checkpoint holds beside weights, as the run with this seed alone would leave it."""
+    record = saved["vaescope"]
+    ensemble = record["config"]["ensemble"] | {"size": 1}
+    config = record["config"] | {"seed": seed, "ensemble": ensemble}
+    return {
+        "vaescope": {"config": config, "image_shape": list(record["image_shape"])},
+        "global_step": saved["global_step"],
+        "callbacks": {},
+    }
 
 
 def _checkpoint_of(place: Path) -> Path:

@@ -134,7 +134,7 @@ def grid_figure(rows: Tensor, labels: Sequence[str], title: str) -> Figure:
         axis.axhline(line * height - 0.5, color="tab:blue", linewidth=0.5)
     shown = "\n".join(filter(None, [for_figure(title), told]))
     axis.set_title(shown, fontsize=9)
-    return figure
+    return _on_any_ground(figure)
 
 
 def matrix_figure(

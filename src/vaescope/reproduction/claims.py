@@ -5,6 +5,7 @@ tested by the 95 % interval over seeds of the difference of means: "holds" if al
 side, "fails" if one lies on the wrong side, "open" if the seeds cannot decide.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,13 @@ Measured = Mapping[str, Mapping[str, Sequence[float]]]  # run -> number -> one v
 Part = tuple[str, str]  # verdict and numbers of one part of a claim
 NOT_TESTED = "not tested"
 Claim = tuple[str, Callable[[Results, Measured], Iterable[Part]]]
+
+_WORDS = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "open": ("is open", "are open"),
+    NOT_TESTED: ("is not tested", "are not tested"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,18 @@ def judged(claims: Sequence[Claim], results: Results, measured: Measured) -> lis
         worst = worst_of([verdict for verdict, _ in parts])
         made.append(Verdict(number, claim, worst, "; ".join(numbers for _, numbers in parts)))
     return made
+
+
+def verdicts_in_words(verdicts: Sequence[str]) -> str:
+    """One sentence on how many claims hold; nothing where there are none.
+
+    Example:
+        >>> verdicts_in_words(["holds", "not tested", "holds"])
+        'Of 3 claims: 2 hold, 1 is not tested.'
+    """
+    counts = Counter(verdicts)
+    told = [f"{n} {_WORDS[verdict][n > 1]}" for verdict in _WORDS if (n := counts[verdict])]
+    return f"Of {len(verdicts)} claims: {', '.join(told)}." if told else ""
 
 
 def verdict_of_gap(low: float, high: float) -> str:

@@ -1,9 +1,12 @@
 """A reproduction's tables, figures and verdicts as files: ``report.html``, ``results.md``, JSON."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -12,11 +15,13 @@ from vaescope.files import replacing, write_text
 from vaescope.report.html.render import inline_svg, rendered, save_figure
 from vaescope.report.html.tables import markdown_table
 from vaescope.report.terminal import print_table
-from vaescope.reproduction.claims import NOT_TESTED, judged
+from vaescope.reproduction.claims import NOT_TESTED, judged, verdicts_in_words
 from vaescope.reproduction.collected import Evidence
 from vaescope.reproduction.paper import OwnTable, Paper
 from vaescope.reproduction.results_file import write_results
 from vaescope.reproduction.tables import Line, lines_of
+from vaescope.run_folder.contents import REPORT
+from vaescope.scores import heading
 
 COLUMNS = tuple(field.name for field in fields(Line))
 OF_CLAIMS = ("#", "claim", "verdict", "numbers")
@@ -122,15 +127,21 @@ def write_page(
     page = {
         **head,
         **texts,
+        "summary": verdicts_in_words(
+            [v["verdict"] for v in tables.judged] if len(every) == 1 else []
+        ),
+        "by_run": {
+            part: list(_by_run(part, lines, folder)) for part, lines in tables.printed.items()
+        },
         "made": [(e.scale, e.command, e.date, e.machine.get("processor", "")) for e in every],
-        "columns": COLUMNS,
         "figures": figures,
         "captions": {part: paper.drawings[part.partition("-")[0]].caption for part in figures},
-        "left_out": _left_out(every),
+        "left_out": _by_reason(_left_out(every)),
         "in_markdown": {n: Markup("\n".join(markdown_table(*t))) for n, t in shown.items()},
     }
     write_text(folder / "results.md", rendered("reproduction.md", page) + "\n")
-    write_text(folder / "report.html", rendered("reproduction.html", page))
+    filters: dict[str, Callable[..., Any]] = {"titled": _titled, "parts": _parts_of}
+    write_text(folder / "report.html", rendered("reproduction.html", page, filters))
     for part, (columns, rows) in shown.items():
         notes = [f"report: {folder / 'report.html'}"] if part == "claims" else []
         print_table(columns, rows, part, notes)
@@ -142,6 +153,36 @@ def _left_out(every: Sequence[Evidence]) -> dict[str, str]:
     finished = {name for evidence in every for name in evidence.finished}
     reasons = {n: why for evidence in every[::-1] for n, why in evidence.left_out.items()}
     return {n: why for n, why in sorted(reasons.items()) if n not in finished}
+
+
+def _titled(part: str) -> str:
+    """``table1`` -> ``Table 1``; what has capitals keeps them."""
+    words = re.sub(r"(?<=[a-z])(?=\d)", " ", part.replace("_", " "))
+    return words[:1].upper() + words[1:]
+
+
+def _parts_of(numbers: str) -> list[str]:
+    """The numbers of each part of a claim, which semicolons part outside of brackets."""
+    return re.split(r"; (?![^(]*\))", numbers) if numbers else []
+
+
+def _by_run(part: str, lines: Texts, folder: Path) -> Iterator[dict[str, Any]]:
+    """Lines of a table by run: its name, its page if there is one, and how it was made."""
+    for (run, setting), rows in groupby(lines, lambda line: (line["run"], line["setting"])):
+        yield {
+            "name": run.removeprefix(f"{part}_"),
+            "address": f"{quote(run)}/report.html" if (folder / run / REPORT).is_file() else None,
+            "setting": setting,
+            "rows": [{**row, "score": heading(f"test/{row['score']}")} for row in rows],
+        }
+
+
+def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names of runs by why they were not made."""
+    found: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        found.setdefault(reason, []).append(name)
+    return found
 
 
 def _drawn(figure: Figure, path: Path) -> Markup:

@@ -1,7 +1,7 @@
-"""``decoder.json``: a decoder that a page can run, or images that it has decoded beforehand."""
+"""``decoder.json``: decoders that a page can run, or images that they have decoded beforehand."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,19 @@ from vaescope.files import read_json, write_text
 NAME = "decoder.json"
 
 
-def write_decoder(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write what the script of the page needs, whole or not at all."""
+def write_decoders(folder: Path, members: Sequence[Mapping[str, Any]]) -> None:
+    """Write what the script of the page needs of each member, whole or not at all."""
+    content = {"members": members}
     write_text(folder / NAME, json.dumps(content, separators=(",", ":"), allow_nan=False))
 
 
-def read_decoder(folder: Path) -> Mapping[str, Any] | None:
-    """The content; None of a run of an earlier version, or if the file is no JSON."""
+def read_decoders(folder: Path) -> list[Mapping[str, Any]]:
+    """What it holds of each member; nothing of a run that left none, or if it is no JSON."""
     try:
         content = read_json(folder / NAME)
     except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        return []
+    if not isinstance(content, dict):
+        return []
+    members = content.get("members", [content])  # runs of an earlier version have the first alone
+    return [each for each in members if isinstance(each, dict)] if isinstance(members, list) else []

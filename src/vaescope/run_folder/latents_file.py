@@ -42,16 +42,29 @@ class Latents:
 
 def write_latents(folder: Path, latents: Latents) -> None:
     """Write the file whole or not at all."""
-    write_json(folder / NAME, _rounded(asdict(latents)))
+    write_json(folder / NAME, plain_latents(latents))
+
+
+def plain_latents(latents: Latents) -> dict[str, Any]:
+    """What a file holds of them: numbers of six digits, and texts."""
+    content: dict[str, Any] = _rounded(asdict(latents))
+    return content
 
 
 def read_latents(folder: Path) -> Latents | None:
     """The latents of a run; None of a run of an earlier version, or if the file is damaged."""
     try:
-        content = read_json(folder / NAME)
+        return latents_of(read_json(folder / NAME))
+    except (OSError, ValueError):
+        return None
+
+
+def latents_of(content: Any) -> Latents | None:
+    """The latents that a file holds; None if something is missing or no finite number."""
+    try:
         found = Latents(**content | {"latents": [_latent(each) for each in content["latents"]]})
         return found if _is_whole(found) else None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         return None
 
 

@@ -19,7 +19,7 @@ from vaescope.report.html.render import png_uri
 
 _MAPS = {"circular": "twilight_shifted", "categorical": "tab10"}
 _NUM_DIMENSIONS, _NUM_POINTS, _NUM_ENTRIES = 5, 2000, 8
-_COLOURS = (("tab:red", "red"), ("tab:green", "green"), ("tab:blue", "blue"))
+_COLOURS = (("#c9372c", "red"), ("#2e8b3d", "green"), ("#2f7fd0", "blue"))
 
 
 def picture_grid(images: Tensor, replaced: np.ndarray | None = None) -> str:

@@ -16,10 +16,21 @@ from matplotlib.figure import Figure
 from vaescope.escaping import for_markdown, markdown_code, printable
 
 _MOST_POINTS = 300  # of a scatter that is drawn one by one; more are a bitmap inside the drawing
+# matplotlib's, and what the style sheet has in their place, for light and dark
+_COLOURS_OF_PAGES = {
+    "#000000": "currentColor",
+    "#1f77b4": "var(--c0)",
+    "#ff7f0e": "var(--c1)",
+    "#2ca02c": "var(--c2)",
+    "#d62728": "var(--c3)",
+    "#9467bd": "var(--c4)",
+    "#8c564b": "var(--c5)",
+    "#7f7f7f": "var(--c6)",
+}
 
 
 def rendered(
-    template: str, content: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] = {}
+    template: str, content: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]] = {}
 ) -> str:
     """A page, or a text in Markdown; all that is put into it is escaped, but for our own drawings.
 
@@ -67,7 +78,7 @@ def png_uri(content: bytes) -> str:
 
 
 def inline_svg(figure: Figure, about: str = "") -> Markup:
-    """A figure as SVG for a page; its ground is the page's, and what is black the page's ink.
+    """A figure as SVG for a page; its ground, ink and colours are the page's.
 
     Args:
         figure: is changed by it: to keep it as a file, too, save that first.
@@ -85,4 +96,6 @@ def inline_svg(figure: Figure, about: str = "") -> Markup:
     svg = text.getvalue()
     head = Markup('<svg class="plot" role="img" aria-label="{}" ').format(about)
     svg = svg[svg.index("<svg") :].replace("<svg ", head, 1)
-    return Markup(svg.replace("#000000", "currentColor"))
+    for drawn, shown in _COLOURS_OF_PAGES.items():
+        svg = svg.replace(drawn, shown)
+    return Markup(svg)

@@ -6,8 +6,8 @@ from typing import Any
 
 from vaescope.escaping import printable
 from vaescope.report.run.latent_meanings import heat_rows, latent_name
-from vaescope.run_folder.decoder_file import read_decoder
-from vaescope.run_folder.latents_file import Latents
+from vaescope.run_folder.decoder_file import read_decoders
+from vaescope.run_folder.latents_file import Latents, latents_of
 from vaescope.run_folder.pictures_file import Pictures, Strip
 
 _NEEDED = {"shape", "sliders", "reach", "codes", "directions", "stretches", "images"}
@@ -92,17 +92,45 @@ def _names(found: Latents | None) -> dict[int, str]:
     return {each.number: latent_name(found, each) for each in found.latents} if found else {}
 
 
-def live_decoder(folder: Path, found: Latents | None, several: bool) -> dict[str, Any] | None:
-    """What the script of the page is given, and a note; None of a run that left no decoder."""
-    content = read_decoder(folder)
-    if content is None or not any(content.keys() >= {*_NEEDED, *form} for form in _FORMS):
+def live_decoder(
+    folder: Path, found: Latents | None, seeds: Sequence[int]
+) -> dict[str, Any] | None:
+    """What the script of the page is given; None of a run that left no decoder.
+
+    Args:
+        folder: with ``decoder.json``.
+        found: content of ``latents.json``, of the first member.
+        seeds: of all members.
+    """
+    members = []
+    for content in read_decoders(folder):
+        if not any(content.keys() >= {*_NEEDED, *form} for form in _FORMS):
+            break
+        latents = latents_of(content.get("latents")) or found
+        names = _names(latents)
+        told = [printable(names.get(j, f"z{j}")) for j in range(len(content["reach"]))]
+        note = _runs_here(content) if "layers" in content else _decoded_before(content)
+        inside = {key: value for key, value in content.items() if key != "latents"}
+        inside |= {"names": told, "note": note}
+        members.append((latents.seed if latents else None, inside))
+    if not members:
         return None
-    names = _names(found)
-    told = [printable(names.get(j, f"z{j}")) for j in range(len(content["reach"]))]
-    note = _runs_here(content) if "layers" in content else _decoded_before(content)
-    if several and found:
-        note = f"The model of seed {found.seed}. {note}"
-    return {"note": note, "data": {**content, "names": told}}
+    shown = [seed for seed, _ in members]
+    return {
+        "seeds": shown if len(shown) > 1 else [],
+        "left_out": _left_out(shown, seeds),
+        "note": members[0][1]["note"],
+        "data": {"members": [inside for _, inside in members]},
+    }
+
+
+def _left_out(shown: Sequence[int | None], seeds: Sequence[int]) -> str:
+    """Which members' decoders are in the page, where not all are; nothing: they are."""
+    if len(shown) >= len(seeds) or None in shown:
+        return ""
+    those = ", ".join(map(str, shown))
+    which = f"decoders of seeds {those}" if len(shown) > 1 else f"decoder of seed {those}"
+    return f"Of {len(seeds)} seeds, this page has the {which}: it carries at most 2.4 MB of them."
 
 
 def _runs_here(content: Mapping[str, Any]) -> str:

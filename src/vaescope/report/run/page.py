@@ -59,7 +59,7 @@ def write_report(folder: Path, origin: Origin | None = None) -> Path:
         "over_pruned": [over_pruned_share([row]) for row in rows],
         "latents": heat_maps(latents, several=len(rows) > 1),
         "pictures": picture_strips(pictures, latents, several=len(rows) > 1),
-        "live": live_decoder(folder, latents, several=len(rows) > 1),
+        "live": live_decoder(folder, latents, [row["seed"] for row in rows if "seed" in row]),
         "cards": _cards(folder, rows, origin.num_latents, series, latents),
         "published": origin.published,
         "scores_note": scores_note(rows),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from vaescope.reproduction.cascade.sweeps import DEAD, DIRECTIONS, MODELS, Sweep, sweeps_of
 from vaescope.reproduction.results import Results
@@ -40,6 +41,7 @@ def cascade_figure(results: Results, taken: Mapping[str, Any]) -> Figure | None:
         for threshold in some.thresholds[some.in_reach]:
             for axis in (above, below):
                 axis.axvline((1 - DEAD) * threshold, color="black", linestyle=":", linewidth=0.6)
+        below.yaxis.set_major_locator(MaxNLocator(integer=True))
         below.legend(frameon=False, fontsize=8)
     return figure
 

@@ -62,7 +62,7 @@ def convergence_figure(results: Results, _: Taken) -> Figure | None:
     axis.axhline(chance, color="black", linestyle=":", linewidth=1, label="random rotation")
     axis.set(xlabel="updates", ylabel="DtO, mean and 10-90 % of seeds", xscale="log")
     axis.set_ylim(0, None)
-    axis.legend(frameon=False, fontsize=8)
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

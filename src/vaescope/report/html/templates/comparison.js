@@ -29,6 +29,31 @@
   field.addEventListener("input", filter);
   filter();
 }
+{ // which of its columns are shown: at first those that fit, levels of chance and ceilings last
+  const table = document.querySelector("table.groups"), box = table.parentElement, chooser = document.getElementById("columns");
+  const told = chooser.querySelector("summary"), style = document.head.appendChild(document.createElement("style"));
+  const boxes = [...chooser.querySelectorAll("input")], MOST = 6; // scores of a group on a phone, one below the other
+  const scores = boxes.slice(3).filter((each) => !each.matches(".beside")), beside = boxes.filter((each) => each.matches(".beside"));
+  const draw = () => {
+    const hidden = boxes.filter((each) => !each.checked).map((each) => `table.groups tr > :nth-child(${each.value})`);
+    style.textContent = hidden.length ? `${hidden.join()} { display: none; }` : "";
+    told.textContent = `Columns: ${boxes.length - hidden.length + 3} of ${boxes.length + 3}`;
+  };
+  const isTooMuch = () => matchMedia("(max-width: 42rem)").matches ? [...scores, ...beside].filter((each) => each.checked).length > MOST : box.scrollWidth > box.clientWidth;
+  const fit = () => {
+    for (const each of boxes) each.checked = true;
+    draw();
+    for (const each of [...beside.slice().reverse(), ...scores.slice(1).reverse()]) {
+      if (!isTooMuch()) break;
+      each.checked = false;
+      draw();
+    }
+  };
+  chooser.addEventListener("change", draw);
+  chooser.querySelector("[value=fit]").addEventListener("click", fit);
+  chooser.querySelector("[value=all]").addEventListener("click", () => { for (const each of boxes) each.checked = true; draw(); });
+  fit();
+}
 { // any two scores against each other: a dot a seed, and their rank correlation
   const data = JSON.parse(document.getElementById("comparison-data").textContent);
   const [across, up, panel] = ["across", "up", "panel"].map((id) => document.getElementById(id));

@@ -1,12 +1,12 @@
 "use strict";
 // The live decoder of a run's page: a slider a latent, steps along local principal directions.
-(() => {
-  const live = JSON.parse(document.getElementById("live-data").textContent);
-  const root = document.getElementById("live");
+
+// Shows a member's decoder in an empty element, from one of its images on; gives which it stands at.
+function moveThrough(live, root, first) {
   const [channels, height, width] = live.shape;
   const weights = live.weights ? weightsOf(live) : null;
   const STEP = 0.25, SETTLED = 150, PNG = "data:image/png;base64,";  // SETTLED: milliseconds
-  let image = 0, code = live.codes[0].slice(), direction = 0, waiting = false, changes = 0;
+  let image = first, code = live.codes[image].slice(), direction = 0, waiting = false, changes = 0;
   let local = [];  // principal directions at the code, each a vector over all latents and what it does
 
   function made(tag, attributes, ...children) {
@@ -133,7 +133,7 @@
     if (at.every((value, j) => value === live.codes[image][j])) return have(atImage(), "At the image's code, the strongest first:");
     panel.classList.add("outdated");
     function next() {
-      if (mine !== changes) return;
+      if (mine !== changes || !canvas.isConnected) return;
       columns.push(columnAt(live.layers, weights, at, live.sliders[columns.length], values));
       if (columns.length < live.sliders.length) { setTimeout(next, 0); return; }
       have(singularVectors(columns).map(({ value, vector }) => {
@@ -211,5 +211,21 @@
       made("div", { class: "pair" }, made("figure", {}, given, made("figcaption", {}, "given")), made("figure", {}, canvas, told)),
       made("div", { class: "thumbnails" }, ...thumbnails), back),
     made("div", { class: "sliders" }, ...sliders.map((each) => each.node)), panel);
-  start(0);
-})();
+  start(image);
+  return () => image;
+}
+
+{
+  const { members } = JSON.parse(document.getElementById("live-data").textContent);
+  const root = document.getElementById("live"), note = document.getElementById("live-note");
+  const chooser = document.getElementById("live-seed");
+  let standing = () => 0;
+  const show = (member) => {
+    const images = (member.starts || member.images).length;
+    root.replaceChildren();
+    note.textContent = member.note;
+    standing = moveThrough(member, root, Math.min(standing(), images - 1));
+  };
+  chooser?.addEventListener("change", () => show(members[chooser.selectedIndex]));
+  show(members[0]);
+}
