@@ -132,7 +132,8 @@ def result(folder, name, migs, dtos, pruned=0.0):
         }
         for seed, (mig, dto) in enumerate(zip(migs, dtos, strict=True))
     ]
-    return Result(Run(name, "methods"), folder / name, rows)
+    reduced = ("few updates", *(["few pixels"] if name.startswith("dsprites") else []))
+    return Result(Run(name, "methods", reduced=reduced), folder / name, rows)
 
 
 @pytest.fixture
@@ -198,6 +199,7 @@ def test_tables_have_a_line_a_method_the_best_first(results, tmp_path):
     assert tables["weights"][1] == [
         ["beta-VAE", "dSprites", "model.beta", "1, 4, 16", told, "4"],
     ]
+    assert tables["reductions"][1] == [["few updates", "all"], ["few pixels", "dSprites"]]
     assert PAPER.own_tables({}, {}) == {}
 
 

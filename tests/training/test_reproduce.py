@@ -136,6 +136,34 @@ def test_modified_sets_from_the_plan_to_the_page(config, tmp_path):
     assert "two imagined VAEs" in page
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm")
+def test_pilots_choose_the_weight_of_the_runs_behind_them(config, tmp_path):
+    register_schemas()
+    words = ["paper=methods", "scale=quick", "jobs=1", "only=shapes3d_like_beta_vae"]
+    plain = resolved(config(*words, f"output_dir='{tmp_path}'", name="reproduce"))
+    few = ["trainer.max_steps=4", "callbacks.evaluation.every_n_steps=4"]
+    plain["paper"]["scales"]["quick"][0]["words"] += few
+    plain["paper"]["pilots"]["quick"] += few
+    plain["paper"]["weights"]["quick"]["beta_vae"]["model.beta"] = [0.01, 1.0, 1e6]
+    reproduce(plain, "methods", Path(config_dir()))
+    choice = json.loads((tmp_path / "weights.json").read_text())["shapes3d_like_beta_vae"]
+    assert [pilot["weight"] for pilot in choice["pilots"]] == [1e6, 1.0]
+    kept = choice["pilots"][1]["keeps"]
+    (run,) = json.loads((tmp_path / "results.json").read_text())["reproductions"][0][
+        "runs"
+    ].values()
+    assert run["config"]["model.beta"] == (1.0 if kept else 0.01)
+    assert run["beside"]["choice"]["pilots"][1]["keeps"] == kept
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("**/scores.json")}
+    assert len(times) == 3
+    texts = (tmp_path / "results.md").read_text()
+    for again in (plain, plain | {"make": False}):
+        reproduce(again, "methods", Path(config_dir()))
+    assert (tmp_path / "results.md").read_text() == texts
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("**/scores.json")}
+
+
 def test_runs_of_other_settings_are_refused(plain, tmp_path):
     made = tmp_path / "table1_synthetic_linear_full"
     made.mkdir()

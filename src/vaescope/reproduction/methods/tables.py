@@ -33,6 +33,8 @@ def tables_of(results: Results, _: Measured) -> Mapping[str, OwnTable]:
     found["taken without labels"] = _taken(every)
     if weights := list(_weights(every)):
         found["weights"] = OF_WEIGHTS, weights
+    if reductions := list(_reductions(every)):
+        found["reductions"] = ("against the full scale", "runs"), reductions
     return found
 
 
@@ -104,6 +106,21 @@ def _weights(every: Sequence[Finished]) -> Iterator[list[str]]:
         grid = ", ".join(f"{weight:g}" for weight in choice.grid)
         pilots = "; ".join(map(_told, choice.pilots))
         yield [of.title, SETS[of.data], choice.option, grid, pilots, f"{choice.weight:g}"]
+
+
+def _reductions(every: Sequence[Finished]) -> Iterator[list[str]]:
+    """What a scale changes, and in which runs."""
+    for text in dict.fromkeys(text for one in every for text in one.result.run.reduced):
+        runs = [one.result.run.name for one in every if text in one.result.run.reduced]
+        yield [text, "all" if len(runs) == len(every) else _named(runs, every)]
+
+
+def _named(runs: Sequence[str], every: Sequence[Finished]) -> str:
+    """The set, if these are all its runs, else their names."""
+    for data, title in SETS.items():
+        if runs == [one.result.run.name for one in every if one.of.data == data]:
+            return title
+    return ", ".join(runs)
 
 
 def _told(pilot: Pilot) -> str:
