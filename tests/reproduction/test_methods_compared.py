@@ -9,8 +9,8 @@ import pytest
 from vaescope.files import write_json
 from vaescope.reproduction.claims import judged
 from vaescope.reproduction.methods import PAPER, weights
-from vaescope.reproduction.methods.correlations import taken, with_mig
-from vaescope.reproduction.methods.measured import DTO, finished, pooled
+from vaescope.reproduction.methods.correlations import explained, taken, with_mig
+from vaescope.reproduction.methods.measured import DTO, Pooled, finished, pooled
 from vaescope.reproduction.methods.weights import Choice, Pilot, with_chosen_weights
 from vaescope.reproduction.paper import Workplace
 from vaescope.reproduction.plan import Run
@@ -162,6 +162,15 @@ def test_correlations_are_of_ranks_within_sets_and_without_over_pruned_runs(resu
     assert whole.value > -0.7
 
 
+def test_the_share_of_variance_between_methods_is_omega_squared():
+    """Of 1, 2, 3 and 3, 4, 5: between 6, within 4 of 4 degrees of freedom."""
+    values = {"MIG": np.array([1.0, 2.0, 3.0, 3.0, 4.0, 5.0])}
+    runs = Pooled(values, np.repeat([3, 7], 3), np.zeros(6, bool), [])
+    assert explained(runs) == pytest.approx((6 - 1) / (10 + 1))
+    alone = Pooled({"MIG": np.ones(2)}, np.arange(2), np.zeros(2, bool), [])
+    assert np.isnan(explained(alone))
+
+
 def test_a_score_without_labels_takes_a_run(results):
     runs = pooled([one for one in finished(results) if one.of.data == "dsprites"])
     by_score = {score: runs.labels[run] for score, run in taken(runs)}
@@ -208,6 +217,12 @@ def test_verdicts_follow_from_the_runs(results):
     assert [found[number].verdict for number in (2, 3, 4, 7)] == ["holds"] * 3 + ["fails"]
     assert found[5].verdict == "not tested"
     assert found[11].verdict == "fails"  # Ada-GVAE is third
+    assert found[12].verdict == "holds"
+    assert found[13].verdict == "not tested"
+    chosen = {"choice": {"option": "model.gamma", "grid": [1.0], "pilots": []}}
+    for name, verdict in (("dsprites_hfs", "holds"), ("dsprites_jl1_vae", "fails")):
+        results[name] = replace(results[name], beside=chosen)
+        assert judged(PAPER.claims, results, {})[12].verdict == verdict
     assert {v.verdict for v in judged(PAPER.claims, {}, {})} == {"not tested"}
 
 

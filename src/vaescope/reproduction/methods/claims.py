@@ -6,14 +6,17 @@ import numpy as np
 
 from vaescope.reproduction.claims import Claim, Part, less, verdict_of_gap
 from vaescope.reproduction.correlation import RankCorrelation
-from vaescope.reproduction.methods.correlations import with_mig
-from vaescope.reproduction.methods.measured import DTO, MIG, SCORES, Finished, finished
+from vaescope.reproduction.methods.correlations import explained, with_mig
+from vaescope.reproduction.methods.measured import DTO, MIG, SCORES, Finished, finished, pooled
 from vaescope.reproduction.methods.names import PAIRS, SETS, TITLES
+from vaescope.reproduction.methods.weights import choice_of
 from vaescope.reproduction.results import Results
 
 NEAR = 0.1  # of chance
 # without a part in the loss that turns the axes
 UNTURNED = ("autoencoder", "pcl", "info_nce")
+HALF = 0.5  # of the variance
+FEW = 0.1  # of the seeds
 FEWEST = 10  # runs of which a correlation says something
 
 
@@ -70,6 +73,23 @@ def _pairs_ahead(results: Results) -> Iterable[Part]:
             yield ("holds" if ahead else "fails"), told
 
 
+def _more_than_seeds(results: Results) -> Iterable[Part]:
+    for title, every in _by_set(results):
+        share = explained(pooled(every)) if every else np.nan
+        if np.isfinite(share):
+            told = f"{title}: {share:.0%} of {len(every)} methods' variance"
+            yield ("holds" if share > HALF else "fails"), told
+
+
+def _keeps(results: Results) -> Iterable[Part]:
+    for title, every in _by_set(results):
+        pruned = [one.over_pruned for one in every if choice_of(one.result.beside)]
+        if pruned:
+            flags = np.concatenate(pruned)
+            kept = flags.mean() <= FEW
+            yield ("holds" if kept else "fails"), f"{title}: {flags.sum()} of {len(flags)} seeds"
+
+
 CLAIMS: tuple[Claim, ...] = (
     (
         "Over all runs of a set, a smaller DtO / chance goes with a larger MIG",
@@ -117,5 +137,14 @@ CLAIMS: tuple[Claim, ...] = (
     (
         "Ada-GVAE, whose pairs are not labelled, has a larger MIG than the beta-VAE",
         lambda results, _: _below(results, MIG, "ada_gvae", ["beta_vae"], more=True),
+    ),
+    (
+        "Methods differ by more than seeds: between them lies more than half of MIG's variance",
+        lambda results, _: _more_than_seeds(results),
+    ),
+    (
+        "The rule keeps what pilots kept: of the seeds whose weight it chose at most a tenth is "
+        "over-pruned",
+        lambda results, _: _keeps(results),
     ),
 )

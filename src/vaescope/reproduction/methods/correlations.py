@@ -41,6 +41,24 @@ def _ranks(runs: Pooled, which: str, other: str) -> np.ndarray:
     return ranks
 
 
+def explained(runs: Pooled) -> float:
+    """Share of the variance of MIG over runs that lies between methods, omega squared, at most 1.
+
+    0 or less: no more than the seeds alone make of it; nan of fewer than two methods or seeds.
+
+    Source: Hays 1963, of a one-way analysis of variance.
+    """
+    migs, methods = runs.values[MIG], np.unique(runs.methods, return_inverse=True)[1]
+    counts = np.bincount(methods)
+    if len(counts) < 2 or len(migs) == len(counts):
+        return np.nan
+    means = np.bincount(methods, migs) / counts
+    within = float(np.square(migs - means[methods]).sum()) / (len(migs) - len(counts))
+    between = float((counts * np.square(means - migs.mean())).sum())
+    whole = float(np.square(migs - migs.mean()).sum())
+    return (between - (len(counts) - 1) * within) / (whole + within) if whole else np.nan
+
+
 def taken(runs: Pooled) -> Iterator[tuple[str, int]]:
     """For every label-free score the run that it takes."""
     for score, sign in LABEL_FREE.items():
