@@ -68,6 +68,11 @@ class Batch(NamedTuple):
     partners: tuple["Batch", ...] = ()
     known: Known = Known()
 
+    @property
+    def frames(self) -> Tensor:
+        """The images, each followed by its partners, `[B, T, *image_shape]`: sequences."""
+        return torch.stack([self.image, *(partner.image for partner in self.partners)], dim=1)
+
     def like(self, weights: Tensor) -> "Batch":
         """The batch on the device of the weights, its images in their type."""
         moved = on_tensors(lambda column: column.to(weights.device), self)

@@ -25,6 +25,7 @@ MOST = 10**9
 Count = Annotated[int, Interval(ge=1, le=MOST)]
 AtLeastTwo = Annotated[int, Interval(ge=2, le=MOST)]
 AtLeastThree = Annotated[int, Interval(ge=3, le=MOST)]
+LatentCount = Annotated[int, Interval(ge=0, le=MOST)]
 Steps = Annotated[int, Interval(ge=0, le=MOST)]
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 Workers = Annotated[int, Interval(ge=0, le=1024)]

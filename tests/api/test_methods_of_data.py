@@ -22,6 +22,7 @@ VIEWS = {1: "pairs_locatello", 2: "triplets"}
 
 def data_for(method):
     views = {"its labels": "labelled", "a label": "groups", "a third image": "triplets"}
+    views["a sequence"] = "sequence"
     wanted = [view for need, view in views.items() if need in method.needs]
     fallback = "pairs_locatello" if method.needs else None
     view = (wanted or [fallback])[0]

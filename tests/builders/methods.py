@@ -10,6 +10,7 @@ from vaescope import models, networks
 from vaescope.distributions.likelihoods import Gaussian, Likelihood
 from vaescope.minibatch import Batch, Known
 from vaescope.models import (
+    DSVAE,
     BetaVAE,
     FactorQVAE,
     FactorVAE,
@@ -45,6 +46,7 @@ STEP = 3
 # arguments without a default, and an adversary that has not five million weights
 GIVEN = {
     SemiSupervised: {"unsupervised": BetaVAE},
+    DSVAE: {"length": 3},  # of `batch_of`
     FactorVAE: {"width": 50},
     FactorQVAE: {"width": 12, "num_values": 5},
     WeaklySupervisedGAN: {"width": 9},

@@ -33,6 +33,7 @@ from vaescope.distributions.posteriors import (
 )
 from vaescope.minibatch import Batch, on_tensors
 from vaescope.models import (
+    DSVAE,
     IVAE,
     VAE,
     Autoencoder,
@@ -60,7 +61,7 @@ every_network = pytest.mark.parametrize(
     "network", [pytest.param(n, marks=[pytest.mark.slow] * (n == "conv64")) for n in NETWORKS]
 )
 # of pairs, samples or another posterior, or with a variance of its own: tested with their methods
-OTHER_RECONSTRUCTIONS = {FactorQVAE, GroupVAE, IVAE, SigmaVAE, SlowVAE, TripletVAE}
+OTHER_RECONSTRUCTIONS = {DSVAE, FactorQVAE, GroupVAE, IVAE, SigmaVAE, SlowVAE, TripletVAE}
 
 
 def test_there_are_methods_and_all_are_exported():

@@ -31,6 +31,9 @@ ALL = (
 GROUP = {"agreement_mcc", "agreement_rank_mcc", "agreement_procrustes", "agreement_linear"}
 GROUP |= {"agreement_cka", "udr"}
 CLASSES = {"neighbour_score_excess"}  # of categorical factors, which the tiny set has not
+# of sequences, see tests/statistics/test_static_dynamic.py
+SEQUENCES = {f"{a}_from_{b}" for a in ("static", "dynamic") for b in ("static", "dynamic")}
+SEQUENCES = {f"{n}{end}" for n in (*SEQUENCES, "static_dynamic_gap") for end in ("", "_chance")}
 LOOKS = {"drift_mcc", "drift_procrustes", "drift_cka"}
 
 
@@ -64,7 +67,7 @@ def test_every_statistic_of_an_ensemble(tiny, tmp_path, config):
         found = {record_of(key).name for key in row if "/" in key and record_of(key)}
         found = {name for name in found if name in LOGGED or name not in PANEL_SCORES}
         found = {name for name in found if not is_context_of_the_panel(name)} - {"weight_*"}
-        found |= LOOKS | CLASSES | {term.name for term in LOSS_TERMS}
+        found |= LOOKS | CLASSES | SEQUENCES | {term.name for term in LOSS_TERMS}
         assert found == LOGGED.keys()  # so that every record is in use
     with (tmp_path / "run" / "metrics.csv").open() as file:
         columns = file.readline().strip().split(",")

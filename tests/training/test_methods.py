@@ -13,11 +13,13 @@ METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.ya
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-# longer than the tiny run: what is minimised hardly moves meanwhile; the curves were made so
+# longer than the tiny run: what is minimised hardly moves meanwhile; the curves were made so.
+# sequences: shorter than by default
 LENGTHS = {
     "annealed_vae": ("model.anneal_steps=100000",),
     "beta_vae_annealed": ("model.anneal_steps=4000",),
     "control_vae": ("model.anneal_steps=100000",),
+    "ds_vae": ("data.view.length=3",),
     "jl1_vae": ("model.anneal_steps=100000",),
 }
 

@@ -28,6 +28,7 @@ SMALLER = {
     "factor_vae": ("model.width=50",),
     "factor_qvae": ("model.width=50",),
     "weakly_supervised_gan": ("model.width=16",),
+    "ds_vae": ("data.view.length=3",),
 }
 BARE = (
     *("trainer=float32", "trainer.max_steps=12", "statistics=[latents]", "~callbacks.pictures"),

@@ -15,6 +15,7 @@ VIEWS = {
     "pairs_locatello": {"a second image"},
     "transitions_laplace": {"a second image"},
     "triplets": {"a second image", "a third image"},
+    "sequence": {"a second image", "a sequence"},
     "groups": {"a second image", "a label"},
     "labels": {"a label"},
     "labelled": {"a second image", "its labels"},

@@ -96,4 +96,5 @@ from vaescope.data.stored import StoredDataset
 from vaescope.data.views.groups import Groups, Labels
 from vaescope.data.views.labelled import Labelled
 from vaescope.data.views.pairs import Pairs, Triplets
+from vaescope.data.views.sequences import Sequences
 from vaescope.data.views.temporal import LaplaceTransitions, UniformTransitions

@@ -91,6 +91,7 @@ from vaescope.metrics.prediction.downstream import (
     shifted_accuracy,
 )
 from vaescope.metrics.prediction.fairness import unfairness, unfairness_of_codes
+from vaescope.metrics.prediction.latent_blocks import StaticDynamicTable, static_dynamic_table
 from vaescope.metrics.prediction.neighbours import NeighbourScore, neighbour_chance, neighbour_score
 from vaescope.metrics.prediction.one_vs_rest_auc import Explicitness, explicitness, roc_auc
 from vaescope.metrics.prediction.probe_capacity import (

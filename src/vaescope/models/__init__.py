@@ -6,9 +6,11 @@ from vaescope.models.autoencoder import Autoencoder
 from vaescope.models.base import LatentModel
 from vaescope.models.beta_tc_vae import BetaTCVAE
 from vaescope.models.beta_vae import VAE, BetaVAE
+from vaescope.models.cfasl import CFASL
 from vaescope.models.control_vae import ControlVAE
 from vaescope.models.dava import DAVA
 from vaescope.models.dip_vae import DIPVAE
+from vaescope.models.ds_vae import DSVAE
 from vaescope.models.factor_qvae import FactorQVAE
 from vaescope.models.factor_vae import FactorVAE
 from vaescope.models.group_vae import GroupVAE

@@ -50,7 +50,7 @@ class LatentModel(Generation, Validation, Updating):
     only_these: ClassVar[str] = "its KL is that of a density"
     any_prior: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()  # what a batch has from the data's view
-    normals: ClassVar[tuple[str, ...]] = ("z",)  # noise ``[B, D]`` that is standard normal
+    normals: tuple[str, ...] = ("z",)  # noise ``[B, D]`` that is standard normal
     of_whole_batch: str = ""  # what its loss is of all images together; empty: a mean over images
     states: tuple[str, ...] = ()  # weights that `states_after` moves, and no gradient does
 

@@ -25,7 +25,10 @@ _SCORES: dict[str, Iterable[Score]] = {
         *OF_INFORMATION,
         *_logged_by("disentanglement", "local", "pipe"),
     ),
-    "Disentanglement: prediction": (*OF_PREDICTION, *_logged_by("neighbours", "identifiability")),
+    "Disentanglement: prediction": (
+        *OF_PREDICTION,
+        *_logged_by("neighbours", "identifiability", "static_dynamic"),
+    ),
     "Disentanglement: interventions": OF_INTERVENTIONS,
     "Codes without factors": WITHOUT_FACTORS,
     "Alignment of the decoder with the latents": _logged_by(

@@ -7,6 +7,10 @@ LOSS_TERMS = (
         "reconstruction", "reconstruction loss, summed over pixels; of SlowVAE that of both images"
     ),
     Score("kl", "KL(q(z|x) || prior), nats; of SlowVAE the mean of both images'"),
+    Score("kl_static", "KL of a sequence's static code to its prior, nats per frame"),
+    Score(
+        "kl_dynamic", "KL of dynamic codes to their prior, given the frame before, nats per frame"
+    ),
     Score("capacity_gap", "|KL - C| of the annealed VAE, nats; of DAVA (KL/D - C)^4; 0: at C"),
     Score("controlled_kl", "KL times the weight that ControlVAE's controller gives it, nats"),
     Score("controlled_beta", "that weight; it rises while the KL is above its target"),
@@ -34,6 +38,13 @@ LOSS_TERMS = (
     Score("quantisation", "the same distance, with the gradient of the codebook"),
     Score("multiinformation", "of latents, by kernel densities of a batch, nats"),
     Score("transition", "of two images' posteriors from a Laplace about each other, nats"),
+    Score("parallel", "-log cos^2 between changes by elements of one latent; 0: all are parallel"),
+    Score("perpendicular", "cos^2 between changes by elements of two latents; 0: right angles"),
+    Score("commutators", "squared commutators of a codebook's elements; 0: they commute"),
+    Score("sparsity", "of what an element changes; 0: each moves one latent"),
+    Score("switches", "cross-entropy of which latents differ between two images, nats"),
+    Score("equivariance", "squared distance of a moved code from the code it should be"),
+    Score("decoder_equivariance", "reconstruction loss of the next image from a moved code"),
     Score("triplet", "hinge of a triplet's distances; 0: the negative is far enough"),
     Score("contrast", "cross-entropy of telling real pairs from others, nats"),
     Score("cross_entropy", "of the label, nats; 0: every label is told"),

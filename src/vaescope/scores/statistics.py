@@ -8,6 +8,8 @@ from vaescope.scores.record import Score, high, low
 
 _PANEL = {score.name: score for score in (*OF_INFORMATION, *OF_PREDICTION)}
 
+_ROWS = "the same of factors whose rows are shuffled"
+
 
 def _align(*scores: Score) -> tuple[Score, ...]:
     return tuple(replace(score, group="align") for score in scores)
@@ -38,6 +40,19 @@ STATISTICS: dict[str, tuple[Score, ...]] = {
         _PANEL["mcc"],
         _PANEL["mcc_rank"],
         high("linear_r2", "share of the ordered factors' variance linear in the code"),
+    ),
+    "static_dynamic": (
+        high(
+            "static_from_static", "static factors that the static code tells, 0 to 1", chance=_ROWS
+        ),
+        low("dynamic_from_static", "dynamic factors that it tells, 0 to 1: a leak", chance=_ROWS),
+        low("static_from_dynamic", "static factors that the dynamic code tells", chance=_ROWS),
+        high("dynamic_from_dynamic", "dynamic factors that it tells, 0 to 1", chance=_ROWS),
+        high(
+            "static_dynamic_gap",
+            "what each code tells of its own factors less of the others; 1: apart; 0: mixed",
+            chance=_ROWS,
+        ),
     ),
     "latents": (
         Score("active_by_mean", "latents whose mean has a std > 0.5 (CVPR 2019)"),

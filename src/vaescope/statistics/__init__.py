@@ -21,3 +21,4 @@ from vaescope.statistics.local import LocalDisentanglement
 from vaescope.statistics.panel import PanelScores
 from vaescope.statistics.principal_axes import LocalPCA
 from vaescope.statistics.protocol import GroupStatistic, Statistic, Statistics
+from vaescope.statistics.static_dynamic import StaticDynamic

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaescope.alignment import active_by_mean, active_by_variance, decoder_grams
 from vaescope.data import EvaluationBatches, FactorDataset
+from vaescope.data.batches import View
 from vaescope.distributions.posteriors import DiagonalGaussian, FullGaussian, Point, Posterior
 from vaescope.distributions.priors import Prior, StandardNormal
 from vaescope.models import LatentModel
@@ -95,6 +96,7 @@ class EncodedSplit(Codes):
     model: LatentModel  # the model itself, for statistics of its decoder
     dataset: FactorDataset  # where the images are
     index: Tensor  # which of them, [N]
+    view: View | None = None  # what is shown with them in training; None: single images
     # mean of every loss term over the first images, without its weight; weights and targets at this
     # step; their weighted sum as `loss`, and as `loss_final_weights` the loss with the weights
     # and targets that the method's schedules end at
@@ -196,6 +198,7 @@ def encode_split(
         model=model,
         dataset=dataset,
         index=index,
+        view=viewed.view,
         step=step,
         split=split,
         posterior=model.posterior,

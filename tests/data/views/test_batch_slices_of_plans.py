@@ -8,6 +8,7 @@ from vaescope.data.batches import SlicedBatches
 from vaescope.data.views.groups import Groups, Labels
 from vaescope.data.views.labelled import Labelled
 from vaescope.data.views.pairs import Pairs, Triplets
+from vaescope.data.views.sequences import Sequences
 from vaescope.data.views.temporal import LaplaceTransitions
 from vaescope.minibatch import BatchSlice, on_tensors
 
@@ -18,6 +19,7 @@ VIEWS = [
     Labels(),
     Labelled(num_labelled=10),
     LaplaceTransitions(),
+    Sequences(4),
     Groups("label", 2),
 ]
 

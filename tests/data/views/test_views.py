@@ -19,6 +19,7 @@ from vaescope.data.shifts.held_out_combinations import Extrapolation, Recombinat
 from vaescope.data.stored import StoredDataset
 from vaescope.data.views.groups import Groups
 from vaescope.data.views.pairs import Pairs, Triplets, factor_distance
+from vaescope.data.views.sequences import Sequences
 from vaescope.data.views.temporal import LaplaceTransitions
 from vaescope.errors import ConfigError, DataError
 from vaescope.streams import stream
@@ -163,7 +164,9 @@ def test_continuous_factors_are_computed_where_images_are(rng):
     assert fits(torch.histc(moved, 10, 0, 1).numpy(), np.full(10, 0.1))
 
 
-@pytest.mark.parametrize("view", [Pairs(), Pairs(1, "strict"), LaplaceTransitions(), Triplets()])
+@pytest.mark.parametrize(
+    "view", [Pairs(), Pairs(1, "strict"), LaplaceTransitions(), Triplets(), Sequences(3)]
+)
 def test_computed_images_are_never_of_held_out_values(view):
     hold_outs = (Extrapolation(0.5), Recombination([[0.5, 1], [0.5, 1]]))
     for hold_out in hold_outs:
@@ -236,7 +239,7 @@ def test_views_of_factors_need_two_of_them(view, sizes):
         view.check(Factors(names, sizes, kinds), 8)
 
 
-VIEWS = [Pairs(), LaplaceTransitions(), Triplets(), Groups("size", 4)]
+VIEWS = [Pairs(), LaplaceTransitions(), Triplets(), Groups("size", 4), Sequences(3)]
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -50,32 +50,31 @@ class LaplaceTransitions:
 
     def check(self, factors: Factors, batch_size: int) -> None:
         """Refuse factors of which fewer than two vary, or none is ordered."""
-        require_factors(factors)
-        if not self._moving(factors):
-            raise ConfigError(
-                f"the view moves ordered factors, and all of {list(factors.names)} are categories "
-                f"or static={list(self.static)}; choose view=transitions_uniform or fewer that are "
-                "static"
-            )
+        moving_factors(factors, self.static)
 
     def __call__(self, index: Tensor, lookup: RowLookup, rng: np.random.Generator) -> Plan:
         """The rows ``index`` `[B]`, a partner of each, and what is ``changed``."""
-        factors = lookup.factors
-        moving = self._moving(factors)
 
         def propose(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-            later = values.copy()
-            for position in moving:
-                later[:, position] = self._step(values[:, position], position, factors, rng)
-            still = np.flatnonzero((later == values).all(1))
-            chosen = np.array(moving)[rng.integers(len(moving), size=len(still))]
-            for position in moving:
-                stuck = still[chosen == position]
-                moved = self._step(values[stuck, position], position, factors, rng, leave=True)
-                later[stuck, position] = moved
+            later = self.next_values(values, lookup.factors, rng)
             return later[:, None], (later != values).any(1)
 
         return draw_partners(index, lookup, rng, propose)
+
+    def next_values(
+        self, values: np.ndarray, factors: Factors, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Factor values `[n, K]` one step after the given ones."""
+        moving, later = moving_factors(factors, self.static), values.copy()
+        for position in moving:
+            later[:, position] = self._step(values[:, position], position, factors, rng)
+        still = np.flatnonzero((later == values).all(1))
+        chosen = np.array(moving)[rng.integers(len(moving), size=len(still))]
+        for position in moving:
+            stuck = still[chosen == position]
+            moved = self._step(values[stuck, position], position, factors, rng, leave=True)
+            later[stuck, position] = moved
+        return later
 
     def _step(
         self,
@@ -92,12 +91,6 @@ class LaplaceTransitions:
         circular = factors.kinds[position] == "circular"
         until = _cumulative(factors.sizes[position], circular, self.rate, leave)
         return (share[:, None] >= until[values.astype(np.int64)]).sum(1)
-
-    def _moving(self, factors: Factors) -> list[int]:
-        """Positions of the ordered factors with more than one value that are not static."""
-        still = {k for k, kind in enumerate(factors.kinds) if kind == "categorical"}
-        still.update(factors.positions_of(self.static))
-        return [k for k in require_factors(factors) if k not in still]
 
 
 class UniformTransitions(Pairs):
@@ -117,6 +110,23 @@ class UniformTransitions(Pairs):
     @in_range
     def __init__(self, k: Count | None = None) -> None:
         super().__init__(k, "strict")
+
+
+def moving_factors(factors: Factors, static: Sequence[int | str]) -> list[int]:
+    """Positions of the ordered factors with more than one value that are not static.
+
+    Raises:
+        ConfigError: there is none, or fewer than two factors have more than one value.
+    """
+    still = {k for k, kind in enumerate(factors.kinds) if kind == "categorical"}
+    still.update(factors.positions_of(static))
+    moving = [k for k in require_factors(factors) if k not in still]
+    if not moving:
+        raise ConfigError(
+            f"the view moves ordered factors, and all of {list(factors.names)} are categories or "
+            f"static={list(static)}; choose view=transitions_uniform or fewer that are static"
+        )
+    return moving
 
 
 def laplace_transitions(size: int, circular: bool, rate: float, leave: bool = False) -> np.ndarray:
