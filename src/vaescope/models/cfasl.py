@@ -45,7 +45,7 @@ class CFASL(LatentModel):
     Differs: L_pd is its expectation over elements that are drawn there; L_c the mean over pairs of
     elements, there a running sum; L_p has logits, there probabilities that go through a softmax
     again; pairs are neighbours of the batch, there its halves; elements begin near 0, there with
-    deviation 1; one optimiser and one rate. An ensemble's member makes the updates of its run but for
+    deviation 1; one optimiser and one rate. Members of an ensemble make a run's updates but for
     rounding, which L_pl magnifies: log cos^2 has slopes of 1e4 where directions cross at right
     angles, so that within ten updates the two go apart.
     """
