@@ -26,7 +26,7 @@ def run(way, *, late=1.0, swapped=False):
     order = [1, 0, 2, 3] if swapped else [0, 1, 2, 3]
     numbers = {"signal_share": shares, "collapse_beta": predicted[..., order]}
 
-    def evaluations(key):
+    def evaluations(key, only=None):
         if key == "val/weight_kl":
             values = np.stack([betas, betas], 1)
         else:

@@ -43,7 +43,7 @@ class Result:
         recorded: its evaluations, if they are of a ``results.json`` and not in the folder.
         made: when, in how many minutes and with what.
         asked_scores: keys of the scores that a page has asked for: what it needs of them.
-        asked_evaluations: keys of evaluations, and whether the first alone.
+        asked_evaluations: steps of the evaluations that it has asked for, by key; None: of all.
     """
 
     run: Run
@@ -57,7 +57,9 @@ class Result:
     recorded: Metrics | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
     asked_scores: set[str] = field(default_factory=set, compare=False, repr=False)
-    asked_evaluations: set[tuple[str, bool]] = field(default_factory=set, compare=False, repr=False)
+    asked_evaluations: dict[str, set[int | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def checkpoint(self) -> Path:
@@ -70,16 +72,16 @@ class Result:
         found = (row.get(key) for row in self.rows)
         return np.array([value for value in found if value is not None], dtype=float)
 
-    def evaluations(self, key: str, *, first: bool = False) -> dict[int, np.ndarray]:
+    def evaluations(self, key: str, only: int | None = None) -> dict[int, np.ndarray]:
         """A number of every seed ``[n]`` by step, from the evaluations while it trained.
 
         Args:
             key: of the log.
-            first: only the one before the first update.
+            only: the step that is wanted; None: at most 60 of them.
         """
-        self.asked_evaluations.add((key, first))
+        self.asked_evaluations.setdefault(key, set()).add(only)
         steps = dict.fromkeys(step for (step, _), row in self._metrics.items() if key in row)
-        chosen = [step for step in steps if step == 0] if first else thinned(list(steps))
+        chosen = thinned(list(steps)) if only is None else [step for step in steps if step == only]
         found: dict[int, list[float]] = {step: [] for step in chosen}
         for (step, _), row in self._metrics.items():
             if step in found and key in row:

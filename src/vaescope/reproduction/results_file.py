@@ -84,10 +84,11 @@ def _packed_run(result: Result) -> dict[str, Any]:
     keys = {key for row in result.rows for key in row if key in asked}
     keys |= set(chief_keys(result.rows))
     evaluations = {}
-    for key, first in sorted(result.asked_evaluations, reverse=True):  # all of a key, if asked for
-        found = result.evaluations(key, first=first)
-        values = [value.tolist() for value in found.values()]
-        evaluations[key] = {"steps": [*found], "values": values}
+    for key, steps in sorted(result.asked_evaluations.items()):
+        every = [result.evaluations(key, only) for only in ({None} if None in steps else steps)]
+        values = {step: values.tolist() for one in every for step, values in one.items()}
+        found = dict(sorted(values.items()))
+        evaluations[key] = {"steps": [*found], "values": [*found.values()]}
     return {
         "experiment": result.run.experiment,
         "words": result.run.words,
@@ -211,11 +212,9 @@ def _in_lines(node: Any, indent: str = "\n") -> str:
         lines = (f"{json.dumps(key)}: {_in_lines(value, inner)}" for key, value in node.items())
         return "{" + inner + f",{inner}".join(lines) + indent + "}"
     if isinstance(node, list) and any(isinstance(value, dict) for value in node):
-        return (
-            "["
-            + inner
-            + f",{inner}".join(json.dumps(each, ensure_ascii=False) for each in node)
-            + indent
-            + "]"
-        )
-    return json.dumps(node, ensure_ascii=False)
+        return "[" + inner + f",{inner}".join(map(_in_line, node)) + indent + "]"
+    return _in_line(node)
+
+
+def _in_line(node: Any) -> str:
+    return json.dumps(node, ensure_ascii=False, separators=(",", ":"))

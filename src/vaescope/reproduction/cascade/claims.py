@@ -41,7 +41,7 @@ def _order(results: Results, measured: Measured, model: str) -> Iterable[Part]:
     if sweep is None:
         return
     found, place = [], sweep.before_the_first
-    for predicted, deaths in zip(sweep.predictions[:, place], sweep.deaths, strict=True):
+    for predicted, deaths in zip(sweep.predictions, sweep.deaths, strict=True):
         alive = (deaths > 0) & np.isfinite(deaths)
         if alive.sum() > 1:
             found.append(float(stats.kendalltau(predicted[alive], deaths[alive]).statistic))

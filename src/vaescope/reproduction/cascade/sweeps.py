@@ -1,7 +1,7 @@
 """Runs whose beta moves while they train, up or down, and where their latents die or come back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ class Sweep:
     Attributes:
         betas: weight of the KL at each evaluation [T], rising (of a run downward: reversed).
         shares: what share of each latent is signal there [S, T, D].
-        predictions: the beta at which each latent dies, as the statistic says it then [S, T, D].
+        predictions: the beta at which each latent dies, as the statistic says it before the first
+            one has [S, D].
         eigenvalues: of the data's covariance, the largest first [X].
     """
 
@@ -103,12 +104,12 @@ def sweep_of(result: Result, eigenvalues: np.ndarray) -> Sweep:
     if found[steps[0]][0] > found[steps[-1]][0]:
         steps.reverse()
     latents = range(int(result.config["latent_dim"]))
-    shares, predictions = (  # [S, T, D]
-        np.stack([_values(result, f"val/{name}_{j:02d}", steps).T for j in latents], axis=2)
-        for name in ("signal_share", "collapse_beta")
-    )
+    shares = [_values(result, f"val/signal_share_{j:02d}", steps).T for j in latents]
     betas = np.array([found[step][0] for step in steps])
-    return Sweep(betas, shares, predictions, eigenvalues)
+    sweep = Sweep(betas, np.stack(shares, axis=2), np.empty((0, 0)), eigenvalues)
+    then = steps[sweep.before_the_first]
+    told = [result.evaluations(f"val/collapse_beta_{j:02d}", then)[then] for j in latents]
+    return replace(sweep, predictions=np.stack(told, axis=1))
 
 
 def _values(result: Result, key: str, steps: Sequence[int]) -> np.ndarray:

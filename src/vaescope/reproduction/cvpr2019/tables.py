@@ -13,7 +13,7 @@ def random_decoder(part: str, result: Result, plan: Mapping[str, Any]) -> Iterat
     if part != "table1" or method != "vae" or data == "dsprites":
         return
     data = data.removesuffix("_beta")
-    evaluations = result.evaluations("align/dto", first=True)
+    evaluations = result.evaluations("align/dto", only=0)
     if 0 in evaluations:
         yield line_of(
             f"{data}, random decoder",
