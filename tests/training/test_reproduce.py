@@ -85,7 +85,7 @@ def test_from_the_plan_to_the_page(plain, tmp_path, config, capsys):
     assert (line["published"], line["n"]) == ("0.34 ± 0.35", 3)
     assert line["setting"] == "a test; over-pruned: 3 of 3"
     assert lines["synthetic_linear, random decoder", "dto"]["published"] == "0.79 ± 0.21"
-    assert made["left_out"]["table1_synthetic_nonlinear_full"] == "a test"
+    assert "table1_synthetic_nonlinear_full" in made["left_out"]["a test"]
     assert "0.34 ± 0.35" in (tmp_path / "results.md").read_text()
     assert len(json.loads((begun / "environment.json").read_text())) == 2  # taken up
     assert "Synth. Lin." in capsys.readouterr().out

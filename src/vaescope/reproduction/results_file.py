@@ -74,9 +74,17 @@ def _packed(evidence: Evidence) -> dict[str, Any]:
         "date": evidence.date,
         "machine": evidence.machine,
         "runs": runs,
-        "left_out": evidence.left_out,
+        "left_out": _by_reason(evidence.left_out),
         "from_page": asdict(evidence.from_page),
     }
+
+
+def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names of the runs that have not finished, by why they have not."""
+    found: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        found.setdefault(reason, []).append(name)
+    return found
 
 
 def _packed_run(result: Result) -> dict[str, Any]:
@@ -117,7 +125,8 @@ def _unpacked(packed: Mapping[str, Any]) -> Evidence:
     runs = {str(name): _unpacked_run(str(name), run) for name, run in packed["runs"].items()}
     left_out = {
         str(name): Result(Run(str(name), ""), Path(), error=str(reason))
-        for name, reason in packed["left_out"].items()
+        for reason, names in packed["left_out"].items()
+        for name in names
     }
     measured = {
         name: {
@@ -212,9 +221,6 @@ def _in_lines(node: Any, indent: str = "\n") -> str:
         lines = (f"{json.dumps(key)}: {_in_lines(value, inner)}" for key, value in node.items())
         return "{" + inner + f",{inner}".join(lines) + indent + "}"
     if isinstance(node, list) and any(isinstance(value, dict) for value in node):
-        return "[" + inner + f",{inner}".join(map(_in_line, node)) + indent + "]"
-    return _in_line(node)
-
-
-def _in_line(node: Any) -> str:
+        lines = (_in_lines(value, inner) for value in node)
+        return "[" + inner + f",{inner}".join(lines) + indent + "]"
     return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
