@@ -143,9 +143,7 @@ def test_all_mistakes_are_listed_at_once(config):
     ],
 )
 def test_each_mistake_is_told_with_its_key(config, overrides, message):
-    text = told(config(*overrides))
-    assert text.startswith("1 mistake in the configuration:\n")
-    assert f"  - {message}" in text
+    assert told(config(*overrides)).startswith(message)
 
 
 def of_a_user(folder, text):
@@ -321,7 +319,7 @@ def test_mistake_is_named(config, words, message):
 )
 def test_what_was_accepted_in_silence(config, words, message):
     text = told(config(*(["experiment=tiny"] if "model" in words[0] else []), *words))
-    assert text.startswith("1 mistake in the configuration:\n")
+    assert "mistake" not in text  # one sentence
     assert message in text
 
 

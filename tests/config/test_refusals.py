@@ -90,7 +90,10 @@ def test_other_libraries():
         ("~foo", "config: there is no 'foo'"),
         ("model.bta=3", "config: there is no 'model.bta'; did you mean 'beta'?"),
         ("model=beta_vea", "there is no model=beta_vea; did you mean 'beta_vae'?"),
-        ("seed=a", "seed=a: Value 'a' of type 'str' could not be converted to Integer"),
+        ("seed=a", "config.seed: a is not an integer from 0 to 4,294,967,295"),
+        ("ensemble.size=nan", "config.ensemble.size: nan is not an integer from 1 to 1,000"),
+        ("ema=0.9", "config.ema: 0.9 was given; what can be set is ema.decay"),
+        ("ema=null", "config.ema: null was given; what can be set is ema.decay"),
         (
             "seed=0,1",
             "seed=0,1 gives several values; add -m for a sweep of them, or for a list write "

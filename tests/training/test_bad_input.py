@@ -37,7 +37,7 @@ REFUSED = {
     "data.batch_size=1000000000": "GiB",
     "data=synthetic_linear data.num_points=1000000000": "data.num_points: 1000000000 is not",
     "latent_dim=${data.num_sources}": "config.latent_dim: Interpolation key",
-    "seed=": "could not be converted to Integer",
+    "seed=": "config.seed: nothing is not an integer from 0 to",
     "+foo=3": "there is no 'foo'",
     "trainer.gradient_clip_val=-1": "gradient_clip_val: -1 is not",
     "callbacks.pictures.extent=inf": "extent: inf is not",

@@ -83,7 +83,9 @@ def test_wrong_command_line(shell, tmp_path, words, message):
 
 
 def test_missing_and_damaged_checkpoints(tiny, tmp_path, shell):
-    assert "no such file" in shell("evaluate", "checkpoint=nowhere.ckpt", code=1).stderr
+    told = shell("evaluate", "checkpoint=nowhere.ckpt", code=1).stderr
+    assert "no such file" in told
+    assert len(told.splitlines()) == 1  # none of Hydra's own
     train(tiny(tmp_path / "run", "trainer.max_steps=5"))
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:-1000])

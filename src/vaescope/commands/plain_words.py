@@ -5,7 +5,6 @@ from os.path import expanduser, isdir, isfile  # which raise nothing, whatever t
 from pathlib import Path
 
 from vaescope.commands.names import OF_DATA, OF_RUN, is_of_flag
-from vaescope.config.groups import NAMES
 from vaescope.errors import RunFolderError, closest
 
 _MANY = "report"  # takes several
@@ -89,7 +88,10 @@ def _meant(command: str, given: str) -> str:
     """What a word would be with a key: a run to go on with, a setting, an option of a group."""
     if isdir(expanduser(given)):
         return f"; a run goes on with resume={given}"
-    known = {option: f"{group}={option}" for group in NAMES for option in _options(group)}
+    from vaescope.config.command_file import groups_of  # imports Hydra: not for --version
+
+    groups = [each.name for each in groups_of(command)]
+    known = {option: f"{group}={option}" for group in groups for option in _options(group)}
     if _is_setting(command, given):
         return f"; it needs a value: {given}=VALUE"
     if given in known:

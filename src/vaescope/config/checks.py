@@ -59,10 +59,11 @@ def check_keys(config: DictConfig) -> None:
 
 
 def _refuse(found: list[str]) -> None:
+    if len(found) == 1:
+        raise ConfigError(found[0])
     if found:
-        count = f"{len(found)} mistakes" if len(found) > 1 else "1 mistake"
-        lines = [f"{count} in the configuration:", *(f"  - {problem}" for problem in found)]
-        raise ConfigError("\n".join(lines))
+        head = f"{len(found)} mistakes in the configuration:"
+        raise ConfigError("\n".join([head, *(f"  - {problem}" for problem in found)]))
 
 
 def problems(node: Any, path: str = "config") -> Iterator[str]:

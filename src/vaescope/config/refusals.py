@@ -2,12 +2,15 @@
 
 import re
 import traceback
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from omegaconf import OmegaConf
 
 from vaescope.config.schemas import SCHEMAS
 from vaescope.errors import ConfigError, DataError, VaescopeError, closest, first_line
 from vaescope.files import ADVICE
+from vaescope.ranges import words
 
 _NO_MEMORY = (
     "can't allocate memory",
@@ -74,6 +77,8 @@ def _of_hydra(error: BaseException) -> str:
     cause = error.__cause__
     if cause is not None and type(cause).__module__.startswith("omegaconf"):
         text = f"{text.removeprefix('Error merging override ')}: {first_line(cause)}"
+    if told := _of_value(text, cause):
+        return told
     if any(told in text for told in _NO_LIST):
         text = f"{text.rstrip('.')}; a list is written in brackets: key=[value]"
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
@@ -102,6 +107,27 @@ def _of_word(error: BaseException, text: str) -> str:
     if found := re.match(r"Could not append to config. An item is already at '(.*?)'", text):
         return f"there is {found[1]} already; leave out the +"
     return ""
+
+
+def _of_value(text: str, cause: BaseException | None) -> str:
+    """One sentence for a value of another kind than its key takes; nothing: not about a value."""
+    found = re.match(
+        r"(?s)([\w.]+)=(.*): (?:Value '|Invalid (?:value|type) assigned|field ')", text
+    )
+    node: Any = getattr(cause, "parent_node", None)
+    while node is not None and not is_dataclass(OmegaConf.get_type(node)):
+        node = node._get_parent()
+    if found is None or node is None:
+        return ""
+    key, given = found.groups()
+    hint = get_type_hints(OmegaConf.get_type(node), include_extras=True).get(key.split(".")[-1])
+    if is_dataclass(hint):
+        inner = ", ".join(f"{key}.{each.name}" for each in fields(hint))
+        return f"config.{key}: {given} was given; what can be set is {inner}"
+    allowed = "" if hint is None else words(hint)
+    in_brackets = any(told in text for told in _NO_LIST) and not given.startswith("[")
+    more = f"; a list is written in brackets: {key}=[{given}]" if in_brackets else ""
+    return f"config.{key}: {given or 'nothing'} is not {allowed}{more}" if allowed else ""
 
 
 def _without_key(text: str, cause: BaseException | None) -> str:

@@ -51,10 +51,10 @@ class _ByValues:
         positions = fit if self.factors is None else factors.positions_of(self.factors)
         if not positions or not set(positions) <= set(fit):
             names = [factors.names[position] for position in fit]
+            given = "" if self.factors is None else f"factors={list(self.factors)} was given; "
             raise ConfigError(
-                f"factors={'null' if self.factors is None else list(self.factors)} was given; "
-                f"values are held out of {' or '.join(self.kinds)} factors with at least "
-                f"{self.least} values, which are here {names or 'none'}"
+                f"{given}values are held out of {' or '.join(self.kinds)} factors with at least "
+                f"{self.least} values, which are here {names or 'none: take hold_out=null'}"
             )
         return positions
 

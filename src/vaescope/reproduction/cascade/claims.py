@@ -101,7 +101,7 @@ CLAIMS: tuple[Claim, ...] = (
     ("Linear: there is no hysteresis, up and down differ by less than 10 %", _no_hysteresis),
     ("Linear: the share of signal is 1 - beta / (2 lambda_j), on average within 0.05", _law),
     (
-        "Linear: `statistics=collapse` says the order of death before the first one",
+        "Linear: statistics=collapse says the order of death before the first one",
         lambda results, measured: _order(results, measured, "linear"),
     ),
     (

@@ -29,7 +29,7 @@
   field.addEventListener("input", filter);
   filter();
 }
-{ // which of its columns are shown: at first those that fit, levels of chance and ceilings last
+{ // which columns are shown: at first those that fit; the first to go are levels of chance, then what all rows share
   const table = document.querySelector("table.groups"), box = table.parentElement, chooser = document.getElementById("columns");
   const told = chooser.querySelector("summary"), style = document.head.appendChild(document.createElement("style"));
   const boxes = [...chooser.querySelectorAll("input")], MOST = 6; // scores of a group on a phone, one below the other
@@ -39,11 +39,13 @@
     style.textContent = hidden.length ? `${hidden.join()} { display: none; }` : "";
     told.textContent = `Columns: ${boxes.length - hidden.length + 3} of ${boxes.length + 3}`;
   };
+  const saysOneThing = (each) => new Set([...table.tBodies[0].rows].map((row) => row.cells[each.value - 1].textContent.trim())).size < 2;
+  const same = boxes.filter((each, i) => (i === 0 || i === 2) && saysOneThing(each)); // updates, over-pruned
   const isTooMuch = () => matchMedia("(max-width: 42rem)").matches ? [...scores, ...beside].filter((each) => each.checked).length > MOST : box.scrollWidth > box.clientWidth;
   const fit = () => {
     for (const each of boxes) each.checked = true;
     draw();
-    for (const each of [...beside.slice().reverse(), ...scores.slice(1).reverse()]) {
+    for (const each of [...beside.slice().reverse(), ...same, ...scores.slice(1).reverse()]) {
       if (!isTooMuch()) break;
       each.checked = false;
       draw();
