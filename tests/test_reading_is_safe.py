@@ -28,7 +28,7 @@ ONE_PLACE = {
     "yaml.load": "config/loading.py",  # by OmegaConf's safe loader: test_settings_files
     "import_module": "__init__.py cli.py config/targets.py config/trust.py "
     "reproduction/pipeline.py sweeps/preloaded.py",
-    "importlib.import_module": "cli.py commands/imports.py",
+    "importlib.import_module": "cli.py late_modules.py",
 }
 NEVER = {
     *("eval", "exec", "__import__", "os.system", "os.popen", "pydoc.locate"),

@@ -3,7 +3,11 @@
 import pytest
 import torch
 
-from vaescope.metrics.intervention.factor_groups import group_rows, value_classes
+from vaescope.metrics.intervention.factor_groups import (
+    group_rows,
+    uniforms_of_seed,
+    value_classes,
+)
 
 LABELS = torch.tensor([[0, 5], [1, 5], [0, 6], [2, 5], [1, 7], [0, 7], [2, 5]])
 
@@ -80,3 +84,15 @@ def test_kinds_decide_about_whole_numbers_in_a_floating_point_tensor():
 def test_what_cannot_be_classes_is_refused(factors, options, message):
     with pytest.raises(ValueError, match=message):
         value_classes(factors, **options)
+
+
+def test_numbers_of_a_seed_are_those_of_its_generator_however_often_they_are_wanted():
+    shapes, cpu = ((5,), (2, 3)), torch.device("cpu")
+    generator = torch.Generator().manual_seed(7)
+    wanted = [torch.rand(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    with torch.inference_mode():
+        first = uniforms_of_seed(7, shapes, cpu)
+    for found in (first, uniforms_of_seed(7, shapes, cpu)):
+        assert all(map(torch.equal, found, wanted))
+    assert not first[0].is_inference()
+    assert not torch.equal(uniforms_of_seed(8, shapes, cpu)[0], wanted[0])

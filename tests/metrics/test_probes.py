@@ -8,6 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from vaescope.metrics.estimators.logistic import fit_logistic
+from vaescope.metrics.estimators.logistic_newton import LogisticProblem
 from vaescope.metrics.estimators.probe_data import basis_of, train_and_test
 
 
@@ -63,6 +64,15 @@ def test_the_loss_is_the_least_by_its_gradient():
     (gradient,) = torch.autograd.grad(loss, weights)
     assert float(gradient.abs().max()) < 1e-4  # of a sum over 700 rows
     assert float(weights.detach().sum(0).abs().max()) < 1e-9
+
+
+def test_the_curvature_of_independent_classes_takes_no_pass_over_the_inputs():
+    inputs = torch.cartesian_prod(*(torch.tensor([-1.0, 1.0]).double(),) * 3)
+    inputs[:, 2] = 1  # uncorrelated coordinates of variance 1, then ones
+    rows = torch.ones(1, len(inputs)).double()
+    problem = LogisticProblem(inputs, torch.zeros(1, 8).long(), rows, torch.rand(3).double())
+    p = torch.tensor([0.2, 0.3, 0.5]).double()[None, :, None].expand(1, 3, 8)
+    torch.testing.assert_close(problem.hessian_of_independence(p), problem.hessian(p))
 
 
 def test_constant_and_copied_latents_change_nothing():

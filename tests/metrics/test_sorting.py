@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vaescope.metrics.sorting import ascending, sort_runs, stable_order
+from vaescope.metrics.sorting import ascending, places_in, sort_runs, stable_order
 
 
 @pytest.mark.parametrize("most", [3, 2**15 - 1, 2**15, 2**40])
@@ -27,3 +27,11 @@ def test_values_ascend_with_their_places():
     found, places = ascending(values)
     assert torch.equal(found, values.sort(dim=1).values)
     assert torch.equal(values.gather(1, places), found)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_values_belong_where_torch_says(right):
+    values = torch.randn(3, 200, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    ordered, wanted = values.sort(dim=1).values, torch.cat([values, values + 0.05], 1)
+    found = places_in(ordered, wanted, right=right)
+    assert torch.equal(found, torch.searchsorted(ordered, wanted, right=right))

@@ -52,6 +52,28 @@ def test_one_score_never_costs_another(monkeypatch, told):
     assert told == ["score mcc is left out: no such luck"]
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_what_a_sample_cannot_have_is_not_computed_of_its_shuffles(monkeypatch, told, threads):
+    calls = []
+
+    def refuse(sample):
+        calls.append(len(sample.codes))
+        raise NoScoreError("never")
+
+    monkeypatch.setattr(computations, "mcc", refuse)
+    found = score_panel(*made(100), scores=["mcc", "sap"], repeats=9, tell=told.append)
+    assert found.keys() == {"sap"}
+    assert told == ["score mcc is left out: never"]
+    assert calls.count(100) <= threads
+
+
 def test_a_bug_is_no_refusal(monkeypatch):
     def fail(sample):
         raise TypeError("a bug")

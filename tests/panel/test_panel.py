@@ -260,6 +260,4 @@ def test_repetitions_in_threads_are_those_of_one_thread():
         assert torch.get_num_threads() == number
     torch.set_num_threads(threads)
     for name, one in found[0].items():
-        assert found[1][name].chance == one.chance
-        assert found[1][name].ceiling == one.ceiling
-        assert found[1][name].low == pytest.approx(one.low, abs=1e-9)
+        assert found[1][name] == one

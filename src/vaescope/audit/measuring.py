@@ -13,7 +13,8 @@ from vaescope.audit.codes import KnownCode, factor_grid, known_codes
 from vaescope.errors import ConfigError, NoScoreError
 from vaescope.files import read_json, write_json
 from vaescope.metrics.information.family import information_family
-from vaescope.panel.context import REFUSALS, compute_family, score_names
+from vaescope.panel.context import score_names
+from vaescope.panel.repetitions import REFUSALS, compute_family
 from vaescope.panel.sample import Sample
 from vaescope.panel.side_by_side import call_side_by_side
 from vaescope.scores import FAMILIES, INFORMATION_SCORES

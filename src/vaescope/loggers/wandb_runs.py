@@ -11,6 +11,7 @@ from annotated_types import Interval
 
 from vaescope.dashboard.wandb_account import STEP, logged_in
 from vaescope.errors import first_line
+from vaescope.late_modules import loaded_when_used
 from vaescope.loggers.foreign_runs import kept_id
 from vaescope.loggers.run_labels import labels_of
 from vaescope.loggers.tracker import Cell, Settings, Tracker
@@ -152,6 +153,13 @@ class WandbRun:
         self.run.finish(exit_code=exit_code)
 
 
+class _NoStagedInputs:
+    """Stands for wandb's own, whose package takes half a second to load, while a run begins."""
+
+    def apply(self, run: Any) -> None:
+        """Nothing: only jobs that wandb launches have staged any, and they have loaded it."""
+
+
 def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> Any:
     """Start the run, or go on with the one that the folder has kept; offline if need be."""
     import wandb
@@ -166,13 +174,20 @@ def _begin(folder: Path, given: Mapping[str, Any], waits: Mapping[str, int]) -> 
     about["reinit"] = "finish_previous"  # of an earlier job in this process
     offline: dict[str, Any] = {"mode": "offline", "settings": {**settings, "console": "off"}}
     if "WANDB_MODE" not in os.environ and not logged_in():
-        return wandb.init(**about, **offline)
+        return _init(**about, **offline)
     try:
-        run = wandb.init(**about, settings=settings)
+        run = _init(**about, settings=settings)
     except wandb.Error as error:
         log.warning("wandb: %s; the run is kept offline in %s", first_line(error), folder / "wandb")
         wandb.teardown()  # its service still holds the run's id
-        return wandb.init(**about, **offline)
+        return _init(**about, **offline)
     if not run.offline and run.url:
         log.info("wandb: %s", run.url)
     return run
+
+
+def _init(**arguments: Any) -> Any:
+    import wandb
+
+    with loaded_when_used("wandb.sdk.launch.inputs.internal", StagedLaunchInputs=_NoStagedInputs):
+        return wandb.init(**arguments)

@@ -1,31 +1,22 @@
 """Score panel: several scores beside chance level, ceiling, interval and convention."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from math import isfinite, isnan
+from math import isfinite
 from statistics import NormalDist, stdev
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vaescope.errors import NoScoreError, closest
 from vaescope.metrics.information.family import information_family
-from vaescope.panel import computations
-from vaescope.panel.computations import Numbers
+from vaescope.panel.repetitions import NO_FACTORS, REFUSALS, Outcome, Repetitions, Tell, compute_all
 from vaescope.panel.sample import Sample, as_tensor, looks_transposed
-from vaescope.panel.side_by_side import call_side_by_side
-from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION, INFORMATION_SCORES, Family
+from vaescope.scores import DEFAULT_SCORES, FAMILIES, INFORMATION, INFORMATION_SCORES
 
 log = logging.getLogger(__name__)
-Tell = Callable[[str], None]
-_MOST_ROWS = 100_000  # for which repetitions are made side by side; each has its own memory
-NO_FACTORS = "it needs factors, and these data have none"
-# what a score answers that these rows cannot have; anything else is a bug and ends the panel
-REFUSALS = (ValueError, torch.linalg.LinAlgError, torch.OutOfMemoryError)
 
 
 @dataclass(frozen=True)
@@ -137,14 +128,16 @@ def score_panel(
         except REFUSALS as error:
             are = f"score {wanted[0]} is" if len(wanted) == 1 else f"scores {', '.join(wanted)} are"
             tell(f"{are} left out: {error}")
+    families = []
     for name in names:
         if name in FAMILIES:
-            family = FAMILIES[name]
-            number = costly_repeats if family.cost == "high" else repeats
-            try:
-                found |= _measure(name, family, sample, number, level, tell)
-            except REFUSALS as error:
-                tell(f"score {name} is left out: {error}")
+            number = costly_repeats if FAMILIES[name].cost == "high" else repeats
+            families.append(Repetitions(name, FAMILIES[name], sample, number))
+    for one, outcomes in zip(families, compute_all(families, sample), strict=True):
+        try:
+            found |= _measured(one, outcomes, level, tell)
+        except REFUSALS as error:
+            tell(f"score {one.name} is left out: {error}")
     return found
 
 
@@ -160,32 +153,16 @@ def _measure_information(sample: Sample, repeats: int, level: float) -> dict[str
     }
 
 
-def compute_family(family: Family, sample: Sample) -> Numbers:
-    """The scores of a family by name, some of them with the reason why there are none."""
-    chosen = family.function or family.name
-    function = getattr(computations, chosen) if isinstance(chosen, str) else chosen
-    found = function(sample, **family.options)
-    return found if isinstance(found, Mapping) else {family.name: float(found)}
-
-
-def _measure(
-    name: str, family: Family, sample: Sample, repeats: int, level: float, tell: Tell
+def _measured(
+    repetitions: Repetitions, outcomes: Sequence[Outcome], level: float, tell: Tell
 ) -> dict[str, Measured]:
-    if family.supervised and not sample.kinds:
-        raise NoScoreError(NO_FACTORS)
-    scores = compute_family(family, sample)
-    changed: dict[str, list[Callable[[], Sample]]] = {}
-    if family.supervised:
-        changed["chance level"] = [partial(sample.shuffled, n) for n in range(repeats)]
-        changed["ceiling"] = [sample.perfect] if family.ceiling else []
-    changed["interval"] = [partial(sample.half, n) for n in range(repeats)]
-    repeated = _repeat(name, family, sample, changed, tell)
-    chance, ceiling = repeated.get("chance level", []), repeated.get("ceiling", [])
-    halves = repeated["interval"]
+    """The scores of a family with their context, of the outcomes of its calls."""
+    scores, changed = repetitions.numbers(outcomes, tell)
+    chance, ceiling = changed.get("chance level", []), changed.get("ceiling", [])
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     found = {}
-    for key, score in _keep_numbers(scores, tell).items():
-        ends = [one[key] for one in halves if key in one]
+    for key, score in scores.items():
+        ends = [one[key] for one in changed["interval"] if key in one]
         by_chance = [one[key] for one in chance if key in one]
         mean = sum(by_chance) / len(by_chance) if by_chance else None
         best = ceiling[0].get(key) if ceiling else None
@@ -193,51 +170,5 @@ def _measure(
         if len(ends) > 1 and all(map(isfinite, (score, *ends))):
             spread = quantile * stdev(ends)
             low, high = score - spread, score + spread
-        found[key] = Measured(score, mean, best, low, high, family.convention)
-    return found
-
-
-def _keep_numbers(scores: Numbers, tell: Tell) -> dict[str, float]:
-    """The scores that are numbers, after telling why others are not."""
-    found = {}
-    for key, score in scores.items():
-        if isinstance(score, NoScoreError):
-            tell(f"score {key} is left out: {score}")
-        elif isnan(score):
-            why = "it is no number at this scale of the codes; rescale them"
-            tell(f"score {key} is left out: {why}")
-        else:
-            found[key] = float(score)
-    return found
-
-
-def _repeat(
-    name: str,
-    family: Family,
-    sample: Sample,
-    changed: Mapping[str, Sequence[Callable[[], Sample]]],
-    tell: Tell,
-) -> dict[str, list[dict[str, float]]]:
-    """Scores of changed samples, of those that can have them: half of the rows may lack a value."""
-
-    def score(make: Callable[[], Sample]) -> dict[str, float] | str:
-        try:
-            return _keep_numbers(compute_family(family, make()), lambda _: None)
-        except REFUSALS as error:
-            return str(error)
-
-    calls = [partial(score, make) for several in changed.values() for make in several]
-    # a user's own function may keep things between its calls
-    threads = isinstance(family.function, str) and not sample.codes.is_cuda
-    if threads and len(sample.codes) <= _MOST_ROWS and torch.get_num_threads() > 1:
-        answers = iter(call_side_by_side(calls))
-    else:
-        answers = (call() for call in calls)
-    found: dict[str, list[dict[str, float]]] = {}
-    for what, several in changed.items():
-        own = [next(answers) for _ in several]
-        found[what] = [numbers for numbers in own if isinstance(numbers, dict)]
-        reasons = [reason for reason in own if isinstance(reason, str)]
-        if reasons and not found[what]:
-            tell(f"{what} of {name} is left out: {reasons[-1]}")
+        found[key] = Measured(score, mean, best, low, high, repetitions.family.convention)
     return found

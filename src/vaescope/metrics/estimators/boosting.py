@@ -12,6 +12,7 @@ from vaescope.streams import stream
 _TIE = 1e-4  # gains that differ by less, relatively, are equal: single precision cannot tell
 _LEAST_CURVATURE = 1e-7  # of a leaf: a row that is certain and wrong would have an endless step
 _BLOCK = 2**14  # rows that grow the trees together: what is made of them stays in the cache
+_PACKED = 2**12  # counts below it fit twice into a number of single precision
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,10 @@ def _starts(targets: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
 
 def _expected(scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
     """Targets [N, C] that the scores expect, and the curvature of the loss there [N, C]."""
-    expected = scores.clone()
+    expected = torch.empty_like(scores)
     for group, is_softmax in columns:
-        if is_softmax:
-            expected[:, group] = scores[:, group].softmax(1)
+        own = scores[:, group]
+        expected[:, group] = own.softmax(1) if is_softmax else own
     curvature = (1 - expected).mul_(expected)
     for group, is_softmax in columns:
         if not is_softmax:
@@ -150,7 +151,8 @@ class _Block:
 
     residual: Tensor  # of the rows and columns [n, C]
     curvature: Tensor  # the same of the loss [n, C]
-    node: Tensor  # of each column's tree, at the present level [n, C]
+    node: Tensor  # of each column's tree, at the level below the root or further [n, C]
+    at_root: bool  # where there is no node to tell
 
     def __init__(self, cells: Tensor, bins: int) -> None:
         self.cells, self.bins = cells, bins
@@ -162,34 +164,43 @@ class _Block:
         self._starts = torch.searchsorted(ordered, every)
         counts = torch.bincount(flat, minlength=len(every)).float()
         self.counts = counts.view(self.num_latents, bins)
+        self._packs = bool((self.counts < _PACKED).all())
 
     def plant(self, residual: Tensor, curvature: Tensor) -> None:
         """Put all rows at the roots of new trees."""
-        self.residual, self.curvature = residual, curvature
-        # of 32 bits, which processors convert and shift much faster than 8 or 64
-        self.node = torch.zeros_like(residual, dtype=torch.int32)
+        self.residual, self.curvature, self.at_root = residual, curvature, True
 
     def descend(self, words: Tensor) -> None:
         """Go one level down: bit j of the words of a row's cells is where node j sends it."""
+        # of 32 bits, which processors convert and shift much faster than 8 or 64
         turns = embedding_bag(self.cells, words, mode="sum").to(torch.int32)
-        turns.bitwise_right_shift_(self.node).bitwise_and_(1)
-        self.node.mul_(2).add_(turns)
+        if self.at_root:
+            self.node, self.at_root = turns, False
+        else:
+            turns.bitwise_right_shift_(self.node).bitwise_and_(1)
+            self.node.mul_(2).add_(turns)
 
     def histogram(self, columns: Tensor) -> Tensor:
         """Sums [D, B, C] of columns [n, C] over the rows in each bin of each latent."""
         sums = embedding_bag(self._rows, columns, self._starts, mode="sum")
         return sums.view(self.num_latents, self.bins, -1)
 
-    def of_node(self, node: int) -> Tensor:
-        """Residuals and counts [2, D, B, C] of the rows in one node."""
-        own = self.node.clone().eq_(node).float()
-        counts = self.histogram(own)
-        return torch.stack([self.histogram(own.mul_(self.residual)), counts])
+    def right_children(self, parents: int) -> tuple[Tensor, Tensor]:
+        """Residuals and counts [J, D, B, C] of the rows that the J parents sent right."""
+        own = [self.node.clone().eq_(2 * j + 1).float() for j in range(parents)]
+        if parents == 2 and self._packs:
+            both = self.histogram(torch.add(own[0], own[1], alpha=_PACKED))
+            second = (both / _PACKED).floor_()
+            counts = [both.sub_(second, alpha=_PACKED), second]
+        else:
+            counts = [self.histogram(rows) for rows in own]
+        sums = [self.histogram(rows.mul_(self.residual)) for rows in own]
+        return torch.stack(sums), torch.stack(counts)
 
     def places(self) -> Tensor:
         """Places l C + c of the rows' nodes l in a table [L, C]; [n, C]."""
-        columns = torch.arange(self.node.shape[1], device=self.node.device)
-        return self.node.long().mul_(len(columns)).add_(columns)
+        columns = torch.arange(self.node.shape[1], dtype=torch.int32, device=self.node.device)
+        return self.node.mul(len(columns)).add_(columns).long()
 
 
 class _Trees:
@@ -247,10 +258,12 @@ def _best_splits(sums: Tensor, counts: Tensor, uniform: Tensor) -> tuple[Tensor,
     means = left.div_(below.clamp(min=1)).sub_(right.div_(above.clamp(min=1)))
     # 0 where a side has no rows
     weight = above.mul_(below).div_(below[:, :, -1:].clamp(min=1))
-    gain, place = weight.mul_(means.square_()).max(2)
-    best = gain.amax(1, keepdim=True)
-    latent = (uniform * (gain >= best * (1 - _TIE))).argmax(1, keepdim=True)
-    return gain.gather(1, latent)[:, 0], latent[:, 0], place.gather(1, latent)[:, 0]
+    gain = weight.mul_(means.square_())
+    most = gain.amax(2)
+    best = most.amax(1, keepdim=True)
+    latent = (uniform * (most >= best * (1 - _TIE))).argmax(1, keepdim=True)
+    of_latent = gain.gather(1, latent[:, :, None].expand(-1, -1, gain.shape[2], -1))[:, 0]
+    return most.gather(1, latent)[:, 0], latent[:, 0], of_latent.argmax(1)
 
 
 def _words(latent: Tensor, place: Tensor, splits: Tensor, sums: Tensor) -> Tensor:
@@ -264,14 +277,14 @@ def _words(latent: Tensor, place: Tensor, splits: Tensor, sums: Tensor) -> Tenso
 
 
 def _added(parts: Iterable[Tensor]) -> Tensor:
-    return torch.stack([*parts]).sum(0)
+    first, *others = parts
+    return torch.stack([first, *others]).sum(0) if others else first
 
 
 def _children(blocks: Sequence[_Block], sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Histograms [2J, D, B, C] of the children: the left one is what the right one leaves."""
-    pairs = []
-    for j in range(len(sums)):
-        right_sums, right_counts = _added(block.of_node(2 * j + 1) for block in blocks)
-        pairs.append((sums[j] - right_sums, right_sums, counts[j] - right_counts, right_counts))
-    found = [torch.stack([part for pair in pairs for part in pair[i : i + 2]]) for i in (0, 2)]
-    return found[0], found[1]
+    of_blocks = zip(*(block.right_children(len(sums)) for block in blocks), strict=True)
+    right = [_added(parts) for parts in of_blocks]
+    pairs = zip((sums, counts), right, strict=True)
+    first, second = (torch.stack([every - own, own], 1).flatten(0, 1) for every, own in pairs)
+    return first, second

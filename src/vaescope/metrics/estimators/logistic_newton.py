@@ -9,6 +9,7 @@ _CELLS = 1 << 21  # products of probabilities, or of inputs, held at a time
 _TRIED_ROWS = 2048  # about as many rows tell which scale is tried as start
 _STALE = 0.3  # a Hessian is used again as long as each step leaves less than this of the gap
 _NEAR = 1e-4  # gap in nats above which a Hessian of single precision is good enough
+_INDEPENDENT = 0.01  # share of the classes' variance up to which they hardly depend on the inputs
 _SEPARABLE = 0.2  # gap, relative to the loss, above which longer steps are tried
 _DOUBLINGS = 4
 _SCALES = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0)  # of the discriminant that is tried as start
@@ -37,8 +38,9 @@ def minimise_logistic(
     """Minimise mean cross-entropy plus half the penalised squared weights.
 
     Starts at the linear discriminant. Newton steps with halving; a Hessian serves for several
-    steps while they still converge. If classes can be separated without a penalty there is no
-    minimum: the loss falls to 0, a constant factor a step, and ends near ``tolerance``.
+    steps while they still converge. Where classes hardly depend on the inputs, as shuffled ones, it
+    begins with the Hessian of those that do not. If classes can be separated without a penalty
+    there is no minimum: the loss falls to 0, a constant factor a step, and ends near ``tolerance``.
 
     Args:
         inputs, labels, row_weights, penalty: as in `LogisticProblem`.
@@ -51,8 +53,12 @@ def minimise_logistic(
     size = num_classes * inputs.shape[1]
     factor = inputs.new_zeros(len(labels), size, size)
     gap = inputs.new_full((len(labels),), float("inf"))
-    renew = torch.ones_like(gap, dtype=torch.bool)
     every = problem.log_probabilities(weights)
+    renew = _dependence(every) > _INDEPENDENT
+    if not bool(renew.all()):
+        factor[~renew] = _cholesky(
+            problem.rows(~renew).hessian_of_independence(every[~renew].exp())
+        )
     steps = 0
     while steps < max_iterations and bool((gap > tolerance).any()):
         rows = (gap > tolerance).nonzero().flatten()
@@ -131,7 +137,23 @@ class LogisticProblem:
         blocks = -products.double()[:, pairs]
         blocks.diagonal(dim1=1, dim2=2).add_(shares.double().mT)
         full = blocks[..., _square_index(num_inputs, one, other)] / len(self.inputs)
-        full = full.transpose(2, 3).flatten(3).flatten(1, 2)
+        return self._regular(full.transpose(2, 3))
+
+    def hessian_of_independence(self, p: Tensor) -> Tensor:
+        """As `hessian`, if the probabilities [B, C, N] did not depend on the inputs.
+
+        It takes no pass over pairs of inputs: they are uncorrelated, with variance 1.
+        """
+        weighted = p * self.row_weights[:, None]
+        of_classes = -(weighted @ p.mT) / len(self.inputs)
+        of_classes.diagonal(dim1=1, dim2=2).add_(weighted.mean(2))
+        of_inputs = torch.eye(self.inputs.shape[1]).to(p)
+        return self._regular(of_classes[:, :, None, :, None] * of_inputs[:, None])
+
+    def _regular(self, blocks: Tensor) -> Tensor:
+        """Matrices [B, C P, C P] of blocks [B, C, P, C, P] with penalty and regular shift."""
+        num_classes, num_inputs = blocks.shape[1:3]
+        full = blocks.flatten(3).flatten(1, 2)
         full.diagonal(dim1=1, dim2=2).add_(self.penalty.repeat(num_classes))
         shift = torch.eye(num_inputs).to(full).repeat(num_classes, num_classes) / num_classes
         return full + shift * full.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
@@ -176,6 +198,14 @@ def discriminant(problem: LogisticProblem, num_classes: int) -> Tensor:
         found = torch.where((loss < least)[:, None, None], scaled, found)
         least = torch.minimum(loss, least)
     return found - found.mean(1, keepdim=True)
+
+
+def _dependence(log_p: Tensor) -> Tensor:
+    """Share of the classes' variance, 0 to 1, that probabilities [B, C, N] explain [B]."""
+    p = log_p.exp()
+    mean = p.mean(2)
+    explained = (p.square().mean(2) - mean.square()).sum(1)
+    return explained / (mean - mean.square()).sum(1).clamp(min=torch.finfo(p.dtype).tiny)
 
 
 def _line_search(

@@ -8,7 +8,7 @@ from torch import Tensor
 from vaescope.errors import NoScoreError
 from vaescope.metrics.information.information_matrix import continuous_columns
 from vaescope.metrics.kinds import angle_columns
-from vaescope.metrics.sorting import ascending, stable_order
+from vaescope.metrics.sorting import ascending, places_in, stable_order
 from vaescope.tensor_checks import check_finite, misfit
 
 # What rounding can do to a distance of standardised values; ties are broken far above it.
@@ -65,32 +65,35 @@ def nearest_information(
         raise misfit("finite [N, D] and [N, K]", codes=codes, factors=factors)
     check_finite("finite codes are needed", codes=codes)
     generator = torch.Generator().manual_seed(seed)
-    values = _standardised(codes.detach().double().T.contiguous(), generator)
-    columns, ordered = [], ascending(values)
+    columns = []
+    values, *ordered = _standardised(codes.detach().double().T.contiguous(), generator)
     for column, factor in enumerate(factors.T):
         if not regressed[column]:
             columns.append(_information_of_classes(*ordered, factor, neighbours))
             continue
         target = factor.double()[None]
         target = torch.cat([target.cos(), target.sin()]) if angular[column] else target
-        columns.append(
-            _information_of_numbers(
-                values, ordered[0], _standardised(target, generator), neighbours
-            )
-        )
+        target = _standardised(target, generator)[0]
+        columns.append(_information_of_numbers(values, ordered[0], target, neighbours))
     alive = (values != 0).any(1)
     return torch.stack(columns, 1).clamp(min=0).where(alive[:, None], 0.0)
 
 
-def _standardised(columns: Tensor, generator: torch.Generator) -> Tensor:
-    """Columns [M, N] with mean 0 and deviation 1, ties broken; constant ones are all 0."""
+def _standardised(columns: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Columns [M, N] with mean 0 and deviation 1, ties broken; constant ones are all 0.
+
+    With them the columns in ascending order, and their places.
+    """
     low, high = columns.aminmax(dim=1, keepdim=True)
     spread, mean = torch.std_mean(columns, 1, correction=0, keepdim=True)
     values = ((columns - mean) / spread.where(high > low, 1.0)).where(high > low, 0.0)
-    ordered = ascending(values)[0]
+    ordered, order = ascending(values)
     tied = (ordered[:, 1:] == ordered[:, :-1]).any(1, keepdim=True) & (high > low)
     noise = torch.randn(values.shape, generator=generator, dtype=torch.float64)
-    return torch.where(tied, values + _TIE_BREAK * noise.to(values.device), values)
+    if bool(tied.any()):
+        values = torch.where(tied, values + _TIE_BREAK * noise.to(values.device), values)
+        ordered, order = ascending(values)
+    return values, ordered, order
 
 
 def _information_of_classes(
@@ -172,5 +175,4 @@ def _information_of_numbers(
 def _count_within(ordered: Tensor, values: Tensor, radius: Tensor) -> Tensor:
     """How many of the sorted values [D, N] are nearer than the radius [D, M], itself included."""
     reach = radius - _SLACK
-    last = torch.searchsorted(ordered, values + reach, right=True)
-    return last - torch.searchsorted(ordered, values - reach)
+    return places_in(ordered, values + reach, right=True) - places_in(ordered, values - reach)

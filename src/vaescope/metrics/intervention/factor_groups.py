@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 
 import torch
 from torch import Tensor
@@ -11,16 +13,20 @@ from vaescope.metrics.information.information_matrix import continuous_columns
 from vaescope.metrics.sorting import stable_order
 from vaescope.tensor_checks import check_finite, misfit
 
+_MOST_KEPT = 2**21  # random numbers, 16 MB
+
 
 @dataclass(frozen=True)
 class SharedValues:
-    """Rows of a pool grouped by each of K labels, from one sort."""
+    """Rows of a pool grouped by each of K labels, from one sort; numbers of 32 bits if they fit."""
 
-    order: Tensor  # rows sorted by label [K, N]
-    start: Tensor  # where the group of each row begins in `order` [K, N]
-    count: Tensor  # size of the group of each row [K, N]
-    anchors: Tensor  # rows with those in groups of at least 2 first [K, N]
+    order: Tensor  # rows sorted by label [K N]
+    start: Tensor  # where in `order` the group of each row begins [K N]
+    count: Tensor  # size of the group of each row [K N]
+    # rows with those in groups of at least 2 first [K N]; None: all rows are in such groups
+    anchors: Tensor | None
     num_anchors: Tensor  # number of rows in groups of at least 2 [K]
+    num_rows: int  # N
 
     def draw_anchors(self, which: Tensor, uniform: Tensor) -> Tensor:
         """Rows drawn evenly from those that share their value with another row.
@@ -29,8 +35,10 @@ class SharedValues:
             which: the label that a row has to share, broadcast against ``uniform``.
             uniform: random numbers in [0, 1), one for each row to draw.
         """
-        nth = (uniform * self.num_anchors[which]).long()
-        return _taken(self.anchors, nth.add_(which * self.anchors.shape[1]))
+        nth = (uniform * self.num_anchors[which]).to(self.order.dtype)
+        if self.anchors is None:
+            return nth
+        return _taken(self.anchors, nth.add_(self._first(which)))
 
     def draw_partners(self, which: Tensor, anchors: Tensor, uniform: Tensor) -> Tensor:
         """Rows drawn evenly, with replacement, from those that share the anchor's value.
@@ -40,15 +48,18 @@ class SharedValues:
             anchors: row numbers, broadcast against ``uniform``; an anchor can be its own partner.
             uniform: random numbers in [0, 1), one for each row to draw.
         """
-        first = which * self.order.shape[1]
-        places = first + anchors
-        steps = (uniform * _taken(self.count, places)).long()
-        return _taken(self.order, steps.add_(_taken(self.start, places)).add_(first))
+        places = self._first(which) + anchors
+        steps = (uniform * _taken(self.count, places)).to(self.order.dtype)
+        return _taken(self.order, steps.add_(_taken(self.start, places)))
+
+    def _first(self, which: Tensor) -> Tensor:
+        """Places of row 0 of these labels in the tables."""
+        return (which * self.num_rows).to(self.order.dtype)
 
 
 def _taken(table: Tensor, places: Tensor) -> Tensor:
-    """Entries of a table [K, N] at places k N + n; `index_select` is the quickest way to them."""
-    return table.view(-1).index_select(0, places.flatten()).view(places.shape)
+    """Entries of a table at places of any shape; `index_select` is the quickest way to them."""
+    return table.index_select(0, places.flatten()).view(places.shape)
 
 
 def group_rows(labels: Tensor) -> SharedValues:
@@ -58,10 +69,14 @@ def group_rows(labels: Tensor) -> SharedValues:
     ordered = columns.gather(1, order)
     first = torch.searchsorted(ordered, ordered)
     size = torch.searchsorted(ordered, ordered, right=True) - first
+    first += torch.arange(len(columns), device=labels.device)[:, None] * len(labels)
     start = torch.empty_like(order).scatter_(1, order, first)
     count = torch.empty_like(order).scatter_(1, order, size)
-    anchors = stable_order((count < 2).short())
-    return SharedValues(order, start, count, anchors, (count >= 2).sum(1))
+    few = torch.int32 if order.numel() < 2**31 else torch.int64
+    tables = [table.to(few).flatten() for table in (order, start, count)]
+    alone = count < 2
+    anchors = stable_order(alone.short()).to(few).flatten() if bool(alone.any()) else None
+    return SharedValues(*tables, anchors, (~alone).sum(1), len(labels))
 
 
 def value_classes(factors: Tensor, *, kinds: Sequence[str] | None = None, bins: int = 20) -> Tensor:
@@ -123,3 +138,23 @@ def spread(codes: Tensor) -> Tensor:
 def uniforms(generator: torch.Generator, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Random numbers in [0, 1), float64, by a generator of the CPU: the same on every device."""
     return torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+
+
+def uniforms_of_seed(
+    seed: int, shapes: tuple[tuple[int, ...], ...], device: torch.device
+) -> list[Tensor]:
+    """Random numbers in [0, 1) of these shapes, one after the other, by a generator of the seed.
+
+    Each of a panel's samples asks for the same ones, so those of the last two questions are kept;
+    nothing may be written into them.
+    """
+    few = sum(map(prod, shapes)) <= _MOST_KEPT
+    drawn = (_drawn if few else _drawn.__wrapped__)(seed, shapes)
+    return [part.to(device) for part in drawn]
+
+
+@lru_cache(maxsize=2)  # of the FactorVAE score and of the BetaVAE score
+def _drawn(seed: int, shapes: tuple[tuple[int, ...], ...]) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.inference_mode(False):  # else they would be of use there alone
+        return [uniforms(generator, shape, torch.device("cpu")) for shape in shapes]

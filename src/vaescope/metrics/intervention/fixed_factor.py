@@ -13,7 +13,7 @@ from vaescope.metrics.intervention.factor_groups import (
     group_rows,
     pool_rows,
     spread,
-    uniforms,
+    uniforms_of_seed,
     value_classes,
 )
 
@@ -79,10 +79,10 @@ def beta_vae_score(
     classes = value_classes(factors, kinds=kinds, bins=bins)
     groups = group_rows(classes)
     fixable = fixable_factors(classes, groups)
-    generator = torch.Generator().manual_seed(seed)
-    uniform = uniforms(generator, (train_points + eval_points,), values.device)
-    shared = fixable[(uniform * len(fixable)).long()]
-    features = _features(values, groups, shared, batch, generator)
+    points = train_points + eval_points
+    of_factor, of_rows = uniforms_of_seed(seed, ((points,), (2, points, batch)), values.device)
+    shared = fixable[(of_factor * len(fixable)).long()]
+    features = _features(values, groups, shared, of_rows)
     train, evaluation = features.split([train_points, eval_points])
     return _classify(train, shared[:train_points], evaluation, shared[train_points:])
 
@@ -161,18 +161,18 @@ def factor_vae_score(
     _check_at_least(2, batch=batch, variance_rows=2 if variance_rows is None else variance_rows)
     values = pool_rows(codes, factors)
     classes = value_classes(factors, kinds=kinds, bins=bins)
-    generator = torch.Generator().manual_seed(seed)
+    votes = train_votes + eval_votes
+    shapes = ((variance_rows or 0,), (votes, batch + 2))
+    of_variance, uniform = uniforms_of_seed(seed, shapes, values.device)
     pool = values
     if variance_rows is not None:
-        drawn = uniforms(generator, (variance_rows,), values.device) * len(values)
-        pool = values.index_select(0, drawn.long())
+        pool = values.index_select(0, (of_variance * len(values)).long())
     std = spread(pool)
     active = (std >= threshold) & (std > 0)
     groups = group_rows(classes)
     fixable = fixable_factors(classes, groups)
     tables = classes.new_zeros(2, values.shape[1], classes.shape[1])
     if bool(active.any()):
-        uniform = uniforms(generator, (train_votes + eval_votes, batch + 2), values.device)
         fixed = fixable[(uniform[:, 0] * len(fixable)).long()]
         least = _least_varying(values[:, active] / std[active], groups, fixed, uniform[:, 1:])
         voted = active.nonzero().flatten()[least]
@@ -186,13 +186,13 @@ def factor_vae_score(
     return FactorVaeScore(of_evaluation, of_train, tables[0], tables[1], active)
 
 
-def _features(
-    codes: Tensor, groups: SharedValues, shared: Tensor, batch: int, generator: torch.Generator
-) -> Tensor:
-    """Mean absolute differences [P, D] of pairs that share the given factor [P]."""
-    uniform = uniforms(generator, (2, len(shared), batch), codes.device)
+def _features(codes: Tensor, groups: SharedValues, shared: Tensor, uniform: Tensor) -> Tensor:
+    """Mean absolute differences [P, D] of pairs that share the given factor [P].
+
+    Random numbers [2, P, B] choose the first and the second rows of the pairs.
+    """
     features = codes.new_empty(len(shared), codes.shape[1])
-    for part in _chunks(len(shared), batch * codes.shape[1]):
+    for part in _chunks(len(shared), uniform.shape[2] * codes.shape[1]):
         own = shared[part, None]
         first = groups.draw_anchors(own, uniform[0, part])
         second = groups.draw_partners(own, first, uniform[1, part])

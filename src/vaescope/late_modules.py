@@ -1,0 +1,45 @@
+"""Modules that are loaded when something of them is used, not when another package names them."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+
+class _Late(ModuleType):
+    """A module of which some names are known; any other one loads it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__path__":  # asked of every module
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def loaded_when_used(module: str, **known: Any) -> Iterator[None]:
+    """Let ``import module`` load nothing meanwhile, unless it is loaded already.
+
+    Args:
+        module: its full name.
+        known: what those who import it meanwhile find in it; anything else loads it.
+
+    Example:
+        >>> with loaded_when_used("turtledemo.clock", mode="unused"):
+        ...     from turtledemo.clock import mode
+        >>> mode, "turtledemo.clock" in sys.modules
+        ('unused', False)
+    """
+    if module in sys.modules:
+        yield
+        return
+    late = sys.modules[module] = _Late(module)
+    vars(late).update(known)
+    try:
+        yield
+    finally:
+        if sys.modules.get(module) is late:
+            del sys.modules[module]
