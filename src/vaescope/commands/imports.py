@@ -13,7 +13,7 @@ def lasting() -> Iterator[None]:
     gc.disable()
     try:
         # torchmetrics imports the whole of it to ask whether it has this
-        with loaded_when_used("scipy.signal", hamming=None):
+        with loaded_when_used("scipy.signal", is_package=True, hamming=None):
             yield
     finally:
         gc.freeze()
