@@ -7,10 +7,10 @@ Model: the conv64 beta-VAE on dSprites, batch 64, fused Adam. One round runs, on
   autocast, backward, Adam;
 * bare: ``vaescope train`` with ``callbacks=[] logger=[]``;
 * default: ``vaescope train`` with the default callbacks and loggers (wandb offline): evaluation of
-  5,000 images with all statistics and a checkpoint every 500 steps, terms every 50.
+  5,000 images with all statistics every 1,000 steps, a checkpoint every 500, terms every 50.
 
 Timed are ``--steps`` updates after ``--warmup``; imports, packing, the evaluation before the first
-update and the pictures and report at the end are not. Let ``--steps`` be a multiple of 500, so that
+update and the figures and report at the end are not. Let ``--steps`` be a multiple of 1,000, so that
 evaluations and checkpoints have their share. vaescope reads the bit-packed cache (built at the
 first run, read once beforehand, so that it lies in the page cache). Ratios are medians over rounds
 of the ratio within a round: above 1 vaescope is faster. CPU time is that of all threads of this
@@ -21,7 +21,7 @@ The last column is the share of the machine's peak: the time of large matrix pro
 precision, with as many multiplications and additions as the updates' layers have forward and
 backward (torch's `FlopCounterMode`), over the time of the updates.
 
-Run: python tests/benchmarks/training_speed.py --threads 1 --steps 500 --rounds 5 2>/dev/null
+Run: python tests/benchmarks/training_speed.py --threads 1 --steps 1000 --rounds 5 2>/dev/null
 """
 
 import argparse
@@ -143,7 +143,7 @@ def measure(settings: argparse.Namespace, precision: str, layout: str, images: T
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--warmup", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
