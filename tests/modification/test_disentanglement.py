@@ -15,6 +15,9 @@ TRAINING = (
     *("callbacks=[progress,finite]", "callbacks.progress.bar=false", "threads=1"),
 )
 
+# of turned panels the MIG is 0.02 from update 500 on, and 0.25 once they are aligned
+FEWER = ("trainer.max_steps=1000", "ensemble.size=4")
+
 
 @pytest.fixture
 def no_figures():
@@ -26,7 +29,7 @@ def no_figures():
 
 @pytest.fixture
 def mig(config, tmp_path):
-    """Mean MIG of six beta-VAEs on a data set."""
+    """Mean MIG of several beta-VAEs on a data set."""
 
     def trained(name, *words):
         folder = tmp_path / name
@@ -62,5 +65,5 @@ def test_panels_are_lost_and_the_game_does_as_well_as_the_closed_form(made, mig)
 def test_turned_panels_are_found_once_aligned(made, mig):
     aligned = made("aligned", "data.turn=45", "direction=align", "epsilon=0.2")
     assert aligned.after.margin < min(0, aligned.before.margin)
-    score = mig("on_aligned", "data=modified", f"data.path='{aligned.path}'")
-    assert score > 2 * mig("on_original", "data.turn=45")
+    score = mig("on_aligned", *FEWER, "data=modified", f"data.path='{aligned.path}'")
+    assert score > 2 * mig("on_original", *FEWER, "data.turn=45")
