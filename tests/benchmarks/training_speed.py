@@ -10,8 +10,8 @@ Model: the conv64 beta-VAE on dSprites, batch 64, fused Adam. One round runs, on
   5,000 images with all statistics every 1,000 steps, a checkpoint every 500, terms every 50.
 
 Timed are ``--steps`` updates after ``--warmup``; imports, packing, the evaluation before the first
-update and the figures and report at the end are not. Let ``--steps`` be a multiple of 1,000, so that
-evaluations and checkpoints have their share. vaescope reads the bit-packed cache (built at the
+update and the figures and report at the end are not. Let ``--steps`` be a multiple of 1,000, so
+that evaluations and checkpoints have their share. vaescope reads the bit-packed cache (built at the
 first run, read once beforehand, so that it lies in the page cache). Ratios are medians over rounds
 of the ratio within a round: above 1 vaescope is faster. CPU time is that of all threads of this
 process, without wandb's own; it is steadier on a busy machine. ``--network linear`` shows the

@@ -66,15 +66,15 @@ def nearest_information(
     check_finite("finite codes are needed", codes=codes)
     generator = torch.Generator().manual_seed(seed)
     columns = []
-    values, *ordered = _standardised(codes.detach().double().T.contiguous(), generator)
+    values, ordered, order = _standardised(codes.detach().double().T.contiguous(), generator)
     for column, factor in enumerate(factors.T):
         if not regressed[column]:
-            columns.append(_information_of_classes(*ordered, factor, neighbours))
+            columns.append(_information_of_classes(ordered, order, factor, neighbours))
             continue
         target = factor.double()[None]
         target = torch.cat([target.cos(), target.sin()]) if angular[column] else target
         target = _standardised(target, generator)[0]
-        columns.append(_information_of_numbers(values, ordered[0], target, neighbours))
+        columns.append(_information_of_numbers(values, ordered, target, neighbours))
     alive = (values != 0).any(1)
     return torch.stack(columns, 1).clamp(min=0).where(alive[:, None], 0.0)
 

@@ -72,11 +72,11 @@ def group_rows(labels: Tensor) -> SharedValues:
     first += torch.arange(len(columns), device=labels.device)[:, None] * len(labels)
     start = torch.empty_like(order).scatter_(1, order, first)
     count = torch.empty_like(order).scatter_(1, order, size)
-    few = torch.int32 if order.numel() < 2**31 else torch.int64
-    tables = [table.to(few).flatten() for table in (order, start, count)]
     alone = count < 2
+    few = torch.int32 if order.numel() < 2**31 else torch.int64
+    order, start, count = (table.to(few).flatten() for table in (order, start, count))
     anchors = stable_order(alone.short()).to(few).flatten() if bool(alone.any()) else None
-    return SharedValues(*tables, anchors, (~alone).sum(1), len(labels))
+    return SharedValues(order, start, count, anchors, (~alone).sum(1), len(labels))
 
 
 def value_classes(factors: Tensor, *, kinds: Sequence[str] | None = None, bins: int = 20) -> Tensor:
