@@ -23,6 +23,7 @@ from vaescope.run_folder.scores import read_scores
 SECONDS = {"table1": 480, "modified": 480, "standard": 480}  # of each part, see README.md
 AROUND = 30  # seconds of a row that are start, evaluation and report
 KILLED = 240  # seconds over its time after which a row is killed
+PATIENT = 1800  # seconds after which a rehearsal's row is
 LEAST = 10  # seconds of training under which no row is worth it
 KEPT = ("test/mig", "test/dto", "test/dci_disentanglement", "test/neighbour_score")
 
@@ -92,7 +93,8 @@ def trained(
         clock = time.strftime("00:%H:%M:%S", time.gmtime(seconds))  # days before hours
         limit = SMALL if settings.rehearse else (f"trainer.max_time='{clock}'",)
         began, folder = time.perf_counter(), scratch / row.replace(" ", "_")
-        failed = told("train", folder, seconds + KILLED, *words, *QUIET, *limit)
+        most = PATIENT if settings.rehearse else seconds + KILLED
+        failed = told("train", folder, most, *words, *QUIET, *limit)
         found[row] = {"seconds": round(time.perf_counter() - began, 1)}
         found[row] |= {"failed": failed} if failed else _scores(folder)
         write_json(settings.out / f"{part}.json", found)

@@ -19,6 +19,7 @@ from vaescope.reproduction.results_file import read_evidence
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 CONF = Path(config_dir())
 PAPERS = ("cvpr2019", "icml2021", "cascade", "diagnosis")  # whose claims are headlines
+EVERY = sorted(path.stem for path in (CONF / "paper").glob("*.yaml"))
 DECIDED = ("holds", "fails")
 
 
@@ -135,4 +136,4 @@ def open_block():
 
 
 BLOCKS = {"claims": claims_block, "numbers": numbers_block, "open": open_block}
-BLOCKS |= {paper: lambda paper=paper: results_block(paper) for paper in PAPERS}
+BLOCKS |= {paper: lambda paper=paper: results_block(paper) for paper in EVERY}

@@ -64,6 +64,14 @@ class Evidence:
         return {name: result.error for name, result in self.results.items() if not result.rows}
 
 
+def by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names of the runs that have not finished, by why they have not."""
+    found: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        found.setdefault(reason, []).append(name)
+    return found
+
+
 def merged(every: Iterable[Evidence]) -> list[Evidence]:
     """One for each scale, in the order given; of a run that is there twice, the first counts."""
     found: dict[str, Evidence] = {}

@@ -16,7 +16,7 @@ from vaescope.report.html.render import inline_svg, rendered, save_figure
 from vaescope.report.html.tables import markdown_table
 from vaescope.report.terminal import print_table
 from vaescope.reproduction.claims import NOT_TESTED, judged, verdicts_in_words
-from vaescope.reproduction.collected import Evidence
+from vaescope.reproduction.collected import Evidence, by_reason
 from vaescope.reproduction.paper import OwnTable, Paper
 from vaescope.reproduction.results_file import write_results
 from vaescope.reproduction.tables import Line, lines_of
@@ -136,7 +136,7 @@ def write_page(
         "made": [(e.scale, e.command, e.date, e.machine.get("processor", "")) for e in every],
         "figures": figures,
         "captions": {part: paper.drawings[part.partition("-")[0]].caption for part in figures},
-        "left_out": _by_reason(_left_out(every)),
+        "left_out": by_reason(_left_out(every)),
         "in_markdown": {n: Markup("\n".join(markdown_table(*t))) for n, t in shown.items()},
     }
     write_text(folder / "results.md", rendered("reproduction.md", page) + "\n")
@@ -175,14 +175,6 @@ def _by_run(part: str, lines: Texts, folder: Path) -> Iterator[dict[str, Any]]:
             "setting": setting,
             "rows": [{**row, "score": heading(f"test/{row['score']}")} for row in rows],
         }
-
-
-def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
-    """Names of runs by why they were not made."""
-    found: dict[str, list[str]] = {}
-    for name, reason in left_out.items():
-        found.setdefault(reason, []).append(name)
-    return found
 
 
 def _drawn(figure: Figure, path: Path) -> Markup:

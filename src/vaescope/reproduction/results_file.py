@@ -15,7 +15,7 @@ from vaescope.errors import ConfigError, DataError
 from vaescope.files import read_json, write_text
 from vaescope.nested import flat_settings
 from vaescope.reproduction.claims import Verdict
-from vaescope.reproduction.collected import Evidence, FromPage
+from vaescope.reproduction.collected import Evidence, FromPage, by_reason
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.results import Result
 from vaescope.reproduction.tables import Line
@@ -74,17 +74,9 @@ def _packed(evidence: Evidence) -> dict[str, Any]:
         "date": evidence.date,
         "machine": evidence.machine,
         "runs": runs,
-        "left_out": _by_reason(evidence.left_out),
+        "left_out": by_reason(evidence.left_out),
         "from_page": asdict(evidence.from_page),
     }
-
-
-def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
-    """Names of the runs that have not finished, by why they have not."""
-    found: dict[str, list[str]] = {}
-    for name, reason in left_out.items():
-        found.setdefault(reason, []).append(name)
-    return found
 
 
 def _packed_run(result: Result) -> dict[str, Any]:
