@@ -15,6 +15,7 @@ NARROW, WIDE = 80, 100  # columns of a text that is read
 COLUMN = 14  # where the options of a group begin
 KEY_COLUMN = 26  # where the meaning of a setting begins
 FAMILY = 5  # options of one beginning that are told by it and their number
+_NO_BREAK = "\N{NO-BREAK SPACE}"  # while lines are broken; printed as a space
 SECTION = 3  # settings of one section that are told by it alone
 # settings of how fast a run is, not of what comes of it
 SPEED = [
@@ -118,7 +119,7 @@ def _options_in_short(group: Entry, options: Sequence[str]) -> str:
     shown: dict[str, None] = {}
     for name in options:
         first = name.partition("_")[0]
-        shown[f"{first}_* ({sizes[first]})" if sizes[first] >= FAMILY else name] = None
+        shown[f"{first}_*{_NO_BREAK}({sizes[first]})" if sizes[first] >= FAMILY else name] = None
     marked = (f"{name}*" if name in _chosen(group) else name for name in shown)
     return f"{group.meaning}: {', '.join(marked)}"
 
@@ -135,7 +136,7 @@ def _row(left: str, right: str, column: int) -> list[str]:
 
 def _wrapped(text: str, head: str = "", indent: str = "") -> list[str]:
     width = min(max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW), WIDE)
-    return wrap(
+    lines = wrap(
         text,
         width,
         initial_indent=head,
@@ -143,3 +144,4 @@ def _wrapped(text: str, head: str = "", indent: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(_NO_BREAK, " ") for line in lines]
