@@ -38,6 +38,7 @@ def bars_figure(results: Results, _: Mapping[str, Any]) -> Figure | None:
         axis.set(xlabel=MIG, title=title)
         axis.set_yticks(range(len(rising)), [one.of.title for one in rising], fontsize=8)
         axis.set_xlim(left=0)
+        axis.margins(y=0.01)
     return figure
 
 
