@@ -9,7 +9,7 @@ import pytest
 from vaescope.files import write_json
 from vaescope.reproduction.claims import judged
 from vaescope.reproduction.methods import PAPER, weights
-from vaescope.reproduction.methods.correlations import explained, taken, with_mig
+from vaescope.reproduction.methods.correlations import correlated, explained, taken
 from vaescope.reproduction.methods.measured import DTO, Pooled, finished, pooled
 from vaescope.reproduction.methods.weights import Choice, Pilot, with_chosen_weights
 from vaescope.reproduction.paper import Workplace
@@ -156,10 +156,12 @@ def results(tmp_path):
 
 def test_correlations_are_of_ranks_within_sets_and_without_over_pruned_runs(results):
     every = list(finished(results))
-    whole, kept = with_mig(every, DTO), with_mig(every, DTO, over_pruned=False)
+    whole, kept = correlated(every, DTO), correlated(every, DTO, over_pruned=False)
     assert kept.value == pytest.approx(-1, abs=0.02)
     assert (whole.n, kept.n) == (60, 54)
     assert whole.value > -0.7
+    dci = correlated(every, DTO, "DCI")  # half the MIG
+    assert dci == whole
 
 
 def test_the_share_of_variance_between_methods_is_omega_squared():

@@ -6,38 +6,39 @@ import numpy as np
 from scipy import stats
 
 from vaescope.reproduction.correlation import RankCorrelation, rank_correlation
-from vaescope.reproduction.methods.measured import DTO, MIG, SCORES, Finished, Pooled, pooled
+from vaescope.reproduction.methods.measured import DTO, MIG, Finished, Pooled, pooled
 
-BOTH = "both, ranks within each"
 # a run is taken by the largest of its sign times the score
 LABEL_FREE = {"UDR": 1, "agreement": 1, DTO: -1, "Δ_KL": -1, "reconstruction": -1}
 
 
-def with_mig(every: Sequence[Finished], score: str, *, over_pruned: bool = True) -> RankCorrelation:
-    """Rank correlation of a score and MIG over runs of one set or more, ranked within each.
+def correlated(
+    every: Sequence[Finished], score: str, target: str = MIG, *, over_pruned: bool = True
+) -> RankCorrelation:
+    """Rank correlation of two scores over runs of one set or more, ranked within each.
 
     Args:
         every: methods on sets.
-        score: the other one.
+        score: one of them.
+        target: the other one.
         over_pruned: whether these runs are among them.
     """
-    parts = []
-    for data in dict.fromkeys(one.of.data for one in every):
+    pairs, groups = [], []
+    for number, data in enumerate(dict.fromkeys(one.of.data for one in every)):
         runs = pooled([one for one in every if one.of.data == data])
-        parts.append(runs if over_pruned else runs.kept())
-    first, second = (
-        np.concatenate([_ranks(part, which, score) for part in parts]) for which in (score, MIG)
-    )
-    groups = np.concatenate([1000 * i + part.methods for i, part in enumerate(parts)])
-    return rank_correlation(first, second, groups=groups, of="runs")
+        runs = runs if over_pruned else runs.kept()
+        pairs.append(_ranks(runs.values[score], runs.values[target]))
+        groups.append(1000 * number + runs.methods)
+    first, second = np.concatenate(pairs, axis=1)
+    return rank_correlation(first, second, groups=np.concatenate(groups), of="runs")
 
 
-def _ranks(runs: Pooled, which: str, other: str) -> np.ndarray:
-    """Ranks from 0 to 1 among the runs that have both scores; nan of the others."""
-    values = runs.values[which]
-    known = np.isfinite(values) & np.isfinite(runs.values[other]) & np.isfinite(runs.values[MIG])
-    ranks = np.full(len(values), np.nan)
-    ranks[known] = (stats.rankdata(values[known]) - 0.5) / max(1, known.sum())
+def _ranks(*scores: np.ndarray) -> np.ndarray:
+    """Ranks from 0 to 1 among the runs that have both scores ``[2, n]``; nan of the others."""
+    values = np.stack(scores)
+    known = np.isfinite(values).all(0)
+    ranks = np.full(values.shape, np.nan)
+    ranks[:, known] = (stats.rankdata(values[:, known], axis=1) - 0.5) / max(1, known.sum())
     return ranks
 
 
@@ -71,6 +72,3 @@ def above(runs: Pooled, taken: int) -> float:
     """Share of the runs whose MIG is at most that of the one that was taken."""
     migs = runs.values[MIG]
     return float((migs <= migs[taken]).mean())
-
-
-OTHERS = [score for score in SCORES if score != MIG]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from vaescope.reproduction.methods.correlations import with_mig
+from vaescope.reproduction.methods.correlations import correlated
 from vaescope.reproduction.methods.measured import DTO, MIG, Finished, finished
 from vaescope.reproduction.methods.names import PAIRS, POINT, SETS
 from vaescope.reproduction.results import Results
@@ -54,7 +54,7 @@ def scatter_figure(results: Results, _: Mapping[str, Any]) -> Figure | None:
             _dots(axis, one.values(DTO), one.values(MIG), one)
         axis.axvline(1, color="black", linewidth=0.6, linestyle=":")
         axis.set(xlabel=DTO, ylabel=MIG)
-        axis.set_title(f"{title}: rank correlation {with_mig(every, DTO)}", fontsize=9)
+        axis.set_title(f"{title}: rank correlation {correlated(every, DTO)}", fontsize=9)
     return figure
 
 

@@ -9,10 +9,10 @@ from vaescope.reproduction.methods.names import SETS, Compared, compared
 from vaescope.reproduction.results import Result, Results
 from vaescope.scores import flag_of
 
-MIG, DTO = "MIG", "DtO / chance"
+MIG, DCI, DTO = "MIG", "DCI", "DtO / chance"
 SCORES = {
     MIG: "test/mig",
-    "DCI": "test/dci_disentanglement",
+    DCI: "test/dci_disentanglement",
     DTO: "test/dto_active_ratio",
     "Δ_KL": "test/polarization_gap",
     "active latents": "test/active_by_variance",

@@ -6,15 +6,15 @@ import numpy as np
 
 from vaescope.report.html.tables import mean_and_std
 from vaescope.reproduction.claims import Measured
-from vaescope.reproduction.methods.correlations import OTHERS, above, taken, with_mig
-from vaescope.reproduction.methods.measured import DTO, MIG, Finished, finished, pooled
+from vaescope.reproduction.methods.correlations import above, correlated, taken
+from vaescope.reproduction.methods.measured import DCI, DTO, MIG, SCORES, Finished, finished, pooled
 from vaescope.reproduction.methods.names import SETS
 from vaescope.reproduction.methods.weights import Pilot, choice_of
 from vaescope.reproduction.paper import OwnTable
 from vaescope.reproduction.results import Results
 from vaescope.scores import over_pruned_share
 
-SHOWN = (MIG, "DCI", DTO, "Δ_KL", "active latents", "reconstruction", "UDR")
+SHOWN = (MIG, DCI, DTO, "Δ_KL", "active latents", "reconstruction", "UDR")
 COLUMNS = ("method", "weight", *SHOWN, "s a seed", "seeds", "over-pruned", "diverged")
 OF_WEIGHTS = ("method", "set", "option", "weakest to strongest", "pilots", "chosen")
 
@@ -29,7 +29,8 @@ def tables_of(results: Results, _: Measured) -> Mapping[str, OwnTable]:
         here = sorted((one for one in every if one.of.data == data), key=lambda one: -one.mean(MIG))
         if here:
             found[title] = COLUMNS, [_row(one) for one in here]
-    found["correlation with MIG"] = _correlations(every)
+    for target in (MIG, DCI):
+        found[f"correlation with {target}"] = _correlations(every, target)
     found["taken without labels"] = _taken(every)
     if weights := list(_weights(every)):
         found["weights"] = OF_WEIGHTS, weights
@@ -62,19 +63,20 @@ def _shown(values: np.ndarray) -> str:
     return mean_and_std(float(known.mean()), spread) + count
 
 
-def _correlations(every: Sequence[Finished]) -> OwnTable:
-    """Of each score with MIG: on each set, on both, and without over-pruned runs."""
+def _correlations(every: Sequence[Finished], target: str) -> OwnTable:
+    """Of each score with one of them: on each set, on both, and without over-pruned runs."""
     sets = {SETS[data]: [o for o in every if o.of.data == data] for data in SETS}
     sets = {title: here for title, here in sets.items() if here}
     columns = ("score", *sets, "all sets", "all sets, not over-pruned")
     rows = [
         [
             score,
-            *(str(with_mig(here, score)) for here in sets.values()),
-            str(with_mig(every, score)),
-            str(with_mig(every, score, over_pruned=False)),
+            *(str(correlated(here, score, target)) for here in sets.values()),
+            str(correlated(every, score, target)),
+            str(correlated(every, score, target, over_pruned=False)),
         ]
-        for score in OTHERS
+        for score in SCORES
+        if score != target
     ]
     return columns, rows
 
