@@ -16,6 +16,7 @@ from vaescope.models import (
     FactorVAE,
     LatentModel,
     Parts,
+    PrincipalFlow,
     SemiSupervised,
     WeaklySupervisedGAN,
 )
@@ -43,13 +44,14 @@ NETWORKS = {
     "conv64": ((1, 64, 64), networks.conv64),
 }
 STEP = 3
-# arguments without a default, and an adversary that has not five million weights
+# arguments without a default, and networks that have not millions of weights
 GIVEN = {
     SemiSupervised: {"unsupervised": BetaVAE},
     DSVAE: {"length": 3},  # of `batch_of`
     FactorVAE: {"width": 50},
     FactorQVAE: {"width": 12, "num_values": 5},
     WeaklySupervisedGAN: {"width": 9},
+    PrincipalFlow: {"num_components": 8, "num_layers": 2, "width": 7},
 }
 
 

@@ -23,12 +23,13 @@ from vaescope.updates.making import UpdateMaker
 pytestmark = pytest.mark.usefixtures("no_figures")  # nobody reads them
 
 METHODS = sorted(path.stem for path in (Path(config_dir()) / "model").glob("*.yaml"))
-# their adversaries have millions of weights
+# networks of their own, which would have millions of weights or take long
 SMALLER = {
     "factor_vae": ("model.width=50",),
     "factor_qvae": ("model.width=50",),
     "weakly_supervised_gan": ("model.width=16",),
     "ds_vae": ("data.view.length=3",),
+    "principal_flow": ("model.num_components=8", "model.num_layers=2"),
 }
 BARE = (
     *("trainer=float32", "trainer.max_steps=12", "statistics=[latents]", "~callbacks.pictures"),

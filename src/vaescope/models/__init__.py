@@ -24,6 +24,7 @@ from vaescope.models.jl1_vae import JL1VAE
 from vaescope.models.orthogonal_autoencoder import OrthogonalAutoencoder
 from vaescope.models.parts import Parts, PartsFor, PartsOrData
 from vaescope.models.pcl import PCL
+from vaescope.models.principal_flow import PrincipalFlow
 from vaescope.models.quantised_autoencoder import QuantisedAutoencoder
 from vaescope.models.regularised_autoencoder import RegularisedAutoencoder
 from vaescope.models.semi_supervised import SemiSupervised, Supervised
