@@ -20,7 +20,7 @@ OF_WEIGHTS = ("method", "set", "option", "weakest to strongest", "pilots", "chos
 
 
 def tables_of(results: Results, _: Measured) -> Mapping[str, OwnTable]:
-    """One of methods for each set; ``correlations``, ``chosen without labels``, ``weights``."""
+    """Methods on each set, correlations with MIG and DCI, runs taken without labels, weights."""
     every = list(finished(results))
     if not every:
         return {}
