@@ -68,7 +68,7 @@ def taken(runs: Pooled) -> Iterator[tuple[str, int]]:
             yield score, int(np.nanargmax(values))
 
 
-def above(runs: Pooled, taken: int) -> float:
-    """Share of the runs whose MIG is at most that of the one that was taken."""
-    migs = runs.values[MIG]
-    return float((migs <= migs[taken]).mean())
+def not_above(runs: Pooled, run: int, score: str) -> float:
+    """Share of the runs whose score is at most this run's, the run itself among them."""
+    values = runs.values[score]
+    return float((values <= values[run]).mean())

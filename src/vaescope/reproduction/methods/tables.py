@@ -6,8 +6,17 @@ import numpy as np
 
 from vaescope.report.html.tables import mean_and_std
 from vaescope.reproduction.claims import Measured
-from vaescope.reproduction.methods.correlations import above, correlated, taken
-from vaescope.reproduction.methods.measured import DCI, DTO, MIG, SCORES, Finished, finished, pooled
+from vaescope.reproduction.methods.correlations import correlated, not_above, taken
+from vaescope.reproduction.methods.measured import (
+    DCI,
+    DTO,
+    MIG,
+    SCORES,
+    Finished,
+    Pooled,
+    finished,
+    pooled,
+)
 from vaescope.reproduction.methods.names import SETS
 from vaescope.reproduction.methods.weights import Pilot, choice_of
 from vaescope.reproduction.paper import OwnTable
@@ -82,22 +91,26 @@ def _correlations(every: Sequence[Finished], target: str) -> OwnTable:
 
 
 def _taken(every: Sequence[Finished]) -> OwnTable:
-    """The run of each set that a label-free score takes, its MIG, and that of the best and mean."""
-    columns = ("set", "taken by", "run", MIG, "share of runs not above")
+    """The run of each set that a label-free score takes, beside the best by MIG and the mean."""
+    columns = ("set", "taken by", "run", *(h for t in (MIG, DCI) for h in (t, f"not above in {t}")))
     rows = []
     for data, title in SETS.items():
         here = [one for one in every if one.of.data == data]
         if not here:
             continue
         runs = pooled(here)
-        migs = runs.values[MIG]
-        best = int(np.nanargmax(migs))
-        rows.append([title, "MIG itself", runs.labels[best], f"{migs[best]:.2f}", "100%"])
-        for score, run in taken(runs):
-            share = f"{above(runs, run):.0%}"
-            rows.append([title, score, runs.labels[run], f"{migs[run]:.2f}", share])
-        rows.append([title, "chance", f"mean of {len(migs)}", f"{np.nanmean(migs):.2f}", ""])
+        best = int(np.nanargmax(runs.values[MIG]))
+        for score, run in (("MIG itself", best), *taken(runs)):
+            cells = [_reached(runs, run, target) for target in (MIG, DCI)]
+            rows.append([title, score, runs.labels[run], *cells[0], *cells[1]])
+        means = [f"{np.nanmean(runs.values[target]):.2f}" for target in (MIG, DCI)]
+        rows.append([title, "chance", f"mean of {len(runs.labels)}", means[0], "", means[1], ""])
     return columns, rows
+
+
+def _reached(runs: Pooled, run: int, target: str) -> tuple[str, str]:
+    """The score of a run, and the share of runs that are not above it."""
+    return f"{runs.values[target][run]:.2f}", f"{not_above(runs, run, target):.0%}"
 
 
 def _weights(every: Sequence[Finished]) -> Iterator[list[str]]:
