@@ -12,6 +12,7 @@ from vaescope.minibatch import Batch, Known
 from vaescope.models import (
     DSVAE,
     BetaVAE,
+    EncDiff,
     FactorQVAE,
     FactorVAE,
     LatentModel,
@@ -51,6 +52,7 @@ GIVEN = {
     FactorVAE: {"width": 50},
     FactorQVAE: {"width": 12, "num_values": 5},
     WeaklySupervisedGAN: {"width": 9},
+    EncDiff: {"channels": 8, "token_dim": 3, "num_heads": 2, "num_steps": 3},
     PrincipalFlow: {"num_components": 8, "num_layers": 2, "width": 7},
 }
 

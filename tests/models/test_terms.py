@@ -38,6 +38,7 @@ from vaescope.models import (
     VAE,
     Autoencoder,
     BetaVAE,
+    EncDiff,
     FactorQVAE,
     GroupVAE,
     SigmaVAE,
@@ -60,8 +61,18 @@ every_case = pytest.mark.parametrize(("method", "posterior", "likelihood"), CASE
 every_network = pytest.mark.parametrize(
     "network", [pytest.param(n, marks=[pytest.mark.slow] * (n == "conv64")) for n in NETWORKS]
 )
-# of pairs, samples or another posterior, or with a variance of its own: tested with their methods
-OTHER_RECONSTRUCTIONS = {DSVAE, FactorQVAE, GroupVAE, IVAE, SigmaVAE, SlowVAE, TripletVAE}
+# of pairs, samples, noisy images or another posterior, or with a variance of its own: tested with
+# their methods
+OTHER_RECONSTRUCTIONS = {
+    DSVAE,
+    EncDiff,
+    FactorQVAE,
+    GroupVAE,
+    IVAE,
+    SigmaVAE,
+    SlowVAE,
+    TripletVAE,
+}
 
 
 def test_there_are_methods_and_all_are_exported():

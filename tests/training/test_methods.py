@@ -14,8 +14,9 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 # longer than the tiny run: what is minimised hardly moves meanwhile; the curves were made so.
-# sequences: shorter than by default; flows: of fewer components
+# sequences: shorter than by default; networks of their own: smaller
 LENGTHS = {
+    "enc_diff": ("model.channels=8",),
     "principal_flow": ("model.num_components=48", "model.num_layers=2"),
     "annealed_vae": ("model.anneal_steps=100000",),
     "beta_vae_annealed": ("model.anneal_steps=4000",),
@@ -25,8 +26,9 @@ LENGTHS = {
 }
 
 
-# players of a game do not lower their losses together: what is judged is what they make
-JUDGED_BY = {"weakly_supervised_gan": "reconstruction"}
+# players of a game do not lower their losses together, and a denoiser finds images sooner than the
+# noise in them: what is judged is what they make
+JUDGED_BY = {"enc_diff": "reconstruction", "weakly_supervised_gan": "reconstruction"}
 
 
 def losses(plain, num_steps, seed=0, judged_by=None):

@@ -11,6 +11,7 @@ from vaescope.models.control_vae import ControlVAE
 from vaescope.models.dava import DAVA
 from vaescope.models.dip_vae import DIPVAE
 from vaescope.models.ds_vae import DSVAE
+from vaescope.models.enc_diff import EncDiff
 from vaescope.models.factor_qvae import FactorQVAE
 from vaescope.models.factor_vae import FactorVAE
 from vaescope.models.group_vae import GroupVAE

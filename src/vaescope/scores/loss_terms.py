@@ -22,6 +22,7 @@ LOSS_TERMS = (
     Score("accuracy_of_adversary", "share that it tells, 0 to 1; 1/2: it is fooled"),
     Score("generator", "-log of the adversary's odds that generated images are real, nats"),
     Score("gradient_penalty", "half the adversary's squared gradient by real images"),
+    Score("noise", "squared error of the noise that a denoiser finds, summed over pixels"),
     Score("encoding", "-log q(z|g(z)) of a generator's own codes, nats"),
     Score("off_diagonal", "squared covariances of the codes, summed; 0: uncorrelated"),
     Score("diagonal", "squared distances of the codes' variances from 1, summed"),
