@@ -29,7 +29,7 @@ SMALLER = {
     "factor_qvae": ("model.width=50",),
     "weakly_supervised_gan": ("model.width=16",),
     "ds_vae": ("data.view.length=3",),
-    "enc_diff": ("model.channels=8",),
+    "enc_diff": ("model.channels=8", "model.num_steps=1"),
     "principal_flow": ("model.num_components=8", "model.num_layers=2"),
 }
 BARE = (
