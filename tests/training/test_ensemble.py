@@ -34,7 +34,7 @@ SMALLER = {
     "factor_vae": ("model.width=50",),
     "factor_qvae": ("model.width=50",),
     "weakly_supervised_gan": ("model.width=16",),
-    "enc_diff": ("model.channels=8", "model.num_steps=1"),
+    "enc_diff": ("model.channels=8", "model.num_steps=1", "data.batch_size=8"),
     "principal_flow": ("model.num_components=8", "model.num_layers=2"),
 }
 # second differences lose ten digits, and Adam divides by the small slopes that are left, as it does
