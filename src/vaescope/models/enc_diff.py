@@ -77,7 +77,7 @@ class EncDiff(PointModel):
         z, eps = self.encode(batch.image).mean, noise["eps"]
         angle = LOWEST + (HIGHEST - LOWEST) * noise["level"]
         noisy = noisy_images(2 * batch.image - 1, eps, angle)
-        found = self.decoder.denoiser(noisy, angle, z)  # type: ignore[operator,union-attr]
+        found = self.decoder.denoiser(noisy, angle, z)  # type: ignore[operator]
         denoised = (clean_images(noisy, found.detach(), angle) + 1) / 2
         return {
             "reconstruction": self.likelihood.nll(denoised, batch.image).mean(),
