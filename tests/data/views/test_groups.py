@@ -5,29 +5,15 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from builders.drawn_set import FACTORS, Grid
 from builders.minibatches import columns
-from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.stored import StoredDataset
 from vaescope.data.views.groups import Groups, Labels
 from vaescope.errors import ConfigError
 
-FACTORS = Factors(
-    ("size", "angle", "constant", "shape"),
-    (4, 5, 1, 3),
-    ("ordinal", "circular", "ordinal", "categorical"),
-)
 N = 20_000
-
-
-class Grid(RenderedDataset):
-    factors = FACTORS
-    image_shape = (1,)
-    source = "drawn in a test"
-
-    def images(self, values):
-        return self.factors.index(values)[:, None].float()
 
 
 def test_groups_share_a_factor_and_begin_with_the_batch(rng):

@@ -5,9 +5,8 @@ import pytest
 import torch
 from scipy.stats import kstest
 
+from builders.drawn_set import FACTORS, Grid
 from builders.minibatches import columns
-from vaescope.data.dataset import RenderedDataset
-from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.smooth_sprites import SmoothSprites
 from vaescope.data.sets.tiny import TinySquaresDataModule
@@ -15,21 +14,7 @@ from vaescope.data.views.sequences import Sequences, constant_velocity, ornstein
 from vaescope.data.views.temporal import LaplaceTransitions
 from vaescope.errors import ConfigError, DataError
 
-FACTORS = Factors(
-    ("size", "angle", "constant", "shape"),
-    (4, 5, 1, 3),
-    ("ordinal", "circular", "ordinal", "categorical"),
-)
 MOTIONS = ("velocity", "ornstein_uhlenbeck", "laplace")
-
-
-class Grid(RenderedDataset):
-    factors = FACTORS
-    image_shape = (1,)
-    source = "drawn in a test"
-
-    def images(self, values):
-        return self.factors.index(values)[:, None].float()
 
 
 def values_of(plan):
