@@ -59,3 +59,14 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
     assert hardware.fast_precision() == "bf16-mixed"
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
     assert hardware.fast_precision() == "32-true"
+
+
+@pytest.mark.parametrize("tf32", [True, False, None])
+def test_products_of_float32_are_as_wanted_and_then_as_before(tf32):
+    def now():
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    before = now()
+    with hardware.float32_products(tf32):
+        assert now() == (before if tf32 is None else (tf32, tf32))
+    assert now() == before

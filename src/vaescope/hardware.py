@@ -3,6 +3,8 @@
 import logging
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +51,24 @@ def fast_precision(accelerator: str = "auto") -> str:
         names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         native = any(getattr(torch.cpu, name, lambda: False)() for name in names)
     return "bf16-mixed" if native else "32-true"
+
+
+@contextmanager
+def float32_products(tf32: bool | None) -> Iterator[None]:
+    """Let GPUs round factors of float32 products to TF32's 10 bits, which is faster, or not.
+
+    Args:
+        tf32: whether they do so, in products of matrices and in convolutions; None: what torch is
+            set to, by itself convolutions alone.
+    """
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    if tf32 is not None:
+        products.allow_tf32 = convolutions.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
 
 
 def device_of(name: str | None) -> torch.device:

@@ -59,34 +59,25 @@ def curve(folder: Path, key: str = "train/loss") -> list[float]:
         return [float(row[key]) for row in csv.DictReader(file) if row.get(key)]
 
 
-@contextlib.contextmanager
-def full_float32():
-    """Products of float32 numbers without TF32, which rounds to 10 bits."""
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    yield
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
-
-
 def equal(settings: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Losses on the device beside the CPU's, and a resumed run beside a straight one."""
     updates = 10 if settings.rehearse else 100
     smaller = ["data.batch_size=8"] if settings.rehearse else []
     words = [
         *("callbacks=[progress,checkpoint]", "callbacks.progress.every_n_steps=1", "statistics=[]"),
+        f"schedule_steps={updates}",
         *("trainer.precision=32-true", f"trainer.max_steps={updates}", *smaller),
     ]
     cases = {
         "cpu": ["trainer.accelerator=cpu"],
-        "device, float32": ["cuda_graph=null"],
-        "device, float32, no graph": ["cuda_graph=false"],
-        "device, TF32": ["cuda_graph=null"],
+        "device, float32": ["tf32=false"],
+        "device, float32, no graph": ["tf32=false", "cuda_graph=false"],
+        "device, TF32": ["tf32=true"],
         "device, bf16-mixed": ["trainer.precision=bf16-mixed"],
     }
     losses = {}
     for name, own in cases.items():
-        with full_float32() if "float32" in name else contextlib.nullcontext():
-            train(scratch / name, *words, *own)
+        train(scratch / name, *words, *own)
         losses[name] = curve(scratch / name)
     far = {
         name: max(abs(a - b) / abs(b) for a, b in zip(found, losses["cpu"], strict=True))
@@ -151,6 +142,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--parts", nargs="+", default=FIRST, choices=list(PARTS))
     options.add_argument("--budget", type=int, default=540, help="seconds; nothing begins later")
+    options.add_argument("--cases", nargs="+", default=["*"], help="of the part speed, patterns")
     options.add_argument("--row-seconds", type=int, help="of training; else a share")
     options.add_argument("--rehearse", action="store_true")
     settings = options.parse_args()

@@ -32,7 +32,12 @@ Rows = Mapping[str, Sequence[str]]  # words of `vaescope train` by row
 TABLE1 = {
     row: (
         *(f"experiment=cvpr2019_table1_dsprites_{row}", "ensemble.size=5", "data.batch_size=256"),
-        *("trainer.precision=32-true", "callbacks=[progress,finite,evaluation,checkpoint]"),
+        *("trainer.precision=32-true", "tf32=true", "callbacks.progress.every_n_steps=10000"),
+        *(
+            "callbacks=[progress,finite,evaluation,checkpoint]",
+            "callbacks.evaluation.every_n_steps=10000",
+        ),
+        "callbacks.checkpoint.every_n_steps=1000000",
     )
     for row in ("beta_vae", "vae", "autoencoder", "full")
 }

@@ -4,7 +4,8 @@ import argparse
 import gc
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,10 @@ from vaescope.files import write_json
 BARE = ("callbacks=[]", "logger=[]")
 QUIET = ("logger=[csv]", "callbacks.progress.bar=false")
 MLP = ("network=mlp", "latent_dim=5", "data.batch_size=256", "ensemble.size=20")
+TABLE1 = (
+    *(*BARE, *MLP[:-1], "optimizer=adagrad", "ensemble.size=5"),
+    *("trainer.precision=32-true", "tf32=true"),
+)
 LINEAR = ("experiment=synthetic_linear", "trainer.precision=32-true", "ensemble.size=20")
 EAGER = ("cuda_graph=false", "compile=false", "updates_per_call=1")
 COMPILED = ("compile=true",)
@@ -46,36 +51,62 @@ def updates_per_second(updates: int, *words: str, by_matrices: bool = False) -> 
     return updates * plain["ensemble"]["size"] / clock.taken[0]
 
 
-def plain_loop(updates: int, precision: str, graph: bool) -> float:
-    """Updates a second of the conv64 β-VAE written out, its images drawn on the device."""
+def plain_loop(updates: int, precision: str, graph: bool, members: int = 1) -> float:
+    """Updates a second of the conv64 β-VAE written out, its images drawn on the device.
+
+    Several members have a CUDA stream each, so that their kernels share the device.
+    """
     plain = plain_config("/unused", f"trainer.precision={precision}")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = build_model(plain, (1, 64, 64)).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=1e-3, fused=True, capturable=device == "cuda"
-    )
     images = torch.randint(2, (20_000, 1, 64, 64), device=device, dtype=torch.uint8)
     low = precision == "bf16-mixed"
 
-    def update() -> None:
-        x = images.index_select(0, torch.randint(len(images), (64,), device=device)).float()
-        with torch.autocast(device, torch.bfloat16, enabled=low, cache_enabled=False):
-            mean, log_variance = model.encoder(x).float().chunk(2, dim=1)
-            z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-            nll = F.binary_cross_entropy_with_logits(model.decoder(z).float(), x, reduction="none")
-            kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
-            loss = nll.flatten(1).sum(1).mean() + 10 * kl.sum(1).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+    def member() -> Callable[[], None]:
+        model = build_model(plain, (1, 64, 64)).to(device, memory_format=torch.channels_last)
+        optimizer = torch.optim.Adam(
+            model.parameters(), lr=1e-3, fused=True, capturable=device == "cuda"
+        )
 
+        def update() -> None:
+            x = images.index_select(0, torch.randint(len(images), (64,), device=device)).float()
+            with torch.autocast(device, torch.bfloat16, enabled=low, cache_enabled=False):
+                mean, log_variance = model.encoder(x).float().chunk(2, dim=1)
+                z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+                decoded = model.decoder(z).float()
+                nll = F.binary_cross_entropy_with_logits(decoded, x, reduction="none")
+                kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+                loss = nll.flatten(1).sum(1).mean() + 10 * kl.sum(1).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+
+        return update
+
+    each = [member() for _ in range(members)]
+    update = each[0] if members == 1 else partial(_side_by_side, each)
     once: Callable[[], Any] = _captured(update) if graph else update
     for _ in range(10):
         once()
     start = now()
     for _ in range(updates):
         once()
-    return updates / elapsed(start)[0]
+    return members * updates / elapsed(start)[0]
+
+
+def _side_by_side(functions: Sequence[Callable[[], None]]) -> None:
+    """Each on a stream of its own; in a CUDA graph the streams are branches."""
+    if not torch.cuda.is_available():
+        for function in functions:
+            function()
+        return
+    current = torch.cuda.current_stream()
+    streams = [torch.cuda.Stream() for _ in functions]
+    for function, stream in zip(functions, streams, strict=True):
+        stream.wait_stream(current)
+        with torch.cuda.stream(stream):
+            function()
+    for stream in streams:
+        current.wait_stream(stream)
 
 
 def _captured(update: Callable[[], None]) -> Callable[[], None]:
@@ -131,10 +162,16 @@ def cases(rehearse: bool) -> Iterator[tuple[str, Callable[[], float]]]:
                 f"conv64 x 1, {precision}, plain loop as a graph",
                 partial(plain_loop, 3000, precision, True),
             )
+            yield (
+                f"conv64 x 16, {precision}, plain loops on streams as a graph",
+                partial(plain_loop, 100, precision, True, 16),
+            )
         yield (
             f"matrix product, {precision}, TFLOP/s",
             partial(matrix_product, precision, 256 if rehearse else 8192),
         )
+    yield "1200s x 5, batch 256, Adagrad, 32-true", case(300, *TABLE1, "tf32=false")
+    yield "1200s x 5, batch 256, Adagrad, TF32", case(300, *TABLE1)
     yield "synthetic_linear x 20", case(3000, *LINEAR, *BARE)
     for precision in ("bf16-mixed", "32-true"):
         own = (*BARE, f"trainer.precision={precision}")
@@ -159,6 +196,8 @@ def speed(settings: argparse.Namespace, _: Any) -> dict[str, Any]:
     """Updates a second, members counted, and their share of what is wanted."""
     found: dict[str, Any] = {}
     for name, measure in cases(settings.rehearse):
+        if not any(fnmatch(name, pattern) for pattern in settings.cases):
+            continue
         if time.perf_counter() > settings.end:
             found[name] = "not begun: no time left"
             continue
@@ -178,18 +217,25 @@ def speed(settings: argparse.Namespace, _: Any) -> dict[str, Any]:
 
 def kernels(settings: argparse.Namespace, _: Any) -> dict[str, str]:
     """What the device does in an update, by torch's profiler: a file of text for each case."""
+    low = "trainer.precision=bf16-mixed"
+    profiled = {
+        "conv64_x_1": (low,),
+        "conv64_x_16": (low, "ensemble.size=16"),
+        "1200s_x_5": TABLE1[len(BARE) :],
+    }
     files = {}
-    for size in (1,) if settings.rehearse else (1, 16):
-        words = (*BARE, f"ensemble.size={size}", "trainer.precision=bf16-mixed")
+    for name, words in profiled.items():
+        if settings.rehearse and name != "conv64_x_1":
+            continue
         activities = [torch.profiler.ProfilerActivity.CPU]
         if torch.cuda.is_available():
             activities.append(torch.profiler.ProfilerActivity.CUDA)
         with torch.profiler.profile(activities=activities) as profiler:
-            updates_per_second(8 if settings.rehearse else 40, *words)
+            updates_per_second(8 if settings.rehearse else 40, *BARE, *words)
         by = "self_cuda_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
-        path = settings.out / f"kernels_conv64_x_{size}.txt"
-        path.write_text(profiler.key_averages().table(sort_by=by, row_limit=40), encoding="utf-8")
-        files[f"conv64 x {size}"] = path.name
+        path = settings.out / f"kernels_{name}.txt"
+        path.write_text(profiler.key_averages().table(sort_by=by, row_limit=60), encoding="utf-8")
+        files[name] = path.name
         free()
     return files
 

@@ -14,6 +14,7 @@ from builders.thinned import EXEMPLARS, thinned
 from vaescope.config.loading import config_dir
 from vaescope.ensemble import Ensemble
 from vaescope.experiment.training import train
+from vaescope.models import LatentModel
 from vaescope.models.updating import UNAVERAGED
 from vaescope.stopping import Stopped, stoppable
 from vaescope.updates import making
@@ -289,6 +290,38 @@ def test_what_cannot_be_replayed_says_so(tiny, tmp_path, caplog, as_on_a_gpu, mo
         train(tiny(tmp_path / "refused", *every, "cuda_graph=true"))
     assert "no replays of a CUDA graph: the host waits at aten.nonzero" in caplog.text
     assert_same_state(tmp_path / "plain", tmp_path / "refused")
+
+
+def test_what_does_not_compile_is_replayed_all_the_same(
+    tiny, tmp_path, caplog, as_on_a_gpu, monkeypatch
+):
+    def refuse(*_, **__):
+        def compiled(*_):
+            raise RuntimeError("no compiler here")
+
+        return compiled
+
+    every = (*BARE, *LONG, "updates_per_call=5", "cuda_graph=true")
+    train(tiny(tmp_path / "replayed", *every, "compile=false"))
+    monkeypatch.setattr(torch, "compile", refuse)
+    with caplog.at_level(logging.INFO):
+        train(tiny(tmp_path / "both", *every, "compile=true"))
+    assert "updates are not compiled: no compiler here" in caplog.text
+    assert "no replays" not in caplog.text
+    assert_same_state(tmp_path / "replayed", tmp_path / "both")
+
+
+def test_updates_alone_have_the_products_that_are_wanted(tiny, tmp_path, monkeypatch):
+    seen, made = [], LatentModel.update_outcome
+
+    def update_outcome(*arguments):
+        seen.append(torch.backends.cuda.matmul.allow_tf32)
+        return made(*arguments)
+
+    monkeypatch.setattr(LatentModel, "update_outcome", update_outcome)
+    train(tiny(tmp_path, *BARE, "tf32=true", "trainer.max_steps=2"))
+    assert seen == [True, True]
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_without_a_gpu_a_cuda_graph_is_refused_in_a_sentence(tiny, tmp_path, caplog):

@@ -65,6 +65,19 @@ def test_updates_are_those_of_torch(case, kernels):
             torch.testing.assert_close(value, states[1][key], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kernels", "captured"), [(False, True), (True, False)])
+def test_a_compiler_is_told_of_counters_that_are_on_a_device(kernels, captured):
+    """Without that, torch refuses to compile the update of Adam (seen on an H100)."""
+    weight = torch.nn.Parameter(torch.zeros(2, device="meta"))
+    optimizer = Adam([weight])
+    counter = {"step": torch.zeros((), device="meta")}
+    optimizer.state[weight] = counter | {
+        k: torch.zeros_like(weight) for k in ("exp_avg", "exp_avg_sq")
+    }
+    (update,) = group_updates(optimizer, {weight: "w"}, kernels)
+    assert update._settings["capturable"] == captured
+
+
 def test_an_optimiser_of_another_kind_is_named():
     optimizer = RMSprop([torch.nn.Parameter(torch.zeros(1))])
     assert "RMSprop is none of" in why_not_functional(optimizer)

@@ -17,7 +17,7 @@ KEY_COLUMN = 26  # where the meaning of a setting begins
 FAMILY = 5  # options of one beginning that are told by it and their number
 _NO_BREAK = "\N{NO-BREAK SPACE}"  # while lines are broken; printed as a space
 SECTION = 3  # settings of one section that are told by it alone
-# settings of how fast a run is, not of what comes of it
+# settings of how fast a run is, not of what comes of it but for rounding
 SPEED = [
     "ensemble.batched",
     "threads",
@@ -25,6 +25,7 @@ SPEED = [
     "updates_per_call",
     "compile",
     "cuda_graph",
+    "tf32",
 ]
 FIRST = ("data", "model")  # groups that one chooses first
 

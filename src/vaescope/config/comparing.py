@@ -28,6 +28,7 @@ _WITHOUT_EFFECT = {
     "scheduler._target_": "vaescope.learning_rates.Constant",
     "scheduler.warmup_steps": 0,
     "trainer.gradient_clip_algorithm": None,
+    "tf32": None,
 }
 _OF_THE_SWEEP = ("hydra", "sweep")  # sections that say nothing about a run
 _MACHINES_CHOICE = "${fast_precision:"  # asked only where a run is made

@@ -87,6 +87,7 @@ class TrainSchema(MachineSchema):
     channels_last: bool = MISSING
     compile: bool | None = None
     cuda_graph: bool | None = None
+    tf32: bool | None = None
     updates_per_call: Count | None = None
 
 

@@ -115,7 +115,7 @@ def build_trainer(
     )
     pace = Pace(build_schedule(plain), ema_decay(plain))
     how = plain["updates_per_call"], plain["compile"], plain["cuda_graph"]
-    make_calls(trainer, data, *how, pace)
+    make_calls(trainer, data, *how, pace, tf32=plain["tf32"])
     return trainer
 
 

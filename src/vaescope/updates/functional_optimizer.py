@@ -78,15 +78,18 @@ class GroupUpdate:
         self._settings = {key: value for key, value in group.items() if key in known - {"params"}}
         if "betas" in group:
             self._settings |= dict(zip(("beta1", "beta2"), group["betas"], strict=True))
-        fused = kernels and bool(group.get("fused"))
+        self._kernels, fused = kernels, kernels and bool(group.get("fused"))
         self._settings |= {"fused": fused, "foreach": kernels and not fused}
+        if "capturable" in known and not kernels:  # else a compiler refuses counters on a device
+            steps = self.columns[kinds.index("step")]
+            self._settings["capturable"] |= any(step.device.type != "cpu" for step in steps)
         self._counts: list[Tensor] = []
         self._step_column = kinds.index("step") if "step" in kinds else None
 
     def __call__(self, weights: list[Tensor], gradients: list[Tensor], columns: Columns) -> None:
         """Update weights and columns in place."""
         states: list[Any] = [column or [] for column in columns]
-        if self._settings["fused"]:  # the kernels take it that memory is laid out alike
+        if self._kernels:  # they take it that memory is laid out alike, or are slow where it is not
             pairs = zip(weights, gradients, strict=True)
             gradients = [_laid_out_like(weight, gradient) for weight, gradient in pairs]
         if self._function is sgd and not states[0]:  # without momentum it has no state

@@ -10,6 +10,7 @@ from pytorch_lightning.loops.optimization.automatic import _AutomaticOptimizatio
 from torch.optim import Optimizer
 
 from vaescope.data import FactorDataModule
+from vaescope.hardware import float32_products
 from vaescope.minibatch import Batch, Call, on_tensors
 from vaescope.updates.call_length import CallLength
 from vaescope.updates.making import UpdateMaker
@@ -24,6 +25,8 @@ def make_calls(
     compiled: bool | None,
     replayed: bool | None,
     pace: Pace | None = None,
+    *,
+    tf32: bool | None = None,
 ) -> None:
     """Let a trainer make several updates in one call of its loop, compiled or as a CUDA graph.
 
@@ -34,10 +37,13 @@ def make_calls(
         compiled: whether updates are compiled; None: if the run is long enough to gain by it.
         replayed: whether they are replays of a CUDA graph; None: where they can be.
         pace: learning rates and averaged weights; None: neither changes from update to update.
+        tf32: see ``float32_products``.
     """
     length, pace = CallLength(trainer, wanted), pace or Pace()
     maker = UpdateMaker(trainer, pace, compiled, replayed)
-    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(trainer, length, maker, pace)
+    trainer.fit_loop.epoch_loop.automatic_optimization = UpdateLoop(
+        trainer, length, maker, pace, tf32
+    )
     data.serve_calls(length)
 
 
@@ -49,10 +55,15 @@ class UpdateLoop(_AutomaticOptimization):
     """
 
     def __init__(
-        self, trainer: pl.Trainer, length: CallLength, maker: UpdateMaker, pace: Pace
+        self,
+        trainer: pl.Trainer,
+        length: CallLength,
+        maker: UpdateMaker,
+        pace: Pace,
+        tf32: bool | None = None,
     ) -> None:
         super().__init__(trainer)
-        self._length, self._maker, self._pace = length, maker, pace
+        self._length, self._maker, self._pace, self._tf32 = length, maker, pace, tf32
         self._begun = False
 
     def run(
@@ -71,12 +82,13 @@ class UpdateLoop(_AutomaticOptimization):
             self._begun = True
         began, batch = time.perf_counter(), kwargs["batch"]
         call = batch if isinstance(batch, Call) else Call(batch, 1)
-        if isinstance(batch, Call) or self._maker.by_program:
-            *before, last = self._maker.make(call, optimizer)
-            self._count(call.updates)
-            outputs = last | {"before": before}
-        else:
-            outputs = self._run_by_lightning(optimizer, batch_idx, kwargs)
+        with float32_products(self._tf32):
+            if isinstance(batch, Call) or self._maker.by_program:
+                *before, last = self._maker.make(call, optimizer)
+                self._count(call.updates)
+                outputs = last | {"before": before}
+            else:
+                outputs = self._run_by_lightning(optimizer, batch_idx, kwargs)
         if self._pace.schedule is not None:
             outputs["lr"] = self._pace.rate
         if self._length.measures and self.trainer.strategy.root_device.type == "cuda":

@@ -135,9 +135,10 @@ class UpdateMaker:
             if self._program is not None:
                 raise
             # of the compiler, or of what makes it one function; one of the method's own comes again
-            self._compiled = self._replayed = self.by_program = False
+            self._replayed = bool(self._replayed and self._compiled)  # a graph needs no compiler
+            self._compiled, self.by_program = False, self._replayed
             log.warning("updates are not compiled: %s", first_line(error))
-            return None
+            return self._by_program(module, batch, step, noise, pace) if self.by_program else None
         program.count(1)
         self._program = program
         return {"losses": losses, "terms": terms}

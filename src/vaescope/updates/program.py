@@ -143,7 +143,7 @@ class UpdateProgram:
             diverged_at.copy_(torch.where(is_held, diverged_at, step))
             for name, weight in moving.items():
                 frozen = (diverged_at >= 0).reshape(-1, *[1] * (weight.ndim - 1))
-                weight.copy_(torch.where(frozen, before[name], weight))
+                torch.where(frozen, before[name], weight, out=weight)
         for name, average in averages.items():
             average.lerp_(weights[name], pace[SHARE])
         return losses, terms
