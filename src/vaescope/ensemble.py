@@ -17,7 +17,6 @@ from vaescope.models.schedules import warn_of_unfinished_schedules
 from vaescope.models.states import move_states
 from vaescope.models.trainer_facts import batches_before, num_images_of
 from vaescope.models.updating import Updating
-from vaescope.networks.matrix_convolution import use_matrix_products
 from vaescope.streams import Rewinder
 
 # updates between two checks for diverged members where a check makes the device wait
@@ -102,10 +101,6 @@ class Ensemble(Updating):
         """The method's terms of every member, each ``[S]``; the arguments have S rows in front."""
         now = torch.tensor(step) if self._compiled else step  # a number would be compiled in
         return self.terms_of(self._weights(), batch, now, dict(noise))
-
-    def convolve_by_matrices(self) -> None:
-        """Let convolutions of all members be batched matrix products, not grouped convolutions."""
-        use_matrix_products(self.stacked)
 
     def compile_terms(self) -> None:
         """Let torch compile the batched program."""

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from common import Clock, elapsed, now, plain_config, ready_to_fit
 
-from vaescope.ensemble import Ensemble
 from vaescope.experiment import trainers
 from vaescope.experiment.assembly import build_model
 from vaescope.files import write_json
@@ -37,14 +36,12 @@ TARGETS = {
 }
 
 
-def updates_per_second(updates: int, *words: str, by_matrices: bool = False) -> float:
+def updates_per_second(updates: int, *words: str) -> float:
     """Through vaescope's own training, once it runs at its speed; times the members."""
     first = max(8, updates // 5)
     with tempfile.TemporaryDirectory() as folder:
         plain = plain_config(folder, f"trainer.max_steps={first + updates + 1}", *words)
         trainer, model, data = ready_to_fit(plain)
-        if by_matrices and isinstance(model, Ensemble):
-            model.convolve_by_matrices()
         clock = Clock(first, first + updates)
         trainer.callbacks.append(clock)
         trainers.fit(trainer, model, data, None)
@@ -140,10 +137,10 @@ def cases(rehearse: bool) -> Iterator[tuple[str, Callable[[], float]]]:
     """By name what is measured, the most important first."""
     on_gpu = torch.cuda.is_available()
 
-    def case(updates: int, *words: str, by_matrices: bool = False) -> Callable[[], float]:
+    def case(updates: int, *words: str) -> Callable[[], float]:
         count = 8 if rehearse else updates
         smaller = ("ensemble.size=2", "data.batch_size=8") if rehearse and _many(words) else ()
-        return partial(updates_per_second, count, *words, *smaller, by_matrices=by_matrices)
+        return partial(updates_per_second, count, *words, *smaller)
 
     yield "conv64 x 1, default callbacks", case(3000, *QUIET)
     for precision in ("bf16-mixed", "32-true"):
@@ -151,7 +148,6 @@ def cases(rehearse: bool) -> Iterator[tuple[str, Callable[[], float]]]:
         sixteen = (*own, "ensemble.size=16")
         yield f"conv64 x 1, {precision}", case(3000, *own)
         yield f"conv64 x 16, {precision}", case(200, *sixteen)
-        yield f"conv64 x 16, {precision}, by matrices", case(200, *sixteen, by_matrices=True)
         yield f"1200s x 20, batch 256, {precision}", case(200, *own, *MLP)
         yield (
             f"conv64 x 1, {precision}, plain loop",

@@ -3,12 +3,16 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
+from vaescope.distributions.posteriors import DiagonalGaussian
 from vaescope.reproduction.claims import judged
 from vaescope.reproduction.cvpr2019.claims import CLAIMS
+from vaescope.reproduction.cvpr2019.weights import change_by_precision
 from vaescope.reproduction.intervals import agreement, difference, interval
 from vaescope.reproduction.plan import Run
 from vaescope.reproduction.results import Result, read_result
@@ -199,3 +203,25 @@ def test_a_rotation_costs_what_is_predicted_within_the_errors(rise, error, expec
 def test_a_rotation_without_diagonal_posterior_is_free(rise, expected):
     numbers = {"rotation_rise": [0.0, -rise], "rotation_error": [0.0, 0.0]}
     assert verdict(16, measured={"table1_synthetic_linear_full": numbers}).verdict == expected
+
+
+def test_precise_latents_are_to_change_more():
+    found = [
+        verdict(15, result("figure7_shapes3d_like"), measured={"figure7_shapes3d_like": numbers})
+        for numbers in ({"change_order": [0.99, 0.95]}, {"change_order": [0.99, 0.2]}, {})
+    ]
+    assert [one.verdict for one in found] == ["holds", "fails", "not tested"]
+
+
+@pytest.mark.parametrize(("spread", "expected"), [((3.0, 2.0, 1.0), 1.0), ((1.0, 2.0, 3.0), -1.0)])
+def test_change_by_precision_of_a_linear_decoder(spread, expected):
+    """The fourth latent is not active; its change, the largest of all, is left out."""
+    sigma = torch.tensor([0.1, 0.2, 0.3, 1.0])
+    columns = torch.diag(torch.tensor([*spread, 9.0]))
+    model = SimpleNamespace(
+        latent_dim=4,
+        encode=lambda x: DiagonalGaussian(x, sigma.square().log().expand_as(x)),
+        decode_mean=lambda z: z @ columns,
+    )
+    run = SimpleNamespace(models=[model], batch=lambda n: SimpleNamespace(image=torch.randn(n, 4)))
+    assert change_by_precision(run)["change_order"] == [pytest.approx(expected)]

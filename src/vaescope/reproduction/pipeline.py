@@ -112,6 +112,11 @@ def _evidence(plain: Plain, results: Results, measured: Measured) -> Evidence:
     words = [*sys.argv[0].split(), *sys.argv[1:]]
     shown = [w.removeprefix("paper=") for w in words if not w.startswith(SAY_WHERE)]
     made = environment(plain["threads"] or 0)
+    machine = {key: made[key] for key in ("processor", "python", "packages", "git")}
+    if processors := {r.made["processor"] for r in results.values() if "processor" in r.made}:
+        machine["processor"] = " and ".join(sorted(processors))  # where runs were made, not here
+        versions = {r.made["torch"] for r in results.values() if r.made.get("torch")}
+        machine["packages"] |= {"torch": " and ".join(sorted(versions))}
     return Evidence(
         plain["scale"],
         results,
@@ -121,7 +126,7 @@ def _evidence(plain: Plain, results: Results, measured: Measured) -> Evidence:
         },
         shlex.join(shown),
         max((result.made["date"] for result in results.values() if result.made), default=""),
-        {key: made[key] for key in ("processor", "python", "packages", "git")},
+        machine,
     )
 
 

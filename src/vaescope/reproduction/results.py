@@ -128,7 +128,8 @@ def _made(folder: Path) -> dict[str, Any]:
         found["minutes"] = significant(sum(seconds_of(sessions).values()) / 60)
     try:
         last = read_environments(folder)[-1]
-        found |= {"processor": last["processor"], "torch": last["packages"]["torch"]}
+        machine = ", ".join(filter(None, (last["processor"], last.get("gpu"))))
+        found |= {"processor": machine, "torch": last["packages"]["torch"]}
         found["commit"] = (last["git"] or {}).get("commit", "")[:10]
     except UNREADABLE:
         pass

@@ -32,6 +32,7 @@ def environment(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
+        "gpu": _gpu(),
         "threads": threads,
         "git": git_state(Path(__file__).parent),
     }
@@ -71,6 +72,12 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _gpu() -> str | None:
+    """Name of the GPU that torch uses, where torch is loaded and there is one."""
+    torch: Any = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None
 
 
 def _processor() -> str:

@@ -148,7 +148,8 @@ def sorted_latents_figure(_: Results, found: Taken) -> Figure | None:
             axes, sheet["order"], sheet["sigma"], sheet["images"], strict=True
         ):
             for axis, image in zip(row, images, strict=True):
-                axis.imshow(image[0], cmap="gray", vmin=0, vmax=1)
+                shown = image[0] if len(image) == 1 else image.transpose(1, 2, 0).clip(0, 1)
+                axis.imshow(shown, cmap="gray", vmin=0, vmax=1)
                 axis.set(xticks=[], yticks=[])
             row[0].set_ylabel(f"z{latent}\nσ {sigma:.2f}", fontsize=7, rotation=0, ha="right")
     return figure
