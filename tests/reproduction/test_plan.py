@@ -101,6 +101,14 @@ def test_a_sweep_is_one_run_a_value_and_keeps_its_value(conf):
     assert runs["figure5_x_beta_0.1"].words == ("trainer.max_steps=5", "model.beta=0.1")
 
 
+def test_a_scale_multiplies_what_is_swept(conf):
+    times = [{"runs": "figure5_*", "swept_times": 0.5}, {"runs": "*_0.1", "swept_times": 10.0}]
+    plan = PLAN | {"scales": PLAN["scales"] | {"small": [*PLAN["scales"]["small"], *times]}}
+    runs = {run.name: run for run in planned_runs("p", plan, "small", conf)}
+    assert runs["figure5_x_beta_0.1"].words[-1] == "model.beta=0.5"
+    assert runs["figure5_x_beta_1"].words[-1] == "model.beta=0.5"
+
+
 def test_later_changes_win_and_all_are_told(conf):
     runs = {run.name: run for run in planned_runs("p", PLAN, "small", conf)}
     assert set(runs["table1_a"].words) == {"trainer.max_steps=3", "model.beta=7"}

@@ -1,5 +1,6 @@
 """Plan of a reproduction: which runs make which part of a paper, and what a scale leaves out."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ class Run:
         skipped: why this scale leaves the run out; empty if it does not.
         minutes: of one processor core that it takes, about; 0: unknown.
         h100_minutes: that it takes on an H100, about; 0: unknown.
-        swept: the option that the plan sweeps; no scale changes its value.
+        swept: the option that the plan sweeps; a scale can only multiply its values.
         command: of ``vaescope`` that makes it.
     """
 
@@ -163,11 +164,11 @@ def _variants(run: Run, variants: Mapping[str, Mapping[str, Sequence[str]]]) -> 
 
 
 def _changed(run: Run, changes: Sequence[Mapping[str, Any]]) -> Run:
-    """The run under all changes that match it; later ones win, but what is swept stays."""
+    """The run under all changes that match it; later ones win, but what is swept is only scaled."""
     matching = [change for change in changes if fnmatchcase(run.name, change["runs"])]
     words = [word for change in matching for word in change.get("words", ())]
     own = {word.split("=")[0]: word for word in run.words}
-    swept = {run.swept: own.pop(run.swept)} if run.swept else {}
+    swept = {run.swept: _scaled(own.pop(run.swept), matching)} if run.swept else {}
     by_key = own | {word.split("=")[0]: word for word in words} | swept
     return replace(
         run,
@@ -176,6 +177,13 @@ def _changed(run: Run, changes: Sequence[Mapping[str, Any]]) -> Run:
         skipped=next((change["skip"] for change in matching if "skip" in change), ""),
         minutes=next((change["minutes"] for change in matching[::-1] if "minutes" in change), 0.0),
     )
+
+
+def _scaled(swept: str, changes: Sequence[Mapping[str, Any]]) -> str:
+    """A swept option, its value times what the changes say."""
+    factor = math.prod(change.get("swept_times", 1.0) for change in changes)
+    key, _, value = swept.partition("=")
+    return swept if factor == 1.0 else f"{key}={float(value) * factor:g}"
 
 
 def _on_its_set(run: Run, modification: Run | None) -> Run:
@@ -191,7 +199,7 @@ def _check_changes(scale: str, changes: object) -> None:
     if not all(isinstance(e, Mapping) and isinstance(e.get("runs"), str) for e in entries):
         raise ConfigError(
             f"config.paper.scales.{scale}: {changes!r} was given; give a list, each with "
-            "runs=NAMES and with words, reduced, skip or minutes"
+            "runs=NAMES and with words, swept_times, reduced, skip or minutes"
         )
 
 
