@@ -113,16 +113,15 @@ def compute_all(every: Sequence[Repetitions], sample: Sample) -> list[list[Outco
         every: the families.
         sample: of which they are.
     """
-    together: list[Callable[[], Outcome]] = []
+    together: list[Repetitions] = []
     if not sample.codes.is_cuda and len(sample.codes) <= _MOST_ROWS and torch.get_num_threads() > 1:
-        together = [call for one in every if one.shares_threads for call in one.calls]
-    outcomes, found = iter(call_side_by_side(together) if together else ()), []
-    for one in every:
-        if together and one.shares_threads:
-            found.append([next(outcomes) for _ in one.calls])
-        else:
-            found.append([call() for call in one.calls])
-    return found
+        # the longest first: the last call that begins keeps one core alone busy
+        together = sorted(
+            (e for e in every if e.shares_threads), key=lambda e: e.family.cost != "high"
+        )
+    outcomes = iter(call_side_by_side([call for one in together for call in one.calls]))
+    shared = {one.name: [next(outcomes) for _ in one.calls] for one in together}
+    return [shared.get(one.name) or [call() for call in one.calls] for one in every]
 
 
 def _keep_numbers(scores: Numbers, tell: Tell) -> dict[str, float]:
