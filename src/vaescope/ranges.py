@@ -99,6 +99,8 @@ def words(hint: Any) -> str:
         return f"a list of {len(args)}, each {words(args[0])}" if args else "a list"
     if _is_list(origin):
         return f"a list, each {words(args[0])}" if args else "a list"
+    if origin in (dict, Mapping):
+        return "keys with values, {key: value}"
     plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     if hint is type(None):
         return "null"

@@ -101,6 +101,12 @@ def test_other_libraries():
         ),
         ("seed=range(2)", "seed=range(2) gives several values; add -m for a sweep of them"),
         ("+seed=1", "there is seed already; leave out the +"),
+        ("published=3", "config.published: 3 is not keys with values, {key: value}"),
+        ("published=[a]", "config.published: [a] is not keys with values, {key: value}"),
+        ("published={a:1}", "config: there is no 'published.a'; +published=... adds it"),
+        ("model={betta:3}", "config: there is no 'model.betta'; did you mean 'beta'?"),
+        ("ensemble={siz:3}", "config: there is no 'ensemble.siz'; did you mean 'size'?"),
+        ("ema=[2]", "config.ema: [2] was given; what can be set is ema.decay"),
     ],
 )
 def test_a_key_or_an_option_that_is_not_there_is_one_sentence(word, told):

@@ -112,7 +112,9 @@ def _of_word(error: BaseException, text: str) -> str:
 def _of_value(text: str, cause: BaseException | None) -> str:
     """One sentence for a value of another kind than its key takes; nothing: not about a value."""
     found = re.match(
-        r"(?s)([\w.]+)=(.*): (?:Value '|Invalid (?:value|type) assigned|field ')", text
+        r"(?s)([\w.]+)=(.*): (?:Value '|Invalid (?:value|type) assigned|field '|Cannot assign |"
+        r"Cannot merge DictConfig with ListConfig)",
+        text,
     )
     node: Any = getattr(cause, "parent_node", None)
     while node is not None and not is_dataclass(OmegaConf.get_type(node)):
@@ -120,12 +122,14 @@ def _of_value(text: str, cause: BaseException | None) -> str:
     if found is None or node is None:
         return ""
     key, given = found.groups()
-    hint = get_type_hints(OmegaConf.get_type(node), include_extras=True).get(key.split(".")[-1])
+    kind, last = OmegaConf.get_type(node), key.split(".")[-1]
+    own = kind if node._key() == last else None  # the section itself was given something else
+    hint = get_type_hints(kind, include_extras=True).get(last, own)
     if is_dataclass(hint):
         inner = ", ".join(f"{key}.{each.name}" for each in fields(hint))
         return f"config.{key}: {given} was given; what can be set is {inner}"
     allowed = "" if hint is None else words(hint)
-    in_brackets = any(told in text for told in _NO_LIST) and not given.startswith("[")
+    in_brackets = any(told in text for told in _NO_LIST) and given[:1] not in ("[", "{")
     more = f"; a list is written in brackets: {key}=[{given}]" if in_brackets else ""
     return f"config.{key}: {given or 'nothing'} is not {allowed}{more}" if allowed else ""
 
@@ -140,10 +144,14 @@ def _without_key(text: str, cause: BaseException | None) -> str:
         return f"there is no group {found[1]!r} here; --help lists what the command takes"
     name = found[1] + found[2]
     known, listed = {key.name for schema in SCHEMAS for key in fields(schema)}, "it takes"
+    inner, parent = (getattr(cause, each, None) for each in ("full_key", "parent_node"))
+    if str(inner).startswith(f"{name}."):  # of a dictionary that was given
+        there = {str(key) for key in parent or ()}
+        near = closest(str(inner).rpartition(".")[2], there, 1, "it has") if there else ""
+        return f"config: there is no {inner!r}{near or f'; +{name}=... adds it'}"
     if "delete" in text:
         listed = ""  # the message does not say of which command
     elif found[2]:
-        parent: Any = getattr(cause, "parent_node", None)
         known = {str(key) for key in parent} if hasattr(parent, "keys") else set()
         if known and parent._get_parent() is None:  # not even the section is there
             name = found[1]
