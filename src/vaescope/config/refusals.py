@@ -144,7 +144,8 @@ def _without_key(text: str, cause: BaseException | None) -> str:
         return f"there is no group {found[1]!r} here; --help lists what the command takes"
     name = found[1] + found[2]
     known, listed = {key.name for schema in SCHEMAS for key in fields(schema)}, "it takes"
-    inner, parent = (getattr(cause, each, None) for each in ("full_key", "parent_node"))
+    inner: Any = getattr(cause, "full_key", None)
+    parent: Any = getattr(cause, "parent_node", None)
     if str(inner).startswith(f"{name}."):  # of a dictionary that was given
         there = {str(key) for key in parent or ()}
         near = closest(str(inner).rpartition(".")[2], there, 1, "it has") if there else ""
