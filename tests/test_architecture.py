@@ -68,7 +68,7 @@ ARROWS = {
     "panel": LEAVES | {"alignment", "metrics", "scores"},
     "data": LEAVES | {"files"},
     "models": LEAVES | {"config", "distributions", "networks"},
-    "ensemble": {"minibatch", "models", "networks", "streams"},
+    "ensemble": {"minibatch", "models", "streams"},
     "statistics": LEAVES
     | {"alignment", "data", "distributions", "metrics", "models", "panel", "scores"},
     "config": TEXTS | {"hardware", "nested", "ranges", "scores"},
@@ -78,7 +78,8 @@ ARROWS = {
     "callbacks": LEAVES
     | {"data", "distributions", "ensemble", "files", "loggers", "models", "panel", "report"}
     | {"run_folder", "scores", "statistics", "stopping"},
-    "updates": {"callbacks", "data", "ensemble", "errors", "learning_rates", "minibatch", "models"},
+    "updates": {"callbacks", "data", "ensemble", "errors", "hardware", "learning_rates"}
+    | {"minibatch", "models"},
     "sweeps": TEXTS | {"nested", "config", "report", "run_folder", "scores", "stopping"},
     "experiment": LEAVES
     | TEXTS
