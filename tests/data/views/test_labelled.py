@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.stats import binomtest, chisquare
 
+from builders.drawn_set import Grid
 from builders.minibatches import columns
 from vaescope.data.batches import EpochBatches, EvaluationBatches, MemberBatches, PlannedBatches
-from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.tiny import TinySquares, TinySquaresDataModule
@@ -25,17 +25,12 @@ FACTORS = Factors(
 SIZES = torch.tensor(FACTORS.sizes)
 
 
-class Grid(RenderedDataset):
+class FineGrid(Grid):
     factors = FACTORS
-    image_shape = (1,)
-    source = "drawn in a test"
-
-    def images(self, values):
-        return self.factors.index(values)[:, None].float()
 
 
 def plan_of(view, lookup=None, count=120, seed=3, step=0):
-    lookup = lookup or RowLookup(Grid(), torch.arange(180))
+    lookup = lookup or RowLookup(FineGrid(), torch.arange(180))
     index = torch.from_numpy(lookup.rows[np.arange(count) % len(lookup.rows)])
     return view(index, lookup, stream(seed, "view", step))
 
@@ -53,7 +48,7 @@ def label_by_row(plan):
 
 def test_labelled_rows_are_a_fixed_set_of_training_rows(rng):
     rows = torch.from_numpy(rng.permutation(180)[:90]).sort().values
-    lookup, view = RowLookup(Grid(), rows), Labelled(20)
+    lookup, view = RowLookup(FineGrid(), rows), Labelled(20)
     plans = [
         plan_of(view, lookup, count=30, seed=seed, step=step) for seed in (1, 2) for step in (0, 9)
     ]
@@ -63,7 +58,7 @@ def test_labelled_rows_are_a_fixed_set_of_training_rows(rng):
     assert all(set_of(plan) == fixed for plan in plans)
     assert not torch.equal(plans[0].partners[0].rows, plans[1].partners[0].rows)
     assert not torch.equal(plans[0].partners[0].rows, plans[2].partners[0].rows)
-    assert set_of(plan_of(Labelled(20), RowLookup(Grid(), rows))) == fixed
+    assert set_of(plan_of(Labelled(20), RowLookup(FineGrid(), rows))) == fixed
     assert set_of(plan_of(Labelled(20, seed=1), lookup)) != fixed
     assert set_of(plan_of(Labelled(10), lookup)) < fixed
 
@@ -77,7 +72,7 @@ def test_no_row_comes_twice_before_all_have_come_once():
 
 
 def test_every_row_is_labelled_as_often_as_every_other():
-    lookup = RowLookup(Grid(), torch.arange(180))
+    lookup = RowLookup(FineGrid(), torch.arange(180))
     drawn = [
         plan_of(Labelled(30, seed=seed), lookup, count=30).partners[0].rows for seed in range(400)
     ]
@@ -86,7 +81,7 @@ def test_every_row_is_labelled_as_often_as_every_other():
 
 def test_rows_are_labelled_as_often_as_training_shows_them():
     weights = torch.tensor([0.0, 1.0, 3.0]).double().repeat(60)
-    lookup = RowLookup(Grid(), torch.arange(180), weights)
+    lookup = RowLookup(FineGrid(), torch.arange(180), weights)
     drawn = torch.cat(
         [plan_of(Labelled(1, seed=s), lookup, count=1).partners[0].rows for s in range(800)]
     )
@@ -154,7 +149,7 @@ def test_labels_follow_the_sampling():
 
 
 def test_nuisance_of_labelled_images_is_drawn_anew():
-    class Noisy(Grid):
+    class Noisy(FineGrid):
         has_nuisance = True
 
     rows = torch.arange(60)

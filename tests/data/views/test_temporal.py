@@ -8,8 +8,8 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, laplace
 
+from builders.drawn_set import FACTORS, Grid
 from builders.minibatches import columns
-from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.synthetic.vectors import SyntheticLinear
@@ -22,21 +22,7 @@ from vaescope.data.views.temporal import (
 )
 from vaescope.errors import ConfigError
 
-FACTORS = Factors(
-    ("size", "angle", "constant", "shape"),
-    (4, 5, 1, 3),
-    ("ordinal", "circular", "ordinal", "categorical"),
-)
 N = 20_000
-
-
-class Grid(RenderedDataset):
-    factors = FACTORS
-    image_shape = (1,)
-    source = "drawn in a test"
-
-    def images(self, values):
-        return self.factors.index(values)[:, None].float()
 
 
 @pytest.mark.parametrize("size", [2, 6, 40])

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from builders.drawn_set import FACTORS, Grid
 from builders.minibatches import columns
 from vaescope.data.batches import EpochBatches, MemberBatches, PlannedBatches
-from vaescope.data.dataset import RenderedDataset
 from vaescope.data.factors import Factors
 from vaescope.data.row_lookup import RowLookup
 from vaescope.data.sets.synthetic.vectors import SyntheticLinear, SyntheticLinearDataModule
@@ -24,24 +24,8 @@ from vaescope.data.views.temporal import LaplaceTransitions
 from vaescope.errors import ConfigError, DataError
 from vaescope.streams import stream
 
-FACTORS = Factors(
-    ("size", "angle", "constant", "shape"),
-    (4, 5, 1, 3),
-    ("ordinal", "circular", "ordinal", "categorical"),
-)
 VARYING = [0, 1, 3]
 N = 20_000
-
-
-class Grid(RenderedDataset):
-    """All combinations; an image is its row number."""
-
-    factors = FACTORS
-    image_shape = (1,)
-    source = "drawn in a test"
-
-    def images(self, values):
-        return self.factors.index(values)[:, None].float()
 
 
 @pytest.fixture
