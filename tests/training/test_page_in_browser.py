@@ -154,7 +154,8 @@ def browsed(root):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     words = (
         *("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
-        *("--virtual-time-budget=60000", f"--user-data-dir={root / 'profile'}", "--dump-dom"),
+        # the harness waits for 50 s of that time, which takes less where nothing is to be done
+        *("--virtual-time-budget=300000", f"--user-data-dir={root / 'profile'}", "--dump-dom"),
         f"http://127.0.0.1:{server.server_port}/harness.html",
     )
     done = subprocess.run([BROWSER, *words], capture_output=True, text=True, timeout=400)
